@@ -1,0 +1,198 @@
+//! argv to [`Arguments`]. Options stop at the first word that is not one: everything after it is the app's.
+
+use std::ffi::{CStr, CString, OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+
+use lexopt::{Arg, Parser};
+
+use super::values;
+use crate::error::{Error, Result};
+
+/// The page that `--help` prints.
+pub const HELP: &str = "\
+Usage: /init [OPTION]... [--] [COMMAND [ARG]...]
+
+Hands the tmpfs mount points to the app's user, drops every privilege, proves it,
+and becomes COMMAND or, without one, the selected role's command.
+
+  -c, --config FILE         configuration (default /etc/init.toml, which may be absent)
+  -u, --user USER[:GROUP]   run the app as this user, by number or name (default 1001:1001)
+      --tmpfs PATH[:MODE]   hand this tmpfs mount point over too (default mode 0755; repeatable)
+  -r, --role NAME           select the role, whatever the role variable says
+      --plan                print what would be done and the capabilities it needs; change nothing
+      --json                print the plan as JSON
+  -h, --help                print this
+  -V, --version             print the version
+
+Environment: ROLE (or what role.env names) selects the role; INIT_LOG sets the log
+filter for standard error: error, warn, info (default), debug or trace.
+
+Exit codes: 64 command line, 71 system call, 77 capability or proof, 78 configuration,
+126 not executable, 127 not found; else the app's own.
+";
+
+/// What to do instead of, or on the way to, starting the app.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Start the app.
+    Boot,
+    /// Print the plan.
+    Plan,
+    /// Print the usage.
+    Help,
+    /// Print the version.
+    Version,
+}
+
+/// The command line, parsed.
+#[derive(Debug)]
+pub struct Arguments {
+    /// What to do.
+    pub action: Action,
+    /// Print JSON.
+    pub json: bool,
+    /// The configuration that was named.
+    pub config: Option<String>,
+    /// The user that was named.
+    pub user: Option<String>,
+    /// The role that was named.
+    pub role: Option<String>,
+    /// Further tmpfs mount points: path and mode.
+    pub tmpfs: Vec<(String, u32)>,
+    /// The app's own command, as bytes.
+    pub command: Vec<CString>,
+}
+
+/// Parses the words after the program's own name.
+///
+/// # Errors
+/// [`Error::CommandLine`] for an unknown option, a missing or doubled value, and a value of the wrong form;
+/// [`Error::NotBuilt`] for an option of the interface that this version does not have.
+pub fn parse(words: &[&CStr]) -> Result<Arguments> {
+    let mut arguments =
+        Arguments { action: Action::Boot, json: false, config: None, user: None, role: None, tmpfs: Vec::new(), command: Vec::new() };
+    let mut parser = Parser::from_args(words.iter().map(|word| OsStr::from_bytes(word.to_bytes()).to_owned()));
+    while let Some(argument) = parser.next().map_err(unusable)? {
+        match argument {
+            Arg::Short('c') | Arg::Long("config") => once("--config", &mut arguments.config, &mut parser)?,
+            Arg::Short('u') | Arg::Long("user") => once("--user", &mut arguments.user, &mut parser)?,
+            Arg::Short('r') | Arg::Long("role") => once("--role", &mut arguments.role, &mut parser)?,
+            Arg::Long("tmpfs") => {
+                let entry = tmpfs(&text("--tmpfs", &mut parser)?)?;
+                arguments.tmpfs.push(entry);
+            }
+            Arg::Long("plan") => act(&mut arguments, Action::Plan)?,
+            Arg::Long("json") => arguments.json = true,
+            Arg::Short('h') | Arg::Long("help") => act(&mut arguments, Action::Help)?,
+            Arg::Short('V') | Arg::Long("version") => act(&mut arguments, Action::Version)?,
+            Arg::Value(first) => {
+                arguments.command.push(c_string(first)?);
+                for word in parser.raw_args().map_err(unusable)? {
+                    arguments.command.push(c_string(word)?);
+                }
+            }
+            other => return Err(unusable(other.unexpected())),
+        }
+    }
+    if arguments.json && arguments.action == Action::Boot {
+        return Err(wrong("--json goes with --plan".into()));
+    }
+    if arguments.command.first().is_some_and(|first| first.is_empty()) {
+        return Err(wrong("the command is an empty word".into()));
+    }
+    Ok(arguments)
+}
+
+fn act(arguments: &mut Arguments, action: Action) -> Result<()> {
+    if arguments.action != Action::Boot && arguments.action != action {
+        return Err(wrong("give one of --plan, --help and --version".into()));
+    }
+    arguments.action = action;
+    Ok(())
+}
+
+/// A value of an option that may be given once: the second of two would win in silence.
+fn once(option: &'static str, slot: &mut Option<String>, parser: &mut Parser) -> Result<()> {
+    let value = text(option, parser)?;
+    if slot.replace(value).is_some() {
+        return Err(wrong(format!("{option} is given twice")));
+    }
+    Ok(())
+}
+
+fn text(option: &'static str, parser: &mut Parser) -> Result<String> {
+    let value = parser.value().map_err(unusable)?;
+    value.into_string().map_err(|value| wrong(format!("the value of {option} is not UTF-8: {}", value.display())))
+}
+
+/// `PATH[:MODE]`. Only a last part that could be a mode is taken for one, since a path may hold a colon.
+fn tmpfs(value: &str) -> Result<(String, u32)> {
+    let (path, mode) = match value.rsplit_once(':') {
+        Some((path, mode)) if !mode.contains('/') => (path, mode),
+        _ => (value, "0755"),
+    };
+    let mode = values::mode(mode).map_err(|what| wrong(format!("--tmpfs {value}: {what}")))?;
+    let path = values::path(path).map_err(|what| wrong(format!("--tmpfs {value}: {what}")))?;
+    Ok((path, mode))
+}
+
+fn c_string(word: OsString) -> Result<CString> {
+    CString::new(word.into_vec()).map_err(|_| wrong("a word holds a NUL".into()))
+}
+
+fn unusable(error: lexopt::Error) -> Error {
+    wrong(error.to_string())
+}
+
+fn wrong(what: String) -> Error {
+    Error::CommandLine { what }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ok(words: &[&CStr]) -> Arguments {
+        parse(words).expect("parses")
+    }
+
+    #[test]
+    fn options_stop_at_the_first_word_and_the_rest_is_bytes() {
+        let arguments = ok(&[c"-u", c"app", c"--tmpfs=/run:1777", c"sh", c"--plan", c"--", c"\xff"]);
+        assert_eq!(arguments.action, Action::Boot);
+        assert_eq!(arguments.user.as_deref(), Some("app"));
+        assert_eq!(arguments.tmpfs, [("/run".to_owned(), 0o1777)]);
+        assert_eq!(arguments.command, [c"sh", c"--plan", c"--", c"\xff"].map(CStr::to_owned));
+    }
+
+    #[test]
+    fn a_double_dash_lets_a_command_begin_with_a_dash() {
+        assert_eq!(ok(&[c"--", c"-x", c"--help"]).command, [c"-x", c"--help"].map(CStr::to_owned));
+    }
+
+    #[test]
+    fn what_could_be_meant_two_ways_is_refused() {
+        for words in [
+            &[c"-u", c"a", c"--user", c"b"][..],
+            &[c"--config"],
+            &[c"--plan=yes"],
+            &[c"--plan", c"--version"],
+            &[c"--json"],
+            &[c"--tmpfs", c"relative"],
+            &[c"--tmpfs", c"/a:0799"],
+            &[c"--tmpfs", c"/a:"],
+            &[c"--tmpfs", c"/a/../b"],
+            &[c"--user", c"\xff"],
+            &[c"--nonsense"],
+            &[c"-x"],
+            &[c""],
+        ] {
+            assert_eq!(parse(words).expect_err("refused").exit_code(), 64, "{words:?}");
+        }
+    }
+
+    #[test]
+    fn a_path_may_hold_a_colon() {
+        assert_eq!(ok(&[c"--tmpfs", c"/a:b/c"]).tmpfs, [("/a:b/c".to_owned(), 0o755)]);
+    }
+}

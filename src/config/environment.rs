@@ -1,0 +1,93 @@
+//! The environment as bytes, in its order, with everything in it that no one asked to change.
+//!
+//! Not `std::env`: that drops entries without `=`, cannot show a duplicate, and panics on non-UTF-8 in its text form.
+//! `environ(7)`.
+
+use std::borrow::Cow;
+use std::ffi::{CStr, CString};
+
+/// The environment of the app to be.
+#[derive(Clone, Debug, Default)]
+pub struct Environment {
+    entries: Vec<Cow<'static, CStr>>,
+}
+
+impl Environment {
+    /// The environment that the kernel handed over.
+    pub fn new(handed: Vec<&'static CStr>) -> Environment {
+        Environment { entries: handed.into_iter().map(Cow::Borrowed).collect() }
+    }
+
+    /// The value of a variable: of its first entry, as `getenv(3)` answers.
+    pub fn get(&self, name: &str) -> Option<&[u8]> {
+        self.entries.iter().find_map(|entry| value_of(entry, name))
+    }
+
+    /// How many entries a variable has.
+    pub fn count(&self, name: &str) -> usize {
+        self.entries.iter().filter(|entry| value_of(entry, name).is_some()).count()
+    }
+
+    /// Sets a variable at the place of its first entry, or at the end. Further entries of that name go.
+    /// False, and nothing changed, if the value holds a NUL, which no environment can.
+    #[must_use]
+    pub fn set(&mut self, name: &str, value: &[u8]) -> bool {
+        let Ok(entry) = CString::new([name.as_bytes(), b"=", value].concat()) else {
+            return false;
+        };
+        let at = self.entries.iter().position(|entry| value_of(entry, name).is_some()).unwrap_or(self.entries.len());
+        self.remove(name);
+        self.entries.insert(at.min(self.entries.len()), Cow::Owned(entry));
+        true
+    }
+
+    /// Removes every entry of a variable.
+    pub fn remove(&mut self, name: &str) {
+        self.entries.retain(|entry| value_of(entry, name).is_none());
+    }
+
+    /// The entries, for `execve(2)`.
+    pub fn entries(&self) -> &[Cow<'static, CStr>] {
+        &self.entries
+    }
+}
+
+/// The value, if the entry is this variable's.
+fn value_of<'a>(entry: &'a CStr, name: &str) -> Option<&'a [u8]> {
+    entry.to_bytes().strip_prefix(name.as_bytes())?.strip_prefix(b"=")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample() -> Environment {
+        Environment::new(vec![c"A=1", c"ODD", c"B=\xff", c"A=2", c"=C:=x", c"AB=3"])
+    }
+
+    fn lines(environment: &Environment) -> Vec<&[u8]> {
+        environment.entries().iter().map(|entry| entry.to_bytes()).collect()
+    }
+
+    #[test]
+    fn what_is_not_asked_for_stays_as_it_is() {
+        let mut environment = sample();
+        assert!(environment.set("NEW", b"\xfe"));
+        assert_eq!(lines(&environment), [&b"A=1"[..], b"ODD", b"B=\xff", b"A=2", b"=C:=x", b"AB=3", b"NEW=\xfe"]);
+    }
+
+    #[test]
+    fn a_variable_that_is_set_is_there_once_and_in_its_place() {
+        let mut environment = sample();
+        assert_eq!((environment.get("A"), environment.count("A")), (Some(&b"1"[..]), 2));
+        assert!(environment.set("A", b"9"));
+        assert_eq!(lines(&environment), [&b"A=9"[..], b"ODD", b"B=\xff", b"=C:=x", b"AB=3"]);
+    }
+
+    #[test]
+    fn a_value_with_a_nul_changes_nothing() {
+        let mut environment = sample();
+        assert!(!environment.set("A", b"x\0y"));
+        assert_eq!(environment.count("A"), 2);
+    }
+}

@@ -1,0 +1,271 @@
+//! argv, environment and TOML to [`Config`]. No system call but reading the file.
+//!
+//! It knows what may be written, never what it leads to: whether a user exists, a role has a command or a path is a
+//! mount point is the plan's to find out. Every value keeps its [`Place`], so that a later refusal can name line and
+//! column.
+
+pub mod args;
+pub mod environment;
+pub mod file;
+mod read;
+mod tables;
+pub mod values;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::error::Place;
+
+/// A value and where it stands.
+#[derive(Clone, Debug)]
+pub struct At<T> {
+    /// The value.
+    pub value: T,
+    /// Where it stands.
+    pub place: Place,
+}
+
+/// The configuration file, as written; defaults are filled in where the interface fixes one.
+#[derive(Debug)]
+pub struct Config {
+    /// `user`.
+    pub user: Option<At<String>>,
+    /// `groups`.
+    pub groups: Option<Vec<At<String>>>,
+    /// `home`.
+    pub home: Option<String>,
+    /// `umask`.
+    pub umask: Option<u32>,
+    /// `workdir`.
+    pub workdir: Option<String>,
+    /// `keep_capabilities`.
+    pub keep_capabilities: Vec<At<String>>,
+    /// `role.env`.
+    pub role_variable: String,
+    /// `role.default`.
+    pub default_role: Option<At<String>>,
+    /// `[[tmpfs]]`.
+    pub tmpfs: Vec<Tmpfs>,
+    /// `[[volume]]`.
+    pub volumes: Vec<Volume>,
+    /// `[[directory]]`.
+    pub directories: Vec<Directory>,
+    /// `[[require]]`.
+    pub requirements: Vec<Requirement>,
+    /// `[[root_step]]`.
+    pub root_steps: Vec<Step>,
+    /// `[[step]]`.
+    pub steps: Vec<Step>,
+    /// `[env]`, by name.
+    pub env: BTreeMap<String, At<String>>,
+    /// `[secrets]`, by name.
+    pub secrets: BTreeMap<String, At<String>>,
+    /// `[limits]`.
+    pub limits: Limits,
+    /// `[boot_check]`.
+    pub boot_check: BootCheck,
+    /// `[supervise]`.
+    pub supervise: Supervise,
+    /// `[roles]`, by name.
+    pub roles: BTreeMap<String, Role>,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            user: None,
+            groups: None,
+            home: None,
+            umask: None,
+            workdir: None,
+            keep_capabilities: Vec::new(),
+            role_variable: "ROLE".into(),
+            default_role: None,
+            tmpfs: Vec::new(),
+            volumes: Vec::new(),
+            directories: Vec::new(),
+            requirements: Vec::new(),
+            root_steps: Vec::new(),
+            steps: Vec::new(),
+            env: BTreeMap::new(),
+            secrets: BTreeMap::new(),
+            limits: Limits::default(),
+            boot_check: BootCheck::default(),
+            supervise: Supervise::default(),
+            roles: BTreeMap::new(),
+        }
+    }
+}
+
+/// For which boots an entry counts: `roles`, `when` and `unless`.
+#[derive(Clone, Debug, Default)]
+pub struct Scope {
+    /// Only for these roles; none given: for all.
+    pub roles: Option<Vec<At<String>>>,
+    /// Only if each of these variables is set and equal.
+    pub when: BTreeMap<String, String>,
+    /// Not if one of these variables is set and equal.
+    pub unless: BTreeMap<String, String>,
+}
+
+/// A tmpfs mount point that is handed to the user.
+#[derive(Debug)]
+pub struct Tmpfs {
+    /// Its path.
+    pub path: At<String>,
+    /// Its mode afterwards.
+    pub mode: u32,
+    /// Its size, for the flags.
+    pub size: Option<String>,
+    /// When it counts.
+    pub scope: Scope,
+}
+
+/// A bind mount or named volume.
+#[derive(Debug)]
+pub struct Volume {
+    /// Its path.
+    pub path: At<String>,
+    /// Whether what is below it is handed over too, when its top is wrong.
+    pub recursive: bool,
+    /// When it counts.
+    pub scope: Scope,
+}
+
+/// A directory that the user makes.
+#[derive(Debug)]
+pub struct Directory {
+    /// Its path, with `${…}`.
+    pub path: At<String>,
+    /// Its mode.
+    pub mode: u32,
+    /// When it counts.
+    pub scope: Scope,
+}
+
+/// A variable without which nothing starts.
+#[derive(Debug)]
+pub struct Requirement {
+    /// Its name.
+    pub env: String,
+    /// What to tell the reader.
+    pub hint: Option<String>,
+    /// When it counts.
+    pub scope: Scope,
+}
+
+/// A command that runs to its end before the app.
+#[derive(Debug)]
+pub struct Step {
+    /// What messages call it.
+    pub name: At<String>,
+    /// Its words, with `${…}`.
+    pub command: Vec<At<String>>,
+    /// Capabilities of a root step beyond the four.
+    pub capabilities: Vec<At<String>>,
+    /// How long it may take.
+    pub timeout: Option<Duration>,
+    /// When it counts.
+    pub scope: Scope,
+}
+
+/// `[limits]`.
+#[derive(Debug, Default)]
+pub struct Limits {
+    /// Processes and threads.
+    pub pids: Option<u64>,
+    /// Memory, as engines write it.
+    pub memory: Option<String>,
+}
+
+/// `[boot_check]`.
+#[derive(Debug)]
+pub struct BootCheck {
+    /// For the app to become healthy.
+    pub timeout: Duration,
+    /// From `SIGTERM` to `SIGKILL`.
+    pub grace: Duration,
+    /// How long a role without a health check must stay up.
+    pub settle: Duration,
+    /// Whether a writable `/` fails the check.
+    pub require_read_only_root: bool,
+}
+
+impl Default for BootCheck {
+    fn default() -> BootCheck {
+        BootCheck {
+            timeout: Duration::from_secs(90),
+            grace: Duration::from_secs(20),
+            settle: Duration::from_secs(3),
+            require_read_only_root: true,
+        }
+    }
+}
+
+/// `[supervise]`.
+#[derive(Debug)]
+pub struct Supervise {
+    /// After a stop signal, before `SIGKILL`.
+    pub grace: Duration,
+    /// Signals rewritten before they are forwarded; an empty one is dropped.
+    pub signals: BTreeMap<String, At<String>>,
+    /// Whether the whole process group is signalled.
+    pub group: bool,
+    /// Exit codes rewritten.
+    pub exit_codes: BTreeMap<String, At<i64>>,
+}
+
+impl Default for Supervise {
+    fn default() -> Supervise {
+        Supervise { grace: Duration::from_secs(10), signals: BTreeMap::new(), group: false, exit_codes: BTreeMap::new() }
+    }
+}
+
+/// One of `[roles]`.
+#[derive(Debug)]
+pub struct Role {
+    /// Where it stands.
+    pub place: Place,
+    /// Its words, with `${…}`.
+    pub command: Option<Vec<At<String>>>,
+    /// Whether `/init` stays.
+    pub supervise: Option<At<bool>>,
+    /// Its environment, over `[env]`.
+    pub env: BTreeMap<String, At<String>>,
+    /// How to tell that it works.
+    pub health: Option<Health>,
+}
+
+/// A health check.
+#[derive(Debug)]
+pub struct Health {
+    /// What is asked.
+    pub probe: Probe,
+    /// How long it may take.
+    pub timeout: Duration,
+}
+
+/// What a health check asks.
+#[derive(Debug)]
+pub enum Probe {
+    /// An HTTP answer of this status.
+    Http {
+        /// The URL, with `${…}`.
+        url: At<String>,
+        /// The status it must have.
+        status: u16,
+        /// Headers to send.
+        headers: BTreeMap<String, At<String>>,
+    },
+    /// A connection that is accepted.
+    Tcp(At<String>),
+    /// A command that exits with 0.
+    Exec(Vec<At<String>>),
+    /// A file that is there and, with an age, no older.
+    File {
+        /// Its path, with `${…}`.
+        path: At<String>,
+        /// How long ago it may have been written.
+        max_age: Option<Duration>,
+    },
+}

@@ -1,0 +1,205 @@
+//! TOML values to Rust ones, with line and column in every refusal.
+//!
+//! Only the parser of the `toml` crate is used: it keeps positions. A derived decoder would double the binary's share
+//! of it and say less.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use toml::Spanned;
+use toml::de::{DeArray, DeTable, DeValue};
+
+use super::{At, values};
+use crate::error::{Error, Place, Result};
+
+/// The file that positions are in.
+#[derive(Clone, Copy)]
+pub(super) struct Source<'a> {
+    pub(super) path: &'a str,
+    pub(super) text: &'a str,
+}
+
+impl<'a> Source<'a> {
+    /// Line and column, both from 1, of a byte offset.
+    pub(super) fn place(self, offset: usize) -> Place {
+        let before = self.text.get(..offset).unwrap_or(self.text);
+        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        Place::File {
+            path: self.path.to_owned(),
+            line: before.matches('\n').count() + 1,
+            column: before.get(line_start..).unwrap_or("").chars().count() + 1,
+        }
+    }
+
+    /// Parses the text as a whole.
+    pub(super) fn parse(self) -> Result<Spanned<DeTable<'a>>> {
+        DeTable::parse(self.text).map_err(|error| Error::Config {
+            place: self.place(error.span().map_or(0, |span| span.start)),
+            what: format!("not TOML: {}", error.message()),
+            allowed: "mend the syntax (toml.io)".into(),
+        })
+    }
+}
+
+/// One key of a table with its value.
+pub(super) struct Item<'a> {
+    source: Source<'a>,
+    /// The name of the table it stands in, for messages.
+    table: &'a str,
+    pub(super) key: &'a str,
+    key_at: usize,
+    value: &'a Spanned<DeValue<'a>>,
+}
+
+/// The keys of a table, in the order of their names.
+pub(super) fn items<'a>(source: Source<'a>, table: &'a str, entries: &'a DeTable<'a>) -> impl Iterator<Item = Item<'a>> {
+    entries.iter().map(move |(key, value)| Item { source, table, key: key.get_ref().as_ref(), key_at: key.span().start, value })
+}
+
+impl<'a> Item<'a> {
+    pub(super) fn place(&self) -> Place {
+        self.source.place(self.value.span().start)
+    }
+
+    /// The refusal of a key that the table does not have.
+    pub(super) fn unknown(&self, known: &[&str]) -> Error {
+        let table = if self.table.is_empty() { "at the top level".to_owned() } else { format!("in {}", self.table) };
+        Error::Config {
+            place: self.source.place(self.key_at),
+            what: format!("unknown key '{}' {table}", self.key),
+            allowed: format!("allowed here: {}", known.join(", ")),
+        }
+    }
+
+    /// The refusal of this value.
+    pub(super) fn refuse(&self, what: String, allowed: &str) -> Error {
+        refuse(self.place(), format!("{}: {what}", self.key), allowed)
+    }
+
+    fn expected(&self, what: &str, value: &Spanned<DeValue<'_>>) -> Error {
+        let (article, kind) = match value.get_ref() {
+            DeValue::String(_) => ("a", "string"),
+            DeValue::Integer(_) => ("an", "integer"),
+            DeValue::Float(_) => ("a", "float"),
+            DeValue::Boolean(_) => ("a", "boolean"),
+            DeValue::Datetime(_) => ("a", "date or time"),
+            DeValue::Array(_) => ("an", "array"),
+            DeValue::Table(_) => ("a", "table"),
+        };
+        let place = self.source.place(value.span().start);
+        refuse(place, format!("{}: {article} {kind} where {what} belongs", self.key), &format!("write {what}"))
+    }
+
+    /// A string.
+    pub(super) fn string(&self) -> Result<At<String>> {
+        self.string_of(self.value)
+    }
+
+    fn string_of(&self, value: &Spanned<DeValue<'_>>) -> Result<At<String>> {
+        let DeValue::String(text) = value.get_ref() else {
+            return Err(self.expected("a string", value));
+        };
+        let place = self.source.place(value.span().start);
+        if text.contains('\0') {
+            return Err(refuse(place, format!("{}: a NUL in a string", self.key), "leave it out: neither paths nor arguments can hold one"));
+        }
+        Ok(At { value: text.as_ref().to_owned(), place })
+    }
+
+    /// A string of a small language of its own.
+    pub(super) fn parsed<T>(&self, parse: impl Fn(&str) -> std::result::Result<T, String>) -> Result<At<T>> {
+        let At { value, place } = self.string()?;
+        match parse(&value) {
+            Ok(value) => Ok(At { value, place }),
+            Err(what) => Err(refuse(place, format!("{}: {what}", self.key), "write it in that form")),
+        }
+    }
+
+    pub(super) fn duration(&self) -> Result<Duration> {
+        self.parsed(values::duration).map(|at| at.value)
+    }
+
+    /// `true` or `false`.
+    pub(super) fn boolean(&self) -> Result<At<bool>> {
+        match self.value.get_ref() {
+            DeValue::Boolean(value) => Ok(At { value: *value, place: self.place() }),
+            _ => Err(self.expected("true or false", self.value)),
+        }
+    }
+
+    /// An integer within bounds.
+    pub(super) fn integer(&self, least: i64, most: i64) -> Result<At<i64>> {
+        let DeValue::Integer(number) = self.value.get_ref() else {
+            return Err(self.expected("an integer", self.value));
+        };
+        match i64::from_str_radix(number.as_str(), number.radix()) {
+            Ok(value) if (least..=most).contains(&value) => Ok(At { value, place: self.place() }),
+            _ => Err(self.refuse(format!("{number} is out of range"), &format!("an integer from {least} to {most}"))),
+        }
+    }
+
+    /// An array of strings.
+    pub(super) fn strings(&self) -> Result<Vec<At<String>>> {
+        self.array("an array of strings")?.iter().map(|value| self.string_of(value)).collect()
+    }
+
+    /// A command: an array of strings, the first not empty.
+    pub(super) fn command(&self) -> Result<Vec<At<String>>> {
+        let words = self.strings()?;
+        match words.first() {
+            Some(first) if !first.value.is_empty() => Ok(words),
+            _ => Err(self.refuse("an empty command".into(), "write the program and its arguments, each a string")),
+        }
+    }
+
+    fn array(&self, what: &str) -> Result<&'a DeArray<'a>> {
+        match self.value.get_ref() {
+            DeValue::Array(array) => Ok(array),
+            _ => Err(self.expected(what, self.value)),
+        }
+    }
+
+    /// A table.
+    pub(super) fn table(&self) -> Result<&'a DeTable<'a>> {
+        self.table_of(self.value)
+    }
+
+    fn table_of(&self, value: &'a Spanned<DeValue<'a>>) -> Result<&'a DeTable<'a>> {
+        match value.get_ref() {
+            DeValue::Table(table) => Ok(table),
+            _ => Err(self.expected("a table", value)),
+        }
+    }
+
+    /// An array of tables, each with where it begins.
+    pub(super) fn tables(&self) -> Result<Vec<(&'a DeTable<'a>, Place)>> {
+        let array = self.array("an array of tables ([[…]])")?;
+        array.iter().map(|value| Ok((self.table_of(value)?, self.source.place(value.span().start)))).collect()
+    }
+
+    /// A table of variables: names that `${…}` can refer to, each with a string.
+    pub(super) fn variables(&self) -> Result<BTreeMap<String, At<String>>> {
+        self.named(values::variable, Item::string)
+    }
+
+    /// A table of names of a form and values of a kind.
+    pub(super) fn named<T>(
+        &self,
+        name: impl Fn(&str) -> std::result::Result<String, String>,
+        value: impl Fn(&Item<'a>) -> Result<T>,
+    ) -> Result<BTreeMap<String, T>> {
+        let mut all = BTreeMap::new();
+        for item in items(self.source, self.key, self.table()?) {
+            let name = name(item.key).map_err(|what| {
+                refuse(self.source.place(item.key_at), format!("{}: {what}", self.key), "write it in that form")
+            })?;
+            all.insert(name, value(&item)?);
+        }
+        Ok(all)
+    }
+}
+
+/// A refusal of something that stands at a place.
+pub(super) fn refuse(place: Place, what: String, allowed: &str) -> Error {
+    Error::Config { place, what, allowed: allowed.to_owned() }
+}

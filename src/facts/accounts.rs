@@ -1,0 +1,142 @@
+//! The image's `/etc/passwd` and `/etc/group`, read as text: `passwd(5)`, `group(5)`.
+//!
+//! No NSS: the binary is static, and an image's users are in its files. Lines that do not parse are passed over, as
+//! the C library does: one bad line must not lock every user out, and it can grant nothing.
+
+use std::io::ErrorKind;
+
+use crate::error::{Error, Result, io_errno};
+
+const PASSWD: &str = "/etc/passwd";
+const GROUP: &str = "/etc/group";
+
+/// The accounts of the image.
+#[derive(Debug, Default)]
+pub struct Accounts {
+    passwd: String,
+    group: String,
+}
+
+/// One line of `/etc/passwd`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct User<'a> {
+    /// The login name.
+    pub name: &'a str,
+    /// The user id.
+    pub uid: u32,
+    /// The primary group id.
+    pub gid: u32,
+    /// The home directory; may be empty.
+    pub home: &'a str,
+}
+
+impl Accounts {
+    /// Reads both files. One that is absent has no lines.
+    ///
+    /// # Errors
+    /// [`Error::Accounts`].
+    pub fn read() -> Result<Accounts> {
+        Ok(Accounts { passwd: text(PASSWD)?, group: text(GROUP)? })
+    }
+
+    /// Takes the texts of both files.
+    pub fn from_text(passwd: &str, group: &str) -> Accounts {
+        Accounts { passwd: passwd.to_owned(), group: group.to_owned() }
+    }
+
+    /// The first user of this name.
+    pub fn user_named(&self, name: &str) -> Option<User<'_>> {
+        self.users().find(|user| user.name == name)
+    }
+
+    /// The first user with this id.
+    pub fn user_with(&self, uid: u32) -> Option<User<'_>> {
+        self.users().find(|user| user.uid == uid)
+    }
+
+    /// The id of the first group of this name.
+    pub fn group_named(&self, name: &str) -> Option<u32> {
+        self.groups().find(|(group, _, _)| *group == name).map(|(_, gid, _)| gid)
+    }
+
+    /// The ids of the groups that list this user as a member.
+    pub fn groups_of(&self, name: &str) -> Vec<u32> {
+        self.groups().filter(|(_, _, members)| members.split(',').any(|member| member == name)).map(|(_, gid, _)| gid).collect()
+    }
+
+    fn users(&self) -> impl Iterator<Item = User<'_>> {
+        self.passwd.lines().filter_map(|line| {
+            let mut fields = line.split(':');
+            let name = fields.next().filter(|name| !name.is_empty())?;
+            let uid = id(fields.nth(1)?)?;
+            let gid = id(fields.next()?)?;
+            let home = fields.nth(1).unwrap_or("");
+            Some(User { name, uid, gid, home })
+        })
+    }
+
+    fn groups(&self) -> impl Iterator<Item = (&str, u32, &str)> {
+        self.group.lines().filter_map(|line| {
+            let mut fields = line.split(':');
+            let name = fields.next().filter(|name| !name.is_empty())?;
+            let gid = id(fields.nth(1)?)?;
+            Some((name, gid, fields.next().unwrap_or("")))
+        })
+    }
+}
+
+/// A user or group id as digits and nothing else: `parse` would also take `+1001`. 4294967295 is (uid_t) −1, which
+/// `setresuid(2)` takes for "leave it as it is" and reports success: it is no id.
+pub fn id(text: &str) -> Option<u32> {
+    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse::<u32>().ok().filter(|id| digits && *id != u32::MAX)
+}
+
+fn text(path: &'static str) -> Result<String> {
+    match std::fs::read(path) {
+        // Names of users are ASCII; another byte in a comment field must not hide the rest of the file.
+        Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(String::new()),
+        Err(error) => Err(Error::Accounts { path, errno: io_errno(&error) }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample() -> Accounts {
+        Accounts::from_text(
+            "root:x:0:0:root:/root:/bin/sh\nbad\n:x:7:7::/:\nneg:x:-1:1::/:\nplus:x:+5:5::/:\nmax:x:4294967295:1::/:\n\
+             app:x:1001:0:App,,,:/home/app:/bin/sh\nshort:x:9:9\napp:x:1002:1002::/second:\n",
+            "root:x:0:\nvideo:x:44:app,www\naudio:x:29:www,app\nstaff:x:50:application\nbroken:x:nine:app\n",
+        )
+    }
+
+    #[test]
+    fn the_first_line_of_a_name_counts() {
+        assert_eq!(sample().user_named("app"), Some(User { name: "app", uid: 1001, gid: 0, home: "/home/app" }));
+        assert_eq!(sample().user_with(9), Some(User { name: "short", uid: 9, gid: 9, home: "" }));
+    }
+
+    #[test]
+    fn lines_that_are_none_name_no_one() {
+        for name in ["", "bad", "neg", "plus", "max", "nobody"] {
+            assert_eq!(sample().user_named(name), None, "{name:?}");
+        }
+    }
+
+    #[test]
+    fn a_member_is_a_whole_name() {
+        assert_eq!(sample().groups_of("app"), [44, 29]);
+        assert_eq!((sample().group_named("video"), sample().group_named("broken")), (Some(44), None));
+    }
+
+    #[test]
+    fn an_id_is_digits_and_not_minus_one() {
+        assert_eq!((id("0"), id("1001"), id("4294967294")), (Some(0), Some(1001), Some(4_294_967_294)));
+        for wrong in ["", "-1", "+1001", "4294967295", "4294967296", " 1", "1 ", "0x1", "1e3", "١"] {
+            assert_eq!(id(wrong), None, "{wrong:?}");
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! Where a command is: the search of `execvp(3)`, done before anything is changed.
+//!
+//! Root without `CAP_DAC_OVERRIDE` cannot look into every directory of the user's. What it cannot see it does not call
+//! missing: exec, as the user, has the last word.
+
+use std::ffi::{CString, OsStr};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+
+use crate::error::{Error, Result, io_errno};
+
+/// What the C library searches when `PATH` is unset, and what engines set.
+const DEFAULT_PATH: &[u8] = b"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// What one place of the search holds.
+enum Seen {
+    Program,
+    Hidden,
+    Nothing,
+    Unfit(&'static str),
+}
+
+/// The file that exec will be given. A name with a slash is taken as it is, below the working directory.
+///
+/// # Errors
+/// [`Error::NotFound`], [`Error::NotExecutable`].
+pub fn find(name: &[u8], path: Option<&[u8]>, working_directory: &Path) -> Result<CString> {
+    let search = path.filter(|path| !path.is_empty()).unwrap_or(DEFAULT_PATH);
+    let direct = name.contains(&b'/');
+    let places: Vec<PathBuf> = if direct {
+        vec![working_directory.join(OsStr::from_bytes(name))]
+    } else {
+        // An empty part of PATH is the working directory.
+        search.split(|byte| *byte == b':').map(|part| working_directory.join(OsStr::from_bytes(part)).join(OsStr::from_bytes(name))).collect()
+    };
+    let (mut hidden, mut unfit) = (None, None);
+    for place in places {
+        match look(&place) {
+            Seen::Program => return as_c(place),
+            Seen::Hidden if hidden.is_none() => hidden = Some(place),
+            Seen::Unfit(what) if unfit.is_none() => unfit = Some((place, what)),
+            Seen::Hidden | Seen::Unfit(_) | Seen::Nothing => {}
+        }
+    }
+    match (hidden, unfit) {
+        (Some(place), _) => as_c(place),
+        (None, Some((place, what))) => Err(Error::NotExecutable {
+            path: place.display().to_string(),
+            what: what.into(),
+            remedy: "make it an executable file (chmod 0755), or name another",
+        }),
+        (None, None) => Err(Error::NotFound {
+            name: String::from_utf8_lossy(name).into_owned(),
+            what: if direct { "no such file".into() } else { format!("it is in no directory of PATH={}", String::from_utf8_lossy(search)) },
+        }),
+    }
+}
+
+fn look(place: &Path) -> Seen {
+    match std::fs::metadata(place) {
+        Ok(facts) if facts.is_dir() => Seen::Unfit("it is a directory"),
+        Ok(facts) if !facts.is_file() => Seen::Unfit("it is not a regular file"),
+        // Whose bit it is, and whether an ACL says more, exec will know.
+        Ok(facts) if facts.mode() & 0o111 == 0 => Seen::Unfit("it has no execute permission"),
+        Ok(_) => Seen::Program,
+        Err(error) => match io_errno(&error) {
+            Errno::EACCES => Seen::Hidden,
+            Errno::ELOOP => Seen::Unfit("too many symbolic links lead to it"),
+            _ => Seen::Nothing,
+        },
+    }
+}
+
+fn as_c(place: PathBuf) -> Result<CString> {
+    CString::new(place.into_os_string().into_vec())
+        .map_err(|_| Error::NotFound { name: "(a name with a NUL)".into(), what: "no path can hold one".into() })
+}

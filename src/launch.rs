@@ -1,0 +1,112 @@
+//! Becomes the app: working directory, umask, the original signal mask, exec. Needs [`Dropped`].
+//!
+//! The app gets what the engine meant for it: the signal mask and dispositions that `/init` was started with, `SIGPIPE`
+//! included, its own environment, and a working directory inside the container. `execve(2)`, `signal(7)`.
+
+use std::ffi::{CStr, CString, OsStr};
+use std::io::Read;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use nix::errno::Errno;
+use rustix::fs::{Mode, StatVfsMountFlags, statvfs};
+
+use crate::error::{Error, Kernel, Result, errno};
+use crate::plan::AppPlan;
+use crate::privilege::Dropped;
+use crate::sys::{self, SignalMask};
+
+const SIGPIPE: i32 = 13;
+
+/// What a container is stopped with, one way or another: `SIGTERM`, `SIGINT`, `SIGQUIT`, `SIGHUP`.
+const STOPS: [i32; 4] = [15, 2, 3, 1];
+
+/// The app, and what it is given back.
+#[derive(Clone, Copy, Debug)]
+pub struct App<'a> {
+    /// What to execute, with what.
+    pub plan: &'a AppPlan,
+    /// The signal mask that `/init` was started with.
+    pub mask: SignalMask,
+}
+
+/// Becomes the app. Comes back only with the reason why not.
+pub fn exec(_dropped: &Dropped, app: App<'_>) -> Error {
+    match enter(app.plan).and_then(|()| release_signals(app.mask)) {
+        Ok(()) => {}
+        Err(error) => return error,
+    }
+    let AppPlan { program, arguments, environment, .. } = app.plan;
+    let Err(reason) = nix::unistd::execve(program, arguments, environment.entries());
+    // Blocked again, so that what is still to be said is said.
+    let _ = sys::set_signal_mask(SignalMask::ALL);
+    refused(program, reason)
+}
+
+/// Working directory and umask, as the user.
+fn enter(plan: &AppPlan) -> Result<()> {
+    if let Some(mask) = plan.umask {
+        rustix::process::umask(Mode::from_raw_mode(mask));
+    }
+    let failed = |errno| Error::WorkingDirectory { path: plan.working_directory.clone().unwrap_or_else(|| "that the engine set".into()), errno };
+    if let Some(directory) = &plan.working_directory {
+        rustix::process::chdir(directory).map_err(|error| failed(errno(error)))?;
+    }
+    // A directory that was opened outside leads outside, and the kernel says so (CVE-2024-21626).
+    let here = rustix::process::getcwd(Vec::new()).map_err(|error| failed(errno(error)))?;
+    if here.as_bytes().starts_with(b"/") { Ok(()) } else { Err(failed(Errno::EXDEV)) }
+}
+
+/// Gives the original mask back, unless a stop came in the meantime: then there is no use in starting.
+fn release_signals(mask: SignalMask) -> Result<()> {
+    let pending = sys::pending_signals().map_err(|errno| Error::Signals { call: "rt_sigpending", errno })?;
+    if let Some(signal) = STOPS.into_iter().find(|stop| pending.contains(*stop) && !mask.contains(*stop) && !sys::is_ignored(*stop)) {
+        return Err(Error::Stopped { signal });
+    }
+    // A log line into a closed pipe left one of /init's own; the app must not die of it.
+    if pending.contains(SIGPIPE) && !mask.contains(SIGPIPE) {
+        let _ = sys::take_pending_signal(SignalMask::only(SIGPIPE));
+    }
+    sys::set_signal_mask(mask).map(drop).map_err(|errno| Error::Signals { call: "rt_sigprocmask", errno })
+}
+
+/// Why the kernel would not execute it, in words: its errno is about the interpreter or the mount as often as the file.
+fn refused(program: &CString, reason: Errno) -> Error {
+    let path = Path::new(OsStr::from_bytes(program.to_bytes()));
+    let shown = path.display().to_string();
+    let not_executable = |what: String, remedy| Error::NotExecutable { path: shown.clone(), what, remedy };
+    match reason {
+        Errno::ENOENT | Errno::ENOTDIR => Error::NotFound { name: shown, what: missing(path, program) },
+        Errno::EACCES if statvfs(path).is_ok_and(|facts| facts.f_flag.contains(StatVfsMountFlags::NOEXEC)) => {
+            not_executable("it is on a mount with noexec".into(), "put it elsewhere, or mount with exec")
+        }
+        Errno::EACCES => not_executable(Kernel(reason).to_string(), "let the user execute it and enter every directory above it (chmod 0755)"),
+        Errno::ENOEXEC => not_executable(
+            "it is no program for this machine".into(),
+            "begin a script with #! and its interpreter (there is no shell to guess one), or build the program for this architecture",
+        ),
+        Errno::EPERM => not_executable(
+            format!("{}: file capabilities that the empty bounding set cannot give", Kernel(reason)),
+            "list them in keep_capabilities, or remove them from the file (setcap -r)",
+        ),
+        Errno::E2BIG => not_executable(Kernel(reason).to_string(), "pass less in arguments and environment"),
+        _ => not_executable(Kernel(reason).to_string(), "run it by hand in the image to see what is wrong with it"),
+    }
+}
+
+/// What is missing when exec says that something is: the file, or what its first line or its header asks for.
+fn missing(path: &Path, program: &CStr) -> String {
+    let mut first = [0_u8; 128];
+    let length = std::fs::File::open(path).and_then(|mut file| file.read(&mut first));
+    let Ok(length) = length else {
+        return if rustix::fs::lstat(program).is_ok() { "it cannot be read, and neither can what it needs".into() } else { "no such file".into() };
+    };
+    match first.get(..length).and_then(|bytes| bytes.strip_prefix(b"#!")) {
+        Some(line) => {
+            let line = String::from_utf8_lossy(line.split(|byte| *byte == b'\n').next().unwrap_or(line)).trim().to_owned();
+            let return_hint = if line.ends_with('\r') { " (it ends with a carriage return)" } else { "" };
+            format!("its interpreter '{line}' is missing{return_hint}")
+        }
+        None => "its dynamic loader is missing (built for another C library?)".into(),
+    }
+}

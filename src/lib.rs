@@ -1,0 +1,36 @@
+//! stepdown: what happens between a container engine's exec and the app.
+//!
+//! `/init` starts as root of a user namespace, hands the tmpfs mount points to the app's user, gives up every privilege,
+//! proves it by reading the kernel back, and becomes the app. It either starts the app as the right user with nothing
+//! left to escalate with, or says in one line what is wrong and how to mend it, and starts nothing.
+//!
+//! # The map
+//! Imports go down, never up and never sideways; `main` alone joins the stages.
+//!
+//! | level | module | purpose |
+//! | --- | --- | --- |
+//! | 0 | [`error`] | what failed, on what, the kernel's reason, the fix, the exit code |
+//! | 0 | [`sys`] | the only unsafe |
+//! | 1 | [`record`] | one record, one line, one write |
+//! | 1 | [`config`] | argv, environment and TOML to a `Config` |
+//! | 1 | [`facts`] | accounts, mounts, programs, how `/init` is installed |
+//! | 1 | [`privilege`] | the two tokens, the drop and its proof |
+//! | 2 | [`plan`] | configuration and facts to everything that will be done |
+//! | 3 | [`prepare`] | descriptors, hand-over, the user's directories |
+//! | 3 | [`launch`] | exec |
+//! | 4 | `main` | the story |
+//!
+//! One way through: block signals → configuration → facts → plan → take privilege → hand over (`&Root`) → `Root` becomes
+//! [`privilege::Dropped`] → exec.
+
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
+
+pub mod config;
+pub mod error;
+pub mod facts;
+pub mod launch;
+pub mod plan;
+pub mod prepare;
+pub mod privilege;
+pub mod record;
+pub mod sys;

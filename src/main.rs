@@ -1,0 +1,129 @@
+//! The story, from the engine's exec to the app's.
+
+#![no_main]
+
+#[path = "sys/entry.rs"]
+mod entry;
+
+use std::io::Write as _;
+use std::time::Instant;
+
+use log::LevelFilter;
+use stepdown::config::args::{self, Action};
+use stepdown::config::environment::Environment;
+use stepdown::config::file;
+use stepdown::error::{Error, Result, io_errno};
+use stepdown::facts::accounts::Accounts;
+use stepdown::facts::installed;
+use stepdown::plan::{self, Plan};
+use stepdown::prepare::{self, descriptors};
+use stepdown::privilege::{self, Dropped, Held, Start};
+use stepdown::{launch, record};
+
+/// Tells it, and gives the exit code. Signals are blocked already, and it returns only if the app was not started.
+pub(crate) fn story(handed: entry::Handed) -> u8 {
+    match boot(handed) {
+        Ok(()) => 0,
+        Err(error) => {
+            record::fatal(&error);
+            error.exit_code()
+        }
+    }
+}
+
+fn boot(handed: entry::Handed) -> Result<()> {
+    let clock = Instant::now();
+    let mask = handed.mask.map_err(|errno| Error::Signals { call: "rt_sigprocmask", errno })?;
+    let environment = Environment::new(handed.environment);
+    installed::refuse_privileged()?;
+    descriptors::put_in_order(&environment)?;
+
+    let arguments = args::parse(handed.arguments.get(1..).unwrap_or(&[]))?;
+    match arguments.action {
+        Action::Help => return print(args::HELP),
+        Action::Version => return print(concat!("stepdown ", env!("CARGO_PKG_VERSION"), "\n")),
+        Action::Boot | Action::Plan => {}
+    }
+    record::start(log_level(&environment)?);
+    refuse_a_check(&environment)?;
+
+    let loaded = file::load(arguments.config.as_deref())?;
+    let held = Held::read()?;
+    let accounts = Accounts::read()?;
+    let plan = plan::resolve(&loaded.config, &arguments, environment, &accounts, &held)?;
+    if let (true, Some(path)) = (plan.as_root, &loaded.path) {
+        file::refuse_if_writable(path, plan.target.uid, &plan.target.groups)?;
+    }
+    if arguments.action == Action::Plan {
+        return print(&if arguments.json { plan::json(&plan, &held) } else { plan::text(&plan, &held) });
+    }
+
+    plan.preflight(&held)?;
+    let dropped = step_down(&plan, &held)?;
+    prepare::make_directories(&dropped, &plan.surfaces.directories, &plan.target)?;
+    announce(&plan, clock);
+    Err(launch::exec(&dropped, launch::App { plan: &plan.app, mask }))
+}
+
+/// Everything as root, then never again; or, started without root, the same proof.
+fn step_down(plan: &Plan, held: &Held) -> Result<Dropped> {
+    match privilege::take(held)? {
+        Start::Root(root) => {
+            let unmended = prepare::hand_over(&root, &plan.surfaces, &plan.target)?;
+            let dropped = root.drop_to(&plan.target, held)?;
+            prepare::mend(&dropped, unmended)?;
+            Ok(dropped)
+        }
+        Start::User(user) => {
+            let dropped = user.settle(&plan.target, held)?;
+            prepare::refuse_unwritable(&dropped, &plan.surfaces, &plan.target)?;
+            Ok(dropped)
+        }
+    }
+}
+
+fn announce(plan: &Plan, clock: Instant) {
+    let role = plan.role.as_ref().map(|(name, _)| format!("{name}: ")).unwrap_or_default();
+    let target = &plan.target;
+    log::info!(
+        "{role}{} as {}:{}, capabilities {}, proved in {} µs",
+        plan.app.program.to_string_lossy(),
+        target.uid,
+        target.gid,
+        target.keep,
+        clock.elapsed().as_micros()
+    );
+}
+
+fn log_level(environment: &Environment) -> Result<LevelFilter> {
+    let name = "INIT_LOG";
+    let wrong = |what: String| Error::OwnVariable { name, what, allowed: "error, warn, info, debug or trace" };
+    match environment.get(name) {
+        _ if environment.count(name) > 1 => Err(wrong("is set more than once".into())),
+        None | Some(b"" | b"info") => Ok(LevelFilter::Info),
+        Some(b"error") => Ok(LevelFilter::Error),
+        Some(b"warn") => Ok(LevelFilter::Warn),
+        Some(b"debug") => Ok(LevelFilter::Debug),
+        Some(b"trace") => Ok(LevelFilter::Trace),
+        Some(other) => Err(wrong(format!("is '{}'", String::from_utf8_lossy(other)))),
+    }
+}
+
+/// A boot check is in no released version yet: whoever asks for one must not get the app instead.
+fn refuse_a_check(environment: &Environment) -> Result<()> {
+    let name = "BOOT_CHECK_ONLY";
+    match environment.get(name) {
+        _ if environment.count(name) > 1 => Err(Error::Gate { value: "set more than once".into() }),
+        None | Some(b"" | b"0") => Ok(()),
+        Some(b"1" | b"init") => {
+            Err(Error::NotBuilt { what: "the boot check".into(), place: stepdown::error::Place::Variable(name.into()) })
+        }
+        Some(other) => Err(Error::Gate { value: String::from_utf8_lossy(other).into_owned() }),
+    }
+}
+
+/// To standard output; a reader that is gone must not pass for success.
+fn print(text: &str) -> Result<()> {
+    let mut out = std::io::stdout();
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(|error| Error::Output { errno: io_errno(&error) })
+}

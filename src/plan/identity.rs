@@ -1,0 +1,134 @@
+//! Who the app is to be: `user` and `groups` to ids, by number or by the image's own files.
+//!
+//! A name is never taken for a number or a number for a name, and nothing that is unknown, empty or root becomes a user.
+
+use crate::config::At;
+use crate::error::{Error, Place, Result};
+use crate::facts::accounts::{Accounts, id};
+
+/// The user when none is configured.
+pub(super) const DEFAULT_USER: &str = "1001:1001";
+
+/// A user, resolved.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Identity {
+    pub(super) uid: u32,
+    pub(super) gid: u32,
+    /// In order, the primary one among them.
+    pub(super) groups: Vec<u32>,
+}
+
+/// Resolves `uid[:gid]` or `name[:group]` and the supplementary groups.
+///
+/// # Errors
+/// [`Error::Identity`].
+pub(super) fn resolve(user: &At<String>, groups: Option<&[At<String>]>, accounts: &Accounts) -> Result<Identity> {
+    let refuse = |what: &str| Error::Identity { place: user.place.clone(), given: user.value.clone(), what: what.to_owned() };
+    let (who, group) = user.value.split_once(':').map_or((user.value.as_str(), None), |(who, group)| (who, Some(group)));
+    let named = accounts.user_named(who);
+    let entry = match id(who) {
+        Some(uid) => accounts.user_with(uid).filter(|entry| entry.uid == uid),
+        None => named,
+    };
+    let uid = match (id(who), named) {
+        (Some(uid), _) => uid,
+        (None, Some(entry)) => entry.uid,
+        (None, None) => return Err(refuse(unknown(who))),
+    };
+    if uid == 0 {
+        return Err(refuse("is root (uid 0): the app never runs as root"));
+    }
+    let gid = match group {
+        Some(group) => gid_of(group, accounts).ok_or_else(|| refuse("names no known group"))?,
+        // As engines do: the user's own group; for a number that no one has, the same number.
+        None => entry.map_or(uid, |entry| entry.gid),
+    };
+    let supplementary = match groups {
+        Some(listed) => listed.iter().map(|group| supplementary(group, accounts)).collect::<Result<_>>()?,
+        None if id(who).is_none() => accounts.groups_of(who),
+        None => Vec::new(),
+    };
+    Ok(Identity { uid, gid, groups: sorted(gid, supplementary) })
+}
+
+/// The primary group belongs in the list too: a process that leaves it otherwise loses the denials of its group
+/// (CVE-2022-2989 and its kin).
+fn sorted(gid: u32, supplementary: Vec<u32>) -> Vec<u32> {
+    let mut groups = supplementary;
+    groups.push(gid);
+    groups.sort_unstable();
+    groups.dedup();
+    groups
+}
+
+fn supplementary(group: &At<String>, accounts: &Accounts) -> Result<u32> {
+    gid_of(&group.value, accounts).ok_or_else(|| Error::Identity {
+        place: Place::clone(&group.place),
+        given: group.value.clone(),
+        what: "names no known group".into(),
+    })
+}
+
+fn gid_of(group: &str, accounts: &Accounts) -> Option<u32> {
+    id(group).or_else(|| accounts.group_named(group))
+}
+
+fn unknown(who: &str) -> &'static str {
+    let number = who.trim_start_matches(['+', '-']);
+    if who.is_empty() {
+        "names no user"
+    } else if !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()) {
+        "is no user id"
+    } else {
+        "is not a user of the image's /etc/passwd"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn accounts() -> Accounts {
+        Accounts::from_text(
+            "root:x:0:0::/root:\ntoor:x:0:0::/:\napp:x:1001:100::/home/app:\n1002:x:1003:1003::/:\n",
+            "root:x:0:\nusers:x:100:\nvideo:x:44:app\n",
+        )
+    }
+
+    fn resolved(user: &str, groups: Option<&[&str]>) -> Result<Identity> {
+        let at = |text: &str| At { value: text.to_owned(), place: Place::Default };
+        let groups: Option<Vec<_>> = groups.map(|groups| groups.iter().map(|group| at(group)).collect());
+        resolve(&at(user), groups.as_deref(), &accounts())
+    }
+
+    #[test]
+    fn numbers_and_names() {
+        for (user, groups, uid, gid, list) in [
+            ("1001:1001", None, 1001, 1001, &[1001][..]),
+            ("1001", None, 1001, 100, &[100]),
+            ("2000", None, 2000, 2000, &[2000]),
+            ("app", None, 1001, 100, &[44, 100]),
+            ("app:video", None, 1001, 44, &[44]),
+            ("app", Some(&["50", "users"][..]), 1001, 100, &[50, 100]),
+            ("app", Some(&[]), 1001, 100, &[100]),
+            ("1001:0", None, 1001, 0, &[0]),
+            // A number is a number, even where a user is named like it.
+            ("1002", None, 1002, 1002, &[1002]),
+        ] {
+            let wanted = Identity { uid, gid, groups: list.to_vec() };
+            assert_eq!(resolved(user, groups).expect(user), wanted, "{user} {groups:?}");
+        }
+    }
+
+    #[test]
+    fn nothing_else_becomes_a_user() {
+        for user in
+            ["", ":", "0", "00", "root", "toor", "root:app", "0:0", "-1", "4294967295", "4294967296", "+1001", "bogus", "0day", " 1001", "1001 ", "1001:", ":1001", "app:", "1001:bogus", "1001:-1", "1001:4294967295", "1001:1001:1001", "0x3e9", "app\n"]
+        {
+            assert!(matches!(resolved(user, None), Err(Error::Identity { .. })), "{user:?}");
+        }
+        for group in ["", "-1", "+44", "bogus", "4294967295"] {
+            assert!(matches!(resolved("1001", Some(&[group])), Err(Error::Identity { .. })), "{group:?}");
+        }
+    }
+}

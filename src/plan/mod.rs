@@ -1,0 +1,260 @@
+//! Configuration and facts to [`Plan`]: everything that will be done, decided before anything is done.
+//!
+//! It reads (accounts, the files of `PATH`) and changes nothing. Whatever can be refused is refused here, while the
+//! container is still as the engine made it.
+
+mod environment;
+mod expand;
+mod identity;
+mod print;
+mod role;
+
+use std::ffi::CString;
+use std::path::{Path, PathBuf};
+
+use crate::config::args::Arguments;
+use crate::config::environment::Environment;
+use crate::config::{At, Config, Scope, Tmpfs, Volume};
+use crate::error::{Error, Place, Result};
+use crate::facts::accounts::Accounts;
+use crate::facts::programs;
+use crate::privilege::capability::{self, Set};
+use crate::privilege::{Held, Target};
+pub use print::{json, text};
+
+/// Everything that will be done.
+#[derive(Debug)]
+pub struct Plan {
+    /// The role and what selected it.
+    pub role: Option<(String, String)>,
+    /// Whether there is root to give up.
+    pub as_root: bool,
+    /// Who the app will be.
+    pub target: Target,
+    /// The work that needs root, and what the user must find done otherwise.
+    pub surfaces: Surfaces,
+    /// What becomes of the process.
+    pub app: AppPlan,
+    /// The capabilities that the start needs, each with its purpose.
+    pub needs: Vec<(Set, &'static str)>,
+}
+
+/// The places that the app writes to.
+#[derive(Debug)]
+pub struct Surfaces {
+    /// tmpfs mount points: path, mode, size for the flag.
+    pub tmpfs: Vec<TmpfsPlan>,
+    /// Volumes.
+    pub volumes: Vec<VolumePlan>,
+    /// Directories that the user makes.
+    pub directories: Vec<(PathBuf, u32)>,
+}
+
+/// One tmpfs mount point.
+#[derive(Debug)]
+pub struct TmpfsPlan {
+    /// Its path.
+    pub path: String,
+    /// Its mode afterwards.
+    pub mode: u32,
+    /// Its size, if configured.
+    pub size: Option<String>,
+}
+
+/// One volume.
+#[derive(Debug)]
+pub struct VolumePlan {
+    /// Its path.
+    pub path: String,
+    /// Whether to walk it when its top is wrong.
+    pub recursive: bool,
+}
+
+/// The app.
+#[derive(Debug)]
+pub struct AppPlan {
+    /// The file to execute.
+    pub program: CString,
+    /// Its arguments, its name first.
+    pub arguments: Vec<CString>,
+    /// Its environment.
+    pub environment: Environment,
+    /// Its working directory, unless it stays where the engine started it.
+    pub working_directory: Option<String>,
+    /// Its file mode creation mask, unless it is the inherited one.
+    pub umask: Option<u32>,
+}
+
+/// Resolves everything.
+///
+/// # Errors
+/// All of exit codes 78, 126 and 127; see [`Error`].
+pub fn resolve(config: &Config, arguments: &Arguments, handed: Environment, accounts: &Accounts, held: &Held) -> Result<Plan> {
+    let as_root = held.uid.effective == 0;
+    refuse_what_is_not_built(config)?;
+    let selected = role::select(config, arguments.role.as_deref(), &handed, !arguments.command.is_empty())?;
+    let target = target(config, arguments, accounts, held)?;
+    let login = accounts.user_with(target.uid);
+    let role_env = selected.as_ref().map(|selected| &selected.role.env);
+    let environment = environment::compose(handed, config, role_env, &target, login, accounts)?;
+    let role_name = selected.as_ref().map(|selected| selected.name);
+    let counts = |scope: &Scope| counts(scope, role_name, &environment);
+
+    if !as_root && let Some(step) = config.root_steps.iter().find(|step| counts(&step.scope)) {
+        return Err(Error::RootStepsWithoutRoot { uid: held.uid.effective, step: step.name.value.clone() });
+    }
+    for requirement in config.requirements.iter().filter(|requirement| counts(&requirement.scope)) {
+        if environment.get(&requirement.env).is_none_or(<[u8]>::is_empty) {
+            return Err(Error::Required { name: requirement.env.clone(), hint: requirement.hint.clone() });
+        }
+    }
+    let surfaces = Surfaces {
+        tmpfs: tmpfs(config.tmpfs.iter().filter(|entry| counts(&entry.scope)), &arguments.tmpfs),
+        volumes: config.volumes.iter().filter(|entry| counts(&entry.scope)).map(volume).collect(),
+        directories: config.directories.iter().filter(|entry| counts(&entry.scope)).map(|entry| directory(entry, &environment)).collect::<Result<_>>()?,
+    };
+    let words = words(config, selected.as_ref(), arguments, &environment)?;
+    let working_directory = config.workdir.clone();
+    let below = working_directory.as_deref().unwrap_or(".");
+    let name = words.first().map_or(&b""[..], |word| word.to_bytes());
+    let program = programs::find(name, environment.get("PATH"), Path::new(below))?;
+    Ok(Plan {
+        role: selected.map(|selected| (selected.name.to_owned(), selected.by)),
+        as_root,
+        needs: if as_root { needs(&surfaces, target.keep) } else { kept(target.keep) },
+        target,
+        surfaces,
+        app: AppPlan { program, arguments: words, environment, working_directory, umask: config.umask },
+    })
+}
+
+impl Plan {
+    /// Refuses a start that lacks what the plan needs, before anything is changed.
+    ///
+    /// # Errors
+    /// [`Error::CapabilityMissing`] with the flags that add them.
+    pub fn preflight(&self, held: &Held) -> Result<()> {
+        // What is kept must also be inheritable by a user's process, so it must be permitted and in the bounding set.
+        let there = |need: Set| held.permitted.contains(need) && (!self.target.keep.contains(need) || held.bounding.contains(need));
+        let missing: Vec<(String, &str)> =
+            self.needs.iter().filter(|(need, _)| !there(*need)).map(|(need, purpose)| (need.to_string(), *purpose)).collect();
+        if missing.is_empty() { Ok(()) } else { Err(capability::missing(&missing)) }
+    }
+}
+
+/// What the interface has and this version has not. To leave it out in silence would start an app without what its
+/// configuration promises.
+fn refuse_what_is_not_built(config: &Config) -> Result<()> {
+    let steps = (config.root_steps.iter().map(|step| ("[[root_step]]", &step.name.place)))
+        .chain(config.steps.iter().map(|step| ("[[step]]", &step.name.place)))
+        .chain(config.secrets.values().map(|secret| ("[secrets]", &secret.place)))
+        .chain(config.roles.values().filter_map(|role| role.supervise.as_ref().filter(|at| at.value)).map(|at| ("supervise = true", &at.place)));
+    match steps.into_iter().next() {
+        Some((what, place)) => Err(Error::NotBuilt { what: what.into(), place: place.clone() }),
+        None => Ok(()),
+    }
+}
+
+fn target(config: &Config, arguments: &Arguments, accounts: &Accounts, held: &Held) -> Result<Target> {
+    let keep = keep(config)?;
+    let given = match (&arguments.user, &config.user) {
+        (Some(user), _) => At { value: user.clone(), place: Place::Option("--user") },
+        (None, Some(user)) => user.clone(),
+        (None, None) => At { value: identity::DEFAULT_USER.into(), place: Place::Default },
+    };
+    // A start as non-root checks the configuration just the same: it must not fail only where root starts it.
+    let wanted = identity::resolve(&given, config.groups.as_deref(), accounts)?;
+    if held.uid.effective == 0 {
+        return Ok(Target { uid: wanted.uid, gid: wanted.gid, groups: wanted.groups, keep });
+    }
+    let mut groups = held.groups.clone();
+    groups.sort_unstable();
+    Ok(Target { uid: held.uid.effective, gid: held.gid.effective, groups, keep })
+}
+
+fn keep(config: &Config) -> Result<Set> {
+    let mut keep = Set::EMPTY;
+    for name in &config.keep_capabilities {
+        let refuse = |what: String, allowed: &str| Error::Config { place: name.place.clone(), what, allowed: allowed.to_owned() };
+        let one = Set::named(&name.value)
+            .ok_or_else(|| refuse(format!("unknown capability '{}'", name.value), "a name of capabilities(7), such as NET_BIND_SERVICE"))?;
+        if Set::SETUID.with(Set::SETGID).with(Set::SETPCAP).contains(one) {
+            return Err(refuse(format!("{} cannot be kept: with it the drop proves nothing", name.value), "leave it out"));
+        }
+        keep = keep.with(one);
+    }
+    Ok(keep)
+}
+
+/// Whether an entry counts in this boot.
+fn counts(scope: &Scope, role: Option<&str>, environment: &Environment) -> bool {
+    let equal = |(name, value): (&String, &String)| environment.get(name) == Some(value.as_bytes());
+    scope.roles.as_ref().is_none_or(|roles| roles.iter().any(|listed| Some(listed.value.as_str()) == role))
+        && scope.when.iter().all(equal)
+        && !scope.unless.iter().any(equal)
+}
+
+/// The configured tmpfs mount points, then those of the command line; an option overrides an entry for the same path.
+fn tmpfs<'a>(configured: impl Iterator<Item = &'a Tmpfs>, options: &[(String, u32)]) -> Vec<TmpfsPlan> {
+    let mut all: Vec<TmpfsPlan> =
+        configured.map(|entry| TmpfsPlan { path: entry.path.value.clone(), mode: entry.mode, size: entry.size.clone() }).collect();
+    for (path, mode) in options {
+        match all.iter_mut().find(|entry| entry.path == *path) {
+            Some(entry) => entry.mode = *mode,
+            None => all.push(TmpfsPlan { path: path.clone(), mode: *mode, size: None }),
+        }
+    }
+    all
+}
+
+fn volume(entry: &Volume) -> VolumePlan {
+    VolumePlan { path: entry.path.value.clone(), recursive: entry.recursive }
+}
+
+fn directory(entry: &crate::config::Directory, environment: &Environment) -> Result<(PathBuf, u32)> {
+    let path = expand::expand(&entry.path, environment)?;
+    let text = String::from_utf8_lossy(&path);
+    let plain = crate::config::values::path(&text).map_err(|what| Error::Config {
+        place: entry.path.place.clone(),
+        what: format!("path: {what}"),
+        allowed: "let it expand to an absolute path".into(),
+    })?;
+    Ok((PathBuf::from(plain), entry.mode))
+}
+
+/// The command line of the app: the one given, or the role's.
+fn words(config: &Config, selected: Option<&role::Selected<'_>>, arguments: &Arguments, environment: &Environment) -> Result<Vec<CString>> {
+    if !arguments.command.is_empty() {
+        return Ok(arguments.command.clone());
+    }
+    let give = "give the command after the image's name (or as CMD)";
+    let no_command = |what: String, how: String| Err(Error::NoCommand { what, known: how });
+    let Some(selected) = selected else {
+        return no_command("none is given and the configuration has no roles".into(), format!("{give}, or declare roles in /etc/init.toml"));
+    };
+    let Some(command) = &selected.role.command else {
+        return no_command(format!("none is given and the role '{}' has none", selected.name), format!("{give}, or add command to the role; roles: {}", role::known(config)));
+    };
+    command.iter().map(|word| c_string(expand::expand(word, environment)?, &word.place)).collect()
+}
+
+fn c_string(bytes: Vec<u8>, place: &Place) -> Result<CString> {
+    CString::new(bytes).map_err(|_| Error::Config { place: place.clone(), what: "a NUL in a word".into(), allowed: "leave it out".into() })
+}
+
+/// What a start as root needs, and why.
+fn needs(surfaces: &Surfaces, keep: Set) -> Vec<(Set, &'static str)> {
+    let mut needs = Vec::new();
+    if !surfaces.tmpfs.is_empty() || !surfaces.volumes.is_empty() {
+        needs.push((Set::CHOWN, "to hand over mount points"));
+    }
+    needs.push((Set::SETUID, "to become the user"));
+    needs.push((Set::SETGID, "to become the group"));
+    needs.push((Set::SETPCAP, "to empty the bounding set and lock the securebits"));
+    needs.extend(kept(keep));
+    needs
+}
+
+fn kept(keep: Set) -> Vec<(Set, &'static str)> {
+    keep.each().map(|one| (one, "to keep it")).collect()
+}

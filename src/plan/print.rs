@@ -1,0 +1,122 @@
+//! The plan as people read it, and as JSON. Nothing secret is in it: of the environment only names are shown.
+
+use std::fmt::Write as _;
+
+use serde::Serialize;
+
+use super::Plan;
+use crate::privilege::Held;
+
+/// What JSON shows. Its keys are an interface: none is ever renamed.
+#[derive(Serialize)]
+struct Shown<'a> {
+    role: Option<&'a str>,
+    role_from: Option<&'a str>,
+    start: &'static str,
+    uid: u32,
+    gid: u32,
+    groups: &'a [u32],
+    program: String,
+    command: Vec<String>,
+    workdir: Option<&'a str>,
+    umask: Option<String>,
+    home: Option<String>,
+    tmpfs: Vec<Place<'a>>,
+    volumes: Vec<VolumeShown<'a>>,
+    directories: Vec<DirectoryShown>,
+    capabilities: Vec<Need>,
+    capabilities_kept: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Place<'a> {
+    path: &'a str,
+    mode: String,
+    size: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct VolumeShown<'a> {
+    path: &'a str,
+    recursive: bool,
+}
+
+#[derive(Serialize)]
+struct DirectoryShown {
+    path: String,
+    mode: String,
+}
+
+#[derive(Serialize)]
+struct Need {
+    name: String,
+    purpose: &'static str,
+    held: bool,
+}
+
+/// The plan as one line of JSON.
+pub fn json(plan: &Plan, held: &Held) -> String {
+    // Serialising strings and numbers into a String has no way to fail; an empty line would be no JSON, and tell.
+    let mut line = serde_json::to_string(&shown(plan, held)).unwrap_or_default();
+    line.push('\n');
+    line
+}
+
+/// The plan as lines of a name and a value.
+pub fn text(plan: &Plan, held: &Held) -> String {
+    let shown = shown(plan, held);
+    let mut page = String::new();
+    let mut row = |name: &str, value: &str| {
+        // Writing to a String cannot fail.
+        let _ = writeln!(page, "{name:<14}{value}");
+    };
+    row("role", &shown.role.map_or("none".into(), |role| format!("{role} (by {})", shown.role_from.unwrap_or(""))));
+    row("start", shown.start);
+    row("user", &format!("uid {} gid {} groups {}", shown.uid, shown.gid, shown.groups.iter().map(u32::to_string).collect::<Vec<_>>().join(" ")));
+    for place in &shown.tmpfs {
+        row("tmpfs", &format!("{} mode {}{}", place.path, place.mode, place.size.map(|size| format!(" size {size}")).unwrap_or_default()));
+    }
+    for place in &shown.volumes {
+        row("volume", &format!("{}{}", place.path, if place.recursive { " recursive" } else { "" }));
+    }
+    for place in &shown.directories {
+        row("directory", &format!("{} mode {}", place.path, place.mode));
+    }
+    for need in &shown.capabilities {
+        row("capability", &format!("{} {}{}", need.name, need.purpose, if need.held { "" } else { " (MISSING)" }));
+    }
+    row("kept", &if shown.capabilities_kept.is_empty() { "none".into() } else { shown.capabilities_kept.join(" ") });
+    row("home", shown.home.as_deref().unwrap_or(""));
+    row("workdir", shown.workdir.unwrap_or("as the engine sets it"));
+    row("umask", shown.umask.as_deref().unwrap_or("as the engine sets it"));
+    row("program", &shown.program);
+    // Debug form: one line whatever is in a word, and where one ends and the next begins stays visible.
+    row("command", &format!("{:?}", shown.command));
+    page
+}
+
+fn shown<'a>(plan: &'a Plan, held: &Held) -> Shown<'a> {
+    let mode = |mode: u32| format!("{mode:04o}");
+    Shown {
+        role: plan.role.as_ref().map(|(name, _)| name.as_str()),
+        role_from: plan.role.as_ref().map(|(_, by)| by.as_str()),
+        start: if plan.as_root { "root: hand over, drop, prove" } else { "not root: prove" },
+        uid: plan.target.uid,
+        gid: plan.target.gid,
+        groups: &plan.target.groups,
+        program: plan.app.program.to_string_lossy().into_owned(),
+        command: plan.app.arguments.iter().map(|word| word.to_string_lossy().into_owned()).collect(),
+        workdir: plan.app.working_directory.as_deref(),
+        umask: plan.app.umask.map(mode),
+        home: plan.app.environment.get("HOME").map(|home| String::from_utf8_lossy(home).into_owned()),
+        tmpfs: plan.surfaces.tmpfs.iter().map(|entry| Place { path: &entry.path, mode: mode(entry.mode), size: entry.size.as_deref() }).collect(),
+        volumes: plan.surfaces.volumes.iter().map(|entry| VolumeShown { path: &entry.path, recursive: entry.recursive }).collect(),
+        directories: plan.surfaces.directories.iter().map(|(path, bits)| DirectoryShown { path: path.display().to_string(), mode: mode(*bits) }).collect(),
+        capabilities: plan
+            .needs
+            .iter()
+            .map(|(need, purpose)| Need { name: need.to_string(), purpose, held: held.permitted.contains(*need) })
+            .collect(),
+        capabilities_kept: plan.target.keep.names().collect(),
+    }
+}

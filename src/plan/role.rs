@@ -1,0 +1,53 @@
+//! Which role: `--role`, then the role variable, then `role.default`. Never a guess.
+
+use crate::config::environment::Environment;
+use crate::config::{Config, Role};
+use crate::error::{Error, Result};
+
+/// The role that is selected, and by what.
+#[derive(Debug)]
+pub(super) struct Selected<'a> {
+    pub(super) name: &'a str,
+    pub(super) role: &'a Role,
+    pub(super) by: String,
+}
+
+/// Selects the role; none where the configuration has no roles, or nothing selects one and a command is given.
+///
+/// # Errors
+/// [`Error::Role`] for an unknown, empty, doubled or missing selection.
+pub(super) fn select<'a>(config: &'a Config, option: Option<&str>, environment: &Environment, has_command: bool) -> Result<Option<Selected<'a>>> {
+    let variable = &config.role_variable;
+    let refuse = |what: String| Error::Role { what, variable: variable.clone(), known: known(config) };
+    if config.roles.is_empty() {
+        // Without roles the variable is not ours to judge: the app may have one of that name.
+        return match option {
+            Some(name) => Err(refuse(format!("--role {name}, but the configuration has no roles"))),
+            None => Ok(None),
+        };
+    }
+    let (name, by) = if let Some(name) = option {
+        (name.to_owned(), "--role".to_owned())
+    } else if environment.count(variable) > 1 {
+        // getenv and most languages take the first, others the last: two roles at once.
+        return Err(refuse(format!("the role variable {variable} is set {} times", environment.count(variable))));
+    } else if let Some(value) = environment.get(variable) {
+        (String::from_utf8_lossy(value).into_owned(), variable.clone())
+    } else if let Some(default) = &config.default_role {
+        (default.value.clone(), "role.default".to_owned())
+    } else if has_command {
+        return Ok(None);
+    } else {
+        return Err(refuse(format!("no role is selected: {variable} is unset, there is no role.default and no command")));
+    };
+    match config.roles.get_key_value(&name) {
+        Some((name, role)) => Ok(Some(Selected { name, role, by })),
+        None if name.is_empty() => Err(refuse(format!("the role by {by} is empty"))),
+        None => Err(refuse(format!("unknown role '{name}' by {by}"))),
+    }
+}
+
+/// The names of the roles, for messages.
+pub(super) fn known(config: &Config) -> String {
+    if config.roles.is_empty() { "none".to_owned() } else { config.roles.keys().map(String::as_str).collect::<Vec<_>>().join(", ") }
+}

@@ -1,0 +1,85 @@
+//! Descriptors in order before anything is opened: 0, 1 and 2 are open, and nothing else reaches the app but what was
+//! passed to it on purpose (`sd_listen_fds(3)`).
+//!
+//! A descriptor that an engine forgot has led out of the container before (CVE-2024-21626).
+
+use std::os::fd::IntoRawFd;
+
+use nix::errno::Errno;
+use rustix::fs::{CWD, Mode, OFlags, openat};
+
+use crate::config::environment::Environment;
+use crate::error::{Error, Result, errno, io_errno};
+use crate::sys;
+
+/// The first descriptor after the standard ones, `SD_LISTEN_FDS_START`.
+const FIRST: i32 = 3;
+
+/// Opens what is closed of 0, 1 and 2 on `/dev/null`, and marks all else close-on-exec.
+///
+/// # Errors
+/// [`Error::Descriptors`].
+pub fn put_in_order(environment: &Environment) -> Result<()> {
+    for descriptor in 0..FIRST {
+        if !sys::is_open(descriptor) {
+            // The lowest free number is the closed one, since those below it are open.
+            let null = openat(CWD, "/dev/null", OFlags::RDWR | OFlags::NOCTTY, Mode::empty())
+                .map_err(|error| failed("open", "/dev/null", errno(error)))?;
+            let number = null.into_raw_fd();
+            if number != descriptor {
+                return Err(failed("open", "/dev/null", Errno::EBADF));
+            }
+        }
+    }
+    let first = FIRST + passed_on_purpose(environment);
+    match sys::close_on_exec_from(first.unsigned_abs()) {
+        Ok(()) => Ok(()),
+        // Before Linux 5.11, or a filter that does not know the call.
+        Err(_) => mark_each(first),
+    }
+}
+
+/// How many descriptors systemd or an engine passes on: only if they are meant for this very process.
+fn passed_on_purpose(environment: &Environment) -> i32 {
+    let number = |name| environment.get(name).and_then(|value| std::str::from_utf8(value).ok()).and_then(|text| text.parse::<u32>().ok());
+    let for_us = number("LISTEN_PID") == Some(std::process::id());
+    // A descriptor table has at most about a million entries.
+    number("LISTEN_FDS").filter(|_| for_us).and_then(|count| i32::try_from(count.min(1 << 20)).ok()).unwrap_or(0)
+}
+
+fn mark_each(first: i32) -> Result<()> {
+    let listed = std::fs::read_dir("/proc/self/fd").map_err(|error| failed("open", "/proc/self/fd", io_errno(&error)))?;
+    for entry in listed {
+        let entry = entry.map_err(|error| failed("getdents64", "/proc/self/fd", io_errno(&error)))?;
+        let number = entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok());
+        if let Some(number) = number.filter(|number| *number >= first) {
+            match sys::set_close_on_exec(number, true) {
+                Ok(()) | Err(Errno::EBADF) => {}
+                Err(reason) => return Err(failed("fcntl(F_SETFD)", &format!("descriptor {number}"), reason)),
+            }
+        }
+    }
+    Ok(())
+}
+
+fn failed(call: &'static str, object: &str, errno: Errno) -> Error {
+    Error::Descriptors { call, object: object.to_owned(), errno }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn descriptors_for_another_process_are_not_passed_on() {
+        let mut environment = Environment::default();
+        assert!(environment.set("LISTEN_FDS", b"2"));
+        assert_eq!(passed_on_purpose(&environment), 0);
+        assert!(environment.set("LISTEN_PID", b"1"));
+        assert_eq!(passed_on_purpose(&environment), 0);
+        assert!(environment.set("LISTEN_PID", std::process::id().to_string().as_bytes()));
+        assert_eq!(passed_on_purpose(&environment), 2);
+        assert!(environment.set("LISTEN_FDS", b"-1"));
+        assert_eq!(passed_on_purpose(&environment), 0);
+    }
+}

@@ -1,0 +1,36 @@
+//! What must be right before the app starts: descriptors, ownership of what it writes to, its directories.
+//!
+//! Work that needs root takes `&Root`, work for the user `&Dropped`; neither ever does the other's.
+//! Paths are opened without following a symbolic link anywhere in them, and changed through the descriptor: the app of
+//! a previous life may have owned the directory and left one. `path_resolution(7)`, `openat2(2)`, `chown(2)`.
+
+pub mod descriptors;
+mod open;
+mod stdio;
+mod tmpfs;
+mod user;
+mod volume;
+
+use crate::error::Result;
+use crate::plan::Surfaces;
+use crate::privilege::{Root, Target};
+pub use tmpfs::Unmended;
+pub use user::{make_directories, mend, refuse_unwritable};
+
+/// Hands the surfaces and the standard streams to the user. What is right already is left alone.
+///
+/// What comes back is right but for its mode, which is now the user's to mend.
+///
+/// # Errors
+/// [`crate::error::Error::MountPoint`], [`crate::error::Error::HandOver`], [`crate::error::Error::HandOverUnproved`].
+pub fn hand_over(root: &Root, surfaces: &Surfaces, target: &Target) -> Result<Vec<Unmended>> {
+    let mut unmended = Vec::new();
+    for entry in &surfaces.tmpfs {
+        unmended.extend(tmpfs::hand_over(root, entry, target)?);
+    }
+    for entry in &surfaces.volumes {
+        volume::hand_over(root, entry, target)?;
+    }
+    stdio::hand_over(root, target);
+    Ok(unmended)
+}

@@ -1,0 +1,76 @@
+//! Opens a directory by a path in which nothing is a symbolic link.
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+
+use nix::errno::Errno;
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags, StatxAttributes, StatxFlags, fstat, open, openat, openat2, statx};
+
+use crate::error::{Error, Result, errno, io_errno};
+use crate::facts::mounts::{Mount, mounted_at, parse};
+
+/// What a descriptor is opened for: to change what it names, never to read or write it, so that neither its mode nor a
+/// FIFO in its place can stop the boot.
+pub(super) const HANDLE: OFlags = OFlags::PATH.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+
+/// Opens the directory. `remedy` is what to do where there is none.
+///
+/// # Errors
+/// [`Error::MountPoint`], [`Error::HandOver`].
+pub(super) fn directory(path: &str, remedy: &str) -> Result<OwnedFd> {
+    let flags = HANDLE | OFlags::DIRECTORY;
+    let whole = openat2(CWD, path, flags, Mode::empty(), ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS);
+    let opened = match whole.map_err(errno) {
+        // Before Linux 5.6; EPERM and EACCES also from filters that do not know the call: the walk then says what is so.
+        Err(Errno::ENOSYS | Errno::EPERM | Errno::EACCES) => walk(path),
+        other => other,
+    };
+    let mount_point = |what: String, remedy: String| Error::MountPoint { path: path.to_owned(), what, remedy };
+    opened.map_err(|reason| match reason {
+        Errno::ENOENT => mount_point("does not exist".into(), remedy.to_owned()),
+        Errno::ENOTDIR => mount_point("is not a directory".into(), remedy.to_owned()),
+        Errno::ELOOP => {
+            let real = std::fs::canonicalize(path).map_or("nothing that exists".to_owned(), |real| real.display().to_string());
+            mount_point(format!("has a symbolic link in it (it resolves to {real})"), format!("give the path without links: {real}"))
+        }
+        _ => Error::HandOver { path: path.to_owned(), call: "open", errno: reason, remedy: "let root reach it: every directory above it needs x for others".into() },
+    })
+}
+
+/// The same, one component at a time.
+fn walk(path: &str) -> std::result::Result<OwnedFd, Errno> {
+    let mut here = open("/", HANDLE | OFlags::DIRECTORY, Mode::empty()).map_err(errno)?;
+    for part in path.split('/').filter(|part| !part.is_empty()) {
+        let next = openat(&here, part, HANDLE, Mode::empty()).map_err(errno)?;
+        match FileType::from_raw_mode(fstat(&next).map_err(errno)?.st_mode) {
+            FileType::Directory => here = next,
+            FileType::Symlink => return Err(Errno::ELOOP),
+            _ => return Err(Errno::ENOTDIR),
+        }
+    }
+    Ok(here)
+}
+
+/// Whether the open directory is the root of a mount; the mount table answers where the kernel does not.
+///
+/// # Errors
+/// [`Error::HandOver`].
+pub(super) fn is_mount_point(directory: impl AsFd, path: &str) -> Result<bool> {
+    let facts = statx(directory, "", AtFlags::EMPTY_PATH, StatxFlags::empty());
+    match facts {
+        Ok(facts) if facts.stx_attributes_mask.contains(StatxAttributes::MOUNT_ROOT) => {
+            Ok(facts.stx_attributes.contains(StatxAttributes::MOUNT_ROOT))
+        }
+        _ => Ok(mounted_at(&mount_table(path)?, Path::new(path)).is_some()),
+    }
+}
+
+fn mount_table(path: &str) -> Result<Vec<Mount>> {
+    let text = std::fs::read("/proc/self/mountinfo").map_err(|error| Error::HandOver {
+        path: path.to_owned(),
+        call: "read of /proc/self/mountinfo",
+        errno: io_errno(&error),
+        remedy: "mount /proc in the container".into(),
+    })?;
+    Ok(parse(&text))
+}

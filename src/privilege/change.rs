@@ -1,0 +1,127 @@
+//! The changes of the drop, each one call of the kernel, in the order that works with nothing but `CHOWN`, `SETUID`,
+//! `SETGID` and `SETPCAP`. What they achieved is not believed here: the proof reads it back.
+
+use caps::CapSet;
+use nix::errno::Errno;
+use nix::unistd::{Gid, Uid, setgroups, setresgid, setresuid};
+use rustix::thread::{CapabilitiesSecureBits as SecureBits, CapabilitySets, set_capabilities, set_capabilities_secure_bits, set_no_new_privs as set_nnp};
+
+use super::capability::Set;
+use super::{Held, Target};
+use crate::error::{Error, Result, errno};
+
+/// What the securebits end as: root without magic, no fix-up of sets by uid, no new ambient capability, no keeping over
+/// a change of uid; all of it locked.
+pub(super) fn locked_securebits() -> SecureBits {
+    without_ambient_lock() | SecureBits::NO_CAP_AMBIENT_RAISE | SecureBits::NO_CAP_AMBIENT_RAISE_LOCKED
+}
+
+fn without_ambient_lock() -> SecureBits {
+    SecureBits::NO_ROOT
+        | SecureBits::NO_ROOT_LOCKED
+        | SecureBits::NO_SETUID_FIXUP
+        | SecureBits::NO_SETUID_FIXUP_LOCKED
+        | SecureBits::KEEP_CAPS_LOCKED
+}
+
+/// `no_new_privs`: needs no capability, hinders no later step.
+pub(super) fn set_no_new_privs() -> Result<()> {
+    set_nnp(true).map_err(|error| refused("prctl(PR_SET_NO_NEW_PRIVS)", "no_new_privs", errno(error)))
+}
+
+/// Empties the ambient set: what is in it would survive the app's exec.
+pub(super) fn clear_ambient() -> Result<()> {
+    // The crate's error is a text; the number is still the thread's errno.
+    caps::clear(None, CapSet::Ambient).map_err(|_| refused("prctl(PR_CAP_AMBIENT_CLEAR_ALL)", "the ambient set", Errno::last()))
+}
+
+/// `no_new_privs`, the ambient set, the bounding set: everything above the sets themselves.
+pub(super) fn give_up_bounding_set(keep: Set, held: &Held) -> Result<()> {
+    set_no_new_privs()?;
+    clear_ambient()?;
+    // Only what is there: without SETPCAP even the drop of an absent one fails.
+    for one in held.bounding.without(keep).each() {
+        let done = match one.known() {
+            Some(capability) => caps::drop(None, CapSet::Bounding, capability).map_err(|_| Errno::last()),
+            None => rustix::thread::remove_capability_from_bounding_set(one.as_kernel()).map_err(errno),
+        };
+        done.map_err(|reason| refused("prctl(PR_CAPBSET_DROP)", &format!("{one} from the bounding set"), reason))?;
+    }
+    Ok(())
+}
+
+/// Locks the securebits; with capabilities to keep, the ambient lock comes after they were raised.
+pub(super) fn lock_securebits(keep: Set) -> Result<()> {
+    set_securebits(if keep.is_empty() { locked_securebits() } else { without_ambient_lock() })
+}
+
+fn set_securebits(bits: SecureBits) -> Result<()> {
+    set_capabilities_secure_bits(bits).map_err(|error| refused("prctl(PR_SET_SECUREBITS)", "the securebits", errno(error)))
+}
+
+/// Groups, gid, uid, in this order: after the uid there is no right to the others. Groups that are right already are
+/// left alone, since a user namespace may deny `setgroups(2)` to everyone.
+pub(super) fn become_user(target: &Target, held: &Held) -> Result<()> {
+    let Target { uid, gid, groups, .. } = target;
+    let mut now = held.groups.clone();
+    now.sort_unstable();
+    if now != *groups {
+        let list: Vec<Gid> = groups.iter().copied().map(Gid::from_raw).collect();
+        setgroups(&list).map_err(|reason| ids_refused("setgroups", format!("{groups:?}"), reason))?;
+    }
+    let group = Gid::from_raw(*gid);
+    setresgid(group, group, group).map_err(|reason| ids_refused("setresgid", format!("gid {gid}"), reason))?;
+    let user = Uid::from_raw(*uid);
+    setresuid(user, user, user).map_err(|reason| ids_refused("setresuid", format!("uid {uid}"), reason))
+}
+
+/// Empties the permitted, effective and inheritable sets but for what is kept, which is raised as ambient so that it
+/// survives the app's exec. Mandatory even after setresuid: with `NO_SETUID_FIXUP` that leaves the sets as they were.
+///
+/// `until_then` is held until the ambient set is locked.
+pub(super) fn give_up_capabilities(keep: Set, until_then: Set) -> Result<()> {
+    if !keep.is_empty() {
+        let usable = keep.with(until_then);
+        set_sets(usable, keep)?;
+        for one in keep.each() {
+            let raised = one.known().map(|capability| caps::raise(None, CapSet::Ambient, capability));
+            if !matches!(raised, Some(Ok(()))) {
+                return Err(refused("prctl(PR_CAP_AMBIENT_RAISE)", &format!("{one} to the ambient set"), Errno::last()));
+            }
+        }
+        if until_then.contains(Set::SETPCAP) {
+            set_securebits(locked_securebits())?;
+        }
+    }
+    set_sets(keep, keep)
+}
+
+fn set_sets(usable: Set, inheritable: Set) -> Result<()> {
+    let sets = CapabilitySets { effective: usable.as_kernel(), permitted: usable.as_kernel(), inheritable: inheritable.as_kernel() };
+    set_capabilities(None, sets).map_err(|error| refused("capset", "the permitted, effective and inheritable sets", errno(error)))
+}
+
+fn refused(call: &'static str, object: &str, errno: Errno) -> Error {
+    let remedy = match errno {
+        Errno::EPERM => "add --cap-add=SETPCAP, or let the seccomp profile allow the call".to_owned(),
+        _ => "let the seccomp profile allow the call; /init needs Linux 4.10 or newer".to_owned(),
+    };
+    Error::Drop { call, object: object.to_owned(), errno, remedy }
+}
+
+/// The kernel says EINVAL for an id that is not mapped, and EPERM where the namespace denies setgroups to everyone.
+fn ids_refused(call: &'static str, object: String, errno: Errno) -> Error {
+    let map = if call == "setresuid" { "/proc/self/uid_map" } else { "/proc/self/gid_map" };
+    let remedy = match errno {
+        Errno::EINVAL => {
+            let mapped = std::fs::read_to_string(map).unwrap_or_default();
+            let mapped: Vec<String> = mapped.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+            format!("choose an id that the user namespace maps, or give it more sub-ids ({map}: {})", mapped.join(", "))
+        }
+        Errno::EPERM if call == "setgroups" && std::fs::read_to_string("/proc/self/setgroups").is_ok_and(|word| word.trim() == "deny") => {
+            "give the engine's user sub-gids in /etc/subgid: this user namespace denies setgroups to everyone".to_owned()
+        }
+        _ => format!("add --cap-add={}", if call == "setresuid" { "SETUID" } else { "SETGID" }),
+    };
+    Error::Drop { call, object, errno, remedy }
+}

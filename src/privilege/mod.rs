@@ -1,0 +1,148 @@
+//! The two tokens: [`Root`], while there is something to do as root, and [`Dropped`], which the app needs.
+//!
+//! Nothing else in the house changes credentials, capabilities or securebits, and nothing but the private verification
+//! makes a [`Dropped`]. What holds a `&Root` may change ownership; what holds a `&Dropped` may run the app; between the
+//! two lies a proof read from the kernel. Neither can be made by hand, copied, or used twice:
+//!
+//! ```compile_fail,E0423
+//! // A token is not made by writing one down.
+//! let forged = stepdown::privilege::Dropped(());
+//! ```
+//! ```compile_fail,E0423
+//! let forged = stepdown::privilege::Root(());
+//! ```
+//! ```compile_fail,E0599
+//! // Nor copied, to keep root after it was given up.
+//! fn twice(root: &stepdown::privilege::Root) -> stepdown::privilege::Root {
+//!     stepdown::privilege::Root::clone(root)
+//! }
+//! ```
+//! ```compile_fail,E0382
+//! // The drop consumes root: there is no way back.
+//! use stepdown::privilege::{Held, Root, Target};
+//! fn reuse(root: Root, target: &Target, held: &Held) {
+//!     let _ = root.drop_to(target, held);
+//!     let _ = root.drop_to(target, held);
+//! }
+//! ```
+//! ```compile_fail,E0308
+//! // Root does not run the app.
+//! fn as_root(root: &stepdown::privilege::Root, app: stepdown::launch::App<'_>) {
+//!     let _ = stepdown::launch::exec(root, app);
+//! }
+//! ```
+//! The same with the right token compiles:
+//! ```no_run
+//! fn dropped(dropped: &stepdown::privilege::Dropped, app: stepdown::launch::App<'_>) {
+//!     let _ = stepdown::launch::exec(dropped, app);
+//! }
+//! ```
+//!
+//! `capabilities(7)`, `credentials(7)`, `user_namespaces(7)`, `no_new_privs` in `prctl(2)`.
+
+pub mod capability;
+mod change;
+mod proof;
+mod status;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::error::{Error, Result};
+use capability::Set;
+pub use status::Held;
+
+/// The credentials that the app is to have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// The user id, never 0.
+    pub uid: u32,
+    /// The group id.
+    pub gid: u32,
+    /// The supplementary groups, in order, the group id among them.
+    pub groups: Vec<u32>,
+    /// Capabilities to keep, as ambient ones.
+    pub keep: Set,
+}
+
+/// What the process was started as.
+#[derive(Debug)]
+pub enum Start {
+    /// Effective uid 0.
+    Root(Root),
+    /// Any other.
+    User(User),
+}
+
+/// Having one tells that the process is root, single-threaded, and that no one else has one.
+#[derive(Debug)]
+pub struct Root(());
+
+/// Having one tells that the process was not started as root. There may still be capabilities to clear: an engine's
+/// `--user` with `--cap-add` fills all five sets.
+#[derive(Debug)]
+pub struct User(());
+
+/// Having one tells that the kernel was read back: the user is the right one, nothing is left to escalate with, and
+/// every way back to root that was tried failed.
+#[derive(Debug)]
+pub struct Dropped(());
+
+/// Takes the privilege that the process was started with. Once.
+///
+/// # Errors
+/// [`Error::Threads`]; [`Error::NotProved`] the second time.
+pub fn take(held: &Held) -> Result<Start> {
+    static TAKEN: AtomicBool = AtomicBool::new(false);
+    if TAKEN.swap(true, Ordering::SeqCst) {
+        return Err(Error::NotProved { what: "the privilege of this process was taken already".into() });
+    }
+    // Credentials and capabilities are the thread's: another one would keep what this one drops.
+    if held.threads != 1 {
+        return Err(Error::Threads { count: held.threads });
+    }
+    Ok(if held.uid.effective == 0 { Start::Root(Root(())) } else { Start::User(User(())) })
+}
+
+impl Root {
+    /// Becomes the target for good: ids, groups, capability sets, `no_new_privs`, locked securebits; then the proof.
+    ///
+    /// # Errors
+    /// [`Error::Drop`], [`Error::ProofUnreadable`], [`Error::NotProved`].
+    pub fn drop_to(self, target: &Target, held: &Held) -> Result<Dropped> {
+        change::give_up_bounding_set(target.keep, held)?;
+        change::lock_securebits(target.keep)?;
+        change::become_user(target, held)?;
+        change::give_up_capabilities(target.keep, Set::SETPCAP)?;
+        proof::prove(&proof::Expected { target, bounding: Some(target.keep), locked: true })
+    }
+}
+
+impl User {
+    /// Gives up what a non-root start may still hold, leaves the ids alone, then the same proof.
+    ///
+    /// Without `CAP_SETPCAP` the bounding set and the securebits stay as the engine left them: `no_new_privs` is what
+    /// keeps set-user-ID programs and file capabilities from giving anything. That is logged, not refused.
+    ///
+    /// # Errors
+    /// As [`Root::drop_to`]; [`Error::CapabilityMissing`] for one to keep that is not there.
+    pub fn settle(self, target: &Target, held: &Held) -> Result<Dropped> {
+        let missing = target.keep.without(held.permitted);
+        if !missing.is_empty() {
+            return Err(capability::missing(&missing.names().map(|name| (name, "to keep it")).collect::<Vec<_>>()));
+        }
+        let may_lock = held.effective.contains(Set::SETPCAP);
+        if may_lock {
+            change::give_up_bounding_set(target.keep, held)?;
+            change::lock_securebits(target.keep)?;
+        } else {
+            change::set_no_new_privs()?;
+            change::clear_ambient()?;
+            let left = held.bounding.without(target.keep);
+            if !left.is_empty() {
+                log::debug!("without CAP_SETPCAP the bounding set keeps {left}; no_new_privs makes it useless");
+            }
+        }
+        change::give_up_capabilities(target.keep, if may_lock { Set::SETPCAP } else { Set::EMPTY })?;
+        proof::prove(&proof::Expected { target, bounding: may_lock.then_some(target.keep), locked: may_lock })
+    }
+}

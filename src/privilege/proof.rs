@@ -1,0 +1,116 @@
+//! The proof: what the kernel says now, and what it refuses now. The only maker of [`Dropped`].
+//!
+//! Success of a call is never taken for its effect: setresuid of −1 reports success and stays root, and a filter of
+//! system calls can report anything. So the ids and sets are read twice, by system call and as the kernel prints them,
+//! and then every way back is tried. It must refuse on any difference, and must never try to mend one.
+
+use nix::unistd::{Gid, Uid, getgroups, setgroups, setresgid, setresuid};
+use rustix::thread::{
+    CapabilitiesSecureBits as SecureBits, CapabilitySets, capabilities, capabilities_secure_bits, configure_capability_in_ambient_set, no_new_privs,
+    remove_capability_from_bounding_set, set_capabilities, set_capabilities_secure_bits,
+};
+
+use super::capability::Set;
+use super::change::locked_securebits;
+use super::{Dropped, Held, Target};
+use crate::error::{Error, Result, errno};
+
+/// What must be found.
+pub(super) struct Expected<'a> {
+    /// Ids, groups, and the only capabilities in the five sets.
+    pub(super) target: &'a Target,
+    /// What the bounding set must be; none where there was no right to change it.
+    pub(super) bounding: Option<Set>,
+    /// Whether the securebits must be locked.
+    pub(super) locked: bool,
+}
+
+/// Reads everything back, then tries to regain it.
+pub(super) fn prove(expected: &Expected<'_>) -> Result<Dropped> {
+    by_system_call(expected)?;
+    as_printed(expected)?;
+    by_regaining(expected.target)?;
+    Ok(Dropped(()))
+}
+
+/// Refuses unless what was found is what must be.
+fn same<T: PartialEq + std::fmt::Display>(what: &str, found: T, wanted: T) -> Result<()> {
+    if found == wanted { Ok(()) } else { Err(Error::NotProved { what: format!("{what} is {found} instead of {wanted}") }) }
+}
+
+fn unreadable(call: &'static str, object: &str, errno: nix::errno::Errno) -> Error {
+    Error::ProofUnreadable { call, object: object.to_owned(), errno }
+}
+
+fn by_system_call(expected: &Expected<'_>) -> Result<()> {
+    let Target { uid, gid, groups, keep } = expected.target;
+    let users = nix::unistd::getresuid().map_err(|reason| unreadable("getresuid", "the user ids", reason))?;
+    for (what, found) in [("the real uid", users.real), ("the effective uid", users.effective), ("the saved uid", users.saved)] {
+        same(what, found.as_raw(), *uid)?;
+    }
+    let all = nix::unistd::getresgid().map_err(|reason| unreadable("getresgid", "the group ids", reason))?;
+    for (what, found) in [("the real gid", all.real), ("the effective gid", all.effective), ("the saved gid", all.saved)] {
+        same(what, found.as_raw(), *gid)?;
+    }
+    let found = getgroups().map_err(|reason| unreadable("getgroups", "the supplementary groups", reason))?;
+    same_groups(found.into_iter().map(Gid::as_raw).collect(), groups)?;
+    let sets = capabilities(None).map_err(|error| unreadable("capget", "the capability sets", errno(error)))?;
+    same("the permitted set", Set::from_kernel(sets.permitted), *keep)?;
+    same("the effective set", Set::from_kernel(sets.effective), *keep)?;
+    same("the inheritable set", Set::from_kernel(sets.inheritable), *keep)?;
+    let set = no_new_privs().map_err(|error| unreadable("prctl(PR_GET_NO_NEW_PRIVS)", "no_new_privs", errno(error)))?;
+    same("no_new_privs", set, true)?;
+    if expected.locked {
+        let bits = capabilities_secure_bits().map_err(|error| unreadable("prctl(PR_GET_SECUREBITS)", "the securebits", errno(error)))?;
+        // By mask, since newer kernels know more bits; but keeping over a change of uid must be off.
+        let locked = bits.contains(locked_securebits()) && !bits.contains(SecureBits::KEEP_CAPS);
+        if !locked {
+            return Err(Error::NotProved { what: format!("the securebits are {:#x} instead of {:#x}", bits.bits(), locked_securebits().bits()) });
+        }
+    }
+    Ok(())
+}
+
+fn as_printed(expected: &Expected<'_>) -> Result<()> {
+    let Target { uid, gid, groups, keep } = expected.target;
+    let held = Held::read()?;
+    if !held.uid.all_are(*uid) || !held.gid.all_are(*gid) {
+        return Err(Error::NotProved { what: format!("the kernel prints {:?} and {:?} instead of uid {uid} and gid {gid}", held.uid, held.gid) });
+    }
+    same_groups(held.groups, groups)?;
+    same("the inheritable set as printed", held.inheritable, *keep)?;
+    same("the permitted set as printed", held.permitted, *keep)?;
+    same("the effective set as printed", held.effective, *keep)?;
+    same("the ambient set", held.ambient, *keep)?;
+    if let Some(bounding) = expected.bounding {
+        same("the bounding set", held.bounding, bounding)?;
+    }
+    same("no_new_privs as printed", held.no_new_privs, true)?;
+    same("the number of threads", held.threads, 1)
+}
+
+fn same_groups(mut found: Vec<u32>, wanted: &[u32]) -> Result<()> {
+    found.sort_unstable();
+    if found == wanted { Ok(()) } else { Err(Error::NotProved { what: format!("the supplementary groups are {found:?} instead of {wanted:?}") }) }
+}
+
+/// Every way back must fail. Only ways to what the target does not hold: an arbitrary uid of OpenShift has gid 0 by
+/// design, and setting it again means nothing.
+fn by_regaining(target: &Target) -> Result<()> {
+    let refused = |what: &str, succeeded: bool| {
+        if succeeded { Err(Error::NotProved { what: format!("{what} was allowed after the drop") }) } else { Ok(()) }
+    };
+    let (root, group) = (Uid::from_raw(0), Gid::from_raw(0));
+    refused("setresuid to 0", setresuid(root, root, root).is_ok())?;
+    if target.gid != 0 {
+        refused("setresgid to 0", setresgid(group, group, group).is_ok())?;
+    }
+    refused("setgroups to 0", setgroups(&[group]).is_ok())?;
+    // SETUID and SETPCAP are never kept, so raising them is always a gain.
+    let more = target.keep.with(Set::SETUID).with(Set::SETPCAP).as_kernel();
+    let sets = CapabilitySets { effective: more, permitted: more, inheritable: more };
+    refused("capset of SETUID and SETPCAP", set_capabilities(None, sets).is_ok())?;
+    refused("raising SETUID as ambient", configure_capability_in_ambient_set(Set::SETUID.as_kernel(), true).is_ok())?;
+    refused("changing the securebits", set_capabilities_secure_bits(SecureBits::empty()).is_ok())?;
+    refused("dropping from the bounding set", remove_capability_from_bounding_set(Set::SETUID.as_kernel()).is_ok())
+}

@@ -1,0 +1,128 @@
+//! Credentials as the kernel prints them: `/proc/thread-self/status`, `proc_pid_status(5)`.
+//!
+//! One read tells all sets at once, file-system ids and the number of threads included, which no system call does.
+
+use std::fs::File;
+use std::io::Read;
+
+use crate::error::{Error, Result, errno, io_errno};
+
+use super::capability::Set;
+
+const PATH: &str = "/proc/thread-self/status";
+
+/// `PROC_SUPER_MAGIC`: a `/proc` that is something else would tell whatever its maker wants (CVE-2019-19921).
+const PROC_SUPER_MAGIC: i64 = 0x9fa0;
+
+/// The four ids of one kind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ids {
+    /// Real.
+    pub real: u32,
+    /// Effective.
+    pub effective: u32,
+    /// Saved.
+    pub saved: u32,
+    /// For the file system.
+    pub file_system: u32,
+}
+
+impl Ids {
+    /// Whether all four are this one.
+    pub fn all_are(self, id: u32) -> bool {
+        self == Ids { real: id, effective: id, saved: id, file_system: id }
+    }
+}
+
+/// What the thread holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Held {
+    /// User ids.
+    pub uid: Ids,
+    /// Group ids.
+    pub gid: Ids,
+    /// Supplementary groups, in the kernel's order.
+    pub groups: Vec<u32>,
+    /// The inheritable set.
+    pub inheritable: Set,
+    /// The permitted set.
+    pub permitted: Set,
+    /// The effective set.
+    pub effective: Set,
+    /// The bounding set.
+    pub bounding: Set,
+    /// The ambient set.
+    pub ambient: Set,
+    /// `no_new_privs`.
+    pub no_new_privs: bool,
+    /// Threads of the process.
+    pub threads: u32,
+}
+
+impl Held {
+    /// Reads what the calling thread holds.
+    ///
+    /// # Errors
+    /// [`Error::ProofUnreadable`] when `/proc` is absent, is no proc file system, or lacks a line.
+    pub fn read() -> Result<Held> {
+        let failed = |call, errno| Error::ProofUnreadable { call, object: PATH.into(), errno };
+        let mut file = File::open(PATH).map_err(|error| failed("open", io_errno(&error)))?;
+        let kind = rustix::fs::fstatfs(&file).map_err(|error| failed("fstatfs", errno(error)))?.f_type;
+        if i64::try_from(kind).ok() != Some(PROC_SUPER_MAGIC) {
+            return Err(Error::NotProved { what: format!("{PATH} is not on a proc file system (type {kind:#x})") });
+        }
+        // The file is about 1.5 KB; one read gives a state of one moment.
+        let mut buffer = [0_u8; 4096];
+        let length = file.read(&mut buffer).map_err(|error| failed("read", io_errno(&error)))?;
+        let text = buffer.get(..length).and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or("");
+        parse(text).map_err(|line| Error::NotProved { what: format!("{PATH} has no proper line '{line}'") })
+    }
+}
+
+/// Parses the text; the name of the line that is missing or malformed otherwise.
+fn parse(text: &str) -> std::result::Result<Held, &'static str> {
+    let line = |name: &'static str| text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim).ok_or(name);
+    let ids = |name: &'static str| {
+        let mut four = line(name)?.split_ascii_whitespace().map(|id| id.parse::<u32>().map_err(|_| name));
+        let mut next = || four.next().unwrap_or(Err(name));
+        Ok(Ids { real: next()?, effective: next()?, saved: next()?, file_system: next()? })
+    };
+    let set = |name: &'static str| u64::from_str_radix(line(name)?, 16).map(Set::from_bits).map_err(|_| name);
+    Ok(Held {
+        uid: ids("Uid")?,
+        gid: ids("Gid")?,
+        groups: line("Groups")?.split_ascii_whitespace().map(|id| id.parse().map_err(|_| "Groups")).collect::<std::result::Result<_, _>>()?,
+        inheritable: set("CapInh")?,
+        permitted: set("CapPrm")?,
+        effective: set("CapEff")?,
+        bounding: set("CapBnd")?,
+        ambient: set("CapAmb")?,
+        no_new_privs: line("NoNewPrivs")? == "1",
+        threads: line("Threads")?.parse().map_err(|_| "Threads")?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = "Name:\tinit\nUid:\t1001\t1001\t1001\t1001\nGid:\t1001\t1001\t1001\t0\nGroups:\t4 1001 \nThreads:\t1\n\
+        CapInh:\t0000000000000000\nCapPrm:\t00000000000001c1\nCapEff:\t00000000000001c1\nCapBnd:\t000001ffffffffff\nCapAmb:\t0000000000000000\nNoNewPrivs:\t1\n";
+
+    #[test]
+    fn every_line_is_read() {
+        let held = parse(TEXT).expect("parses");
+        assert!(held.uid.all_are(1001) && !held.gid.all_are(1001));
+        assert_eq!((held.groups, held.threads, held.no_new_privs), (vec![4, 1001], 1, true));
+        assert_eq!(held.permitted.to_string(), "CHOWN SETGID SETUID SETPCAP");
+    }
+
+    #[test]
+    fn a_line_that_is_missing_or_odd_proves_nothing() {
+        for name in ["Uid", "Gid", "Groups", "Threads", "CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb", "NoNewPrivs"] {
+            assert_eq!(parse(&TEXT.replace(&format!("{name}:"), "Gone:")), Err(name));
+        }
+        assert_eq!(parse(&TEXT.replace("Uid:\t1001", "Uid:\t-1")), Err("Uid"));
+        assert_eq!(parse(""), Err("Uid"));
+    }
+}

@@ -1,0 +1,108 @@
+//! The only unsafe of the house: the calls for which no crate has a safe wrapper that does exactly this.
+//!
+//! It decides nothing. Each function is one system call or one reading of what the kernel left at the start of the
+//! process, with its man page.
+
+#![allow(unsafe_code)]
+
+use nix::errno::Errno;
+
+/// A set of signals as the kernel has it: bit `n - 1` is signal `n`.
+///
+/// Not libc's `sigset_t`: musl hides signals 32 to 34 in both directions, so a mask that goes through it comes back
+/// changed, and the app must get the very mask that `/init` was started with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SignalMask(u64);
+
+impl SignalMask {
+    /// Every signal. The kernel itself leaves `SIGKILL` and `SIGSTOP` out.
+    pub const ALL: SignalMask = SignalMask(u64::MAX);
+
+    /// Whether `signal` (from 1 to 64) is in the set.
+    pub fn contains(self, signal: i32) -> bool {
+        (1..=64).contains(&signal) && self.0 & (1 << (signal - 1)) != 0
+    }
+
+    /// The set of this one signal (from 1 to 64); of none for any other number.
+    pub fn only(signal: i32) -> SignalMask {
+        SignalMask(if (1..=64).contains(&signal) { 1 << (signal - 1) } else { 0 })
+    }
+}
+
+/// Sets the calling thread's signal mask and returns the one before: `rt_sigprocmask(2)`.
+///
+/// # Errors
+/// `EFAULT` or `EINVAL`, which a kernel that runs this binary does not give.
+pub fn set_signal_mask(mask: SignalMask) -> Result<SignalMask, Errno> {
+    let mut before = SignalMask(0);
+    // SAFETY: both pointers are to live, aligned 8-byte words, the size that is passed.
+    let answer = unsafe {
+        libc::syscall(libc::SYS_rt_sigprocmask, libc::SIG_SETMASK, &raw const mask.0, &raw mut before.0, size_of::<u64>())
+    };
+    Errno::result(answer).map(|_| before)
+}
+
+/// The signals that wait, blocked, for the calling thread or its process: `rt_sigpending(2)`.
+///
+/// # Errors
+/// `EFAULT` or `EINVAL`, as above.
+pub fn pending_signals() -> Result<SignalMask, Errno> {
+    let mut pending = SignalMask(0);
+    // SAFETY: the pointer is to a live, aligned 8-byte word, the size that is passed.
+    let answer = unsafe { libc::syscall(libc::SYS_rt_sigpending, &raw mut pending.0, size_of::<u64>()) };
+    Errno::result(answer).map(|_| pending)
+}
+
+/// Takes one waiting signal of the set out of the queue without waiting for one: `rt_sigtimedwait(2)`.
+/// Its number, or `EAGAIN` when none waits.
+///
+/// # Errors
+/// `EAGAIN`; `EINTR`.
+pub fn take_pending_signal(set: SignalMask) -> Result<i32, Errno> {
+    let no_wait = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the set is a live 8-byte word of the size that is passed, the time a live timespec; a null siginfo is allowed.
+    let answer = unsafe {
+        libc::syscall(libc::SYS_rt_sigtimedwait, &raw const set.0, std::ptr::null_mut::<libc::siginfo_t>(), &raw const no_wait, size_of::<u64>())
+    };
+    Errno::result(answer).map(|signal| i32::try_from(signal).unwrap_or(0))
+}
+
+/// Whether the kernel started this program with more privilege than its caller has: set-user-ID, set-group-ID or file
+/// capabilities (`AT_SECURE` of `getauxval(3)`).
+pub fn started_with_more_privilege() -> bool {
+    // SAFETY: getauxval reads the auxiliary vector that the kernel put on the stack; any type number is allowed.
+    unsafe { libc::getauxval(libc::AT_SECURE) != 0 }
+}
+
+/// Marks every descriptor from `first` up close-on-exec: `close_range(2)` with `CLOSE_RANGE_CLOEXEC` (Linux 5.11).
+///
+/// # Errors
+/// `ENOSYS` before Linux 5.9, `EINVAL` before 5.11, `EPERM` from filters that do not know it.
+pub fn close_on_exec_from(first: u32) -> Result<(), Errno> {
+    // SAFETY: takes three integers; it changes flags of descriptors and closes none.
+    let answer = unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, libc::CLOSE_RANGE_CLOEXEC) };
+    Errno::result(answer).map(drop)
+}
+
+/// Marks one descriptor, which need not be open, close-on-exec or not: `fcntl(2)`, `F_SETFD`.
+///
+/// # Errors
+/// `EBADF` when it is not open.
+pub fn set_close_on_exec(descriptor: i32, on: bool) -> Result<(), Errno> {
+    let flags = if on { libc::FD_CLOEXEC } else { 0 };
+    // SAFETY: takes integers only, and answers EBADF for a number that is no descriptor.
+    Errno::result(unsafe { libc::fcntl(descriptor, libc::F_SETFD, flags) }).map(drop)
+}
+
+/// Whether this number is an open descriptor: `fcntl(2)`, `F_GETFD`.
+pub fn is_open(descriptor: i32) -> bool {
+    // SAFETY: takes integers only, and answers EBADF for a number that is no descriptor.
+    unsafe { libc::fcntl(descriptor, libc::F_GETFD) != -1 }
+}
+
+/// Whether the disposition of `signal` is to ignore it: `sigaction(2)`, which changes nothing when given no action.
+pub fn is_ignored(signal: i32) -> bool {
+    let mut now = std::mem::MaybeUninit::<libc::sigaction>::zeroed();
+    // SAFETY: a null action only reads; the pointer is to a live sigaction, and all-zero is a valid one (SIG_DFL).
+    unsafe { libc::sigaction(signal, std::ptr::null(), now.as_mut_ptr()) == 0 && now.assume_init().sa_sigaction == libc::SIG_IGN }
+}
