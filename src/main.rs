@@ -5,6 +5,10 @@
 #[path = "sys/entry.rs"]
 mod entry;
 
+#[cfg(panic = "abort")]
+#[path = "sys/no_backtrace.rs"]
+mod no_backtrace;
+
 use std::io::Write as _;
 use std::time::Instant;
 
@@ -115,9 +119,7 @@ fn refuse_a_check(environment: &Environment) -> Result<()> {
     match environment.get(name) {
         _ if environment.count(name) > 1 => Err(Error::Gate { value: "set more than once".into() }),
         None | Some(b"" | b"0") => Ok(()),
-        Some(b"1" | b"init") => {
-            Err(Error::NotBuilt { what: "the boot check".into(), place: stepdown::error::Place::Variable(name.into()) })
-        }
+        Some(b"1" | b"init") => Err(Error::NotBuilt { what: "the boot check".into(), place: stepdown::error::Place::Variable(name.into()) }),
         Some(other) => Err(Error::Gate { value: String::from_utf8_lossy(other).into_owned() }),
     }
 }

@@ -69,8 +69,7 @@ pub struct Arguments {
 /// [`Error::CommandLine`] for an unknown option, a missing or doubled value, and a value of the wrong form;
 /// [`Error::NotBuilt`] for an option of the interface that this version does not have.
 pub fn parse(words: &[&CStr]) -> Result<Arguments> {
-    let mut arguments =
-        Arguments { action: Action::Boot, json: false, config: None, user: None, role: None, tmpfs: Vec::new(), command: Vec::new() };
+    let mut arguments = Arguments { action: Action::Boot, json: false, config: None, user: None, role: None, tmpfs: Vec::new(), command: Vec::new() };
     let mut parser = Parser::from_args(words.iter().map(|word| OsStr::from_bytes(word.to_bytes()).to_owned()));
     while let Some(argument) = parser.next().map_err(unusable)? {
         match argument {

@@ -48,15 +48,21 @@ fn read(path: &str) -> Result<String> {
     let kind = |what: String| Error::ConfigKind { path: path.to_owned(), what };
     // Without O_NONBLOCK a FIFO in its place would hold the boot until somebody writes to it.
     let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
-    let mut file: File = OpenOptions::new()
-        .read(true)
-        .custom_flags(i32::try_from(flags.bits()).unwrap_or(0))
-        .open(path)
-        .map_err(|error| failed("open", &error))?;
+    let mut file: File =
+        OpenOptions::new().read(true).custom_flags(i32::try_from(flags.bits()).unwrap_or(0)).open(path).map_err(|error| failed("open", &error))?;
     let facts = file.metadata().map_err(|error| failed("fstat", &error))?;
     let found = facts.file_type();
     if !found.is_file() {
-        return Err(kind(if found.is_dir() { "a directory" } else if found.is_fifo() { "a FIFO" } else { "not a regular file" }.to_owned()));
+        return Err(kind(
+            if found.is_dir() {
+                "a directory"
+            } else if found.is_fifo() {
+                "a FIFO"
+            } else {
+                "not a regular file"
+            }
+            .to_owned(),
+        ));
     }
     let mut bytes = Vec::with_capacity(usize::try_from(facts.len().min(LARGEST)).unwrap_or(0) + 1);
     (&mut file).take(LARGEST + 1).read_to_end(&mut bytes).map_err(|error| failed("read", &error))?;

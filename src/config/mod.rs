@@ -193,12 +193,7 @@ pub struct BootCheck {
 
 impl Default for BootCheck {
     fn default() -> BootCheck {
-        BootCheck {
-            timeout: Duration::from_secs(90),
-            grace: Duration::from_secs(20),
-            settle: Duration::from_secs(3),
-            require_read_only_root: true,
-        }
+        BootCheck { timeout: Duration::from_secs(90), grace: Duration::from_secs(20), settle: Duration::from_secs(3), require_read_only_root: true }
     }
 }
 

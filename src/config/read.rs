@@ -190,9 +190,8 @@ impl<'a> Item<'a> {
     ) -> Result<BTreeMap<String, T>> {
         let mut all = BTreeMap::new();
         for item in items(self.source, self.key, self.table()?) {
-            let name = name(item.key).map_err(|what| {
-                refuse(self.source.place(item.key_at), format!("{}: {what}", self.key), "write it in that form")
-            })?;
+            let name =
+                name(item.key).map_err(|what| refuse(self.source.place(item.key_at), format!("{}: {what}", self.key), "write it in that form"))?;
             all.insert(name, value(&item)?);
         }
         Ok(all)

@@ -10,8 +10,25 @@ use super::{At, BootCheck, Config, Directory, Health, Limits, Probe, Requirement
 use crate::error::{Place, Result};
 
 const TOP: [&str; 19] = [
-    "user", "groups", "home", "umask", "workdir", "keep_capabilities", "role", "tmpfs", "volume", "directory", "require", "root_step",
-    "step", "env", "secrets", "limits", "boot_check", "supervise", "roles",
+    "user",
+    "groups",
+    "home",
+    "umask",
+    "workdir",
+    "keep_capabilities",
+    "role",
+    "tmpfs",
+    "volume",
+    "directory",
+    "require",
+    "root_step",
+    "step",
+    "env",
+    "secrets",
+    "limits",
+    "boot_check",
+    "supervise",
+    "roles",
 ];
 
 /// Decodes a configuration file's text.
@@ -96,7 +113,11 @@ fn home(text: &str) -> std::result::Result<String, String> {
 
 fn role_name(text: &str) -> std::result::Result<String, String> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
-    if !text.is_empty() && text.bytes().all(plain) { Ok(text.to_owned()) } else { Err(format!("'{text}' is not the name of a role: letters, digits, - _ .")) }
+    if !text.is_empty() && text.bytes().all(plain) {
+        Ok(text.to_owned())
+    } else {
+        Err(format!("'{text}' is not the name of a role: letters, digits, - _ ."))
+    }
 }
 
 fn selection<'a>(source: Source<'a>, table: &'a DeTable<'a>, config: &mut Config) -> Result<()> {

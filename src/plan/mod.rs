@@ -111,7 +111,12 @@ pub fn resolve(config: &Config, arguments: &Arguments, handed: Environment, acco
     let surfaces = Surfaces {
         tmpfs: tmpfs(config.tmpfs.iter().filter(|entry| counts(&entry.scope)), &arguments.tmpfs),
         volumes: config.volumes.iter().filter(|entry| counts(&entry.scope)).map(volume).collect(),
-        directories: config.directories.iter().filter(|entry| counts(&entry.scope)).map(|entry| directory(entry, &environment)).collect::<Result<_>>()?,
+        directories: config
+            .directories
+            .iter()
+            .filter(|entry| counts(&entry.scope))
+            .map(|entry| directory(entry, &environment))
+            .collect::<Result<_>>()?,
     };
     let words = words(config, selected.as_ref(), arguments, &environment)?;
     let working_directory = config.workdir.clone();
@@ -233,7 +238,10 @@ fn words(config: &Config, selected: Option<&role::Selected<'_>>, arguments: &Arg
         return no_command("none is given and the configuration has no roles".into(), format!("{give}, or declare roles in /etc/init.toml"));
     };
     let Some(command) = &selected.role.command else {
-        return no_command(format!("none is given and the role '{}' has none", selected.name), format!("{give}, or add command to the role; roles: {}", role::known(config)));
+        return no_command(
+            format!("none is given and the role '{}' has none", selected.name),
+            format!("{give}, or add command to the role; roles: {}", role::known(config)),
+        );
     };
     command.iter().map(|word| c_string(expand::expand(word, environment)?, &word.place)).collect()
 }

@@ -111,7 +111,12 @@ fn shown<'a>(plan: &'a Plan, held: &Held) -> Shown<'a> {
         home: plan.app.environment.get("HOME").map(|home| String::from_utf8_lossy(home).into_owned()),
         tmpfs: plan.surfaces.tmpfs.iter().map(|entry| Place { path: &entry.path, mode: mode(entry.mode), size: entry.size.as_deref() }).collect(),
         volumes: plan.surfaces.volumes.iter().map(|entry| VolumeShown { path: &entry.path, recursive: entry.recursive }).collect(),
-        directories: plan.surfaces.directories.iter().map(|(path, bits)| DirectoryShown { path: path.display().to_string(), mode: mode(*bits) }).collect(),
+        directories: plan
+            .surfaces
+            .directories
+            .iter()
+            .map(|(path, bits)| DirectoryShown { path: path.display().to_string(), mode: mode(*bits) })
+            .collect(),
         capabilities: plan
             .needs
             .iter()

@@ -23,8 +23,8 @@ pub fn put_in_order(environment: &Environment) -> Result<()> {
     for descriptor in 0..FIRST {
         if !sys::is_open(descriptor) {
             // The lowest free number is the closed one, since those below it are open.
-            let null = openat(CWD, "/dev/null", OFlags::RDWR | OFlags::NOCTTY, Mode::empty())
-                .map_err(|error| failed("open", "/dev/null", errno(error)))?;
+            let null =
+                openat(CWD, "/dev/null", OFlags::RDWR | OFlags::NOCTTY, Mode::empty()).map_err(|error| failed("open", "/dev/null", errno(error)))?;
             let number = null.into_raw_fd();
             if number != descriptor {
                 return Err(failed("open", "/dev/null", Errno::EBADF));

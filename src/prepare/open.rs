@@ -33,7 +33,12 @@ pub(super) fn directory(path: &str, remedy: &str) -> Result<OwnedFd> {
             let real = std::fs::canonicalize(path).map_or("nothing that exists".to_owned(), |real| real.display().to_string());
             mount_point(format!("has a symbolic link in it (it resolves to {real})"), format!("give the path without links: {real}"))
         }
-        _ => Error::HandOver { path: path.to_owned(), call: "open", errno: reason, remedy: "let root reach it: every directory above it needs x for others".into() },
+        _ => Error::HandOver {
+            path: path.to_owned(),
+            call: "open",
+            errno: reason,
+            remedy: "let root reach it: every directory above it needs x for others".into(),
+        },
     })
 }
 

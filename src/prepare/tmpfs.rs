@@ -30,7 +30,7 @@ pub(super) fn hand_over(_root: &Root, entry: &TmpfsPlan, target: &Target) -> Res
     let flag = flag(entry);
     let directory = open::directory(&entry.path, &flag)?;
     let kind = fstatfs(&directory).map_err(|error| failed(entry, "fstatfs", errno(error)))?.f_type;
-    let is_tmpfs = i64::try_from(kind).ok() == Some(TMPFS_MAGIC);
+    let is_tmpfs = kind == TMPFS_MAGIC;
     if !is_tmpfs || !open::is_mount_point(&directory, &entry.path)? {
         let what = if is_tmpfs { "is a directory on a tmpfs, but not the mount point itself" } else { "is not a tmpfs mount point" };
         return Err(Error::MountPoint { path: entry.path.clone(), what: what.into(), remedy: flag });

@@ -95,7 +95,7 @@ impl Walk<'_> {
                 return Ok(());
             }
             _ if facts.st_nlink > 1 => {
-                let linked = self.links.entry(facts.st_ino).or_insert(Linked { handle: entry, names: u64::from(facts.st_nlink), met: 0 });
+                let linked = self.links.entry(facts.st_ino).or_insert(Linked { handle: entry, names: names(&facts), met: 0 });
                 linked.met += 1;
                 return Ok(());
             }
@@ -153,6 +153,12 @@ fn change(path: &str, entry: impl AsFd, target: &Target) -> Result<()> {
     chownat(entry, "", Some(uid), Some(gid), AtFlags::EMPTY_PATH).map_err(|error| failed(path, "fchownat", errno(error)))
 }
 
+/// How many names a file has.
+#[allow(clippy::useless_conversion, reason = "the count has another width on another architecture")]
+fn names(facts: &Stat) -> u64 {
+    u64::from(facts.st_nlink)
+}
+
 fn facts(path: &str, entry: &OwnedFd) -> Result<Stat> {
     fstat(entry).map_err(|error| failed(path, "fstat", errno(error)))
 }
@@ -166,7 +172,9 @@ fn failed(path: &str, call: &'static str, errno: Errno) -> Error {
 pub(super) fn remedy(errno: Errno, path: &str) -> String {
     match errno {
         Errno::EPERM => {
-            format!("let the engine map its owner: mount it with :U (podman unshare chown -R 1001:1001 does the same once), and give --cap-add=CHOWN ({path} may belong to an id outside this user namespace)")
+            format!(
+                "let the engine map its owner: mount it with :U (podman unshare chown -R 1001:1001 does the same once), and give --cap-add=CHOWN ({path} may belong to an id outside this user namespace)"
+            )
         }
         Errno::EROFS => format!("mount {path} read-write"),
         Errno::EINVAL => "choose a user whose ids the user namespace maps (/proc/self/uid_map)".to_owned(),

@@ -4,7 +4,9 @@
 use caps::CapSet;
 use nix::errno::Errno;
 use nix::unistd::{Gid, Uid, setgroups, setresgid, setresuid};
-use rustix::thread::{CapabilitiesSecureBits as SecureBits, CapabilitySets, set_capabilities, set_capabilities_secure_bits, set_no_new_privs as set_nnp};
+use rustix::thread::{
+    CapabilitiesSecureBits as SecureBits, CapabilitySets, set_capabilities, set_capabilities_secure_bits, set_no_new_privs as set_nnp,
+};
 
 use super::capability::Set;
 use super::{Held, Target};
@@ -17,11 +19,7 @@ pub(super) fn locked_securebits() -> SecureBits {
 }
 
 fn without_ambient_lock() -> SecureBits {
-    SecureBits::NO_ROOT
-        | SecureBits::NO_ROOT_LOCKED
-        | SecureBits::NO_SETUID_FIXUP
-        | SecureBits::NO_SETUID_FIXUP_LOCKED
-        | SecureBits::KEEP_CAPS_LOCKED
+    SecureBits::NO_ROOT | SecureBits::NO_ROOT_LOCKED | SecureBits::NO_SETUID_FIXUP | SecureBits::NO_SETUID_FIXUP_LOCKED | SecureBits::KEEP_CAPS_LOCKED
 }
 
 /// `no_new_privs`: needs no capability, hinders no later step.

@@ -68,7 +68,7 @@ impl Held {
         let failed = |call, errno| Error::ProofUnreadable { call, object: PATH.into(), errno };
         let mut file = File::open(PATH).map_err(|error| failed("open", io_errno(&error)))?;
         let kind = rustix::fs::fstatfs(&file).map_err(|error| failed("fstatfs", errno(error)))?.f_type;
-        if i64::try_from(kind).ok() != Some(PROC_SUPER_MAGIC) {
+        if kind != PROC_SUPER_MAGIC {
             return Err(Error::NotProved { what: format!("{PATH} is not on a proc file system (type {kind:#x})") });
         }
         // The file is about 1.5 KB; one read gives a state of one moment.

@@ -36,9 +36,7 @@ impl SignalMask {
 pub fn set_signal_mask(mask: SignalMask) -> Result<SignalMask, Errno> {
     let mut before = SignalMask(0);
     // SAFETY: both pointers are to live, aligned 8-byte words, the size that is passed.
-    let answer = unsafe {
-        libc::syscall(libc::SYS_rt_sigprocmask, libc::SIG_SETMASK, &raw const mask.0, &raw mut before.0, size_of::<u64>())
-    };
+    let answer = unsafe { libc::syscall(libc::SYS_rt_sigprocmask, libc::SIG_SETMASK, &raw const mask.0, &raw mut before.0, size_of::<u64>()) };
     Errno::result(answer).map(|_| before)
 }
 

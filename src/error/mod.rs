@@ -4,6 +4,9 @@
 //! into an [`Error`] by itself, so no call can lose the path it was about. [`Error::fix`] has an arm for every variant:
 //! one without a remedy does not compile.
 
+mod fix;
+mod message;
+
 use std::fmt;
 
 use nix::errno::Errno;
@@ -359,117 +362,9 @@ impl Error {
         };
         exit as u8
     }
-
-    /// What to do about it. No wildcard: a new error needs a new remedy.
-    pub fn fix(&self) -> String {
-        match self {
-            Error::CommandLine { .. } => "see /init --help; put -- before a command that begins with a dash".into(),
-            Error::Gate { .. } => "set BOOT_CHECK_ONLY to 1 (full check) or init (stop after the drop), or unset it to boot".into(),
-            Error::OwnVariable { name, allowed, .. } => format!("give {name} once, as {allowed}, or unset it"),
-            Error::NotBuilt { .. } => "leave it out, or use a version that has it".into(),
-            Error::PrivilegedInstall { .. } => {
-                "install it with mode 0755, without set-user-ID, set-group-ID and file capabilities (chmod 0755 /init; setcap -r /init)".into()
-            }
-            Error::Signals { .. } => "let the seccomp profile allow rt_sigprocmask, rt_sigpending and rt_sigtimedwait".into(),
-            Error::Descriptors { .. } => "give the container a /dev with null, and do not close its standard streams".into(),
-            Error::ConfigRead { errno: Errno::ENOENT, .. } => "COPY the file into the image, or leave --config out to use /etc/init.toml".into(),
-            Error::ConfigRead { .. } => "make it a file that root can read (COPY --chmod=0644)".into(),
-            Error::ConfigKind { .. } => "give a regular TOML file of at most 1 MiB".into(),
-            Error::ConfigWritable { uid, .. } => {
-                format!("make it root's alone (COPY --chown=0:0 --chmod=0644), since uid {uid} could tell root what to do at the next start")
-            }
-            Error::Config { allowed, .. } => allowed.clone(),
-            Error::Identity { .. } => {
-                "give a number from 1 to 4294967294, or a name that is in the image's /etc/passwd (user) or /etc/group (group)".into()
-            }
-            Error::Accounts { path, .. } => format!("make {path} a file that everyone can read, or give the user as numbers"),
-            Error::Role { variable, known, .. } => format!("set {variable} to one of: {known}"),
-            Error::NoCommand { known, .. } => known.clone(),
-            Error::Unset { name, message, .. } => match message {
-                Some(_) => format!("set {name} (--env {name}=…)"),
-                None => format!("set {name} (--env {name}=…), or write ${{{name}:-default}}"),
-            },
-            Error::Required { hint: Some(hint), .. } => hint.clone(),
-            Error::Required { name, .. } => format!("set {name} (--env {name}=…)"),
-            Error::NotFound { .. } => "install it in the image, mend PATH, or give its whole path".into(),
-            Error::NotExecutable { remedy, .. } => (*remedy).into(),
-            Error::CapabilityMissing { flags, .. } => format!("add {flags}"),
-            Error::RootStepsWithoutRoot { .. } => "start the container as root of its user namespace (USER 0, no --user): /init drops to the user itself".into(),
-            Error::MountPoint { remedy, .. } | Error::HandOver { remedy, .. } | Error::Drop { remedy, .. } => remedy.clone(),
-            Error::HandOverUnproved { .. } => "do not let anything else change it during the boot; the kernel or a filter of system calls did not do what it said".into(),
-            Error::NotWritable { path, errno: Errno::EROFS, .. } => {
-                format!("mount something writable there (--tmpfs {path}:rw,mode=0777, a volume, or an emptyDir with fsGroup)")
-            }
-            Error::NotWritable { uid, .. } => {
-                format!("mount it with the :U option or owned by uid {uid}, or start as root and let /init hand it over")
-            }
-            Error::ProofUnreadable { .. } => "mount /proc in the container, and let the seccomp profile answer capget, prctl and getres*id".into(),
-            Error::NotProved { .. } => "report it with the engine's version, its seccomp profile and the output of /init --plan: nothing was started".into(),
-            Error::Threads { .. } => "start /init by the engine's exec, as a process of its own".into(),
-            Error::Directory { errno: Errno::EROFS, path, .. } => format!("put it below a writable mount, or mount one (--tmpfs {path})"),
-            Error::Directory { uid, .. } => format!("let uid {uid} write to the directory above it"),
-            Error::WorkingDirectory { .. } => "create it in the image and let the user enter it, or change workdir".into(),
-            Error::Output { .. } => "keep standard output open and give it room".into(),
-            Error::Stopped { .. } => "nothing to mend: the container was told to stop while it was starting".into(),
-        }
-    }
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Error::CommandLine { what } => write!(f, "command line: {what}"),
-            Error::Gate { value } => write!(f, "BOOT_CHECK_ONLY is '{value}', which is neither a check nor a boot; nothing was started"),
-            Error::OwnVariable { name, what, .. } => write!(f, "{name} {what}"),
-            Error::NotBuilt { what, place } => write!(f, "{place}: {what} is not in this version of /init"),
-            Error::PrivilegedInstall { how } => write!(f, "refusing to run /init: {how}"),
-            Error::Signals { call, errno } => write!(f, "cannot keep the signals in order: {}", Reason(call, *errno)),
-            Error::Descriptors { call, object, errno } => write!(f, "cannot put {object} in order: {}", Reason(call, *errno)),
-            Error::ConfigRead { path, call, errno } => write!(f, "cannot read the configuration {path}: {}", Reason(call, *errno)),
-            Error::ConfigKind { path, what } => write!(f, "the configuration {path} is {what}"),
-            Error::ConfigWritable { path, how, .. } => write!(f, "refusing the configuration {path}: {how}"),
-            Error::Config { place, what, .. } => write!(f, "{place}: {what}"),
-            Error::Identity { place, given, what } => write!(f, "{place}: '{given}' {what}"),
-            Error::Accounts { path, errno } => write!(f, "cannot read {path}: {}", Reason("read", *errno)),
-            Error::Role { what, .. } => f.write_str(what),
-            Error::NoCommand { what, .. } => write!(f, "no command to run: {what}"),
-            Error::Unset { name, place, message: Some(message) } => write!(f, "{place}: {name} is unset: {message}"),
-            Error::Unset { name, place, message: None } => write!(f, "{place}: ${{{name}}} is unset"),
-            Error::Required { name, .. } => write!(f, "required variable {name} is unset or empty"),
-            Error::NotFound { name, what } => write!(f, "command '{name}' not found: {what}"),
-            Error::NotExecutable { path, what, .. } => write!(f, "cannot run {path}: {what}"),
-            Error::CapabilityMissing { missing, .. } => write!(f, "missing capability {missing}"),
-            Error::RootStepsWithoutRoot { uid, step } => {
-                write!(f, "started as uid {uid}, but the root step '{step}' needs root: the app must not be reached without it")
-            }
-            Error::MountPoint { path, what, .. } => write!(f, "{path} {what}"),
-            Error::HandOver { path, call, errno, .. } => write!(f, "cannot hand over {path}: {}", Reason(call, *errno)),
-            Error::HandOverUnproved { path, found } => write!(f, "hand-over of {path} not proved: {found}"),
-            Error::NotWritable { path, uid, errno } => write!(f, "{path} is not writable to uid {uid}: {}", Reason("access", *errno)),
-            Error::Drop { call, object, errno, .. } => write!(f, "cannot drop privilege: {call} of {object}: {}", Kernel(*errno)),
-            Error::ProofUnreadable { call, object, errno } => {
-                write!(f, "drop not proved: cannot read back {object}: {}", Reason(call, *errno))
-            }
-            Error::NotProved { what } => write!(f, "drop not proved: {what}"),
-            Error::Threads { count } => write!(f, "refusing to drop privilege with {count} threads"),
-            Error::Directory { path, call, errno, .. } => write!(f, "cannot make the directory {path}: {}", Reason(call, *errno)),
-            Error::WorkingDirectory { path, errno } => write!(f, "cannot enter the working directory {path}: {}", Reason("chdir", *errno)),
-            Error::Output { errno } => write!(f, "cannot write to standard output: {}", Reason("write", *errno)),
-            Error::Stopped { signal } => write!(f, "stopped by signal {signal} before the app was started"),
-        }
-    }
 }
 
 impl std::error::Error for Error {}
-
-/// A call and the kernel's reason for refusing it.
-struct Reason(&'static str, Errno);
-
-impl fmt::Display for Reason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.0, Kernel(self.1))
-    }
-}
 
 /// An errno in words and by its name: `Permission denied (EACCES)`.
 pub struct Kernel(pub Errno);

@@ -1,0 +1,61 @@
+//! What failed, on what, and the kernel's reason, in the one shape that all messages have.
+
+use std::fmt;
+
+use nix::errno::Errno;
+
+use super::{Error, Kernel};
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::CommandLine { what } => write!(f, "command line: {what}"),
+            Error::Gate { value } => write!(f, "BOOT_CHECK_ONLY is '{value}', which is neither a check nor a boot; nothing was started"),
+            Error::OwnVariable { name, what, .. } => write!(f, "{name} {what}"),
+            Error::NotBuilt { what, place } => write!(f, "{place}: {what} is not in this version of /init"),
+            Error::PrivilegedInstall { how } => write!(f, "refusing to run /init: {how}"),
+            Error::Signals { call, errno } => write!(f, "cannot keep the signals in order: {}", Reason(call, *errno)),
+            Error::Descriptors { call, object, errno } => write!(f, "cannot put {object} in order: {}", Reason(call, *errno)),
+            Error::ConfigRead { path, call, errno } => write!(f, "cannot read the configuration {path}: {}", Reason(call, *errno)),
+            Error::ConfigKind { path, what } => write!(f, "the configuration {path} is {what}"),
+            Error::ConfigWritable { path, how, .. } => write!(f, "refusing the configuration {path}: {how}"),
+            Error::Config { place, what, .. } => write!(f, "{place}: {what}"),
+            Error::Identity { place, given, what } => write!(f, "{place}: '{given}' {what}"),
+            Error::Accounts { path, errno } => write!(f, "cannot read {path}: {}", Reason("read", *errno)),
+            Error::Role { what, .. } => f.write_str(what),
+            Error::NoCommand { what, .. } => write!(f, "no command to run: {what}"),
+            Error::Unset { name, place, message: Some(message) } => write!(f, "{place}: {name} is unset: {message}"),
+            Error::Unset { name, place, message: None } => write!(f, "{place}: ${{{name}}} is unset"),
+            Error::Required { name, .. } => write!(f, "required variable {name} is unset or empty"),
+            Error::NotFound { name, what } => write!(f, "command '{name}' not found: {what}"),
+            Error::NotExecutable { path, what, .. } => write!(f, "cannot run {path}: {what}"),
+            Error::CapabilityMissing { missing, .. } => write!(f, "missing capability {missing}"),
+            Error::RootStepsWithoutRoot { uid, step } => {
+                write!(f, "started as uid {uid}, but the root step '{step}' needs root: the app must not be reached without it")
+            }
+            Error::MountPoint { path, what, .. } => write!(f, "{path} {what}"),
+            Error::HandOver { path, call, errno, .. } => write!(f, "cannot hand over {path}: {}", Reason(call, *errno)),
+            Error::HandOverUnproved { path, found } => write!(f, "hand-over of {path} not proved: {found}"),
+            Error::NotWritable { path, uid, errno } => write!(f, "{path} is not writable to uid {uid}: {}", Reason("access", *errno)),
+            Error::Drop { call, object, errno, .. } => write!(f, "cannot drop privilege: {call} of {object}: {}", Kernel(*errno)),
+            Error::ProofUnreadable { call, object, errno } => {
+                write!(f, "drop not proved: cannot read back {object}: {}", Reason(call, *errno))
+            }
+            Error::NotProved { what } => write!(f, "drop not proved: {what}"),
+            Error::Threads { count } => write!(f, "refusing to drop privilege with {count} threads"),
+            Error::Directory { path, call, errno, .. } => write!(f, "cannot make the directory {path}: {}", Reason(call, *errno)),
+            Error::WorkingDirectory { path, errno } => write!(f, "cannot enter the working directory {path}: {}", Reason("chdir", *errno)),
+            Error::Output { errno } => write!(f, "cannot write to standard output: {}", Reason("write", *errno)),
+            Error::Stopped { signal } => write!(f, "stopped by signal {signal} before the app was started"),
+        }
+    }
+}
+
+/// A call and the kernel's reason for refusing it.
+struct Reason(&'static str, Errno);
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.0, Kernel(self.1))
+    }
+}
