@@ -1,0 +1,1 @@
+"""A small news-summary service: one image, four roles, Redis between them."""

@@ -1,0 +1,41 @@
+"""What the worker does, and what beat asks for."""
+
+import os
+from pathlib import Path
+
+from celery import Celery
+from celery.signals import after_task_publish
+from redis import Redis
+
+from news.summary import summarise
+
+BROKER = os.environ.get("BROKER_URL", "redis://127.0.0.1:6379/0")
+TICK_SECONDS = float(os.environ.get("TICK_SECONDS", "2"))
+TICKS = "news:ticks"
+HEARTBEAT = Path.home() / "beat-alive"
+
+celery = Celery("news", broker=BROKER, backend=BROKER)
+celery.conf.update(
+    broker_connection_retry_on_startup=True,
+    task_time_limit=60,
+    result_expires=3600,
+    beat_schedule={"tick": {"task": "news.tick", "schedule": TICK_SECONDS}},
+)
+store = Redis.from_url(BROKER, decode_responses=True)
+
+
+@celery.task(name="news.summarise")
+def summarise_news(texts: list[str]) -> str:
+    return summarise(texts)
+
+
+@celery.task(name="news.tick", ignore_result=True)
+def tick() -> None:
+    """Shows that beat, broker and worker are alive; the web reads the counter."""
+    store.incr(TICKS)
+
+
+@after_task_publish.connect(sender="news.tick")
+def heartbeat(**_: object) -> None:
+    """Beat alone publishes ticks: a fresh file says that it still does."""
+    HEARTBEAT.touch()
