@@ -11,8 +11,8 @@ use std::path::Path;
 use nix::errno::Errno;
 use rustix::fs::{Mode, StatVfsMountFlags, statvfs};
 
+use crate::config::environment::Environment;
 use crate::error::{Error, Kernel, Result, errno};
-use crate::plan::AppPlan;
 use crate::privilege::Dropped;
 use crate::sys::{self, SignalMask};
 
@@ -21,35 +21,52 @@ const SIGPIPE: i32 = 13;
 /// What a container is stopped with, one way or another: `SIGTERM`, `SIGINT`, `SIGQUIT`, `SIGHUP`.
 const STOPS: [i32; 4] = [15, 2, 3, 1];
 
-/// The app, and what it is given back.
-#[derive(Clone, Copy, Debug)]
-pub struct App<'a> {
-    /// What to execute, with what.
-    pub plan: &'a AppPlan,
-    /// The signal mask that `/init` was started with.
-    pub mask: SignalMask,
+/// A program to become: the app, or what runs beside it.
+#[derive(Clone, Debug)]
+pub struct App {
+    /// The files to execute: the first that the user may, as `execvp(3)` chooses. Never empty.
+    pub programs: Vec<CString>,
+    /// Its arguments, its name first.
+    pub arguments: Vec<CString>,
+    /// Its environment.
+    pub environment: Environment,
+    /// Its working directory, unless it stays where the engine started it.
+    pub working_directory: Option<String>,
+    /// Its file mode creation mask, unless it is the inherited one.
+    pub umask: Option<u32>,
 }
 
-/// Becomes the app. Comes back only with the reason why not.
-pub fn exec(_dropped: &Dropped, app: App<'_>) -> Error {
-    match enter(app.plan).and_then(|()| release_signals(app.mask)) {
+/// Becomes the app, with the signal mask that `/init` was started with. Comes back only with the reason why not.
+pub fn exec(_dropped: &Dropped, app: &App, mask: SignalMask) -> Error {
+    match enter(app).and_then(|()| release_signals(mask)) {
         Ok(()) => {}
         Err(error) => return error,
     }
-    let AppPlan { program, arguments, environment, .. } = app.plan;
-    let Err(reason) = nix::unistd::execve(program, arguments, environment.entries());
+    let mut first = None;
+    for program in &app.programs {
+        let Err(reason) = nix::unistd::execve(program, &app.arguments, app.environment.entries());
+        first = first.or(Some((program, reason)));
+        // What root could see and the user may not run is passed over, as the search itself would have.
+        if !matches!(reason, Errno::EACCES | Errno::ENOENT | Errno::ENOTDIR) {
+            first = Some((program, reason));
+            break;
+        }
+    }
     // Blocked again, so that what is still to be said is said.
     let _ = sys::set_signal_mask(SignalMask::ALL);
-    refused(program, reason)
+    match first {
+        Some((program, reason)) => refused(program, reason),
+        None => Error::NotFound { name: "(none)".into(), what: "no program was resolved".into() },
+    }
 }
 
 /// Working directory and umask, as the user.
-fn enter(plan: &AppPlan) -> Result<()> {
-    if let Some(mask) = plan.umask {
+fn enter(app: &App) -> Result<()> {
+    if let Some(mask) = app.umask {
         rustix::process::umask(Mode::from_raw_mode(mask));
     }
-    let failed = |errno| Error::WorkingDirectory { path: plan.working_directory.clone().unwrap_or_else(|| "that the engine set".into()), errno };
-    if let Some(directory) = &plan.working_directory {
+    let failed = |errno| Error::WorkingDirectory { path: app.working_directory.clone().unwrap_or_else(|| "that the engine set".into()), errno };
+    if let Some(directory) = &app.working_directory {
         rustix::process::chdir(directory).map_err(|error| failed(errno(error)))?;
     }
     // A directory that was opened outside leads outside, and the kernel says so (CVE-2024-21626).

@@ -15,16 +15,19 @@
 //! | 1 | [`config`] | argv, environment and TOML to a `Config` |
 //! | 1 | [`facts`] | accounts, mounts, programs, how `/init` is installed |
 //! | 1 | [`privilege`] | the two tokens, the drop and its proof |
-//! | 2 | [`plan`] | configuration and facts to everything that will be done |
-//! | 3 | [`prepare`] | descriptors, hand-over, the user's directories |
-//! | 3 | [`launch`] | exec |
-//! | 4 | `main` | the story |
+//! | 2 | [`launch`] | exec |
+//! | 3 | [`plan`] | configuration and facts to everything that will be done |
+//! | 3 | [`child`] | fork, wait, the terminal's foreground |
+//! | 4 | [`prepare`] | descriptors, hand-over, the user's directories |
+//! | 4 | [`supervise`] | stays with the app to its end |
+//! | 5 | `main` | the story |
 //!
 //! One way through: block signals → configuration → facts → plan → take privilege → hand over (`&Root`) → `Root` becomes
-//! [`privilege::Dropped`] → exec.
+//! [`privilege::Dropped`] → exec, or supervision.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
+pub mod child;
 pub mod config;
 pub mod error;
 pub mod facts;
@@ -33,4 +36,5 @@ pub mod plan;
 pub mod prepare;
 pub mod privilege;
 pub mod record;
+pub mod supervise;
 pub mod sys;

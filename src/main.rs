@@ -19,23 +19,38 @@ use stepdown::config::file;
 use stepdown::error::{Error, Result, io_errno};
 use stepdown::facts::accounts::Accounts;
 use stepdown::facts::installed;
-use stepdown::plan::{self, Plan};
+use stepdown::launch::App;
+use stepdown::plan::{self, Plan, Supervision};
 use stepdown::prepare::{self, descriptors};
 use stepdown::privilege::{self, Dropped, Held, Start};
-use stepdown::{launch, record};
+use stepdown::sys::SignalMask;
+use stepdown::{launch, record, supervise};
 
-/// Tells it, and gives the exit code. Signals are blocked already, and it returns only if the app was not started.
-pub(crate) fn story(handed: entry::Handed) -> u8 {
-    match boot(handed) {
-        Ok(()) => 0,
-        Err(error) => {
-            record::fatal(&error);
-            error.exit_code()
-        }
-    }
+/// What is left to do when everything is prepared, and everything that was needed for it is let go.
+enum Next {
+    /// It was only to be told.
+    Told,
+    /// Become the app.
+    Become(Dropped, App, SignalMask),
+    /// Stay with the app.
+    Stay(Dropped, App, SignalMask, Supervision),
 }
 
-fn boot(handed: entry::Handed) -> Result<()> {
+/// Tells it, and gives the exit code. Signals are blocked already; it returns if the app was not started, or has ended
+/// under supervision.
+pub(crate) fn story(handed: entry::Handed) -> u8 {
+    let told = boot(handed).and_then(|next| match next {
+        Next::Told => Ok(0),
+        Next::Become(dropped, app, mask) => Err(launch::exec(&dropped, &app, mask)),
+        Next::Stay(dropped, app, mask, how) => supervise::run(&dropped, app, how, mask),
+    });
+    told.unwrap_or_else(|error| {
+        record::fatal(&error);
+        error.exit_code()
+    })
+}
+
+fn boot(handed: entry::Handed) -> Result<Next> {
     let clock = Instant::now();
     let mask = handed.mask.map_err(|errno| Error::Signals { call: "rt_sigprocmask", errno })?;
     let environment = Environment::new(handed.environment);
@@ -66,7 +81,10 @@ fn boot(handed: entry::Handed) -> Result<()> {
     let dropped = step_down(&plan, &held)?;
     prepare::make_directories(&dropped, &plan.surfaces.directories, &plan.target)?;
     announce(&plan, clock);
-    Err(launch::exec(&dropped, launch::App { plan: &plan.app, mask }))
+    Ok(match plan.supervision {
+        None => Next::Become(dropped, plan.app, mask),
+        Some(how) => Next::Stay(dropped, plan.app, mask, how),
+    })
 }
 
 /// Everything as root, then never again; or, started without root, the same proof.
@@ -91,7 +109,7 @@ fn announce(plan: &Plan, clock: Instant) {
     let target = &plan.target;
     log::info!(
         "{role}{} as {}:{}, capabilities {}, proved in {} µs",
-        plan.app.program.to_string_lossy(),
+        plan.app.programs.first().map(|program| program.to_string_lossy()).unwrap_or_default(),
         target.uid,
         target.gid,
         target.keep,
@@ -125,7 +143,7 @@ fn refuse_a_check(environment: &Environment) -> Result<()> {
 }
 
 /// To standard output; a reader that is gone must not pass for success.
-fn print(text: &str) -> Result<()> {
+fn print(text: &str) -> Result<Next> {
     let mut out = std::io::stdout();
-    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(|error| Error::Output { errno: io_errno(&error) })
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map(|()| Next::Told).map_err(|error| Error::Output { errno: io_errno(&error) })
 }

@@ -19,6 +19,7 @@ and becomes COMMAND or, without one, the selected role's command.
   -u, --user USER[:GROUP]   run the app as this user, by number or name (default 1001:1001)
       --tmpfs PATH[:MODE]   hand this tmpfs mount point over too (default mode 0755; repeatable)
   -r, --role NAME           select the role, whatever the role variable says
+  -s, --supervise           stay as PID 1: reap, forward signals, end what the app leaves behind
       --plan                print what would be done and the capabilities it needs; change nothing
       --json                print the plan as JSON
   -h, --help                print this
@@ -57,6 +58,8 @@ pub struct Arguments {
     pub user: Option<String>,
     /// The role that was named.
     pub role: Option<String>,
+    /// Stay with the app, whatever the role says.
+    pub supervise: bool,
     /// Further tmpfs mount points: path and mode.
     pub tmpfs: Vec<(String, u32)>,
     /// The app's own command, as bytes.
@@ -69,7 +72,16 @@ pub struct Arguments {
 /// [`Error::CommandLine`] for an unknown option, a missing or doubled value, and a value of the wrong form;
 /// [`Error::NotBuilt`] for an option of the interface that this version does not have.
 pub fn parse(words: &[&CStr]) -> Result<Arguments> {
-    let mut arguments = Arguments { action: Action::Boot, json: false, config: None, user: None, role: None, tmpfs: Vec::new(), command: Vec::new() };
+    let mut arguments = Arguments {
+        action: Action::Boot,
+        json: false,
+        config: None,
+        user: None,
+        role: None,
+        supervise: false,
+        tmpfs: Vec::new(),
+        command: Vec::new(),
+    };
     let mut parser = Parser::from_args(words.iter().map(|word| OsStr::from_bytes(word.to_bytes()).to_owned()));
     while let Some(argument) = parser.next().map_err(unusable)? {
         match argument {
@@ -80,6 +92,7 @@ pub fn parse(words: &[&CStr]) -> Result<Arguments> {
                 let entry = tmpfs(&text("--tmpfs", &mut parser)?)?;
                 arguments.tmpfs.push(entry);
             }
+            Arg::Short('s') | Arg::Long("supervise") => arguments.supervise = true,
             Arg::Long("plan") => act(&mut arguments, Action::Plan)?,
             Arg::Long("json") => arguments.json = true,
             Arg::Short('h') | Arg::Long("help") => act(&mut arguments, Action::Help)?,

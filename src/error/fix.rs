@@ -59,6 +59,8 @@ impl Error {
             Error::Threads { .. } => "start /init by the engine's exec, as a process of its own".into(),
             Error::Directory { errno: Errno::EROFS, path, .. } => format!("put it below a writable mount, or mount one (--tmpfs {path})"),
             Error::Directory { uid, .. } => format!("let uid {uid} write to the directory above it"),
+            Error::Child { errno: Errno::EAGAIN, .. } => "allow more processes (--pids-limit, --ulimit nproc)".into(),
+            Error::Child { .. } => "let the seccomp profile allow the call, and give the container memory to start a process".into(),
             Error::WorkingDirectory { .. } => "create it in the image and let the user enter it, or change workdir".into(),
             Error::Output { .. } => "keep standard output open and give it room".into(),
             Error::Stopped { .. } => "nothing to mend: the container was told to stop while it was starting".into(),

@@ -44,6 +44,7 @@ impl fmt::Display for Error {
             Error::NotProved { what } => write!(f, "drop not proved: {what}"),
             Error::Threads { count } => write!(f, "refusing to drop privilege with {count} threads"),
             Error::Directory { path, call, errno, .. } => write!(f, "cannot make the directory {path}: {}", Reason(call, *errno)),
+            Error::Child { call, errno } => write!(f, "cannot run the app as a child: {}", Reason(call, *errno)),
             Error::WorkingDirectory { path, errno } => write!(f, "cannot enter the working directory {path}: {}", Reason("chdir", *errno)),
             Error::Output { errno } => write!(f, "cannot write to standard output: {}", Reason("write", *errno)),
             Error::Stopped { signal } => write!(f, "stopped by signal {signal} before the app was started"),

@@ -302,6 +302,13 @@ pub enum Error {
         /// The uid that tried.
         uid: u32,
     },
+    /// A child could not be started or waited for.
+    Child {
+        /// The call.
+        call: &'static str,
+        /// The kernel's reason.
+        errno: Errno,
+    },
     /// The working directory cannot be entered.
     WorkingDirectory {
         /// The directory.
@@ -334,6 +341,7 @@ impl Error {
             | Error::HandOver { .. }
             | Error::HandOverUnproved { .. }
             | Error::Directory { .. }
+            | Error::Child { .. }
             | Error::WorkingDirectory { .. }
             | Error::Output { .. } => Exit::System,
             Error::PrivilegedInstall { .. }

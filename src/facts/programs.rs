@@ -23,11 +23,12 @@ enum Seen {
     Unfit(&'static str),
 }
 
-/// The file that exec will be given. A name with a slash is taken as it is, below the working directory.
+/// The files that exec will try, in order; at least one. A name with a slash is taken as it is, below the working
+/// directory.
 ///
 /// # Errors
 /// [`Error::NotFound`], [`Error::NotExecutable`].
-pub fn find(name: &[u8], path: Option<&[u8]>, working_directory: &Path) -> Result<CString> {
+pub fn find(name: &[u8], path: Option<&[u8]>, working_directory: &Path) -> Result<Vec<CString>> {
     let search = path.filter(|path| !path.is_empty()).unwrap_or(DEFAULT_PATH);
     let direct = name.contains(&b'/');
     let places: Vec<PathBuf> = if direct {
@@ -36,23 +37,22 @@ pub fn find(name: &[u8], path: Option<&[u8]>, working_directory: &Path) -> Resul
         // An empty part of PATH is the working directory.
         search.split(|byte| *byte == b':').map(|part| working_directory.join(OsStr::from_bytes(part)).join(OsStr::from_bytes(name))).collect()
     };
-    let (mut hidden, mut unfit) = (None, None);
+    let (mut programs, mut unfit) = (Vec::new(), None);
     for place in places {
         match look(&place) {
-            Seen::Program => return as_c(place),
-            Seen::Hidden if hidden.is_none() => hidden = Some(place),
+            Seen::Program | Seen::Hidden => programs.push(as_c(place)?),
             Seen::Unfit(what) if unfit.is_none() => unfit = Some((place, what)),
-            Seen::Hidden | Seen::Unfit(_) | Seen::Nothing => {}
+            Seen::Unfit(_) | Seen::Nothing => {}
         }
     }
-    match (hidden, unfit) {
-        (Some(place), _) => as_c(place),
-        (None, Some((place, what))) => Err(Error::NotExecutable {
+    match (programs.is_empty(), unfit) {
+        (false, _) => Ok(programs),
+        (true, Some((place, what))) => Err(Error::NotExecutable {
             path: place.display().to_string(),
             what: what.into(),
             remedy: "make it an executable file (chmod 0755), or name another",
         }),
-        (None, None) => Err(Error::NotFound {
+        (true, None) => Err(Error::NotFound {
             name: String::from_utf8_lossy(name).into_owned(),
             what: if direct { "no such file".into() } else { format!("it is in no directory of PATH={}", String::from_utf8_lossy(search)) },
         }),

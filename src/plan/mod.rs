@@ -8,6 +8,7 @@ mod expand;
 mod identity;
 mod print;
 mod role;
+mod supervision;
 
 use std::ffi::CString;
 use std::path::{Path, PathBuf};
@@ -18,9 +19,11 @@ use crate::config::{At, Config, Scope, Tmpfs, Volume};
 use crate::error::{Error, Place, Result};
 use crate::facts::accounts::Accounts;
 use crate::facts::programs;
+use crate::launch::App;
 use crate::privilege::capability::{self, Set};
 use crate::privilege::{Held, Target};
 pub use print::{json, text};
+pub use supervision::Supervision;
 
 /// Everything that will be done.
 #[derive(Debug)]
@@ -34,7 +37,9 @@ pub struct Plan {
     /// The work that needs root, and what the user must find done otherwise.
     pub surfaces: Surfaces,
     /// What becomes of the process.
-    pub app: AppPlan,
+    pub app: App,
+    /// How the process stays with the app; none where it becomes the app.
+    pub supervision: Option<Supervision>,
     /// The capabilities that the start needs, each with its purpose.
     pub needs: Vec<(Set, &'static str)>,
 }
@@ -70,21 +75,6 @@ pub struct VolumePlan {
     pub recursive: bool,
 }
 
-/// The app.
-#[derive(Debug)]
-pub struct AppPlan {
-    /// The file to execute.
-    pub program: CString,
-    /// Its arguments, its name first.
-    pub arguments: Vec<CString>,
-    /// Its environment.
-    pub environment: Environment,
-    /// Its working directory, unless it stays where the engine started it.
-    pub working_directory: Option<String>,
-    /// Its file mode creation mask, unless it is the inherited one.
-    pub umask: Option<u32>,
-}
-
 /// Resolves everything.
 ///
 /// # Errors
@@ -118,18 +108,21 @@ pub fn resolve(config: &Config, arguments: &Arguments, handed: Environment, acco
             .map(|entry| directory(entry, &environment))
             .collect::<Result<_>>()?,
     };
+    let stays = arguments.supervise || selected.as_ref().and_then(|selected| selected.role.supervise.as_ref()).is_some_and(|at| at.value);
+    let supervision = supervision::resolve(config)?;
     let words = words(config, selected.as_ref(), arguments, &environment)?;
     let working_directory = config.workdir.clone();
     let below = working_directory.as_deref().unwrap_or(".");
     let name = words.first().map_or(&b""[..], |word| word.to_bytes());
-    let program = programs::find(name, environment.get("PATH"), Path::new(below))?;
+    let programs = programs::find(name, environment.get("PATH"), Path::new(below))?;
     Ok(Plan {
         role: selected.map(|selected| (selected.name.to_owned(), selected.by)),
         as_root,
         needs: if as_root { needs(&surfaces, target.keep) } else { kept(target.keep) },
         target,
         surfaces,
-        app: AppPlan { program, arguments: words, environment, working_directory, umask: config.umask },
+        app: App { programs, arguments: words, environment, working_directory, umask: config.umask },
+        supervision: stays.then_some(supervision),
     })
 }
 
@@ -152,8 +145,7 @@ impl Plan {
 fn refuse_what_is_not_built(config: &Config) -> Result<()> {
     let steps = (config.root_steps.iter().map(|step| ("[[root_step]]", &step.name.place)))
         .chain(config.steps.iter().map(|step| ("[[step]]", &step.name.place)))
-        .chain(config.secrets.values().map(|secret| ("[secrets]", &secret.place)))
-        .chain(config.roles.values().filter_map(|role| role.supervise.as_ref().filter(|at| at.value)).map(|at| ("supervise = true", &at.place)));
+        .chain(config.secrets.values().map(|secret| ("[secrets]", &secret.place)));
     match steps.into_iter().next() {
         Some((what, place)) => Err(Error::NotBuilt { what: what.into(), place: place.clone() }),
         None => Ok(()),

@@ -13,6 +13,7 @@ struct Shown<'a> {
     role: Option<&'a str>,
     role_from: Option<&'a str>,
     start: &'static str,
+    mode: &'static str,
     uid: u32,
     gid: u32,
     groups: &'a [u32],
@@ -72,6 +73,7 @@ pub fn text(plan: &Plan, held: &Held) -> String {
     };
     row("role", &shown.role.map_or("none".into(), |role| format!("{role} (by {})", shown.role_from.unwrap_or(""))));
     row("start", shown.start);
+    row("mode", shown.mode);
     row("user", &format!("uid {} gid {} groups {}", shown.uid, shown.gid, shown.groups.iter().map(u32::to_string).collect::<Vec<_>>().join(" ")));
     for place in &shown.tmpfs {
         row("tmpfs", &format!("{} mode {}{}", place.path, place.mode, place.size.map(|size| format!(" size {size}")).unwrap_or_default()));
@@ -101,10 +103,11 @@ fn shown<'a>(plan: &'a Plan, held: &Held) -> Shown<'a> {
         role: plan.role.as_ref().map(|(name, _)| name.as_str()),
         role_from: plan.role.as_ref().map(|(_, by)| by.as_str()),
         start: if plan.as_root { "root: hand over, drop, prove" } else { "not root: prove" },
+        mode: if plan.supervision.is_some() { "supervise" } else { "exec" },
         uid: plan.target.uid,
         gid: plan.target.gid,
         groups: &plan.target.groups,
-        program: plan.app.program.to_string_lossy().into_owned(),
+        program: plan.app.programs.first().map(|program| program.to_string_lossy().into_owned()).unwrap_or_default(),
         command: plan.app.arguments.iter().map(|word| word.to_string_lossy().into_owned()).collect(),
         workdir: plan.app.working_directory.as_deref(),
         umask: plan.app.umask.map(mode),

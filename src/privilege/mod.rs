@@ -27,14 +27,14 @@
 //! ```
 //! ```compile_fail,E0308
 //! // Root does not run the app.
-//! fn as_root(root: &stepdown::privilege::Root, app: stepdown::launch::App<'_>) {
-//!     let _ = stepdown::launch::exec(root, app);
+//! fn as_root(root: &stepdown::privilege::Root, app: &stepdown::launch::App, mask: stepdown::sys::SignalMask) {
+//!     let _ = stepdown::launch::exec(root, app, mask);
 //! }
 //! ```
 //! The same with the right token compiles:
 //! ```no_run
-//! fn dropped(dropped: &stepdown::privilege::Dropped, app: stepdown::launch::App<'_>) {
-//!     let _ = stepdown::launch::exec(dropped, app);
+//! fn dropped(dropped: &stepdown::privilege::Dropped, app: &stepdown::launch::App, mask: stepdown::sys::SignalMask) {
+//!     let _ = stepdown::launch::exec(dropped, app, mask);
 //! }
 //! ```
 //!

@@ -5,6 +5,8 @@
 
 #![allow(unsafe_code)]
 
+use std::os::fd::{FromRawFd, OwnedFd};
+
 use nix::errno::Errno;
 
 /// A set of signals as the kernel has it: bit `n - 1` is signal `n`.
@@ -103,4 +105,96 @@ pub fn is_ignored(signal: i32) -> bool {
     let mut now = std::mem::MaybeUninit::<libc::sigaction>::zeroed();
     // SAFETY: a null action only reads; the pointer is to a live sigaction, and all-zero is a valid one (SIG_DFL).
     unsafe { libc::sigaction(signal, std::ptr::null(), now.as_mut_ptr()) == 0 && now.assume_init().sa_sigaction == libc::SIG_IGN }
+}
+
+/// Sends a signal, real-time ones included, to a process or, negative, to a process group: `kill(2)`.
+///
+/// # Errors
+/// `ESRCH`, `EPERM`, `EINVAL`.
+pub fn send_signal(to: i32, signal: i32) -> Result<(), Errno> {
+    // SAFETY: takes integers only.
+    Errno::result(unsafe { libc::kill(to, signal) }).map(drop)
+}
+
+/// Sends a queued signal on, with the sender (pid and uid) and the value it came with: `rt_sigqueueinfo(2)`.
+///
+/// # Errors
+/// `ESRCH`, `EPERM`, `EAGAIN` when the queue is full.
+pub fn queue_signal(to: i32, signal: i32, sender: (u32, u32), value: u64) -> Result<(), Errno> {
+    // The kernel's siginfo_t on 64 bits, little end first: signal and errno, code and padding, pid and uid, the value.
+    let from = u64::from(sender.0) | u64::from(sender.1) << 32;
+    let mut info = [0_u64; 16];
+    let words = [u64::from(signal.unsigned_abs()), u64::from(libc::SI_QUEUE.cast_unsigned()), from, value];
+    for (slot, word) in info.iter_mut().zip(words) {
+        *slot = word;
+    }
+    // SAFETY: the pointer is to a live, aligned block of 128 bytes, the size of the kernel's siginfo_t.
+    let answer = unsafe { libc::syscall(libc::SYS_rt_sigqueueinfo, to, signal, info.as_ptr()) };
+    Errno::result(answer).map(drop)
+}
+
+/// A descriptor that becomes readable when a signal of the set waits: `signalfd4(2)`, close-on-exec.
+///
+/// # Errors
+/// `EMFILE`, `ENFILE`, `ENODEV`, `ENOMEM`.
+pub fn signal_descriptor(mask: SignalMask) -> Result<OwnedFd, Errno> {
+    // SAFETY: the set is a live 8-byte word of the size that is passed; -1 asks for a new descriptor.
+    let answer = unsafe { libc::syscall(libc::SYS_signalfd4, -1, &raw const mask.0, size_of::<u64>(), libc::SFD_CLOEXEC) };
+    let descriptor = i32::try_from(Errno::result(answer)?).map_err(|_| Errno::EBADF)?;
+    // SAFETY: the kernel has just made this descriptor, and no one else knows it.
+    Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
+}
+
+/// Which side of a fork this is.
+#[derive(Clone, Copy, Debug)]
+pub enum Side {
+    /// The process that forked, and its child's id.
+    Parent(i32),
+    /// The new process.
+    Child,
+}
+
+/// Forks: `fork(2)`.
+///
+/// # Errors
+/// `EAGAIN` at a limit of processes, `ENOMEM`.
+pub fn fork() -> Result<Side, Errno> {
+    // SAFETY: the process has one thread (the proof of the drop read that from the kernel), so no lock of the allocator
+    // or of the standard library can be held by a thread that the child does not have.
+    match Errno::result(unsafe { libc::fork() })? {
+        0 => Ok(Side::Child),
+        child => Ok(Side::Parent(child)),
+    }
+}
+
+/// Ends the process without running anything more: `_exit(2)`.
+pub fn exit_now(code: u8) -> ! {
+    // SAFETY: takes an integer and does not return.
+    unsafe { libc::_exit(i32::from(code)) }
+}
+
+/// Sets a disposition to the default, or to ignore: `sigaction(2)`.
+///
+/// # Errors
+/// `EINVAL` for `SIGKILL`, `SIGSTOP` and numbers that are no signals.
+pub fn set_ignored(signal: i32, ignored: bool) -> Result<(), Errno> {
+    // SAFETY: all-zero is a valid sigaction: SIG_DFL, no flags, an empty mask.
+    let mut action = unsafe { std::mem::MaybeUninit::<libc::sigaction>::zeroed().assume_init() };
+    action.sa_sigaction = if ignored { libc::SIG_IGN } else { libc::SIG_DFL };
+    // SAFETY: the pointer is to a live sigaction whose handler is none that could run; a null old action is allowed.
+    Errno::result(unsafe { libc::sigaction(signal, &raw const action, std::ptr::null_mut()) }).map(drop)
+}
+
+/// Closes every descriptor from `first` up: `close_range(2)`, or one by one where the kernel does not know it.
+///
+/// The caller holds none of them as an owned descriptor any more.
+pub fn close_from(first: u32) {
+    // SAFETY: takes integers. Nothing that is closed here is owned elsewhere in the process: the caller says so.
+    let answer = unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, 0) };
+    if answer != 0 {
+        for number in first..1024 {
+            // SAFETY: as above; EBADF for what is not open.
+            unsafe { libc::close(number.cast_signed()) };
+        }
+    }
 }

@@ -1,0 +1,139 @@
+//! Children: started, waited for, their status mapped. Supervision uses it; so will whatever else runs a child.
+//!
+//! It decides nothing about what a signal or an end means. `fork(2)`, `setpgid(2)`, `waitpid(2)`, `signalfd(2)`.
+
+pub mod terminal;
+pub mod wait;
+
+use std::io::Read;
+
+use nix::errno::Errno;
+use rustix::process::{Pid, WaitOptions, WaitStatus, getpid, setpgid};
+
+use crate::error::{Error, Result, errno};
+use crate::launch::{self, App};
+use crate::privilege::Dropped;
+use crate::record;
+use crate::sys::{self, Side, SignalMask};
+use terminal::Terminal;
+
+const SIGCHLD: i32 = 17;
+
+/// How a child came to be, or not.
+#[derive(Clone, Copy, Debug)]
+pub enum Started {
+    /// It runs its program.
+    Running(Pid),
+    /// It could not, said why, and this is the exit code of that.
+    Refused(u8),
+}
+
+/// Starts the app in a process group of its own, which gets the terminal's foreground where `/init` had it. Comes back
+/// when the kernel has the app's program, so that no signal can reach the child before it is the app.
+///
+/// # Errors
+/// [`Error::Child`].
+pub fn start(dropped: &Dropped, app: &App, mask: SignalMask, terminal: Option<&Terminal>) -> Result<Started> {
+    let failed = |call, errno| Error::Child { call, errno };
+    // Close-on-exec: its end closes by itself when the program is there.
+    let (report, reporter) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).map_err(|error| failed("pipe2", errno(error)))?;
+    // With SIGCHLD ignored the kernel would reap in our place and the status be lost; the app gets it back as it was.
+    let ignored = sys::is_ignored(SIGCHLD);
+    if ignored {
+        sys::set_ignored(SIGCHLD, false).map_err(|errno| failed("sigaction", errno))?;
+    }
+    match sys::fork().map_err(|errno| failed("fork", errno))? {
+        Side::Child => {
+            // Here and in the parent: whoever comes second finds it done, and no one finds it missing.
+            let _ = setpgid(None, None);
+            if let Some(terminal) = terminal {
+                terminal.give_to(getpid());
+            }
+            if ignored {
+                let _ = sys::set_ignored(SIGCHLD, true);
+            }
+            let error = launch::exec(dropped, &with_own_pid(app), mask);
+            record::fatal(&error);
+            let _ = rustix::io::write(&reporter, &[error.exit_code()]);
+            sys::exit_now(error.exit_code())
+        }
+        Side::Parent(child) => {
+            drop(reporter);
+            let pid = Pid::from_raw(child).ok_or_else(|| failed("fork", Errno::ECHILD))?;
+            // EACCES: it has its program already; ESRCH: it is gone already. It did the same itself.
+            let _ = setpgid(Some(pid), Some(pid));
+            let mut code = [0_u8];
+            match std::fs::File::from(report).read(&mut code) {
+                Ok(1..) => {
+                    // Reaped here: it never was the app.
+                    let _ = rustix::process::waitpid(Some(pid), WaitOptions::empty());
+                    Ok(Started::Refused(code[0]))
+                }
+                Ok(_) => Ok(Started::Running(pid)),
+                Err(error) => Err(failed("read", crate::error::io_errno(&error))),
+            }
+        }
+    }
+}
+
+/// The app with `LISTEN_PID` naming the process that has the descriptors, where it named this one: `sd_listen_fds(3)`.
+fn with_own_pid(app: &App) -> App {
+    let mut app = app.clone();
+    let ours = rustix::process::getppid().map_or(0, |parent| parent.as_raw_nonzero().get());
+    if app.environment.get("LISTEN_PID") == Some(ours.to_string().as_bytes()) {
+        let own = getpid().as_raw_nonzero().to_string();
+        // Digits hold no NUL.
+        let _ = app.environment.set("LISTEN_PID", own.as_bytes());
+    }
+    app
+}
+
+/// What became of one child.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// It ended, with what a shell would call its exit code: its own, or 128 and the signal's number.
+    Ended(u8),
+    /// A signal stopped it.
+    Stopped(i32),
+}
+
+/// The next child whose state changed, without waiting for one. None when there is no news; [`Errno::ECHILD`] when there
+/// is no child.
+///
+/// # Errors
+/// `ECHILD`.
+pub fn next_change() -> std::result::Result<Option<(Pid, Change)>, Errno> {
+    loop {
+        match rustix::process::wait(WaitOptions::NOHANG | WaitOptions::UNTRACED) {
+            Ok(Some((pid, status))) => {
+                if let Some(change) = change(status) {
+                    return Ok(Some((pid, change)));
+                }
+            }
+            Ok(None) => return Ok(None),
+            Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(errno(error)),
+        }
+    }
+}
+
+fn change(status: WaitStatus) -> Option<Change> {
+    if let Some(signal) = status.stopping_signal() {
+        return Some(Change::Stopped(signal));
+    }
+    let code = status.exit_status().or_else(|| status.terminating_signal().map(|signal| 128 + signal))?;
+    Some(Change::Ended(u8::try_from(code).unwrap_or(u8::MAX)))
+}
+
+/// The processes below this one, as far down as the kernel lists them: `/proc/PID/task/TID/children`.
+pub fn descendants() -> Vec<i32> {
+    let mut all = Vec::new();
+    let mut unread = vec![getpid().as_raw_nonzero().get()];
+    while let Some(process) = unread.pop() {
+        let text = std::fs::read_to_string(format!("/proc/{process}/task/{process}/children")).unwrap_or_default();
+        let children: Vec<i32> = text.split_ascii_whitespace().filter_map(|pid| pid.parse().ok()).filter(|pid| !all.contains(pid)).collect();
+        all.extend(&children);
+        unread.extend(children);
+    }
+    all
+}

@@ -1,0 +1,49 @@
+//! The controlling terminal, whether or not standard input is it: who is in its foreground. `tcsetpgrp(3)`, `tty(4)`.
+
+use std::os::fd::OwnedFd;
+
+use rustix::fs::{CWD, Mode, OFlags, openat};
+use rustix::process::{Pid, getpgrp};
+use rustix::termios::{tcgetpgrp, tcsetpgrp};
+
+/// The controlling terminal, with `/init`'s own process group in its foreground when it was opened.
+#[derive(Debug)]
+pub struct Terminal {
+    device: OwnedFd,
+    own_group: Pid,
+}
+
+impl Terminal {
+    /// The terminal, if there is one and its foreground is ours to give. What was started in the background stays there.
+    pub fn in_foreground() -> Option<Terminal> {
+        let terminal = Terminal::open()?;
+        terminal.is_ours().then_some(terminal)
+    }
+
+    /// The terminal, whoever is in its foreground.
+    pub fn open() -> Option<Terminal> {
+        let device = openat(CWD, "/dev/tty", OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC, Mode::empty()).ok()?;
+        Some(Terminal { device, own_group: getpgrp() })
+    }
+
+    /// Whether `/init`'s own group is in the foreground.
+    pub fn is_ours(&self) -> bool {
+        tcgetpgrp(&self.device).is_ok_and(|group| group == self.own_group)
+    }
+
+    /// Whether this group is in the foreground.
+    pub fn is_of(&self, group: Pid) -> bool {
+        tcgetpgrp(&self.device).is_ok_and(|now| now == group)
+    }
+
+    /// Puts a process group in the foreground. SIGTTOU is blocked here, so that it works from the background too.
+    /// A terminal that is gone has no foreground; there is nothing to do about it.
+    pub fn give_to(&self, group: Pid) {
+        let _ = tcsetpgrp(&self.device, group);
+    }
+
+    /// Takes the foreground back.
+    pub fn take_back(&self) {
+        self.give_to(self.own_group);
+    }
+}

@@ -1,0 +1,86 @@
+//! What the app leaves behind: SIGTERM, a grace, SIGKILL. A grandchild with a trap gets its time.
+
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+
+use super::{SIGKILL, SIGTERM};
+use crate::child::wait::{Event, Signals};
+use crate::child::{descendants, next_change};
+use crate::error::Result;
+use crate::sys;
+
+/// How long killed processes may take to go: one that sleeps in the kernel goes when its device answers, which may be
+/// never.
+const LAST: Duration = Duration::from_secs(2);
+
+/// The processes that are left.
+pub(super) struct Leftovers {
+    /// Whether this is PID 1, so that every process of the namespace is left by the app.
+    pub(super) first: bool,
+    /// From SIGTERM to SIGKILL.
+    pub(super) grace: Duration,
+}
+
+impl Leftovers {
+    /// Ends them all, or as many as end.
+    pub(super) fn end(&self, signals: &Signals) -> Result<()> {
+        let mut told = Vec::new();
+        let mut deadline = Instant::now().checked_add(self.grace);
+        let mut killing = false;
+        loop {
+            if reaped_all() {
+                return Ok(());
+            }
+            self.tell(if killing { SIGKILL } else { SIGTERM }, &mut told);
+            match signals.next(deadline)? {
+                Event::Signal(_) => {}
+                Event::Deadline if killing => {
+                    log::warn!("processes are left that even SIGKILL does not end now");
+                    return Ok(());
+                }
+                Event::Deadline => {
+                    log::warn!("processes are left after {:?} of SIGTERM: SIGKILL", self.grace);
+                    (killing, deadline) = (true, Instant::now().checked_add(LAST));
+                    told.clear();
+                }
+            }
+        }
+    }
+
+    /// Signals each of them once; those that come up later when they do.
+    fn tell(&self, signal: i32, told: &mut Vec<i32>) {
+        if self.first {
+            if told.is_empty() {
+                told.push(-1);
+                // Everything but ourselves, wherever it hangs in the tree.
+                report(signal, -1);
+            }
+            return;
+        }
+        for process in descendants() {
+            if !told.contains(&process) {
+                told.push(process);
+                report(signal, process);
+            }
+        }
+    }
+}
+
+fn report(signal: i32, process: i32) {
+    match sys::send_signal(process, signal) {
+        Ok(()) | Err(Errno::ESRCH) => {}
+        Err(reason) => log::warn!("signal {signal} to {process}: {}", crate::error::Kernel(reason)),
+    }
+}
+
+/// Reaps what has ended; whether nothing is left.
+fn reaped_all() -> bool {
+    loop {
+        match next_change() {
+            Ok(Some(_)) => {}
+            Ok(None) => return false,
+            Err(_) => return true,
+        }
+    }
+}

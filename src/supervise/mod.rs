@@ -1,0 +1,188 @@
+//! Stays with the app: forwards signals, reaps, ends what is left, gives the app's exit code.
+//!
+//! It is as dropped as the app, so that forwarding needs no `CAP_KILL`, and as bare: no configuration, no descriptor of
+//! the app's, no working directory that would pin a mount. It sleeps until a signal comes. It must not end before the
+//! app has, whatever a signal or a call answers. `signal(7)`, `pid_namespaces(7)`, `PR_SET_CHILD_SUBREAPER` of `prctl(2)`.
+
+mod leftovers;
+
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use rustix::process::{DumpableBehavior, Pid, getpid, set_child_subreaper, set_dumpable_behavior};
+
+use crate::child::terminal::Terminal;
+use crate::child::wait::{Event, Signal, Signals};
+use crate::child::{self, Change, Started};
+use crate::error::Result;
+use crate::launch::App;
+use crate::plan::Supervision;
+use crate::privilege::Dropped;
+use crate::sys::{self, SignalMask};
+use leftovers::Leftovers;
+
+const SIGTERM: i32 = 15;
+const SIGKILL: i32 = 9;
+const SIGCHLD: i32 = 17;
+const SIGCONT: i32 = 18;
+const SIGSTOP: i32 = 19;
+/// What stops a process by the terminal's doing: `SIGTSTP`, `SIGTTIN`, `SIGTTOU`.
+const TERMINAL_STOPS: [i32; 3] = [20, 21, 22];
+
+/// `si_code` of a signal that was queued with a value.
+const SI_QUEUE: i32 = -1;
+
+/// Runs the app to its end and gives the exit code of the whole.
+///
+/// # Errors
+/// [`crate::error::Error::Child`] where the app could not be started.
+pub fn run(dropped: &Dropped, app: App, how: Supervision, mask: SignalMask) -> Result<u8> {
+    let first = getpid().is_init();
+    if !first {
+        // Orphans below come to us instead of to whoever is PID 1. Without it, they are no worse off than before.
+        if let Err(error) = set_child_subreaper(Some(getpid())) {
+            log::warn!("orphans of the app will not be reaped here: prctl(PR_SET_CHILD_SUBREAPER): {error}");
+        }
+    }
+    let terminal = Terminal::in_foreground();
+    let has_terminal = terminal.is_some();
+    let main = match child::start(dropped, &app, mask, terminal.as_ref())? {
+        Started::Running(main) => main,
+        Started::Refused(code) => return Ok(code),
+    };
+    drop((app, terminal));
+    settle();
+    let signals = Signals::receive()?;
+    let terminal = if has_terminal { Terminal::open() } else { None };
+    let mut supervisor = Supervisor { main, how, first, terminal, forwarded_stop: false, kill_at: None };
+    let code = supervisor.until_app_ends(&signals)?;
+    if let Some(terminal) = &supervisor.terminal {
+        terminal.take_back();
+    }
+    Leftovers { first, grace: supervisor.how.grace }.end(&signals)?;
+    let remapped = supervisor.how.exit_codes.iter().find(|(from, _)| *from == code);
+    Ok(remapped.map_or(code, |(_, to)| *to))
+}
+
+/// Lets go of what only the app needs, and of what the app must not reach.
+fn settle() {
+    // Sockets of an activation are the app's; held here they would outlive it. Nothing above 2 is owned here by now.
+    sys::close_from(3);
+    let _ = rustix::process::chdir("/");
+    // The app has the same uid: it must not read this memory or trace this process. After a drop the kernel did this.
+    let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
+}
+
+struct Supervisor {
+    main: Pid,
+    how: Supervision,
+    first: bool,
+    terminal: Option<Terminal>,
+    /// Whether a stop was sent on: then a stopped app is what someone asked for.
+    forwarded_stop: bool,
+    /// When a stop signal's grace ends.
+    kill_at: Option<Instant>,
+}
+
+impl Supervisor {
+    fn until_app_ends(&mut self, signals: &Signals) -> Result<u8> {
+        loop {
+            match signals.next(self.kill_at)? {
+                Event::Deadline => self.kill(),
+                Event::Signal(signal) if signal.number == SIGCHLD => {
+                    // From the kernel, not from a process that sends it by hand: one signal may stand for many ends.
+                    if let Some(code) = self.reap() {
+                        return Ok(code);
+                    }
+                    if signal.code <= 0 {
+                        self.forward(signal);
+                    }
+                }
+                Event::Signal(signal) => self.forward(signal),
+            }
+        }
+    }
+
+    /// Takes every change there is; the app's exit code if it ended.
+    fn reap(&mut self) -> Option<u8> {
+        let mut code = None;
+        // ECHILD cannot come while the app has not been reaped; should it, there is nothing to wait for.
+        while let Ok(Some((pid, change))) = child::next_change() {
+            match change {
+                Change::Ended(ended) if pid == self.main => code = Some(ended),
+                Change::Stopped(signal) if pid == self.main => self.app_stopped(signal),
+                Change::Ended(_) | Change::Stopped(_) => {}
+            }
+        }
+        code
+    }
+
+    fn forward(&mut self, signal: Signal) {
+        let number = self.how.rewrite.iter().find(|(from, _)| *from == signal.number).map_or(signal.number, |(_, to)| *to);
+        if number == 0 {
+            return;
+        }
+        self.forwarded_stop |= TERMINAL_STOPS.contains(&number) || number == SIGSTOP;
+        let app = self.main.as_raw_nonzero().get();
+        let target = if self.how.group { -app } else { app };
+        let queued = signal.code == SI_QUEUE && !self.how.group;
+        let sent = if queued { sys::queue_signal(app, number, signal.sender, signal.value) } else { sys::send_signal(target, number) };
+        match sent {
+            Ok(()) => log::debug!("signal {} forwarded as {number} to {target}", signal.number),
+            // ESRCH: it has just ended, and SIGCHLD says so. EPERM: it changed its ids, and only it can end itself.
+            Err(reason) => log::warn!("signal {number} could not be forwarded to {target}: {}", crate::error::Kernel(reason)),
+        }
+        if number == SIGTERM && self.kill_at.is_none() {
+            self.kill_at = Instant::now().checked_add(self.how.grace);
+        }
+    }
+
+    /// The grace of a stop signal is over.
+    fn kill(&mut self) {
+        let app = self.main.as_raw_nonzero().get();
+        log::warn!("the app did not end within {:?} of SIGTERM: SIGKILL", self.how.grace);
+        if let Err(reason) = sys::send_signal(app, SIGKILL) {
+            log::warn!("SIGKILL to {app}: {}", crate::error::Kernel(reason));
+        }
+        // Once: a process that cannot die now dies when the kernel lets it.
+        self.kill_at = Instant::now().checked_add(Duration::from_secs(86_400));
+    }
+
+    /// The app was stopped. Under a shell, `/init` stops with it, so that the shell's job stops; where there is no one
+    /// above to continue it, a terminal's stop that no one sent on purpose is taken back.
+    fn app_stopped(&mut self, signal: i32) {
+        let Some(terminal) = &self.terminal else { return };
+        if !TERMINAL_STOPS.contains(&signal) {
+            return;
+        }
+        if self.first {
+            if !self.forwarded_stop {
+                log::warn!("the terminal stopped the app and no shell is there to continue it: SIGCONT");
+                self.resume();
+            }
+            self.forwarded_stop = false;
+            return;
+        }
+        self.forwarded_stop = false;
+        let had_foreground = terminal.is_of(self.main);
+        if had_foreground {
+            terminal.take_back();
+        }
+        if sys::send_signal(getpid().as_raw_nonzero().get(), SIGSTOP).is_err() {
+            log::warn!("cannot stop with the app");
+        }
+        // Continued: in the foreground by fg, or in the background by bg.
+        if terminal.is_ours() {
+            terminal.give_to(self.main);
+        }
+        self.resume();
+    }
+
+    fn resume(&self) {
+        let group = -self.main.as_raw_nonzero().get();
+        match sys::send_signal(group, SIGCONT) {
+            Ok(()) | Err(Errno::ESRCH) => {}
+            Err(reason) => log::warn!("SIGCONT to {group}: {}", crate::error::Kernel(reason)),
+        }
+    }
+}
