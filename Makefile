@@ -15,17 +15,19 @@ build:
 	@rustup target list --installed 2>/dev/null | grep -qx $(NATIVE) || rustup target add $(NATIVE)
 	cargo build --release --locked --target $(NATIVE)
 
+# KEEP=1 leaves the app running, and the lab with it.
 demo: build
-	tests/lab/demo
+	@trap '[ -n "$$KEEP" ] || tests/lab/podman --lab-stop' EXIT; trap 'exit 130' INT TERM; tests/lab/demo
 
 # Everything: a kernel feature that is missing is a failure here, not a skip.
 test: export STEPDOWN_MUST_RUN := 1
 test: tools build lint size cross
 	tests/lab/setup
 	tests/lab/setup --docker
-	tests/lab/image
-	cargo test --locked --target $(NATIVE) -- --nocapture
-	cargo test --locked --doc
+	tests/lab/image --docker
+	@trap 'tests/lab/podman --lab-stop; tests/lab/docker --lab-stop' EXIT; trap 'exit 130' INT TERM; set -ex; \
+		cargo test --locked --target $(NATIVE) -- --nocapture; \
+		cargo test --locked --doc
 
 # What needs neither root nor an engine.
 unit: build

@@ -120,7 +120,7 @@ fn missing(path: &Path, program: &CStr) -> String {
     };
     match first.get(..length).and_then(|bytes| bytes.strip_prefix(b"#!")) {
         Some(line) => {
-            let line = String::from_utf8_lossy(line.split(|byte| *byte == b'\n').next().unwrap_or(line)).trim().to_owned();
+            let line = String::from_utf8_lossy(line.split(|byte| *byte == b'\n').next().unwrap_or(line)).trim_matches([' ', '\t']).to_owned();
             let return_hint = if line.ends_with('\r') { " (it ends with a carriage return)" } else { "" };
             format!("its interpreter '{line}' is missing{return_hint}")
         }

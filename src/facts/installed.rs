@@ -4,7 +4,7 @@
 //! sets it at the engine's own transition into the container's domain. So the file is judged, and the ids.
 
 use nix::errno::Errno;
-use rustix::fs::{getxattr, stat};
+use rustix::fs::{getxattr_query, stat};
 use rustix::process::{getegid, geteuid, getgid, getuid};
 
 use crate::error::{Error, Result};
@@ -34,7 +34,7 @@ pub fn refuse_privileged() -> Result<()> {
         Err(_) => return Ok(()),
     }
     // The length is all that is asked for; a file without the attribute, or a file system without attributes, has none.
-    match getxattr(SELF, "security.capability", &mut [0_u8; 0]) {
+    match getxattr_query(SELF, "security.capability") {
         Ok(1..) => refuse("it is installed with file capabilities"),
         Ok(_) => Ok(()),
         Err(reason) if reason.raw_os_error() == Errno::ERANGE as i32 => refuse("it is installed with file capabilities"),

@@ -18,7 +18,8 @@ pub(super) const HANDLE: OFlags = OFlags::PATH.union(OFlags::NOFOLLOW).union(OFl
 /// # Errors
 /// [`Error::MountPoint`], [`Error::HandOver`].
 pub(super) fn directory(path: &str, remedy: &str) -> Result<OwnedFd> {
-    let flags = HANDLE | OFlags::DIRECTORY;
+    // Not O_NOFOLLOW: with it a link at the end is opened itself, and then is "not a directory" instead of a link.
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let whole = openat2(CWD, path, flags, Mode::empty(), ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS);
     let opened = match whole.map_err(errno) {
         // Before Linux 5.6; EPERM and EACCES also from filters that do not know the call: the walk then says what is so.
