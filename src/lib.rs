@@ -19,8 +19,9 @@
 //! | 3 | [`plan`] | configuration and facts to everything that will be done |
 //! | 3 | [`child`] | fork, wait, the terminal's foreground |
 //! | 4 | [`prepare`] | descriptors, hand-over, the user's directories |
-//! | 4 | [`supervise`] | stays with the app to its end |
-//! | 5 | `main` | the story |
+//! | 4 | [`health`] | asks whether the app works |
+//! | 5 | [`supervise`] | stays with the app to its end |
+//! | 6 | `main` | the story |
 //!
 //! One way through: block signals → configuration → facts → plan → take privilege → hand over (`&Root`) → `Root` becomes
 //! [`privilege::Dropped`] → exec, or supervision.
@@ -31,6 +32,7 @@ pub mod child;
 pub mod config;
 pub mod error;
 pub mod facts;
+pub mod health;
 pub mod launch;
 pub mod plan;
 pub mod prepare;

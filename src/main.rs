@@ -24,12 +24,12 @@ use stepdown::plan::{self, Plan, Supervision};
 use stepdown::prepare::{self, descriptors};
 use stepdown::privilege::{self, Dropped, Held, Start};
 use stepdown::sys::SignalMask;
-use stepdown::{launch, record, supervise};
+use stepdown::{health, launch, record, supervise};
 
 /// What is left to do when everything is prepared, and everything that was needed for it is let go.
 enum Next {
-    /// It was only to be told.
-    Told,
+    /// Nothing: it was only to be told, with this exit code.
+    Told(u8),
     /// Become the app.
     Become(Dropped, App, SignalMask),
     /// Stay with the app.
@@ -40,7 +40,7 @@ enum Next {
 /// under supervision.
 pub(crate) fn story(handed: entry::Handed) -> u8 {
     let told = boot(handed).and_then(|next| match next {
-        Next::Told => Ok(0),
+        Next::Told(code) => Ok(code),
         Next::Become(dropped, app, mask) => Err(launch::exec(&dropped, &app, mask)),
         Next::Stay(dropped, app, mask, how) => supervise::run(&dropped, app, how, mask),
     });
@@ -61,7 +61,7 @@ fn boot(handed: entry::Handed) -> Result<Next> {
     match arguments.action {
         Action::Help => return print(args::HELP),
         Action::Version => return print(concat!("stepdown ", env!("CARGO_PKG_VERSION"), "\n")),
-        Action::Boot | Action::Plan => {}
+        Action::Boot | Action::Plan | Action::Health => {}
     }
     record::start(log_level(&environment)?);
     refuse_a_check(&environment)?;
@@ -73,8 +73,10 @@ fn boot(handed: entry::Handed) -> Result<Next> {
     if let (true, Some(path)) = (plan.as_root, &loaded.path) {
         file::refuse_if_writable(path, plan.target.uid, &plan.target.groups)?;
     }
-    if arguments.action == Action::Plan {
-        return print(&if arguments.json { plan::json(&plan, &held) } else { plan::text(&plan, &held) });
+    match arguments.action {
+        Action::Plan => return print(&if arguments.json { plan::json(&plan, &held) } else { plan::text(&plan, &held) }),
+        Action::Health => return ask_health(&plan, &held, mask, arguments.json),
+        _ => {}
     }
 
     plan.preflight(&held)?;
@@ -102,6 +104,19 @@ fn step_down(plan: &Plan, held: &Held) -> Result<Dropped> {
             Ok(dropped)
         }
     }
+}
+
+/// As the user, whoever the engine started the check as: the drop comes first, and nothing is handed over.
+fn ask_health(plan: &Plan, held: &Held, mask: SignalMask, json: bool) -> Result<Next> {
+    let role = plan.role.as_ref().map(|(name, _)| name.as_str());
+    let health = plan.health.as_ref().ok_or_else(|| Error::NoHealth { role: role.map(str::to_owned) })?;
+    let dropped = match privilege::take(held)? {
+        Start::Root(root) => root.drop_to(&plan.target, held)?,
+        Start::User(user) => user.settle(&plan.target, held)?,
+    };
+    let answer = health::ask_and_wait(&dropped, health, mask)?;
+    let told = print(&health::report(role, &answer, json))?;
+    Ok(if answer.is_ok() { told } else { Next::Told(1) })
 }
 
 fn announce(plan: &Plan, clock: Instant) {
@@ -145,5 +160,5 @@ fn refuse_a_check(environment: &Environment) -> Result<()> {
 /// To standard output; a reader that is gone must not pass for success.
 fn print(text: &str) -> Result<Next> {
     let mut out = std::io::stdout();
-    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map(|()| Next::Told).map_err(|error| Error::Output { errno: io_errno(&error) })
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map(|()| Next::Told(0)).map_err(|error| Error::Output { errno: io_errno(&error) })
 }

@@ -43,6 +43,13 @@ fn line(level: &str, text: fmt::Arguments<'_>) -> String {
     line
 }
 
+/// Text for one line of a report: what could end, hide or forge a line is escaped.
+pub fn escaped(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    let _ = OneLine(&mut line).write_str(text);
+    line
+}
+
 /// Escapes what could end, hide or forge a line.
 struct OneLine<'a>(&'a mut String);
 

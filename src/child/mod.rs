@@ -91,10 +91,23 @@ fn with_own_pid(app: &App) -> App {
 /// What became of one child.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// It ended, with what a shell would call its exit code: its own, or 128 and the signal's number.
-    Ended(u8),
+    /// It ended with this exit code.
+    Exited(u8),
+    /// A signal ended it.
+    Killed(i32),
     /// A signal stopped it.
     Stopped(i32),
+}
+
+impl Change {
+    /// What a shell would call its exit code: its own, or 128 and the signal's number. None while it lives.
+    pub fn code(self) -> Option<u8> {
+        match self {
+            Change::Exited(code) => Some(code),
+            Change::Killed(signal) => Some(u8::try_from(128 + signal).unwrap_or(u8::MAX)),
+            Change::Stopped(_) => None,
+        }
+    }
 }
 
 /// The next child whose state changed, without waiting for one. None when there is no news; [`Errno::ECHILD`] when there
@@ -121,8 +134,10 @@ fn change(status: WaitStatus) -> Option<Change> {
     if let Some(signal) = status.stopping_signal() {
         return Some(Change::Stopped(signal));
     }
-    let code = status.exit_status().or_else(|| status.terminating_signal().map(|signal| 128 + signal))?;
-    Some(Change::Ended(u8::try_from(code).unwrap_or(u8::MAX)))
+    if let Some(signal) = status.terminating_signal() {
+        return Some(Change::Killed(signal));
+    }
+    status.exit_status().map(|code| Change::Exited(u8::try_from(code).unwrap_or(u8::MAX)))
 }
 
 /// The processes below this one, as far down as the kernel lists them: `/proc/PID/task/TID/children`.

@@ -20,8 +20,9 @@ and becomes COMMAND or, without one, the selected role's command.
       --tmpfs PATH[:MODE]   hand this tmpfs mount point over too (default mode 0755; repeatable)
   -r, --role NAME           select the role, whatever the role variable says
   -s, --supervise           stay as PID 1: reap, forward signals, end what the app leaves behind
+      --health              ask the selected role's health check; exit 0 or 1
       --plan                print what would be done and the capabilities it needs; change nothing
-      --json                print the plan as JSON
+      --json                print the plan or the health as JSON
   -h, --help                print this
   -V, --version             print the version
 
@@ -39,6 +40,8 @@ pub enum Action {
     Boot,
     /// Print the plan.
     Plan,
+    /// Ask the health check.
+    Health,
     /// Print the usage.
     Help,
     /// Print the version.
@@ -94,6 +97,7 @@ pub fn parse(words: &[&CStr]) -> Result<Arguments> {
             }
             Arg::Short('s') | Arg::Long("supervise") => arguments.supervise = true,
             Arg::Long("plan") => act(&mut arguments, Action::Plan)?,
+            Arg::Long("health") => act(&mut arguments, Action::Health)?,
             Arg::Long("json") => arguments.json = true,
             Arg::Short('h') | Arg::Long("help") => act(&mut arguments, Action::Help)?,
             Arg::Short('V') | Arg::Long("version") => act(&mut arguments, Action::Version)?,
@@ -107,7 +111,7 @@ pub fn parse(words: &[&CStr]) -> Result<Arguments> {
         }
     }
     if arguments.json && arguments.action == Action::Boot {
-        return Err(wrong("--json goes with --plan".into()));
+        return Err(wrong("--json goes with --plan and --health".into()));
     }
     if arguments.command.first().is_some_and(|first| first.is_empty()) {
         return Err(wrong("the command is an empty word".into()));
@@ -117,7 +121,7 @@ pub fn parse(words: &[&CStr]) -> Result<Arguments> {
 
 fn act(arguments: &mut Arguments, action: Action) -> Result<()> {
     if arguments.action != Action::Boot && arguments.action != action {
-        return Err(wrong("give one of --plan, --help and --version".into()));
+        return Err(wrong("give one of --plan, --health, --help and --version".into()));
     }
     arguments.action = action;
     Ok(())

@@ -30,6 +30,7 @@ impl Error {
             Error::Accounts { path, .. } => format!("make {path} a file that everyone can read, or give the user as numbers"),
             Error::Role { variable, known, .. } => format!("set {variable} to one of: {known}"),
             Error::NoCommand { known, .. } => known.clone(),
+            Error::NoHealth { .. } => "add health = { http = … }, { tcp = … }, { exec = … } or { file = … } to the role".into(),
             Error::Unset { name, message, .. } => match message {
                 Some(_) => format!("set {name} (--env {name}=…)"),
                 None => format!("set {name} (--env {name}=…), or write ${{{name}:-default}}"),

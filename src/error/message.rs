@@ -24,6 +24,8 @@ impl fmt::Display for Error {
             Error::Accounts { path, errno } => write!(f, "cannot read {path}: {}", Reason("read", *errno)),
             Error::Role { what, .. } => f.write_str(what),
             Error::NoCommand { what, .. } => write!(f, "no command to run: {what}"),
+            Error::NoHealth { role: Some(role) } => write!(f, "the role '{role}' has no health check"),
+            Error::NoHealth { role: None } => f.write_str("no role is selected, and so no health check"),
             Error::Unset { name, place, message: Some(message) } => write!(f, "{place}: {name} is unset: {message}"),
             Error::Unset { name, place, message: None } => write!(f, "{place}: ${{{name}}} is unset"),
             Error::Required { name, .. } => write!(f, "required variable {name} is unset or empty"),

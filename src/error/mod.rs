@@ -179,6 +179,11 @@ pub enum Error {
         /// How to give one, if it is not by a role.
         known: String,
     },
+    /// A health check was asked for where none is configured.
+    NoHealth {
+        /// The selected role.
+        role: Option<String>,
+    },
     /// A `${VARIABLE}` that has no value.
     Unset {
         /// The variable.
@@ -359,6 +364,7 @@ impl Error {
             | Error::Accounts { .. }
             | Error::Role { .. }
             | Error::NoCommand { .. }
+            | Error::NoHealth { .. }
             | Error::Unset { .. }
             | Error::Required { .. }
             | Error::RootStepsWithoutRoot { .. }

@@ -5,6 +5,7 @@
 
 mod environment;
 mod expand;
+pub mod health;
 mod identity;
 mod print;
 mod role;
@@ -38,6 +39,8 @@ pub struct Plan {
     pub surfaces: Surfaces,
     /// What becomes of the process.
     pub app: App,
+    /// The selected role's health check.
+    pub health: Option<health::HealthPlan>,
     /// How the process stays with the app; none where it becomes the app.
     pub supervision: Option<Supervision>,
     /// The capabilities that the start needs, each with its purpose.
@@ -109,7 +112,9 @@ pub fn resolve(config: &Config, arguments: &Arguments, handed: Environment, acco
             .collect::<Result<_>>()?,
     };
     let stays = arguments.supervise || selected.as_ref().and_then(|selected| selected.role.supervise.as_ref()).is_some_and(|at| at.value);
-    let supervision = supervision::resolve(config)?;
+    let role_health = selected.as_ref().and_then(|selected| selected.role.health.as_ref());
+    let health = role_health.map(|health| health::resolve(config, health, &environment)).transpose()?;
+    let supervision = supervision::resolve(config, health.clone())?;
     let words = words(config, selected.as_ref(), arguments, &environment)?;
     let working_directory = config.workdir.clone();
     let below = working_directory.as_deref().unwrap_or(".");
@@ -122,6 +127,7 @@ pub fn resolve(config: &Config, arguments: &Arguments, handed: Environment, acco
         target,
         surfaces,
         app: App { programs, arguments: words, environment, working_directory, umask: config.umask },
+        health,
         supervision: stays.then_some(supervision),
     })
 }
@@ -235,7 +241,11 @@ fn words(config: &Config, selected: Option<&role::Selected<'_>>, arguments: &Arg
             format!("{give}, or add command to the role; roles: {}", role::known(config)),
         );
     };
-    command.iter().map(|word| c_string(expand::expand(word, environment)?, &word.place)).collect()
+    expand_words(command, environment)
+}
+
+fn expand_words(words: &[At<String>], environment: &Environment) -> Result<Vec<CString>> {
+    words.iter().map(|word| c_string(expand::expand(word, environment)?, &word.place)).collect()
 }
 
 fn c_string(bytes: Vec<u8>, place: &Place) -> Result<CString> {

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::Plan;
 use crate::privilege::Held;
+use crate::record;
 
 /// What JSON shows. Its keys are an interface: none is ever renamed.
 #[derive(Serialize)]
@@ -69,7 +70,7 @@ pub fn text(plan: &Plan, held: &Held) -> String {
     let mut page = String::new();
     let mut row = |name: &str, value: &str| {
         // Writing to a String cannot fail.
-        let _ = writeln!(page, "{name:<14}{value}");
+        let _ = writeln!(page, "{name:<14}{}", record::escaped(value));
     };
     row("role", &shown.role.map_or("none".into(), |role| format!("{role} (by {})", shown.role_from.unwrap_or(""))));
     row("start", shown.start);

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::health::HealthPlan;
 use crate::config::{At, Config};
 use crate::error::{Error, Result};
 
@@ -12,6 +13,8 @@ pub struct Supervision {
     pub grace: Duration,
     /// Whether signals go to the app's whole process group.
     pub group: bool,
+    /// How to tell that the app is ready, where the role has a check.
+    pub health: Option<HealthPlan>,
     /// Signals by number: from, to; 0 drops one.
     pub rewrite: Vec<(i32, i32)>,
     /// Exit codes: from, to.
@@ -22,7 +25,7 @@ pub struct Supervision {
 ///
 /// # Errors
 /// [`Error::Config`] for a signal that is none, or cannot be caught.
-pub(super) fn resolve(config: &Config) -> Result<Supervision> {
+pub(super) fn resolve(config: &Config, health: Option<HealthPlan>) -> Result<Supervision> {
     let given = &config.supervise;
     let mut rewrite = Vec::new();
     for (from, to) in &given.signals {
@@ -30,7 +33,7 @@ pub(super) fn resolve(config: &Config) -> Result<Supervision> {
     }
     let byte = |number: i64| u8::try_from(number).unwrap_or(u8::MAX);
     let exit_codes = given.exit_codes.iter().filter_map(|(from, to)| Some((from.parse().ok()?, byte(to.value)))).collect();
-    Ok(Supervision { grace: given.grace, group: given.group, rewrite, exit_codes })
+    Ok(Supervision { grace: given.grace, group: given.group, health, rewrite, exit_codes })
 }
 
 /// A signal that can be caught, to be rewritten.

@@ -5,6 +5,7 @@
 //! app has, whatever a signal or a call answers. `signal(7)`, `pid_namespaces(7)`, `PR_SET_CHILD_SUBREAPER` of `prctl(2)`.
 
 mod leftovers;
+mod readiness;
 
 use std::time::{Duration, Instant};
 
@@ -20,6 +21,8 @@ use crate::plan::Supervision;
 use crate::privilege::Dropped;
 use crate::sys::{self, SignalMask};
 use leftovers::Leftovers;
+use readiness::Readiness;
+use sd_notify::NotifyState;
 
 const SIGTERM: i32 = 15;
 const SIGKILL: i32 = 9;
@@ -36,13 +39,19 @@ const SI_QUEUE: i32 = -1;
 ///
 /// # Errors
 /// [`crate::error::Error::Child`] where the app could not be started.
-pub fn run(dropped: &Dropped, app: App, how: Supervision, mask: SignalMask) -> Result<u8> {
+pub fn run(dropped: &Dropped, mut app: App, how: Supervision, mask: SignalMask) -> Result<u8> {
     let first = getpid().is_init();
     if !first {
         // Orphans below come to us instead of to whoever is PID 1. Without it, they are no worse off than before.
         if let Err(error) = set_child_subreaper(Some(getpid())) {
             log::warn!("orphans of the app will not be reaped here: prctl(PR_SET_CHILD_SUBREAPER): {error}");
         }
+    }
+    // Ready means healthy, so /init says it; an app that said it earlier would be believed.
+    let waited_for = app.environment.get("NOTIFY_SOCKET").is_some_and(|socket| !socket.is_empty());
+    let readiness = how.health.clone().filter(|_| waited_for).map(Readiness::new);
+    if readiness.is_some() {
+        app.environment.remove("NOTIFY_SOCKET");
     }
     let terminal = Terminal::in_foreground();
     let has_terminal = terminal.is_some();
@@ -54,8 +63,11 @@ pub fn run(dropped: &Dropped, app: App, how: Supervision, mask: SignalMask) -> R
     settle();
     let signals = Signals::receive()?;
     let terminal = if has_terminal { Terminal::open() } else { None };
-    let mut supervisor = Supervisor { main, how, first, terminal, forwarded_stop: false, kill_at: None };
+    let mut supervisor = Supervisor { dropped, mask, main, how, first, terminal, forwarded_stop: false, kill_at: None, readiness };
     let code = supervisor.until_app_ends(&signals)?;
+    if let Some(readiness) = supervisor.readiness.take() {
+        readiness.give_up();
+    }
     if let Some(terminal) = &supervisor.terminal {
         terminal.take_back();
     }
@@ -73,7 +85,9 @@ fn settle() {
     let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
 }
 
-struct Supervisor {
+struct Supervisor<'a> {
+    dropped: &'a Dropped,
+    mask: SignalMask,
     main: Pid,
     how: Supervision,
     first: bool,
@@ -82,13 +96,16 @@ struct Supervisor {
     forwarded_stop: bool,
     /// When a stop signal's grace ends.
     kill_at: Option<Instant>,
+    /// Until the app is ready, where someone waits for that.
+    readiness: Option<Readiness>,
 }
 
-impl Supervisor {
+impl Supervisor<'_> {
     fn until_app_ends(&mut self, signals: &Signals) -> Result<u8> {
         loop {
-            match signals.next(self.kill_at)? {
-                Event::Deadline => self.kill(),
+            let ready_at = self.readiness.as_ref().map(Readiness::wake_at);
+            match signals.next(self.kill_at.into_iter().chain(ready_at).min())? {
+                Event::Deadline => self.deadline()?,
                 Event::Signal(signal) if signal.number == SIGCHLD => {
                     // From the kernel, not from a process that sends it by hand: one signal may stand for many ends.
                     if let Some(code) = self.reap() {
@@ -108,10 +125,14 @@ impl Supervisor {
         let mut code = None;
         // ECHILD cannot come while the app has not been reaped; should it, there is nothing to wait for.
         while let Ok(Some((pid, change))) = child::next_change() {
-            match change {
-                Change::Ended(ended) if pid == self.main => code = Some(ended),
-                Change::Stopped(signal) if pid == self.main => self.app_stopped(signal),
-                Change::Ended(_) | Change::Stopped(_) => {}
+            if pid != self.main {
+                if self.readiness.as_mut().is_some_and(|readiness| readiness.ended(pid, change)) {
+                    self.readiness = None;
+                }
+            } else if let Change::Stopped(signal) = change {
+                self.app_stopped(signal);
+            } else {
+                code = change.code();
             }
         }
         code
@@ -134,6 +155,17 @@ impl Supervisor {
         }
         if number == SIGTERM && self.kill_at.is_none() {
             self.kill_at = Instant::now().checked_add(self.how.grace);
+            readiness::tell(&[NotifyState::Stopping]);
+        }
+    }
+
+    fn deadline(&mut self) -> Result<()> {
+        if self.kill_at.is_some_and(|at| Instant::now() >= at) {
+            self.kill();
+        }
+        match &mut self.readiness {
+            Some(readiness) => readiness.woken(self.dropped, self.mask),
+            None => Ok(()),
         }
     }
 

@@ -1,0 +1,112 @@
+//! A role's health check, resolved: nothing in it is left to expand or to look up.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::expand::expand;
+use crate::config::environment::Environment;
+use crate::config::{At, Config, Health, Probe};
+use crate::error::{Error, Result};
+use crate::facts::programs;
+use crate::launch::App;
+
+/// A health check.
+#[derive(Clone, Debug)]
+pub struct HealthPlan {
+    /// What is asked.
+    pub question: Question,
+    /// How long the answer may take.
+    pub timeout: Duration,
+}
+
+/// What a health check asks.
+#[derive(Clone, Debug)]
+pub enum Question {
+    /// Does this URL answer with this status?
+    Http {
+        /// The URL; http only.
+        url: String,
+        /// The status.
+        status: u16,
+        /// Headers to send.
+        headers: Vec<(String, String)>,
+    },
+    /// Does someone accept a connection to this `HOST:PORT`?
+    Tcp(String),
+    /// Does this program end with 0?
+    Exec(App),
+    /// Is this file there and, with an age, no older?
+    File {
+        /// Its path.
+        path: PathBuf,
+        /// How long ago it may have been written.
+        max_age: Option<Duration>,
+    },
+}
+
+/// Resolves it. `app` gives environment, working directory and umask to a program that is asked.
+///
+/// # Errors
+/// [`Error::Config`], [`Error::Unset`]; [`Error::NotFound`] and [`Error::NotExecutable`] for its program.
+pub(super) fn resolve(config: &Config, health: &Health, environment: &Environment) -> Result<HealthPlan> {
+    let question = match &health.probe {
+        Probe::Http { url, status, headers } => {
+            Question::Http { url: http_url(url, environment)?, status: *status, headers: texts(headers, environment)? }
+        }
+        Probe::Tcp(address) => Question::Tcp(address_of(address, environment)?),
+        Probe::Exec(words) => {
+            let below = config.workdir.as_deref().unwrap_or(".");
+            let arguments = super::expand_words(words, environment)?;
+            let name = arguments.first().map_or(&b""[..], |word| word.to_bytes());
+            let programs = programs::find(name, environment.get("PATH"), Path::new(below))?;
+            Question::Exec(App {
+                programs,
+                arguments,
+                environment: environment.clone(),
+                working_directory: config.workdir.clone(),
+                umask: config.umask,
+            })
+        }
+        Probe::File { path, max_age } => Question::File { path: PathBuf::from(text(path, environment)?), max_age: *max_age },
+    };
+    Ok(HealthPlan { question, timeout: health.timeout })
+}
+
+fn text(at: &At<String>, environment: &Environment) -> Result<String> {
+    String::from_utf8(expand(at, environment)?).map_err(|_| refuse(at, "expands to bytes that are not UTF-8".into(), "let it expand to text"))
+}
+
+fn texts(all: &BTreeMap<String, At<String>>, environment: &Environment) -> Result<Vec<(String, String)>> {
+    all.iter()
+        .map(|(name, value)| {
+            let expanded = text(value, environment)?;
+            let plain = |text: &str| !text.contains(['\r', '\n']);
+            if plain(name) && plain(&expanded) {
+                Ok((name.clone(), expanded))
+            } else {
+                Err(refuse(value, "a header with a line break".into(), "leave the line break out"))
+            }
+        })
+        .collect()
+}
+
+fn http_url(at: &At<String>, environment: &Environment) -> Result<String> {
+    let url = text(at, environment)?;
+    let plain = url.strip_prefix("http://").is_some_and(|rest| !rest.is_empty()) && !url.contains(char::is_whitespace);
+    if plain {
+        Ok(url)
+    } else {
+        Err(refuse(at, format!("'{url}' is no http:// URL"), "http://127.0.0.1:PORT/PATH: inside the container there is no TLS to check"))
+    }
+}
+
+fn address_of(at: &At<String>, environment: &Environment) -> Result<String> {
+    let address = text(at, environment)?;
+    let port = address.rsplit_once(':').filter(|(host, _)| !host.is_empty()).and_then(|(_, port)| port.parse::<u16>().ok());
+    if port.is_some() { Ok(address) } else { Err(refuse(at, format!("'{address}' is no HOST:PORT"), "such as 127.0.0.1:5555")) }
+}
+
+fn refuse(at: &At<String>, what: String, allowed: &str) -> Error {
+    Error::Config { place: at.place.clone(), what, allowed: allowed.to_owned() }
+}
