@@ -1,4 +1,4 @@
-//! Becomes the app: working directory, umask, the original signal mask, exec. Needs [`Dropped`].
+//! Becomes the app: working directory, umask, the original signal mask, exec. Needs [`Dropped`]; root steps need [`Root`].
 //!
 //! The app gets what the engine meant for it: the signal mask and dispositions that `/init` was started with, `SIGPIPE`
 //! included, its own environment, and a working directory inside the container. `execve(2)`, `signal(7)`.
@@ -13,7 +13,7 @@ use rustix::fs::{Mode, StatVfsMountFlags, statvfs};
 
 use crate::config::environment::Environment;
 use crate::error::{Error, Kernel, Result, errno};
-use crate::privilege::Dropped;
+use crate::privilege::{Dropped, Root};
 use crate::sys::{self, SignalMask};
 
 const SIGPIPE: i32 = 13;
@@ -38,6 +38,15 @@ pub struct App {
 
 /// Becomes the app, with the signal mask that `/init` was started with. Comes back only with the reason why not.
 pub fn exec(_dropped: &Dropped, app: &App, mask: SignalMask) -> Error {
+    replace(app, mask)
+}
+
+/// Becomes a root step, in a child made for it: never the app, which takes [`exec`].
+pub fn exec_as_root(_root: &Root, step: &App, mask: SignalMask) -> Error {
+    replace(step, mask)
+}
+
+fn replace(app: &App, mask: SignalMask) -> Error {
     match enter(app).and_then(|()| release_signals(mask)) {
         Ok(()) => {}
         Err(error) => return error,

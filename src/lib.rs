@@ -19,6 +19,7 @@
 //! | 3 | [`plan`] | configuration and facts to everything that will be done |
 //! | 3 | [`child`] | fork, wait, the terminal's foreground |
 //! | 4 | [`prepare`] | descriptors, hand-over, the user's directories |
+//! | 4 | [`steps`] | what runs to its end before the app |
 //! | 4 | [`health`] | asks whether the app works |
 //! | 5 | [`supervise`] | stays with the app to its end |
 //! | 6 | `main` | the story |
@@ -38,5 +39,6 @@ pub mod plan;
 pub mod prepare;
 pub mod privilege;
 pub mod record;
+pub mod steps;
 pub mod supervise;
 pub mod sys;

@@ -10,6 +10,7 @@ mod entry;
 mod no_backtrace;
 
 use std::io::Write as _;
+use std::path::Path;
 use std::time::Instant;
 
 use log::LevelFilter;
@@ -18,13 +19,13 @@ use stepdown::config::environment::Environment;
 use stepdown::config::file;
 use stepdown::error::{Error, Result, io_errno};
 use stepdown::facts::accounts::Accounts;
-use stepdown::facts::installed;
+use stepdown::facts::{guard, installed};
 use stepdown::launch::App;
 use stepdown::plan::{self, Plan, Supervision};
 use stepdown::prepare::{self, descriptors};
-use stepdown::privilege::{self, Dropped, Held, Start};
+use stepdown::privilege::{self, Dropped, Held, Start, Target};
 use stepdown::sys::SignalMask;
-use stepdown::{health, launch, record, supervise};
+use stepdown::{child, health, launch, record, steps, supervise};
 
 /// What is left to do when everything is prepared, and everything that was needed for it is let go.
 enum Next {
@@ -71,7 +72,7 @@ fn boot(handed: entry::Handed) -> Result<Next> {
     let accounts = Accounts::read()?;
     let plan = plan::resolve(&loaded.config, &arguments, environment, &accounts, &held)?;
     if let (true, Some(path)) = (plan.as_root, &loaded.path) {
-        file::refuse_if_writable(path, plan.target.uid, &plan.target.groups)?;
+        refuse_if_writable(path, &plan.target)?;
     }
     match arguments.action {
         Action::Plan => return print(&if arguments.json { plan::json(&plan, &held) } else { plan::text(&plan, &held) }),
@@ -80,8 +81,16 @@ fn boot(handed: entry::Handed) -> Result<Next> {
     }
 
     plan.preflight(&held)?;
-    let dropped = step_down(&plan, &held)?;
+    let has_steps = !plan.steps.as_root.is_empty() || !plan.steps.as_user.is_empty();
+    if has_steps || plan.supervision.is_some() {
+        child::adopt_orphans(true);
+    }
+    let dropped = step_down(&plan, &held, mask)?;
     prepare::make_directories(&dropped, &plan.surfaces.directories, &plan.target)?;
+    steps::run_as_user(&dropped, &plan.steps.as_user, mask)?;
+    if has_steps && plan.supervision.is_none() {
+        child::adopt_orphans(false);
+    }
     announce(&plan, clock);
     Ok(match plan.supervision {
         None => Next::Become(dropped, plan.app, mask),
@@ -90,9 +99,10 @@ fn boot(handed: entry::Handed) -> Result<Next> {
 }
 
 /// Everything as root, then never again; or, started without root, the same proof.
-fn step_down(plan: &Plan, held: &Held) -> Result<Dropped> {
+fn step_down(plan: &Plan, held: &Held, mask: SignalMask) -> Result<Dropped> {
     match privilege::take(held)? {
         Start::Root(root) => {
+            steps::run_as_root(&root, &plan.steps.as_root, mask)?;
             let unmended = prepare::hand_over(&root, &plan.surfaces, &plan.target)?;
             let dropped = root.drop_to(&plan.target, held)?;
             prepare::mend(&dropped, unmended)?;
@@ -103,6 +113,15 @@ fn step_down(plan: &Plan, held: &Held) -> Result<Dropped> {
             prepare::refuse_unwritable(&dropped, &plan.surfaces, &plan.target)?;
             Ok(dropped)
         }
+    }
+}
+
+/// Root obeys the configuration: it must be one that the app of a previous life could not have written.
+fn refuse_if_writable(path: &str, target: &Target) -> Result<()> {
+    match guard::writable_to(Path::new(path), target.uid, &target.groups) {
+        Ok(None) => Ok(()),
+        Ok(Some(how)) => Err(Error::ConfigWritable { path: path.to_owned(), how, uid: target.uid }),
+        Err((call, errno)) => Err(Error::ConfigRead { path: path.to_owned(), call, errno }),
     }
 }
 

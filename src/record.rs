@@ -31,6 +31,12 @@ pub fn fatal(error: &Error) {
     drop(std::io::stderr().write_all(line.as_bytes()));
 }
 
+/// Passes on one line of a step's output, whatever the log's level.
+pub fn relay(name: &str, bytes: &[u8]) {
+    let line = line("STEP", format_args!("{name}: {}", String::from_utf8_lossy(bytes)));
+    drop(std::io::stderr().write_all(line.as_bytes()));
+}
+
 /// `init: level: text`, control characters escaped, with its newline.
 fn line(level: &str, text: fmt::Arguments<'_>) -> String {
     let mut line = String::with_capacity(160);

@@ -2,6 +2,8 @@
 //!
 //! It decides nothing about what a signal or an end means. `fork(2)`, `setpgid(2)`, `waitpid(2)`, `signalfd(2)`.
 
+pub mod leftovers;
+pub mod run;
 pub mod terminal;
 pub mod wait;
 
@@ -138,6 +140,17 @@ fn change(status: WaitStatus) -> Option<Change> {
         return Some(Change::Killed(signal));
     }
     status.exit_status().map(|code| Change::Exited(u8::try_from(code).unwrap_or(u8::MAX)))
+}
+
+/// Takes orphans from below, or leaves them to whoever is PID 1: `PR_SET_CHILD_SUBREAPER` of `prctl(2)`. It outlives an
+/// exec, so whoever becomes the app stops it first. Without it orphans are no worse off than before: logged, not fatal.
+pub fn adopt_orphans(adopt: bool) {
+    if getpid().is_init() {
+        return;
+    }
+    if let Err(error) = rustix::process::set_child_subreaper(adopt.then(getpid)) {
+        log::warn!("orphans will not be reaped here: prctl(PR_SET_CHILD_SUBREAPER): {error}");
+    }
 }
 
 /// The processes below this one, as far down as the kernel lists them: `/proc/PID/task/TID/children`.

@@ -1,6 +1,6 @@
 //! Waits for signals, and for a point in time if there is one. Nothing else wakes it: it does not poll.
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::time::Instant;
 
 use nix::errno::Errno;
@@ -27,6 +27,8 @@ pub struct Signal {
 pub enum Event {
     /// A signal.
     Signal(Signal),
+    /// The descriptor that was watched has something to read, or has come to its end.
+    Readable,
     /// The time came.
     Deadline,
 }
@@ -49,14 +51,24 @@ impl Signals {
     /// # Errors
     /// [`Error::Child`].
     pub fn next(&self, deadline: Option<Instant>) -> Result<Event> {
+        self.next_or(deadline, None)
+    }
+
+    /// The same, or until there is something to read. Signals come first.
+    ///
+    /// # Errors
+    /// [`Error::Child`].
+    pub fn next_or(&self, deadline: Option<Instant>, watched: Option<BorrowedFd<'_>>) -> Result<Event> {
         let failed = |call, errno| Error::Child { call, errno };
         loop {
             let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
             let timeout =
                 left.map(|left| Timespec { tv_sec: i64::try_from(left.as_secs()).unwrap_or(i64::MAX), tv_nsec: left.subsec_nanos().into() });
-            let mut one = [PollFd::new(&self.0, PollFlags::IN)];
-            match poll(&mut one, timeout.as_ref()).map_err(errno) {
+            let mut polled = vec![PollFd::new(&self.0, PollFlags::IN)];
+            polled.extend(watched.map(|descriptor| PollFd::from_borrowed_fd(descriptor, PollFlags::IN)));
+            match poll(&mut polled, timeout.as_ref()).map_err(errno) {
                 Ok(0) => return Ok(Event::Deadline),
+                Ok(_) if polled.first().is_none_or(|signals| signals.revents().is_empty()) => return Ok(Event::Readable),
                 Ok(_) => {}
                 Err(Errno::EINTR) => continue,
                 Err(reason) => return Err(failed("ppoll", reason)),

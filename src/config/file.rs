@@ -1,16 +1,12 @@
-//! Finds, reads and guards the configuration file.
-//!
-//! Root obeys this file, so it must be one that the app of a previous life could not have written: whoever owns the
-//! app's uid waits for the next restart. `path_resolution(7)`.
+//! Finds and reads the configuration file. Whatever is in its place, reading it ends: a directory, a FIFO and an endless
+//! file are refused. `open(2)`.
 
-use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions};
 use std::io::Read;
-use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 
 use nix::errno::Errno;
-use rustix::fs::{OFlags, StatVfsMountFlags};
+use rustix::fs::OFlags;
 
 use super::{Config, tables};
 use crate::error::{Error, Result, io_errno};
@@ -74,39 +70,4 @@ fn read(path: &str) -> Result<String> {
         let line = error.as_bytes().iter().take(good).filter(|byte| **byte == b'\n').count() + 1;
         kind(format!("not UTF-8 in line {line}"))
     })
-}
-
-/// Refuses a file that this user could write, replace or have replaced: its own, its group's or everybody's, or in a
-/// directory that is. What lies on a read-only mount cannot be changed by anyone in the container.
-///
-/// # Errors
-/// [`Error::ConfigWritable`], [`Error::ConfigRead`].
-pub fn refuse_if_writable(path: &str, uid: u32, groups: &[u32]) -> Result<()> {
-    let failed = |call, error: &std::io::Error| Error::ConfigRead { path: path.to_owned(), call, errno: io_errno(error) };
-    let absolute = std::path::absolute(path).map_err(|error| failed("getcwd", &error))?;
-    let real = std::fs::canonicalize(path).map_err(|error| failed("realpath", &error))?;
-    // Both ways to the file: a link in a directory of the user's could point elsewhere at the next start.
-    let ways: BTreeSet<&Path> = absolute.ancestors().chain(real.ancestors()).collect();
-    for place in ways {
-        let facts = std::fs::metadata(place).map_err(|error| failed("stat", &error))?;
-        let sticky_directory = facts.is_dir() && facts.mode() & 0o1000 != 0;
-        let how = if facts.uid() == uid {
-            format!("{} belongs to uid {uid}", place.display())
-        } else if facts.mode() & 0o020 != 0 && groups.contains(&facts.gid()) && !sticky_directory {
-            format!("{} is writable to group {}", place.display(), facts.gid())
-        } else if facts.mode() & 0o002 != 0 && !sticky_directory {
-            format!("{} is writable to everyone", place.display())
-        } else {
-            continue;
-        };
-        if !on_read_only_mount(place) {
-            return Err(Error::ConfigWritable { path: path.to_owned(), how, uid });
-        }
-    }
-    Ok(())
-}
-
-fn on_read_only_mount(place: &Path) -> bool {
-    let place: PathBuf = place.into();
-    rustix::fs::statvfs(&place).is_ok_and(|facts| facts.f_flag.contains(StatVfsMountFlags::RDONLY))
 }

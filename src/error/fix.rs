@@ -35,6 +35,13 @@ impl Error {
                 Some(_) => format!("set {name} (--env {name}=…)"),
                 None => format!("set {name} (--env {name}=…), or write ${{{name}:-default}}"),
             },
+            Error::Secret { name, .. } => {
+                format!("mount the secret (--secret …), or name its file in {name}_FILE; root must be able to read it and the app not to replace it")
+            }
+            Error::StepWritable { uid, .. } => {
+                format!("make it root's alone and keep it off volumes, since uid {uid} could have root run anything at the next start")
+            }
+            Error::Step { remedy, .. } => (*remedy).into(),
             Error::Required { hint: Some(hint), .. } => hint.clone(),
             Error::Required { name, .. } => format!("set {name} (--env {name}=…)"),
             Error::NotFound { .. } => "install it in the image, mend PATH, or give its whole path".into(),

@@ -4,6 +4,7 @@
 //! into an [`Error`] by itself, so no call can lose the path it was about. [`Error::fix`] has an arm for every variant:
 //! one without a remedy does not compile.
 
+mod exit;
 mod fix;
 mod message;
 
@@ -11,26 +12,10 @@ use std::fmt;
 
 use nix::errno::Errno;
 
+pub use exit::Exit;
+
 /// The result of everything that can end a boot.
 pub type Result<T> = std::result::Result<T, Error>;
-
-/// The exit codes, the numbers of `sysexits.h` where it has one (`systemctl status` names those) and the shell's for
-/// commands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Exit {
-    /// The command line or the gate variable is wrong (`EX_USAGE`).
-    Usage = 64,
-    /// A system call failed (`EX_OSERR`).
-    System = 71,
-    /// A capability is missing, or the drop could not be proved (`EX_NOPERM`).
-    Privilege = 77,
-    /// The configuration is wrong, or what it names is not there (`EX_CONFIG`).
-    Config = 78,
-    /// The command is not executable.
-    NotExecutable = 126,
-    /// The command is not found.
-    NotFound = 127,
-}
 
 /// Where a name or a number was given: it opens the message, so that the reader knows what to edit.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -193,6 +178,35 @@ pub enum Error {
         /// The text of `${NAME:?text}`.
         message: Option<String>,
     },
+    /// A secret cannot be used. Its value is in no message.
+    Secret {
+        /// Its variable.
+        name: String,
+        /// Its file.
+        path: String,
+        /// Why.
+        what: String,
+    },
+    /// A step failed, took too long, or was ended by a stop.
+    Step {
+        /// Its name.
+        name: String,
+        /// What became of it.
+        what: String,
+        /// What to do about it.
+        remedy: &'static str,
+    },
+    /// Root would run what the app's user could write.
+    StepWritable {
+        /// The root step.
+        name: String,
+        /// Its program, or a file among its words.
+        path: String,
+        /// How it is writable.
+        how: String,
+        /// To whom.
+        uid: u32,
+    },
     /// A required variable is missing.
     Required {
         /// The variable.
@@ -331,51 +345,6 @@ pub enum Error {
         /// The signal's number.
         signal: i32,
     },
-}
-
-impl Error {
-    /// The exit code that goes with it.
-    pub fn exit_code(&self) -> u8 {
-        let exit = match self {
-            Error::CommandLine { .. }
-            | Error::Gate { .. }
-            | Error::OwnVariable { .. }
-            | Error::NotBuilt { place: Place::Option(_) | Place::Variable(_), .. } => Exit::Usage,
-            Error::Descriptors { .. }
-            | Error::Signals { .. }
-            | Error::HandOver { .. }
-            | Error::HandOverUnproved { .. }
-            | Error::Directory { .. }
-            | Error::Child { .. }
-            | Error::WorkingDirectory { .. }
-            | Error::Output { .. } => Exit::System,
-            Error::PrivilegedInstall { .. }
-            | Error::CapabilityMissing { .. }
-            | Error::Drop { .. }
-            | Error::ProofUnreadable { .. }
-            | Error::NotProved { .. }
-            | Error::Threads { .. } => Exit::Privilege,
-            Error::ConfigRead { .. }
-            | Error::NotBuilt { .. }
-            | Error::ConfigKind { .. }
-            | Error::ConfigWritable { .. }
-            | Error::Config { .. }
-            | Error::Identity { .. }
-            | Error::Accounts { .. }
-            | Error::Role { .. }
-            | Error::NoCommand { .. }
-            | Error::NoHealth { .. }
-            | Error::Unset { .. }
-            | Error::Required { .. }
-            | Error::RootStepsWithoutRoot { .. }
-            | Error::MountPoint { .. }
-            | Error::NotWritable { .. } => Exit::Config,
-            Error::NotExecutable { .. } => Exit::NotExecutable,
-            Error::NotFound { .. } => Exit::NotFound,
-            Error::Stopped { signal } => return u8::try_from(128 + signal).unwrap_or(255),
-        };
-        exit as u8
-    }
 }
 
 impl std::error::Error for Error {}

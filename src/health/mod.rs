@@ -100,7 +100,7 @@ pub fn ask_and_wait(dropped: &Dropped, health: &HealthPlan, mask: SignalMask) ->
                 asked.end();
                 return Ok(Err(format!("no answer within {:?}", health.timeout)));
             }
-            Event::Signal(_) => {
+            Event::Signal(_) | Event::Readable => {
                 while let Ok(Some((pid, change))) = next_change() {
                     if pid == asked.pid {
                         return Ok(asked.conclude(change));

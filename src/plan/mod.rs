@@ -7,8 +7,11 @@ mod environment;
 mod expand;
 pub mod health;
 mod identity;
+mod keep;
 mod print;
 mod role;
+mod secrets;
+mod steps;
 mod supervision;
 
 use std::ffi::CString;
@@ -24,6 +27,7 @@ use crate::launch::App;
 use crate::privilege::capability::{self, Set};
 use crate::privilege::{Held, Target};
 pub use print::{json, text};
+pub use steps::StepPlan;
 pub use supervision::Supervision;
 
 /// Everything that will be done.
@@ -37,6 +41,8 @@ pub struct Plan {
     pub target: Target,
     /// The work that needs root, and what the user must find done otherwise.
     pub surfaces: Surfaces,
+    /// What runs before the app.
+    pub steps: Steps,
     /// What becomes of the process.
     pub app: App,
     /// The selected role's health check.
@@ -56,6 +62,15 @@ pub struct Surfaces {
     pub volumes: Vec<VolumePlan>,
     /// Directories that the user makes.
     pub directories: Vec<(PathBuf, u32)>,
+}
+
+/// What runs to its end before the app.
+#[derive(Debug)]
+pub struct Steps {
+    /// Before the drop.
+    pub as_root: Vec<StepPlan>,
+    /// After it.
+    pub as_user: Vec<StepPlan>,
 }
 
 /// One tmpfs mount point.
@@ -84,12 +99,13 @@ pub struct VolumePlan {
 /// All of exit codes 78, 126 and 127; see [`Error`].
 pub fn resolve(config: &Config, arguments: &Arguments, handed: Environment, accounts: &Accounts, held: &Held) -> Result<Plan> {
     let as_root = held.uid.effective == 0;
-    refuse_what_is_not_built(config)?;
     let selected = role::select(config, arguments.role.as_deref(), &handed, !arguments.command.is_empty())?;
     let target = target(config, arguments, accounts, held)?;
     let login = accounts.user_with(target.uid);
     let role_env = selected.as_ref().map(|selected| &selected.role.env);
-    let environment = environment::compose(handed, config, role_env, &target, login, accounts)?;
+    let mut environment = environment::compose(handed, config, role_env, &target, login, accounts)?;
+    secrets::resolve(config, &mut environment, &target, as_root)?;
+    let environment = environment;
     let role_name = selected.as_ref().map(|selected| selected.name);
     let counts = |scope: &Scope| counts(scope, role_name, &environment);
 
@@ -111,6 +127,10 @@ pub fn resolve(config: &Config, arguments: &Arguments, handed: Environment, acco
             .map(|entry| directory(entry, &environment))
             .collect::<Result<_>>()?,
     };
+    let steps = Steps {
+        as_root: steps::as_root(config, config.root_steps.iter().filter(|step| counts(&step.scope)), &environment, &target)?,
+        as_user: steps::as_user(config, config.steps.iter().filter(|step| counts(&step.scope)), &environment)?,
+    };
     let stays = arguments.supervise || selected.as_ref().and_then(|selected| selected.role.supervise.as_ref()).is_some_and(|at| at.value);
     let role_health = selected.as_ref().and_then(|selected| selected.role.health.as_ref());
     let health = role_health.map(|health| health::resolve(config, health, &environment)).transpose()?;
@@ -123,9 +143,10 @@ pub fn resolve(config: &Config, arguments: &Arguments, handed: Environment, acco
     Ok(Plan {
         role: selected.map(|selected| (selected.name.to_owned(), selected.by)),
         as_root,
-        needs: if as_root { needs(&surfaces, target.keep) } else { kept(target.keep) },
+        needs: if as_root { needs(&surfaces, &steps, target.keep) } else { kept(target.keep) },
         target,
         surfaces,
+        steps,
         app: App { programs, arguments: words, environment, working_directory, umask: config.umask },
         health,
         supervision: stays.then_some(supervision),
@@ -146,20 +167,8 @@ impl Plan {
     }
 }
 
-/// What the interface has and this version has not. To leave it out in silence would start an app without what its
-/// configuration promises.
-fn refuse_what_is_not_built(config: &Config) -> Result<()> {
-    let steps = (config.root_steps.iter().map(|step| ("[[root_step]]", &step.name.place)))
-        .chain(config.steps.iter().map(|step| ("[[step]]", &step.name.place)))
-        .chain(config.secrets.values().map(|secret| ("[secrets]", &secret.place)));
-    match steps.into_iter().next() {
-        Some((what, place)) => Err(Error::NotBuilt { what: what.into(), place: place.clone() }),
-        None => Ok(()),
-    }
-}
-
 fn target(config: &Config, arguments: &Arguments, accounts: &Accounts, held: &Held) -> Result<Target> {
-    let keep = keep(config)?;
+    let keep = keep::kept(&config.keep_capabilities)?;
     let given = match (&arguments.user, &config.user) {
         (Some(user), _) => At { value: user.clone(), place: Place::Option("--user") },
         (None, Some(user)) => user.clone(),
@@ -173,20 +182,6 @@ fn target(config: &Config, arguments: &Arguments, accounts: &Accounts, held: &He
     let mut groups = held.groups.clone();
     groups.sort_unstable();
     Ok(Target { uid: held.uid.effective, gid: held.gid.effective, groups, keep })
-}
-
-fn keep(config: &Config) -> Result<Set> {
-    let mut keep = Set::EMPTY;
-    for name in &config.keep_capabilities {
-        let refuse = |what: String, allowed: &str| Error::Config { place: name.place.clone(), what, allowed: allowed.to_owned() };
-        let one = Set::named(&name.value)
-            .ok_or_else(|| refuse(format!("unknown capability '{}'", name.value), "a name of capabilities(7), such as NET_BIND_SERVICE"))?;
-        if Set::SETUID.with(Set::SETGID).with(Set::SETPCAP).contains(one) {
-            return Err(refuse(format!("{} cannot be kept: with it the drop proves nothing", name.value), "leave it out"));
-        }
-        keep = keep.with(one);
-    }
-    Ok(keep)
 }
 
 /// Whether an entry counts in this boot.
@@ -253,7 +248,7 @@ fn c_string(bytes: Vec<u8>, place: &Place) -> Result<CString> {
 }
 
 /// What a start as root needs, and why.
-fn needs(surfaces: &Surfaces, keep: Set) -> Vec<(Set, &'static str)> {
+fn needs(surfaces: &Surfaces, steps: &Steps, keep: Set) -> Vec<(Set, &'static str)> {
     let mut needs = Vec::new();
     if !surfaces.tmpfs.is_empty() || !surfaces.volumes.is_empty() {
         needs.push((Set::CHOWN, "to hand over mount points"));
@@ -261,6 +256,9 @@ fn needs(surfaces: &Surfaces, keep: Set) -> Vec<(Set, &'static str)> {
     needs.push((Set::SETUID, "to become the user"));
     needs.push((Set::SETGID, "to become the group"));
     needs.push((Set::SETPCAP, "to empty the bounding set and lock the securebits"));
+    let beyond = steps.as_root.iter().fold(Set::EMPTY, |all, step| all.with(step.capabilities));
+    let listed = needs.iter().fold(Set::EMPTY, |all, (one, _)| all.with(*one));
+    needs.extend(beyond.without(listed).each().map(|one| (one, "for a root step")));
     needs.extend(kept(keep));
     needs
 }

@@ -2,16 +2,16 @@
 //!
 //! It is as dropped as the app, so that forwarding needs no `CAP_KILL`, and as bare: no configuration, no descriptor of
 //! the app's, no working directory that would pin a mount. It sleeps until a signal comes. It must not end before the
-//! app has, whatever a signal or a call answers. `signal(7)`, `pid_namespaces(7)`, `PR_SET_CHILD_SUBREAPER` of `prctl(2)`.
+//! app has, whatever a signal or a call answers. `signal(7)`, `pid_namespaces(7)`, `PR_SET_DUMPABLE` of `prctl(2)`.
 
-mod leftovers;
 mod readiness;
 
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
-use rustix::process::{DumpableBehavior, Pid, getpid, set_child_subreaper, set_dumpable_behavior};
+use rustix::process::{DumpableBehavior, Pid, getpid, set_dumpable_behavior};
 
+use crate::child::leftovers::Leftovers;
 use crate::child::terminal::Terminal;
 use crate::child::wait::{Event, Signal, Signals};
 use crate::child::{self, Change, Started};
@@ -20,7 +20,6 @@ use crate::launch::App;
 use crate::plan::Supervision;
 use crate::privilege::Dropped;
 use crate::sys::{self, SignalMask};
-use leftovers::Leftovers;
 use readiness::Readiness;
 use sd_notify::NotifyState;
 
@@ -41,12 +40,6 @@ const SI_QUEUE: i32 = -1;
 /// [`crate::error::Error::Child`] where the app could not be started.
 pub fn run(dropped: &Dropped, mut app: App, how: Supervision, mask: SignalMask) -> Result<u8> {
     let first = getpid().is_init();
-    if !first {
-        // Orphans below come to us instead of to whoever is PID 1. Without it, they are no worse off than before.
-        if let Err(error) = set_child_subreaper(Some(getpid())) {
-            log::warn!("orphans of the app will not be reaped here: prctl(PR_SET_CHILD_SUBREAPER): {error}");
-        }
-    }
     // Ready means healthy, so /init says it; an app that said it earlier would be believed.
     let waited_for = app.environment.get("NOTIFY_SOCKET").is_some_and(|socket| !socket.is_empty());
     let readiness = how.health.clone().filter(|_| waited_for).map(Readiness::new);
@@ -71,7 +64,7 @@ pub fn run(dropped: &Dropped, mut app: App, how: Supervision, mask: SignalMask) 
     if let Some(terminal) = &supervisor.terminal {
         terminal.take_back();
     }
-    Leftovers { first, grace: supervisor.how.grace }.end(&signals)?;
+    Leftovers { everyone: first, grace: supervisor.how.grace }.end(&signals)?;
     let remapped = supervisor.how.exit_codes.iter().find(|(from, _)| *from == code);
     Ok(remapped.map_or(code, |(_, to)| *to))
 }
@@ -106,6 +99,7 @@ impl Supervisor<'_> {
             let ready_at = self.readiness.as_ref().map(Readiness::wake_at);
             match signals.next(self.kill_at.into_iter().chain(ready_at).min())? {
                 Event::Deadline => self.deadline()?,
+                Event::Readable => {}
                 Event::Signal(signal) if signal.number == SIGCHLD => {
                     // From the kernel, not from a process that sends it by hand: one signal may stand for many ends.
                     if let Some(code) = self.reap() {

@@ -1,30 +1,36 @@
-//! What the app leaves behind: SIGTERM, a grace, SIGKILL. A grandchild with a trap gets its time.
+//! What a child leaves behind: SIGTERM, a grace, SIGKILL. A grandchild with a trap gets its time.
 
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 
-use super::{SIGKILL, SIGTERM};
-use crate::child::wait::{Event, Signals};
-use crate::child::{descendants, next_change};
+use super::wait::{Event, Signals};
+use super::{descendants, next_change};
 use crate::error::Result;
 use crate::sys;
+
+const SIGTERM: i32 = 15;
+const SIGKILL: i32 = 9;
 
 /// How long killed processes may take to go: one that sleeps in the kernel goes when its device answers, which may be
 /// never.
 const LAST: Duration = Duration::from_secs(2);
 
 /// The processes that are left.
-pub(super) struct Leftovers {
-    /// Whether this is PID 1, so that every process of the namespace is left by the app.
-    pub(super) first: bool,
+#[derive(Clone, Copy, Debug)]
+pub struct Leftovers {
+    /// Every process of the PID namespace, for its PID 1 about to end; else the descendants of this process.
+    pub everyone: bool,
     /// From SIGTERM to SIGKILL.
-    pub(super) grace: Duration,
+    pub grace: Duration,
 }
 
 impl Leftovers {
     /// Ends them all, or as many as end.
-    pub(super) fn end(&self, signals: &Signals) -> Result<()> {
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Child`].
+    pub fn end(&self, signals: &Signals) -> Result<()> {
         let mut told = Vec::new();
         let mut deadline = Instant::now().checked_add(self.grace);
         let mut killing = false;
@@ -34,7 +40,7 @@ impl Leftovers {
             }
             self.tell(if killing { SIGKILL } else { SIGTERM }, &mut told);
             match signals.next(deadline)? {
-                Event::Signal(_) => {}
+                Event::Signal(_) | Event::Readable => {}
                 Event::Deadline if killing => {
                     log::warn!("processes are left that even SIGKILL does not end now");
                     return Ok(());
@@ -50,7 +56,7 @@ impl Leftovers {
 
     /// Signals each of them once; those that come up later when they do.
     fn tell(&self, signal: i32, told: &mut Vec<i32>) {
-        if self.first {
+        if self.everyone {
             if told.is_empty() {
                 told.push(-1);
                 // Everything but ourselves, wherever it hangs in the tree.

@@ -1,0 +1,153 @@
+//! Runs a command to its end: a timeout, its output line by line, a stop signal that ends it, nothing left behind.
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use rustix::fs::{CWD, Mode, OFlags, openat};
+use rustix::pipe::{PipeFlags, pipe_with};
+use rustix::process::{Pid, setpgid};
+
+use super::leftovers::Leftovers;
+use super::wait::{Event, Signals};
+use super::{Change, next_change};
+use crate::error::{Error, Result, errno};
+use crate::launch::{self, App};
+use crate::privilege::{Dropped, Root};
+use crate::record;
+use crate::sys::{self, Side, SignalMask};
+
+/// What a stop of the container is: `SIGTERM`, `SIGINT`, `SIGQUIT`, `SIGHUP`.
+const STOPS: [i32; 4] = [15, 2, 3, 1];
+
+/// Between SIGTERM and SIGKILL for what a command leaves behind, or for one that took too long.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// A longer line is passed on in parts.
+const LONGEST_LINE: usize = 4096;
+
+/// As whom a command runs.
+#[derive(Clone, Copy, Debug)]
+pub enum Runner<'a> {
+    /// As root, with the capabilities that the container has.
+    Root(&'a Root),
+    /// As the user, with none.
+    User(&'a Dropped),
+}
+
+/// How a command ended.
+#[derive(Debug, PartialEq, Eq)]
+pub enum End {
+    /// By itself, or by a signal.
+    Changed(Change),
+    /// It took too long.
+    TimedOut,
+    /// The container was told to stop.
+    Stopped(i32),
+    /// It could not be started.
+    NotStarted(String),
+}
+
+/// Runs it. Its output goes to standard error, each line with the name.
+///
+/// # Errors
+/// [`Error::Child`].
+pub fn run(runner: Runner<'_>, name: &str, app: &App, timeout: Option<Duration>, mask: SignalMask) -> Result<End> {
+    let failed = |call, errno| Error::Child { call, errno };
+    let pipe = || pipe_with(PipeFlags::CLOEXEC).map_err(|error| failed("pipe2", errno(error)));
+    let ((output, into_output), (refusal, into_refusal)) = (pipe()?, pipe()?);
+    let signals = Signals::receive()?;
+    let pid = match sys::fork().map_err(|errno| failed("fork", errno))? {
+        Side::Child => {
+            let _ = setpgid(None, None);
+            redirect(&into_output);
+            let error = match runner {
+                Runner::Root(root) => launch::exec_as_root(root, app, mask),
+                Runner::User(dropped) => launch::exec(dropped, app, mask),
+            };
+            let _ = rustix::io::write(&into_refusal, error.to_string().as_bytes());
+            sys::exit_now(error.exit_code())
+        }
+        Side::Parent(child) => Pid::from_raw(child).ok_or_else(|| failed("fork", Errno::ECHILD))?,
+    };
+    let _ = setpgid(Some(pid), Some(pid));
+    drop((into_output, into_refusal));
+    let mut relay = Relay { name, output, line: Vec::new(), open: true };
+    let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+    let end = wait(pid, &signals, &mut relay, deadline, mask)?;
+    Leftovers { everyone: false, grace: GRACE }.end(&signals)?;
+    relay.rest();
+    let mut said = [0_u8; 1024];
+    let length = rustix::io::read(&refusal, &mut said).unwrap_or(0);
+    let said = String::from_utf8_lossy(said.get(..length).unwrap_or(&[])).into_owned();
+    Ok(if said.is_empty() { end } else { End::NotStarted(said) })
+}
+
+/// Nothing to read, and both outputs to where the lines are read.
+fn redirect(output: &OwnedFd) {
+    if let Ok(null) = openat(CWD, "/dev/null", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()) {
+        let _ = rustix::stdio::dup2_stdin(null);
+    }
+    let _ = rustix::stdio::dup2_stdout(output);
+    let _ = rustix::stdio::dup2_stderr(output);
+}
+
+fn wait(pid: Pid, signals: &Signals, relay: &mut Relay<'_>, deadline: Option<Instant>, mask: SignalMask) -> Result<End> {
+    loop {
+        match signals.next_or(deadline, relay.open.then(|| relay.output.as_fd()))? {
+            Event::Readable => relay.some(),
+            Event::Deadline => return Ok(End::TimedOut),
+            Event::Signal(signal) if STOPS.contains(&signal.number) && !mask.contains(signal.number) && !sys::is_ignored(signal.number) => {
+                return Ok(End::Stopped(signal.number));
+            }
+            Event::Signal(_) => {
+                while let Ok(Some((changed, change))) = next_change() {
+                    if changed == pid && change.code().is_some() {
+                        return Ok(End::Changed(change));
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The lines of a command's output, on their way to standard error.
+struct Relay<'a> {
+    name: &'a str,
+    output: OwnedFd,
+    line: Vec<u8>,
+    open: bool,
+}
+
+impl Relay<'_> {
+    /// One read's worth.
+    fn some(&mut self) {
+        let mut bytes = [0_u8; 4096];
+        let length = rustix::io::read(&self.output, &mut bytes).unwrap_or(0);
+        self.open = length > 0;
+        for byte in bytes.get(..length).unwrap_or(&[]) {
+            if *byte == b'\n' || self.line.len() >= LONGEST_LINE {
+                self.flush();
+            }
+            if *byte != b'\n' {
+                self.line.push(*byte);
+            }
+        }
+    }
+
+    /// What is there now that everything that could write is gone; a process that could not be ended must not hold it.
+    fn rest(&mut self) {
+        let _ = rustix::io::ioctl_fionbio(&self.output, true);
+        while self.open {
+            self.some();
+        }
+        if !self.line.is_empty() {
+            self.flush();
+        }
+    }
+
+    fn flush(&mut self) {
+        record::relay(self.name, &self.line);
+        self.line.clear();
+    }
+}

@@ -1,0 +1,71 @@
+//! The exit code of every error.
+
+use super::{Error, Place};
+
+/// The exit codes, the numbers of `sysexits.h` where it has one (`systemctl status` names those) and the shell's for
+/// commands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// The command line or the gate variable is wrong (`EX_USAGE`).
+    Usage = 64,
+    /// A step failed or timed out (`EX_SOFTWARE`).
+    Step = 70,
+    /// A system call failed (`EX_OSERR`).
+    System = 71,
+    /// A capability is missing, or the drop could not be proved (`EX_NOPERM`).
+    Privilege = 77,
+    /// The configuration is wrong, or what it names is not there (`EX_CONFIG`).
+    Config = 78,
+    /// The command is not executable.
+    NotExecutable = 126,
+    /// The command is not found.
+    NotFound = 127,
+}
+
+impl Error {
+    /// The exit code that goes with it.
+    pub fn exit_code(&self) -> u8 {
+        let exit = match self {
+            Error::CommandLine { .. }
+            | Error::Gate { .. }
+            | Error::OwnVariable { .. }
+            | Error::NotBuilt { place: Place::Option(_) | Place::Variable(_), .. } => Exit::Usage,
+            Error::Descriptors { .. }
+            | Error::Signals { .. }
+            | Error::HandOver { .. }
+            | Error::HandOverUnproved { .. }
+            | Error::Directory { .. }
+            | Error::Child { .. }
+            | Error::WorkingDirectory { .. }
+            | Error::Output { .. } => Exit::System,
+            Error::PrivilegedInstall { .. }
+            | Error::CapabilityMissing { .. }
+            | Error::Drop { .. }
+            | Error::ProofUnreadable { .. }
+            | Error::NotProved { .. }
+            | Error::Threads { .. } => Exit::Privilege,
+            Error::ConfigRead { .. }
+            | Error::NotBuilt { .. }
+            | Error::ConfigKind { .. }
+            | Error::ConfigWritable { .. }
+            | Error::Config { .. }
+            | Error::Identity { .. }
+            | Error::Accounts { .. }
+            | Error::Role { .. }
+            | Error::NoCommand { .. }
+            | Error::NoHealth { .. }
+            | Error::Unset { .. }
+            | Error::Required { .. }
+            | Error::Secret { .. }
+            | Error::StepWritable { .. }
+            | Error::RootStepsWithoutRoot { .. }
+            | Error::MountPoint { .. }
+            | Error::NotWritable { .. } => Exit::Config,
+            Error::Step { .. } => Exit::Step,
+            Error::NotExecutable { .. } => Exit::NotExecutable,
+            Error::NotFound { .. } => Exit::NotFound,
+            Error::Stopped { signal } => return u8::try_from(128 + signal).unwrap_or(255),
+        };
+        exit as u8
+    }
+}

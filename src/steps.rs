@@ -1,0 +1,42 @@
+//! Runs the configured steps, in order: as root before the drop, as the user after it. The first that fails ends the
+//! boot, since what comes after it was written in the belief that it worked.
+
+use crate::child::Change;
+use crate::child::run::{End, Runner, run};
+use crate::error::{Error, Result};
+use crate::plan::StepPlan;
+use crate::privilege::{Dropped, Root};
+use crate::sys::SignalMask;
+
+/// Runs the root steps.
+///
+/// # Errors
+/// [`Error::Step`].
+pub fn run_as_root(root: &Root, steps: &[StepPlan], mask: SignalMask) -> Result<()> {
+    steps.iter().try_for_each(|step| run_one(Runner::Root(root), step, mask))
+}
+
+/// Runs the user's steps.
+///
+/// # Errors
+/// [`Error::Step`].
+pub fn run_as_user(dropped: &Dropped, steps: &[StepPlan], mask: SignalMask) -> Result<()> {
+    steps.iter().try_for_each(|step| run_one(Runner::User(dropped), step, mask))
+}
+
+fn run_one(runner: Runner<'_>, step: &StepPlan, mask: SignalMask) -> Result<()> {
+    log::info!("step {}", step.name);
+    let failed = |what: String, remedy| Err(Error::Step { name: step.name.clone(), what, remedy });
+    let mend = "see its lines above, and mend what they say";
+    match run(runner, &step.name, &step.app, step.timeout, mask)? {
+        End::Changed(Change::Exited(0)) => Ok(()),
+        End::Changed(Change::Exited(code)) => failed(format!("exited with {code}"), mend),
+        End::Changed(Change::Killed(signal)) => failed(format!("was ended by signal {signal}"), mend),
+        End::Changed(Change::Stopped(signal)) => failed(format!("was stopped by signal {signal}"), mend),
+        End::TimedOut => failed(format!("did not end within {:?}", step.timeout.unwrap_or_default()), "find what it waits for, or raise its timeout"),
+        End::Stopped(signal) => {
+            failed(format!("was ended, since the container was told to stop (signal {signal})"), "nothing to mend: the stop came during the boot")
+        }
+        End::NotStarted(reason) => failed(reason, "make its command one that the image has and its user may run"),
+    }
+}
