@@ -22,6 +22,7 @@
 //! | 4 | [`steps`] | what runs to its end before the app |
 //! | 4 | [`health`] | asks whether the app works |
 //! | 5 | [`supervise`] | stays with the app to its end |
+//! | 5 | [`check`] | writes, starts, asks, stops, reports |
 //! | 6 | `main` | the story |
 //!
 //! One way through: block signals → configuration → facts → plan → take privilege → hand over (`&Root`) → `Root` becomes
@@ -29,6 +30,7 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
+pub mod check;
 pub mod child;
 pub mod config;
 pub mod error;

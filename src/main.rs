@@ -13,10 +13,10 @@ use std::io::Write as _;
 use std::path::Path;
 use std::time::Instant;
 
-use log::LevelFilter;
+use stepdown::check::{self, Extent};
 use stepdown::config::args::{self, Action};
 use stepdown::config::environment::Environment;
-use stepdown::config::file;
+use stepdown::config::{file, own};
 use stepdown::error::{Error, Result, io_errno};
 use stepdown::facts::accounts::Accounts;
 use stepdown::facts::{guard, installed};
@@ -40,18 +40,24 @@ enum Next {
 /// Tells it, and gives the exit code. Signals are blocked already; it returns if the app was not started, or has ended
 /// under supervision.
 pub(crate) fn story(handed: entry::Handed) -> u8 {
-    let told = boot(handed).and_then(|next| match next {
+    let mut format = None;
+    let told = boot(handed, &mut format).and_then(|next| match next {
         Next::Told(code) => Ok(code),
         Next::Become(dropped, app, mask) => Err(launch::exec(&dropped, &app, mask)),
         Next::Stay(dropped, app, mask, how) => supervise::run(&dropped, app, how, mask),
     });
     told.unwrap_or_else(|error| {
         record::fatal(&error);
+        if let Some(format) = format {
+            // What reads the report must see that it ended here; that it cannot be written changes nothing any more.
+            let _ = print(&check::failed(&error).print(format));
+        }
         error.exit_code()
     })
 }
 
-fn boot(handed: entry::Handed) -> Result<Next> {
+/// Until there is nothing left to prepare. `format` is set once the boot is a check, for the report of its failure.
+fn boot(handed: entry::Handed, format: &mut Option<check::Format>) -> Result<Next> {
     let clock = Instant::now();
     let mask = handed.mask.map_err(|errno| Error::Signals { call: "rt_sigprocmask", errno })?;
     let environment = Environment::new(handed.environment);
@@ -62,39 +68,56 @@ fn boot(handed: entry::Handed) -> Result<Next> {
     match arguments.action {
         Action::Help => return print(args::HELP),
         Action::Version => return print(concat!("stepdown ", env!("CARGO_PKG_VERSION"), "\n")),
-        Action::Boot | Action::Plan | Action::Health => {}
+        Action::Boot | Action::Plan | Action::Health | Action::Check { .. } => {}
     }
-    record::start(log_level(&environment)?);
-    refuse_a_check(&environment)?;
+    record::start(own::log_level(&environment)?);
+    let action = own::action(&arguments, &environment)?;
+    let json = own::json(&arguments, &environment)?;
+    if let Action::Check { .. } = action {
+        *format = Some(if json { check::Format::Json } else { check::Format::Text });
+    }
 
     let loaded = file::load(arguments.config.as_deref())?;
     let held = Held::read()?;
     let accounts = Accounts::read()?;
-    let plan = plan::resolve(&loaded.config, &arguments, environment, &accounts, &held)?;
+    let mut plan = plan::resolve(&loaded.config, &arguments, environment, &accounts, &held)?;
     if let (true, Some(path)) = (plan.as_root, &loaded.path) {
         refuse_if_writable(path, &plan.target)?;
     }
-    match arguments.action {
-        Action::Plan => return print(&if arguments.json { plan::json(&plan, &held) } else { plan::text(&plan, &held) }),
-        Action::Health => return ask_health(&plan, &held, mask, arguments.json),
-        _ => {}
-    }
+    let extent = match action {
+        Action::Plan => return print(&if json { plan::json(&plan, &held) } else { plan::text(&plan, &held) }),
+        Action::Health => return ask_health(&plan, &held, mask, json),
+        Action::Check { full } => {
+            plan.steps.end_within(loaded.config.boot_check.timeout);
+            Some(if full { Extent::Full } else { Extent::Init })
+        }
+        _ => None,
+    };
 
     plan.preflight(&held)?;
-    let has_steps = !plan.steps.as_root.is_empty() || !plan.steps.as_user.is_empty();
-    if has_steps || plan.supervision.is_some() {
+    let has_children = plan.supervision.is_some() || extent.is_some() || !plan.steps.is_empty();
+    if has_children {
         child::adopt_orphans(true);
     }
     let dropped = step_down(&plan, &held, mask)?;
     prepare::make_directories(&dropped, &plan.surfaces.directories, &plan.target)?;
-    steps::run_as_user(&dropped, &plan.steps.as_user, mask)?;
-    if has_steps && plan.supervision.is_none() {
-        child::adopt_orphans(false);
+    if extent != Some(Extent::Init) {
+        steps::run_as_user(&dropped, &plan.steps.as_user, mask)?;
     }
     announce(&plan, clock);
+    if let Some(extent) = extent {
+        let report = check::run(&dropped, &plan, &loaded.config.boot_check, &held, extent, mask)?;
+        let told = print(&report.print(format.unwrap_or(check::Format::Text)))?;
+        return Ok(if report.passed() { told } else { Next::Told(1) });
+    }
     Ok(match plan.supervision {
-        None => Next::Become(dropped, plan.app, mask),
         Some(how) => Next::Stay(dropped, plan.app, mask, how),
+        None => {
+            if has_children {
+                child::adopt_orphans(false);
+            }
+            Next::Become(dropped, plan.app, mask)
+        }
     })
 }
 
@@ -149,31 +172,6 @@ fn announce(plan: &Plan, clock: Instant) {
         target.keep,
         clock.elapsed().as_micros()
     );
-}
-
-fn log_level(environment: &Environment) -> Result<LevelFilter> {
-    let name = "INIT_LOG";
-    let wrong = |what: String| Error::OwnVariable { name, what, allowed: "error, warn, info, debug or trace" };
-    match environment.get(name) {
-        _ if environment.count(name) > 1 => Err(wrong("is set more than once".into())),
-        None | Some(b"" | b"info") => Ok(LevelFilter::Info),
-        Some(b"error") => Ok(LevelFilter::Error),
-        Some(b"warn") => Ok(LevelFilter::Warn),
-        Some(b"debug") => Ok(LevelFilter::Debug),
-        Some(b"trace") => Ok(LevelFilter::Trace),
-        Some(other) => Err(wrong(format!("is '{}'", String::from_utf8_lossy(other)))),
-    }
-}
-
-/// A boot check is in no released version yet: whoever asks for one must not get the app instead.
-fn refuse_a_check(environment: &Environment) -> Result<()> {
-    let name = "BOOT_CHECK_ONLY";
-    match environment.get(name) {
-        _ if environment.count(name) > 1 => Err(Error::Gate { value: "set more than once".into() }),
-        None | Some(b"" | b"0") => Ok(()),
-        Some(b"1" | b"init") => Err(Error::NotBuilt { what: "the boot check".into(), place: stepdown::error::Place::Variable(name.into()) }),
-        Some(other) => Err(Error::Gate { value: String::from_utf8_lossy(other).into_owned() }),
-    }
 }
 
 /// To standard output; a reader that is gone must not pass for success.

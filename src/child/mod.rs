@@ -8,6 +8,7 @@ pub mod terminal;
 pub mod wait;
 
 use std::io::Read;
+use std::os::fd::AsFd;
 
 use nix::errno::Errno;
 use rustix::process::{Pid, WaitOptions, WaitStatus, getpid, setpgid};
@@ -30,12 +31,21 @@ pub enum Started {
     Refused(u8),
 }
 
+/// Where a child's standard output goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// Where that of `/init` goes.
+    Inherited,
+    /// To standard error, since a report has standard output for itself.
+    ToStandardError,
+}
+
 /// Starts the app in a process group of its own, which gets the terminal's foreground where `/init` had it. Comes back
 /// when the kernel has the app's program, so that no signal can reach the child before it is the app.
 ///
 /// # Errors
 /// [`Error::Child`].
-pub fn start(dropped: &Dropped, app: &App, mask: SignalMask, terminal: Option<&Terminal>) -> Result<Started> {
+pub fn start(dropped: &Dropped, app: &App, mask: SignalMask, output: Output, terminal: Option<&Terminal>) -> Result<Started> {
     let failed = |call, errno| Error::Child { call, errno };
     // Close-on-exec: its end closes by itself when the program is there.
     let (report, reporter) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).map_err(|error| failed("pipe2", errno(error)))?;
@@ -53,6 +63,9 @@ pub fn start(dropped: &Dropped, app: &App, mask: SignalMask, terminal: Option<&T
             }
             if ignored {
                 let _ = sys::set_ignored(SIGCHLD, true);
+            }
+            if output == Output::ToStandardError {
+                let _ = rustix::stdio::dup2_stdout(std::io::stderr().as_fd());
             }
             let error = launch::exec(dropped, &with_own_pid(app), mask);
             record::fatal(&error);

@@ -20,16 +20,18 @@ and becomes COMMAND or, without one, the selected role's command.
       --tmpfs PATH[:MODE]   hand this tmpfs mount point over too (default mode 0755; repeatable)
   -r, --role NAME           select the role, whatever the role variable says
   -s, --supervise           stay as PID 1: reap, forward signals, end what the app leaves behind
+      --check[=full|init]   check the boot: all of it, or through the drop and the write probes
       --health              ask the selected role's health check; exit 0 or 1
       --plan                print what would be done and the capabilities it needs; change nothing
-      --json                print the plan or the health as JSON
+      --json                print the plan, the check or the health as JSON
   -h, --help                print this
   -V, --version             print the version
 
 Environment: ROLE (or what role.env names) selects the role; INIT_LOG sets the log
-filter for standard error: error, warn, info (default), debug or trace.
+filter for standard error: error, warn, info (default), debug or trace;
+BOOT_CHECK_ONLY=1 or init is --check or --check=init, BOOT_CHECK_FORMAT text or json.
 
-Exit codes: 64 command line, 71 system call, 77 capability or proof, 78 configuration,
+Exit codes: 0 and 1 check or health, 64 command line, 70 step, 71 system call, 77 capability or proof, 78 configuration,
 126 not executable, 127 not found; else the app's own.
 ";
 
@@ -42,6 +44,11 @@ pub enum Action {
     Plan,
     /// Ask the health check.
     Health,
+    /// Check the boot: whole, or through the drop.
+    Check {
+        /// Through the app's start and stop.
+        full: bool,
+    },
     /// Print the usage.
     Help,
     /// Print the version.
@@ -98,6 +105,16 @@ pub fn parse(words: &[&CStr]) -> Result<Arguments> {
             Arg::Short('s') | Arg::Long("supervise") => arguments.supervise = true,
             Arg::Long("plan") => act(&mut arguments, Action::Plan)?,
             Arg::Long("health") => act(&mut arguments, Action::Health)?,
+            Arg::Long("check") => {
+                let extent = parser.optional_value();
+                let full = match extent.as_deref().and_then(OsStr::to_str) {
+                    None if extent.is_none() => true,
+                    Some("full") => true,
+                    Some("init") => false,
+                    _ => return Err(wrong("--check takes =full or =init, or nothing".into())),
+                };
+                act(&mut arguments, Action::Check { full })?;
+            }
             Arg::Long("json") => arguments.json = true,
             Arg::Short('h') | Arg::Long("help") => act(&mut arguments, Action::Help)?,
             Arg::Short('V') | Arg::Long("version") => act(&mut arguments, Action::Version)?,
@@ -110,9 +127,6 @@ pub fn parse(words: &[&CStr]) -> Result<Arguments> {
             other => return Err(unusable(other.unexpected())),
         }
     }
-    if arguments.json && arguments.action == Action::Boot {
-        return Err(wrong("--json goes with --plan and --health".into()));
-    }
     if arguments.command.first().is_some_and(|first| first.is_empty()) {
         return Err(wrong("the command is an empty word".into()));
     }
@@ -121,7 +135,7 @@ pub fn parse(words: &[&CStr]) -> Result<Arguments> {
 
 fn act(arguments: &mut Arguments, action: Action) -> Result<()> {
     if arguments.action != Action::Boot && arguments.action != action {
-        return Err(wrong("give one of --plan, --health, --help and --version".into()));
+        return Err(wrong("give one of --plan, --check, --health, --help and --version".into()));
     }
     arguments.action = action;
     Ok(())

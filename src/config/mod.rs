@@ -7,6 +7,7 @@
 pub mod args;
 pub mod environment;
 pub mod file;
+pub mod own;
 mod read;
 mod tables;
 pub mod values;

@@ -1,6 +1,6 @@
 //! The exit code of every error.
 
-use super::{Error, Place};
+use super::Error;
 
 /// The exit codes, the numbers of `sysexits.h` where it has one (`systemctl status` names those) and the shell's for
 /// commands.
@@ -26,10 +26,7 @@ impl Error {
     /// The exit code that goes with it.
     pub fn exit_code(&self) -> u8 {
         let exit = match self {
-            Error::CommandLine { .. }
-            | Error::Gate { .. }
-            | Error::OwnVariable { .. }
-            | Error::NotBuilt { place: Place::Option(_) | Place::Variable(_), .. } => Exit::Usage,
+            Error::CommandLine { .. } | Error::OwnVariable { .. } => Exit::Usage,
             Error::Descriptors { .. }
             | Error::Signals { .. }
             | Error::HandOver { .. }
@@ -45,7 +42,6 @@ impl Error {
             | Error::NotProved { .. }
             | Error::Threads { .. } => Exit::Privilege,
             Error::ConfigRead { .. }
-            | Error::NotBuilt { .. }
             | Error::ConfigKind { .. }
             | Error::ConfigWritable { .. }
             | Error::Config { .. }

@@ -9,9 +9,7 @@ impl Error {
     pub fn fix(&self) -> String {
         match self {
             Error::CommandLine { .. } => "see /init --help; put -- before a command that begins with a dash".into(),
-            Error::Gate { .. } => "set BOOT_CHECK_ONLY to 1 (full check) or init (stop after the drop), or unset it to boot".into(),
             Error::OwnVariable { name, allowed, .. } => format!("give {name} once, as {allowed}, or unset it"),
-            Error::NotBuilt { .. } => "leave it out, or use a version that has it".into(),
             Error::PrivilegedInstall { .. } => {
                 "install it with mode 0755, without set-user-ID, set-group-ID and file capabilities (chmod 0755 /init; setcap -r /init)".into()
             }

@@ -10,9 +10,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Error::CommandLine { what } => write!(f, "command line: {what}"),
-            Error::Gate { value } => write!(f, "BOOT_CHECK_ONLY is '{value}', which is neither a check nor a boot; nothing was started"),
             Error::OwnVariable { name, what, .. } => write!(f, "{name} {what}"),
-            Error::NotBuilt { what, place } => write!(f, "{place}: {what} is not in this version of /init"),
             Error::PrivilegedInstall { how } => write!(f, "refusing to run /init: {how}"),
             Error::Signals { call, errno } => write!(f, "cannot keep the signals in order: {}", Reason(call, *errno)),
             Error::Descriptors { call, object, errno } => write!(f, "cannot put {object} in order: {}", Reason(call, *errno)),

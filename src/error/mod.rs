@@ -56,11 +56,6 @@ pub enum Error {
         /// What is wrong with it.
         what: String,
     },
-    /// The gate variable says neither yes nor no.
-    Gate {
-        /// What it says.
-        value: String,
-    },
     /// A variable that `/init` itself obeys is in the environment more than once, or makes no sense.
     OwnVariable {
         /// Its name.
@@ -69,13 +64,6 @@ pub enum Error {
         what: String,
         /// The values that would be right.
         allowed: &'static str,
-    },
-    /// What was asked for is in no released version yet.
-    NotBuilt {
-        /// The option or the key.
-        what: String,
-        /// Where it stands.
-        place: Place,
     },
     /// `/init` itself is installed so that it gives its caller privilege.
     PrivilegedInstall {

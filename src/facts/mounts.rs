@@ -13,6 +13,8 @@ pub struct Mount {
     pub point: Vec<u8>,
     /// The type of its file system.
     pub kind: String,
+    /// Whether the file system was given a size.
+    pub limited: bool,
 }
 
 /// The mounts of a mount table's text, in its order; a line that does not parse is passed over.
@@ -31,7 +33,9 @@ fn mount(line: &[u8]) -> Option<Mount> {
     // A dash ends the optional fields; the file system's type follows.
     fields.find(|field| *field == b"-")?;
     let kind = String::from_utf8_lossy(fields.next()?).into_owned();
-    Some(Mount { point, kind })
+    let options = fields.nth(1).unwrap_or(b"");
+    let limited = options.split(|byte| *byte == b',').any(|option| option.starts_with(b"size="));
+    Some(Mount { point, kind, limited })
 }
 
 /// The kernel writes space, tab, newline and backslash as three octal digits.
@@ -66,6 +70,11 @@ mod tests {
         assert_eq!(mounts.len(), 4);
         assert_eq!(mounted_at(&mounts, Path::new("/home/app")).map(|mount| mount.kind.as_str()), Some("proc"));
         assert_eq!(mounted_at(&mounts, Path::new("/home")), None);
+    }
+
+    #[test]
+    fn a_size_is_seen() {
+        assert_eq!(parse(TABLE).iter().map(|mount| mount.limited).collect::<Vec<_>>(), [false, true, false, false]);
     }
 
     #[test]

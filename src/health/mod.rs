@@ -186,9 +186,5 @@ fn file(path: &std::path::Path, max_age: Option<Duration>) -> std::result::Resul
     let written = facts.modified().map_err(|error| format!("{}: {error}", path.display()))?;
     // A time to come is as fresh as now.
     let age = SystemTime::now().duration_since(written).unwrap_or(Duration::ZERO);
-    if age <= most {
-        Ok(())
-    } else {
-        Err(format!("{} was written {} s ago, at most {} s are allowed", path.display(), age.as_secs(), most.as_secs()))
-    }
+    if age <= most { Ok(()) } else { Err(format!("{} was written {} ms ago, at most {most:?} are allowed", path.display(), age.as_millis())) }
 }

@@ -16,6 +16,7 @@ mod supervision;
 
 use std::ffi::CString;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::config::args::Arguments;
 use crate::config::environment::Environment;
@@ -71,6 +72,20 @@ pub struct Steps {
     pub as_root: Vec<StepPlan>,
     /// After it.
     pub as_user: Vec<StepPlan>,
+}
+
+impl Steps {
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.as_root.is_empty() && self.as_user.is_empty()
+    }
+
+    /// Gives every step without a timeout this one: a check must end.
+    pub fn end_within(&mut self, timeout: Duration) {
+        for step in self.as_root.iter_mut().chain(&mut self.as_user) {
+            step.timeout.get_or_insert(timeout);
+        }
+    }
 }
 
 /// One tmpfs mount point.

@@ -14,7 +14,7 @@ use rustix::process::{DumpableBehavior, Pid, getpid, set_dumpable_behavior};
 use crate::child::leftovers::Leftovers;
 use crate::child::terminal::Terminal;
 use crate::child::wait::{Event, Signal, Signals};
-use crate::child::{self, Change, Started};
+use crate::child::{self, Change, Output, Started};
 use crate::error::Result;
 use crate::launch::App;
 use crate::plan::Supervision;
@@ -48,7 +48,7 @@ pub fn run(dropped: &Dropped, mut app: App, how: Supervision, mask: SignalMask) 
     }
     let terminal = Terminal::in_foreground();
     let has_terminal = terminal.is_some();
-    let main = match child::start(dropped, &app, mask, terminal.as_ref())? {
+    let main = match child::start(dropped, &app, mask, Output::Inherited, terminal.as_ref())? {
         Started::Running(main) => main,
         Started::Refused(code) => return Ok(code),
     };

@@ -1,0 +1,108 @@
+//! The report: one line a check, or all of them as JSON.
+
+use serde::Serialize;
+
+use crate::record;
+
+/// How it is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// Lines.
+    Text,
+    /// One line of JSON.
+    Json,
+}
+
+/// What was checked. Its keys in JSON are an interface: none is ever renamed.
+#[derive(Debug, Default, Serialize)]
+pub struct Report {
+    checks: Vec<Line>,
+}
+
+#[derive(Debug, Serialize)]
+struct Line {
+    status: Status,
+    check: String,
+    detail: String,
+    fix: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Status {
+    Ok,
+    Warn,
+    Fail,
+}
+
+impl Report {
+    /// A check that passed.
+    pub fn ok(&mut self, check: &str, detail: String) {
+        self.add(Status::Ok, check, detail, None);
+    }
+
+    /// Something that works and should be mended.
+    pub fn warn(&mut self, check: &str, detail: String, fix: &str) {
+        self.add(Status::Warn, check, detail, Some(fix));
+    }
+
+    /// A check that failed.
+    pub fn fail(&mut self, check: &str, detail: String, fix: &str) {
+        self.add(Status::Fail, check, detail, Some(fix));
+    }
+
+    fn add(&mut self, status: Status, check: &str, detail: String, fix: Option<&str>) {
+        self.checks.push(Line { status, check: check.to_owned(), detail, fix: fix.map(str::to_owned) });
+    }
+
+    /// Whether nothing failed.
+    pub fn passed(&self) -> bool {
+        self.checks.iter().all(|line| line.status != Status::Fail)
+    }
+
+    /// As it is printed.
+    pub fn print(&self, format: Format) -> String {
+        #[derive(Serialize)]
+        struct Whole<'a> {
+            passed: bool,
+            checks: &'a [Line],
+        }
+        if format == Format::Json {
+            // Strings and booleans have no way to fail; an empty line would be no JSON, and tell.
+            let mut line = serde_json::to_string(&Whole { passed: self.passed(), checks: &self.checks }).unwrap_or_default();
+            line.push('\n');
+            return line;
+        }
+        self.checks.iter().map(Line::text).collect()
+    }
+}
+
+impl Line {
+    fn text(&self) -> String {
+        let status = match self.status {
+            Status::Ok => "ok   ",
+            Status::Warn => "warn ",
+            Status::Fail => "FAIL ",
+        };
+        let fix = self.fix.as_ref().map(|fix| format!("; fix: {fix}")).unwrap_or_default();
+        let mut line = record::escaped(&format!("{status} {}: {}{fix}", self.check, self.detail));
+        line.push('\n');
+        line
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_passes_unless_a_check_failed_and_stays_one_line_a_check() {
+        let mut report = Report::default();
+        report.ok("a", "b\nFAIL forged".into());
+        report.warn("c", "d".into(), "e");
+        assert!(report.passed());
+        assert_eq!(report.print(Format::Text), "ok    a: b\\nFAIL forged\nwarn  c: d; fix: e\n");
+        report.fail("f", "g".into(), "h");
+        assert!(!report.passed() && report.print(Format::Json).starts_with(r#"{"passed":false,"checks":[{"status":"ok","check":"a","#));
+    }
+}

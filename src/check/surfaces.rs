@@ -1,0 +1,76 @@
+//! Writes to every place that the app writes to, really: a health poll alone never sees a write that fails softly.
+
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{AtFlags, Mode, OFlags, open, openat, stat, unlinkat};
+
+use super::report::Report;
+use crate::error::{Kernel, errno};
+use crate::facts::mounts;
+use crate::plan::Plan;
+
+/// What is written: a page, since a full tmpfs still takes a name.
+const PAGE: [u8; 4096] = [0; 4096];
+
+/// Probes each surface once, and `HOME`.
+pub(super) fn check(plan: &Plan, report: &mut Report) {
+    let uid = plan.target.uid;
+    let table = mounts::parse(&std::fs::read("/proc/self/mountinfo").unwrap_or_default());
+    for entry in &plan.surfaces.tmpfs {
+        let path = Path::new(&entry.path);
+        let name = format!("tmpfs {}", entry.path);
+        probe(&name, path, uid, report);
+        if stat(path).is_ok_and(|facts| facts.st_mode & 0o1002 == 0o002) {
+            report.fail(&name, "writable to everyone, without the sticky bit".into(), "give it mode 0755 or 0700, or 1777");
+        }
+        if mounts::mounted_at(&table, path).is_some_and(|mount| !mount.limited) {
+            let size = entry.size.as_deref().unwrap_or("64m");
+            report.warn(
+                &name,
+                "without a size, so it may take half of the memory".into(),
+                &format!("--tmpfs {}:rw,size={size},mode={:04o}", entry.path, entry.mode),
+            );
+        }
+    }
+    for entry in &plan.surfaces.volumes {
+        probe(&format!("volume {}", entry.path), Path::new(&entry.path), uid, report);
+    }
+    for (path, _) in &plan.surfaces.directories {
+        probe(&format!("directory {}", path.display()), path, uid, report);
+    }
+    match plan.app.environment.get("HOME") {
+        Some(home) => probe("HOME", &PathBuf::from(std::ffi::OsStr::from_bytes(home)), uid, report),
+        None => report.fail("HOME", "unset".into(), "set home in the configuration"),
+    }
+}
+
+fn probe(name: &str, directory: &Path, uid: u32, report: &mut Report) {
+    match write_and_remove(directory) {
+        Ok(()) => report.ok(name, format!("{} written to and cleaned by uid {uid}", directory.display())),
+        Err((call, reason)) => {
+            let fix = match reason {
+                nix::errno::Errno::EROFS => format!("mount something writable there (--tmpfs {}:rw,size=64m,mode=0755)", directory.display()),
+                nix::errno::Errno::ENOSPC => "give it more size, or clean it up".to_owned(),
+                nix::errno::Errno::ENOENT => "create it in the image, mount it, or configure another".to_owned(),
+                _ => format!("list it as [[tmpfs]] or [[volume]] so that it is handed over, or make it uid {uid}'s"),
+            };
+            report.fail(name, format!("{}: {call}: {}", directory.display(), Kernel(reason)), &fix);
+        }
+    }
+}
+
+/// Creates a file of a new name, fills it, and removes it whatever happened.
+fn write_and_remove(directory: &Path) -> Result<(), (&'static str, nix::errno::Errno)> {
+    let directory = open(directory, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).map_err(|error| ("open", errno(error)))?;
+    let name = format!(".init-check-{}", std::process::id());
+    let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let file = openat(&directory, &name, flags, Mode::RUSR | Mode::WUSR).map_err(|error| ("create", errno(error)))?;
+    let written = match rustix::io::write(&file, &PAGE) {
+        Ok(length) if length == PAGE.len() => Ok(()),
+        Ok(_) => Err(("write", nix::errno::Errno::ENOSPC)),
+        Err(error) => Err(("write", errno(error))),
+    };
+    unlinkat(&directory, &name, AtFlags::empty()).map_err(|error| ("unlink", errno(error)))?;
+    written
+}

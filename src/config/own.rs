@@ -1,0 +1,74 @@
+//! The variables that `/init` itself obeys: `INIT_LOG`, `BOOT_CHECK_ONLY`, `BOOT_CHECK_FORMAT`. One that is set twice
+//! means two things to two readers, and a mistyped gate must not start the app.
+
+use log::LevelFilter;
+
+use super::args::{Action, Arguments};
+use super::environment::Environment;
+use crate::error::{Error, Result};
+
+/// The log's level.
+///
+/// # Errors
+/// [`Error::OwnVariable`].
+pub fn log_level(environment: &Environment) -> Result<LevelFilter> {
+    let allowed = "error, warn, info, debug or trace";
+    Ok(match once(environment, "INIT_LOG", allowed)? {
+        None | Some(b"" | b"info") => LevelFilter::Info,
+        Some(b"error") => LevelFilter::Error,
+        Some(b"warn") => LevelFilter::Warn,
+        Some(b"debug") => LevelFilter::Debug,
+        Some(b"trace") => LevelFilter::Trace,
+        Some(other) => return Err(wrong("INIT_LOG", other, allowed)),
+    })
+}
+
+/// What to do: what an option says, else what the gate variable says.
+///
+/// # Errors
+/// [`Error::OwnVariable`]; [`Error::CommandLine`] for `--json` where nothing is reported.
+pub fn action(arguments: &Arguments, environment: &Environment) -> Result<Action> {
+    // An engine runs the health check of a container with the container's variables, those of a gate included.
+    let action = match arguments.action {
+        Action::Boot => gate(environment)?,
+        named => named,
+    };
+    if arguments.json && action == Action::Boot {
+        return Err(Error::CommandLine { what: "--json goes with --plan, --check and --health".into() });
+    }
+    Ok(action)
+}
+
+fn gate(environment: &Environment) -> Result<Action> {
+    let allowed = "1 (full check), init (through the drop) or 0 (boot)";
+    match once(environment, "BOOT_CHECK_ONLY", allowed)? {
+        None | Some(b"" | b"0") => Ok(Action::Boot),
+        Some(b"1") => Ok(Action::Check { full: true }),
+        Some(b"init") => Ok(Action::Check { full: false }),
+        Some(other) => Err(wrong("BOOT_CHECK_ONLY", other, allowed)),
+    }
+}
+
+/// Whether reports are JSON.
+///
+/// # Errors
+/// [`Error::OwnVariable`].
+pub fn json(arguments: &Arguments, environment: &Environment) -> Result<bool> {
+    let allowed = "text or json";
+    match once(environment, "BOOT_CHECK_FORMAT", allowed)? {
+        None | Some(b"" | b"text") => Ok(arguments.json),
+        Some(b"json") => Ok(true),
+        Some(other) => Err(wrong("BOOT_CHECK_FORMAT", other, allowed)),
+    }
+}
+
+fn once<'a>(environment: &'a Environment, name: &'static str, allowed: &'static str) -> Result<Option<&'a [u8]>> {
+    match environment.count(name) {
+        0 | 1 => Ok(environment.get(name)),
+        times => Err(Error::OwnVariable { name, what: format!("is set {times} times"), allowed }),
+    }
+}
+
+fn wrong(name: &'static str, value: &[u8], allowed: &'static str) -> Error {
+    Error::OwnVariable { name, what: format!("is '{}'", String::from_utf8_lossy(value)), allowed }
+}
