@@ -13,12 +13,13 @@ use std::io::Write as _;
 use std::path::Path;
 use std::time::Instant;
 
+use nix::errno::Errno;
 use stepdown::check::{self, Extent};
 use stepdown::config::args::{self, Action};
 use stepdown::config::environment::Environment;
 use stepdown::config::{file, own};
 use stepdown::error::{Error, Result, io_errno};
-use stepdown::facts::accounts::Accounts;
+use stepdown::facts::accounts::{self, Accounts};
 use stepdown::facts::{guard, installed};
 use stepdown::launch::App;
 use stepdown::plan::{self, Plan, Supervision};
@@ -79,10 +80,10 @@ fn boot(handed: entry::Handed, format: &mut Option<check::Format>) -> Result<Nex
 
     let loaded = file::load(arguments.config.as_deref())?;
     let held = Held::read()?;
-    let accounts = Accounts::read()?;
-    let mut plan = plan::resolve(&loaded.config, &arguments, environment, &accounts, &held)?;
-    if let (true, Some(path)) = (plan.as_root, &loaded.path) {
-        refuse_if_writable(path, &plan.target)?;
+    let mut plan = plan::resolve(&loaded.config, &arguments, environment, &Accounts::read()?, &held)?;
+    if plan.as_root {
+        let accounts = if plan.by_name { accounts::FILES.as_slice() } else { &[] };
+        loaded.path.as_deref().into_iter().chain(accounts.iter().copied()).try_for_each(|path| refuse_if_writable(path, &plan.target))?;
     }
     let extent = match action {
         Action::Plan => return print(&if json { plan::json(&plan, &held) } else { plan::text(&plan, &held) }),
@@ -139,10 +140,11 @@ fn step_down(plan: &Plan, held: &Held, mask: SignalMask) -> Result<Dropped> {
     }
 }
 
-/// Root obeys the configuration: it must be one that the app of a previous life could not have written.
+/// Root obeys the configuration, and the accounts where names are in it: they must be files that the app of a previous
+/// life could not have written.
 fn refuse_if_writable(path: &str, target: &Target) -> Result<()> {
     match guard::writable_to(Path::new(path), target.uid, &target.groups) {
-        Ok(None) => Ok(()),
+        Ok(None) | Err((_, Errno::ENOENT)) => Ok(()),
         Ok(Some(how)) => Err(Error::ConfigWritable { path: path.to_owned(), how, uid: target.uid }),
         Err((call, errno)) => Err(Error::ConfigRead { path: path.to_owned(), call, errno }),
     }

@@ -10,7 +10,7 @@ use rustix::process::{Pid, setpgid};
 
 use super::leftovers::Leftovers;
 use super::wait::{Event, Signals};
-use super::{Change, next_change};
+use super::{Change, SIGCHLD, next_change};
 use crate::error::{Error, Result, errno};
 use crate::launch::{self, App};
 use crate::privilege::{Dropped, Root};
@@ -56,11 +56,14 @@ pub fn run(runner: Runner<'_>, name: &str, app: &App, timeout: Option<Duration>,
     let failed = |call, errno| Error::Child { call, errno };
     let pipe = || pipe_with(PipeFlags::CLOEXEC).map_err(|error| failed("pipe2", errno(error)));
     let ((output, into_output), (refusal, into_refusal)) = (pipe()?, pipe()?);
-    let signals = Signals::receive()?;
+    // Only what ends a step: the rest is the app's, and waits for it.
+    let signals = Signals::receive(STOPS.into_iter().fold(SignalMask::only(SIGCHLD), |set, stop| set.with(SignalMask::only(stop))))?;
     let pid = match sys::fork().map_err(|errno| failed("fork", errno))? {
         Side::Child => {
             let _ = setpgid(None, None);
             redirect(&into_output);
+            // Sockets of an activation are the app's.
+            let _ = sys::close_on_exec_from(3);
             let error = match runner {
                 Runner::Root(root) => launch::exec_as_root(root, app, mask),
                 Runner::User(dropped) => launch::exec(dropped, app, mask),

@@ -33,17 +33,17 @@ pub enum Event {
     Deadline,
 }
 
-/// Receives every signal of the process. All of them must be blocked.
+/// Receives signals of the process, which must be blocked. Those outside of the set go on waiting for whoever comes after.
 #[derive(Debug)]
 pub struct Signals(OwnedFd);
 
 impl Signals {
-    /// Starts to receive; what waited before is received too.
+    /// Starts to receive those of the set; what waited before is received too.
     ///
     /// # Errors
     /// [`Error::Child`].
-    pub fn receive() -> Result<Signals> {
-        signal_descriptor(SignalMask::ALL).map(Signals).map_err(|errno| Error::Child { call: "signalfd4", errno })
+    pub fn receive(set: SignalMask) -> Result<Signals> {
+        signal_descriptor(set).map(Signals).map_err(|errno| Error::Child { call: "signalfd4", errno })
     }
 
     /// Sleeps until the next signal or the deadline.

@@ -16,7 +16,7 @@ impl fmt::Display for Error {
             Error::Descriptors { call, object, errno } => write!(f, "cannot put {object} in order: {}", Reason(call, *errno)),
             Error::ConfigRead { path, call, errno } => write!(f, "cannot read the configuration {path}: {}", Reason(call, *errno)),
             Error::ConfigKind { path, what } => write!(f, "the configuration {path} is {what}"),
-            Error::ConfigWritable { path, how, .. } => write!(f, "refusing the configuration {path}: {how}"),
+            Error::ConfigWritable { path, how, .. } => write!(f, "refusing {path}: {how}"),
             Error::Config { place, what, .. } => write!(f, "{place}: {what}"),
             Error::Identity { place, given, what } => write!(f, "{place}: '{given}' {what}"),
             Error::Accounts { path, errno } => write!(f, "cannot read {path}: {}", Reason("read", *errno)),

@@ -102,7 +102,7 @@ pub enum Error {
         /// What it is instead.
         what: String,
     },
-    /// The app user could rewrite the configuration that root obeys.
+    /// The app user could rewrite the configuration that root obeys, or the accounts.
     ConfigWritable {
         /// The file.
         path: String,

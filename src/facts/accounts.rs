@@ -10,6 +10,9 @@ use crate::error::{Error, Result, io_errno};
 const PASSWD: &str = "/etc/passwd";
 const GROUP: &str = "/etc/group";
 
+/// The files that decide who a name is.
+pub const FILES: [&str; 2] = [PASSWD, GROUP];
+
 /// The accounts of the image.
 #[derive(Debug, Default)]
 pub struct Accounts {

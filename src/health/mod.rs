@@ -92,7 +92,7 @@ impl Asked {
 /// # Errors
 /// [`Error::Child`]; inside, why it is not healthy.
 pub fn ask_and_wait(dropped: &Dropped, health: &HealthPlan, mask: SignalMask) -> Result<std::result::Result<(), String>> {
-    let signals = Signals::receive()?;
+    let signals = Signals::receive(SignalMask::ALL)?;
     let asked = ask(dropped, health, mask)?;
     loop {
         match signals.next(Some(asked.deadline))? {
@@ -138,6 +138,8 @@ fn answer(dropped: &Dropped, health: &HealthPlan, mask: SignalMask, teller: &Own
         let _ = rustix::stdio::dup2_stdin(null);
     }
     let _ = rustix::stdio::dup2_stdout(std::io::stderr().as_fd());
+    // Sockets of an activation are the app's.
+    let _ = sys::close_on_exec_from(3);
     let answer = match &health.question {
         Question::Http { url, status, headers } => http(url, *status, headers),
         Question::Tcp(address) => tcp(address, health.timeout),

@@ -16,6 +16,8 @@ pub(super) struct Identity {
     pub(super) gid: u32,
     /// In order, the primary one among them.
     pub(super) groups: Vec<u32>,
+    /// Whether a name was looked up: then the image's files decide who the app is.
+    pub(super) by_name: bool,
 }
 
 /// Resolves `uid[:gid]` or `name[:group]` and the supplementary groups.
@@ -48,7 +50,9 @@ pub(super) fn resolve(user: &At<String>, groups: Option<&[At<String>]>, accounts
         None if id(who).is_none() => accounts.groups_of(who),
         None => Vec::new(),
     };
-    Ok(Identity { uid, gid, groups: sorted(gid, supplementary) })
+    let is_name = |text: &str| id(text).is_none();
+    let by_name = is_name(who) || group.is_none_or(is_name) || groups.is_some_and(|groups| groups.iter().any(|group| is_name(&group.value)));
+    Ok(Identity { uid, gid, groups: sorted(gid, supplementary), by_name })
 }
 
 /// The primary group belongs in the list too: a process that leaves it otherwise loses the denials of its group
@@ -115,8 +119,16 @@ mod tests {
             // A number is a number, even where a user is named like it.
             ("1002", None, 1002, 1002, &[1002]),
         ] {
-            let wanted = Identity { uid, gid, groups: list.to_vec() };
-            assert_eq!(resolved(user, groups).expect(user), wanted, "{user} {groups:?}");
+            let found = resolved(user, groups).expect(user);
+            assert_eq!((found.uid, found.gid, found.groups.as_slice()), (uid, gid, list), "{user} {groups:?}");
+        }
+    }
+
+    #[test]
+    fn only_numbers_throughout_ask_no_file() {
+        assert!(!resolved("1001:1001", Some(&["44"])).expect("resolves").by_name);
+        for (user, groups) in [("app", None), ("1001:users", None), ("1001:1001", Some(&["video"][..])), ("1001", None)] {
+            assert!(resolved(user, groups).expect(user).by_name, "{user}");
         }
     }
 

@@ -40,6 +40,8 @@ pub struct Plan {
     pub as_root: bool,
     /// Who the app will be.
     pub target: Target,
+    /// Whether the image's accounts decided that.
+    pub by_name: bool,
     /// The work that needs root, and what the user must find done otherwise.
     pub surfaces: Surfaces,
     /// What runs before the app.
@@ -115,7 +117,7 @@ pub struct VolumePlan {
 pub fn resolve(config: &Config, arguments: &Arguments, handed: Environment, accounts: &Accounts, held: &Held) -> Result<Plan> {
     let as_root = held.uid.effective == 0;
     let selected = role::select(config, arguments.role.as_deref(), &handed, !arguments.command.is_empty())?;
-    let target = target(config, arguments, accounts, held)?;
+    let (target, by_name) = target(config, arguments, accounts, held)?;
     let login = accounts.user_with(target.uid);
     let role_env = selected.as_ref().map(|selected| &selected.role.env);
     let mut environment = environment::compose(handed, config, role_env, &target, login, accounts)?;
@@ -160,6 +162,7 @@ pub fn resolve(config: &Config, arguments: &Arguments, handed: Environment, acco
         as_root,
         needs: if as_root { needs(&surfaces, &steps, target.keep) } else { kept(target.keep) },
         target,
+        by_name,
         surfaces,
         steps,
         app: App { programs, arguments: words, environment, working_directory, umask: config.umask },
@@ -182,7 +185,7 @@ impl Plan {
     }
 }
 
-fn target(config: &Config, arguments: &Arguments, accounts: &Accounts, held: &Held) -> Result<Target> {
+fn target(config: &Config, arguments: &Arguments, accounts: &Accounts, held: &Held) -> Result<(Target, bool)> {
     let keep = keep::kept(&config.keep_capabilities)?;
     let given = match (&arguments.user, &config.user) {
         (Some(user), _) => At { value: user.clone(), place: Place::Option("--user") },
@@ -192,11 +195,11 @@ fn target(config: &Config, arguments: &Arguments, accounts: &Accounts, held: &He
     // A start as non-root checks the configuration just the same: it must not fail only where root starts it.
     let wanted = identity::resolve(&given, config.groups.as_deref(), accounts)?;
     if held.uid.effective == 0 {
-        return Ok(Target { uid: wanted.uid, gid: wanted.gid, groups: wanted.groups, keep });
+        return Ok((Target { uid: wanted.uid, gid: wanted.gid, groups: wanted.groups, keep }, wanted.by_name));
     }
     let mut groups = held.groups.clone();
     groups.sort_unstable();
-    Ok(Target { uid: held.uid.effective, gid: held.gid.effective, groups, keep })
+    Ok((Target { uid: held.uid.effective, gid: held.gid.effective, groups, keep }, false))
 }
 
 /// Whether an entry counts in this boot.

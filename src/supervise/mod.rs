@@ -54,7 +54,7 @@ pub fn run(dropped: &Dropped, mut app: App, how: Supervision, mask: SignalMask) 
     };
     drop((app, terminal));
     settle();
-    let signals = Signals::receive()?;
+    let signals = Signals::receive(SignalMask::ALL)?;
     let terminal = if has_terminal { Terminal::open() } else { None };
     let mut supervisor = Supervisor { dropped, mask, main, how, first, terminal, forwarded_stop: false, kill_at: None, readiness };
     let code = supervisor.until_app_ends(&signals)?;

@@ -25,6 +25,12 @@ impl SignalMask {
         (1..=64).contains(&signal) && self.0 & (1 << (signal - 1)) != 0
     }
 
+    /// What is in either.
+    #[must_use]
+    pub fn with(self, other: SignalMask) -> SignalMask {
+        SignalMask(self.0 | other.0)
+    }
+
     /// The set of this one signal (from 1 to 64); of none for any other number.
     pub fn only(signal: i32) -> SignalMask {
         SignalMask(if (1..=64).contains(&signal) { 1 << (signal - 1) } else { 0 })
