@@ -51,7 +51,7 @@ pub(crate) fn story(handed: entry::Handed) -> u8 {
         record::fatal(&error);
         if let Some(format) = format {
             // What reads the report must see that it ended here; that it cannot be written changes nothing any more.
-            let _ = print(&check::failed(&error).print(format));
+            let _ = Out { open: true }.print(&check::failed(&error).print(format));
         }
         error.exit_code()
     })
@@ -63,12 +63,12 @@ fn boot(handed: entry::Handed, format: &mut Option<check::Format>) -> Result<Nex
     let mask = handed.mask.map_err(|errno| Error::Signals { call: "rt_sigprocmask", errno })?;
     let environment = Environment::new(handed.environment);
     installed::refuse_privileged()?;
-    descriptors::put_in_order(&environment)?;
+    let out = Out { open: descriptors::put_in_order(&environment)? };
 
     let arguments = args::parse(handed.arguments.get(1..).unwrap_or(&[]))?;
     match arguments.action {
-        Action::Help => return print(args::HELP),
-        Action::Version => return print(concat!("stepdown ", env!("CARGO_PKG_VERSION"), "\n")),
+        Action::Help => return out.print(args::HELP),
+        Action::Version => return out.print(concat!("stepdown ", env!("CARGO_PKG_VERSION"), "\n")),
         Action::Boot | Action::Plan | Action::Health | Action::Check { .. } => {}
     }
     record::start(own::log_level(&environment)?);
@@ -86,8 +86,8 @@ fn boot(handed: entry::Handed, format: &mut Option<check::Format>) -> Result<Nex
         loaded.path.as_deref().into_iter().chain(accounts.iter().copied()).try_for_each(|path| refuse_if_writable(path, &plan.target))?;
     }
     let extent = match action {
-        Action::Plan => return print(&if json { plan::json(&plan, &held) } else { plan::text(&plan, &held) }),
-        Action::Health => return ask_health(&plan, &held, mask, json),
+        Action::Plan => return out.print(&if json { plan::json(&plan, &held) } else { plan::text(&plan, &held) }),
+        Action::Health => return ask_health(&plan, &held, mask, json, &out),
         Action::Check { full } => {
             plan.steps.end_within(loaded.config.boot_check.timeout);
             Some(if full { Extent::Full } else { Extent::Init })
@@ -101,6 +101,10 @@ fn boot(handed: entry::Handed, format: &mut Option<check::Format>) -> Result<Nex
         child::adopt_orphans(true);
     }
     let dropped = step_down(&plan, &held, mask)?;
+    if has_children {
+        // They have the app's uid, and this process is still to be trusted.
+        child::keep_out_of_reach()?;
+    }
     prepare::make_directories(&dropped, &plan.surfaces.directories, &plan.target)?;
     if extent != Some(Extent::Init) {
         steps::run_as_user(&dropped, &plan.steps.as_user, mask)?;
@@ -108,7 +112,7 @@ fn boot(handed: entry::Handed, format: &mut Option<check::Format>) -> Result<Nex
     announce(&plan, clock);
     if let Some(extent) = extent {
         let report = check::run(&dropped, &plan, &loaded.config.boot_check, &held, extent, mask)?;
-        let told = print(&report.print(format.unwrap_or(check::Format::Text)))?;
+        let told = out.print(&report.print(format.unwrap_or(check::Format::Text)))?;
         return Ok(if report.passed() { told } else { Next::Told(1) });
     }
     Ok(match plan.supervision {
@@ -151,7 +155,7 @@ fn refuse_if_writable(path: &str, target: &Target) -> Result<()> {
 }
 
 /// As the user, whoever the engine started the check as: the drop comes first, and nothing is handed over.
-fn ask_health(plan: &Plan, held: &Held, mask: SignalMask, json: bool) -> Result<Next> {
+fn ask_health(plan: &Plan, held: &Held, mask: SignalMask, json: bool, out: &Out) -> Result<Next> {
     let role = plan.role.as_ref().map(|(name, _)| name.as_str());
     let health = plan.health.as_ref().ok_or_else(|| Error::NoHealth { role: role.map(str::to_owned) })?;
     let dropped = match privilege::take(held)? {
@@ -159,7 +163,7 @@ fn ask_health(plan: &Plan, held: &Held, mask: SignalMask, json: bool) -> Result<
         Start::User(user) => user.settle(&plan.target, held)?,
     };
     let answer = health::ask_and_wait(&dropped, health, mask)?;
-    let told = print(&health::report(role, &answer, json))?;
+    let told = out.print(&health::report(role, &answer, json))?;
     Ok(if answer.is_ok() { told } else { Next::Told(1) })
 }
 
@@ -176,8 +180,19 @@ fn announce(plan: &Plan, clock: Instant) {
     );
 }
 
-/// To standard output; a reader that is gone must not pass for success.
-fn print(text: &str) -> Result<Next> {
-    let mut out = std::io::stdout();
-    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map(|()| Next::Told(0)).map_err(|error| Error::Output { errno: io_errno(&error) })
+/// Standard output, for what was asked for.
+struct Out {
+    /// Whether it was open when the engine started this process; if not, what is written to it now goes nowhere.
+    open: bool,
+}
+
+impl Out {
+    /// Prints it; a reader that is gone must not pass for success.
+    fn print(&self, text: &str) -> Result<Next> {
+        if !self.open {
+            return Err(Error::Output { errno: Errno::EBADF });
+        }
+        let mut out = std::io::stdout();
+        out.write_all(text.as_bytes()).and_then(|()| out.flush()).map(|()| Next::Told(0)).map_err(|error| Error::Output { errno: io_errno(&error) })
+    }
 }

@@ -166,6 +166,16 @@ pub fn adopt_orphans(adopt: bool) {
     }
 }
 
+/// Keeps processes of the same uid from reading or tracing this one, and what it forks until that executes something:
+/// `PR_SET_DUMPABLE` of `prctl(2)`. A drop from root does it by itself where the kernel's `suid_dumpable` is 0.
+///
+/// # Errors
+/// [`Error::Child`].
+pub fn keep_out_of_reach() -> Result<()> {
+    rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)
+        .map_err(|error| Error::Child { call: "prctl(PR_SET_DUMPABLE)", errno: errno(error) })
+}
+
 /// The processes below this one, as far down as the kernel lists them: `/proc/PID/task/TID/children`.
 pub fn descendants() -> Vec<i32> {
     let mut all = Vec::new();

@@ -18,10 +18,12 @@ use std::ffi::CString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use nix::errno::Errno;
+
 use crate::config::args::Arguments;
 use crate::config::environment::Environment;
 use crate::config::{At, Config, Scope, Tmpfs, Volume};
-use crate::error::{Error, Place, Result};
+use crate::error::{Error, Place, Result, io_errno};
 use crate::facts::accounts::Accounts;
 use crate::facts::programs;
 use crate::launch::App;
@@ -154,6 +156,10 @@ pub fn resolve(config: &Config, arguments: &Arguments, handed: Environment, acco
     let supervision = supervision::resolve(config, health.clone())?;
     let words = words(config, selected.as_ref(), arguments, &environment)?;
     let working_directory = config.workdir.clone();
+    let made_later = !surfaces.directories.is_empty() || !steps.is_empty();
+    if let Some(directory) = working_directory.as_deref().filter(|_| !made_later) {
+        refuse_missing(directory)?;
+    }
     let below = working_directory.as_deref().unwrap_or(".");
     let name = words.first().map_or(&b""[..], |word| word.to_bytes());
     let programs = programs::find(name, environment.get("PATH"), Path::new(below))?;
@@ -236,6 +242,15 @@ fn directory(entry: &crate::config::Directory, environment: &Environment) -> Res
         allowed: "let it expand to an absolute path".into(),
     })?;
     Ok((PathBuf::from(plain), entry.mode))
+}
+
+/// Refuses a working directory that is not there. What root may not look into, the user will see.
+fn refuse_missing(directory: &str) -> Result<()> {
+    match std::fs::metadata(directory).map_err(|error| io_errno(&error)) {
+        Ok(facts) if !facts.is_dir() => Err(Error::WorkingDirectory { path: directory.to_owned(), errno: Errno::ENOTDIR }),
+        Err(errno @ (Errno::ENOENT | Errno::ENOTDIR)) => Err(Error::WorkingDirectory { path: directory.to_owned(), errno }),
+        _ => Ok(()),
+    }
 }
 
 /// The command line of the app: the one given, or the role's.

@@ -12,14 +12,17 @@ use crate::config::environment::Environment;
 use crate::error::{Error, Result, errno, io_errno};
 use crate::sys;
 
+const STANDARD_OUTPUT: i32 = 1;
+
 /// The first descriptor after the standard ones, `SD_LISTEN_FDS_START`.
 const FIRST: i32 = 3;
 
-/// Opens what is closed of 0, 1 and 2 on `/dev/null`, and marks all else close-on-exec.
+/// Opens what is closed of 0, 1 and 2 on `/dev/null`, and marks all else close-on-exec. Whether standard output was open.
 ///
 /// # Errors
 /// [`Error::Descriptors`].
-pub fn put_in_order(environment: &Environment) -> Result<()> {
+pub fn put_in_order(environment: &Environment) -> Result<bool> {
+    let output_open = sys::is_open(STANDARD_OUTPUT);
     for descriptor in 0..FIRST {
         if !sys::is_open(descriptor) {
             // The lowest free number is the closed one, since those below it are open.
@@ -33,10 +36,11 @@ pub fn put_in_order(environment: &Environment) -> Result<()> {
     }
     let first = FIRST + passed_on_purpose(environment);
     match sys::close_on_exec_from(first.unsigned_abs()) {
-        Ok(()) => Ok(()),
+        Ok(()) => {}
         // Before Linux 5.11, or a filter that does not know the call.
-        Err(_) => mark_each(first),
+        Err(_) => mark_each(first)?,
     }
+    Ok(output_open)
 }
 
 /// How many descriptors systemd or an engine passes on: only if they are meant for this very process.

@@ -1,6 +1,6 @@
 //! Opens a directory by a path in which nothing is a symbolic link.
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::Path;
 
 use nix::errno::Errno;
@@ -62,13 +62,28 @@ fn walk(path: &str) -> std::result::Result<OwnedFd, Errno> {
 /// # Errors
 /// [`Error::HandOver`].
 pub(super) fn is_mount_point(directory: impl AsFd, path: &str) -> Result<bool> {
-    let facts = statx(directory, "", AtFlags::EMPTY_PATH, StatxFlags::empty());
-    match facts {
-        Ok(facts) if facts.stx_attributes_mask.contains(StatxAttributes::MOUNT_ROOT) => {
-            Ok(facts.stx_attributes.contains(StatxAttributes::MOUNT_ROOT))
-        }
-        _ => Ok(mounted_at(&mount_table(path)?, Path::new(path)).is_some()),
+    match is_mount_root(directory) {
+        Some(root) => Ok(root),
+        None => Ok(mounted_at(&mount_table(path)?, Path::new(path)).is_some()),
     }
+}
+
+/// The kernel's own answer: since Linux 5.8, unless a filter keeps it.
+pub(super) fn is_mount_root(file: impl AsFd) -> Option<bool> {
+    let facts = statx(file, "", AtFlags::EMPTY_PATH, StatxFlags::empty()).ok()?;
+    facts.stx_attributes_mask.contains(StatxAttributes::MOUNT_ROOT).then(|| facts.stx_attributes.contains(StatxAttributes::MOUNT_ROOT))
+}
+
+/// The number of the mount that an open file is on: `proc_pid_fdinfo(5)`. It tells two mounts of one file system apart.
+///
+/// # Errors
+/// [`Error::HandOver`].
+pub(super) fn mount_number(file: impl AsFd, path: &str) -> Result<String> {
+    let failed =
+        |errno| Error::HandOver { path: path.to_owned(), call: "read of /proc/self/fdinfo", errno, remedy: "mount /proc in the container".into() };
+    let name = format!("/proc/self/fdinfo/{}", file.as_fd().as_raw_fd());
+    let text = std::fs::read_to_string(name).map_err(|error| failed(io_errno(&error)))?;
+    text.lines().find_map(|line| line.strip_prefix("mnt_id:")).map(|number| number.trim().to_owned()).ok_or_else(|| failed(Errno::ENODATA))
 }
 
 fn mount_table(path: &str) -> Result<Vec<Mount>> {

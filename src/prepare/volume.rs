@@ -34,7 +34,8 @@ pub(super) fn hand_over(_root: &Root, entry: &VolumePlan, target: &Target) -> Re
         return Ok(());
     }
     if entry.recursive {
-        let mut walk = Walk { path, target, device: before.st_dev, links: BTreeMap::new(), changed: 0, left: 0 };
+        let mount = open::mount_number(&top, path)?;
+        let mut walk = Walk { path, target, device: before.st_dev, mount, links: BTreeMap::new(), changed: 0, left: 0 };
         walk.directory(&top, 0)?;
         walk.linked()?;
         log::info!("{path}: {} entries handed over, {} left as they are", walk.changed, walk.left);
@@ -59,6 +60,7 @@ struct Walk<'a> {
     path: &'a str,
     target: &'a Target,
     device: u64,
+    mount: String,
     links: BTreeMap<u64, Linked>,
     changed: u64,
     left: u64,
@@ -83,7 +85,7 @@ impl Walk<'_> {
 
     fn entry(&mut self, entry: OwnedFd, depth: usize) -> Result<()> {
         let facts = facts(self.path, &entry)?;
-        if facts.st_dev != self.device || open::is_mount_point(&entry, "")? {
+        if facts.st_dev != self.device || self.leaves_mount(&entry)? {
             self.left += 1;
             return Ok(());
         }
@@ -102,6 +104,14 @@ impl Walk<'_> {
             _ => {}
         }
         self.give(&entry)
+    }
+
+    /// Whether it is another mount, even of the same file system.
+    fn leaves_mount(&self, entry: &OwnedFd) -> Result<bool> {
+        match open::is_mount_root(entry) {
+            Some(root) => Ok(root),
+            None => Ok(open::mount_number(entry, self.path)? != self.mount),
+        }
     }
 
     /// The files with several names, all of which were met inside; the others stay root's.

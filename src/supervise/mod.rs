@@ -2,14 +2,14 @@
 //!
 //! It is as dropped as the app, so that forwarding needs no `CAP_KILL`, and as bare: no configuration, no descriptor of
 //! the app's, no working directory that would pin a mount. It sleeps until a signal comes. It must not end before the
-//! app has, whatever a signal or a call answers. `signal(7)`, `pid_namespaces(7)`, `PR_SET_DUMPABLE` of `prctl(2)`.
+//! app has, whatever a signal or a call answers. `signal(7)`, `pid_namespaces(7)`, `kill(2)`.
 
 mod readiness;
 
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
-use rustix::process::{DumpableBehavior, Pid, getpid, set_dumpable_behavior};
+use rustix::process::{Pid, getpid};
 
 use crate::child::leftovers::Leftovers;
 use crate::child::terminal::Terminal;
@@ -69,13 +69,11 @@ pub fn run(dropped: &Dropped, mut app: App, how: Supervision, mask: SignalMask) 
     Ok(remapped.map_or(code, |(_, to)| *to))
 }
 
-/// Lets go of what only the app needs, and of what the app must not reach.
+/// Lets go of what only the app needs.
 fn settle() {
     // Sockets of an activation are the app's; held here they would outlive it. Nothing above 2 is owned here by now.
     sys::close_from(3);
     let _ = rustix::process::chdir("/");
-    // The app has the same uid: it must not read this memory or trace this process. After a drop the kernel did this.
-    let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
 }
 
 struct Supervisor<'a> {
