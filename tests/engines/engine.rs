@@ -56,6 +56,11 @@ impl Engine {
         Running::start(&mut self.command(words), PATIENCE)
     }
 
+    /// The same, with variables for the engine itself.
+    pub fn start_with(self, words: &[String], variables: &[(&str, &str)]) -> Result<Running, String> {
+        Running::start(self.command(words).envs(variables.iter().copied()), PATIENCE)
+    }
+
     /// Ends and removes a container, if it is there.
     pub fn remove(self, container: &str) {
         let at_once = match self {

@@ -181,6 +181,12 @@ impl Scene {
         self.engine.start(&self.words("run --rm", options, &image(), words))
     }
 
+    /// The same, with variables for the engine itself.
+    pub fn start_with(&self, options: &str, variables: &[(&str, &str)]) -> Result<Running, String> {
+        self.left.set(true);
+        self.engine.start_with(&self.words("run --rm", options, &image(), &[]), variables)
+    }
+
     /// Makes a container that is to be started by its name.
     pub fn create(&self, options: &str, words: &[&str]) -> Result<(), String> {
         self.left.set(true);

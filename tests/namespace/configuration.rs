@@ -1,0 +1,183 @@
+//! The configuration file: what it may be, what it may say, and who may have written it.
+
+use crate::support::run::Run;
+use crate::support::sandbox::{Sandbox, sandbox};
+use crate::support::spec::{Content, Kind};
+
+const PATH: &str = "/etc/init.toml";
+
+fn says(text: impl Into<Vec<u8>>) -> Run {
+    sandbox().file(PATH, text).run()
+}
+
+#[test]
+fn the_default_file_may_be_absent_and_a_named_one_may_not() {
+    sandbox().run().app().is_dropped_to(1001, 1001, "1001");
+    for option in [&["--config", "/etc/other.toml"][..], &["-c/etc/other.toml"], &["--config=/etc/init.toml"]] {
+        let words: Vec<&str> = option.iter().copied().chain(["witness"]).collect();
+        sandbox().words(words).run().refused(78, &["cannot read the configuration /etc/", "ENOENT", "COPY"]);
+    }
+    sandbox().file("/etc/other.toml", "user = 'web'").words(["-c", "/etc/other.toml", "witness"]).run().app().is_dropped_to(1002, 2002, "29 2002");
+}
+
+#[test]
+fn only_a_regular_file_is_read() {
+    sandbox().node(PATH, Kind::Directory).run().refused(78, &[PATH, "a directory"]);
+    sandbox().node(PATH, Kind::Fifo).run().refused(78, &[PATH, "a FIFO"]);
+    sandbox().node(PATH, Kind::Symlink("/dev/zero".into())).run().refused(78, &[PATH, "not a regular file"]);
+    sandbox().node(PATH, Kind::Symlink(PATH.into())).run().refused(78, &[PATH, "ELOOP"]);
+    sandbox().node(PATH, Kind::Symlink("/nowhere".into())).words(["-c", PATH, "witness"]).run().refused(78, &[PATH, "ENOENT"]);
+}
+
+#[test]
+fn a_file_that_is_too_large_is_refused() {
+    let comment = |length| sandbox().file_mode(PATH, Content::Repeat(b'#', length), 0o644).run();
+    comment(1 << 20).app().is_dropped_to(1001, 1001, "1001");
+    comment((1 << 20) + 1).refused(78, &["larger than 1048576 bytes"]);
+}
+
+#[test]
+fn a_file_that_root_cannot_read_is_refused() {
+    let run = sandbox().owned(PATH, Kind::File(Content::Bytes(Vec::new())), (2000, 2000), 0o600).run();
+    run.refused(78, &[PATH, "EACCES"]);
+}
+
+#[test]
+fn bytes_that_are_no_text_are_refused() {
+    says(b"user = 'app'\n# \xff\n").refused(78, &[PATH, "not UTF-8 in line 2"]);
+    says(b"user = 'a\0b'\n").refused(78, &["/etc/init.toml:1:"]);
+    says(b"user = \"a\\u0000b\"\n").refused(78, &["/etc/init.toml:1:8", "NUL"]);
+    says(b"\0").refused(78, &["/etc/init.toml:1:"]);
+}
+
+// An editor's byte order mark: either it is understood, or it is refused; never half of the file.
+#[test]
+fn a_byte_order_mark_does_not_hide_the_first_key() {
+    let run = says("\u{feff}user = 'web'\n");
+    if run.outcome.code == Some(0) {
+        run.app().is_dropped_to(1002, 2002, "29 2002")
+    } else {
+        drop(run.refused(78, &["/etc/init.toml:1:1"]))
+    }
+    says("\u{feff}usr = 'web'\n").refused(78, &["/etc/init.toml:1:"]);
+}
+
+#[test]
+fn an_unknown_key_is_refused_with_line_and_column() {
+    for (text, at) in [
+        ("usr = 'app'\n", "1:1: unknown key 'usr'"),
+        ("# é\n\n  tmpsf = []\n", "3:3: unknown key 'tmpsf'"),
+        ("[[tmpfs]]\npath = '/a'\nmod = '0755'\n", "3:1: unknown key 'mod' in [[tmpfs]]"),
+        ("[role]\nname = 'x'\n", "2:1: unknown key 'name' in [role]"),
+        ("[roles.web]\ncomand = ['x']\n", "2:1: unknown key 'comand'"),
+        ("env = { A = '1' }\nuser = 'app'\nworkdr = '/'\n", "3:1: unknown key 'workdr'"),
+    ] {
+        says(text).refused(78, &[&format!("{PATH}:{at}"), "fix: allowed here: "]);
+    }
+}
+
+#[test]
+fn a_value_of_the_wrong_kind_is_refused_with_line_and_column() {
+    for (text, at) in [
+        ("user = 1001\n", "1:8: user: an integer where a string belongs"),
+        ("groups = 'video'\n", "1:10: groups: a string where an array of strings belongs"),
+        ("groups = ['a', 1]\n", "1:16: groups: an integer where a string belongs"),
+        ("umask = '0999'\n", "1:9: umask"),
+        ("workdir = 'app'\n", "1:11: workdir"),
+        ("[tmpfs]\npath = '/a'\n", "tmpfs: a table where an array of tables"),
+        ("[[tmpfs]]\npath = 'relative'\n", "2:8: path"),
+        ("[[tmpfs]]\npath = '/a/../b'\n", "2:8: path"),
+        ("[[tmpfs]]\npath = '/'\n", "2:8: path"),
+        ("[[tmpfs]]\npath = '/a'\nmode = 755\n", "3:8: mode"),
+        ("[[tmpfs]]\npath = '/a'\nmode = '4755'\n", "3:8: mode"),
+        ("[[tmpfs]]\nmode = '0755'\n", "[[tmpfs]] without path"),
+        ("[[volume]]\npath = '/a'\nrecursive = 'yes'\n", "3:13: recursive"),
+        ("[roles.web]\ncommand = []\n", "2:11: command"),
+        ("[roles.web]\ncommand = 'gunicorn app:app'\n", "2:11: command"),
+        ("[[tmpfs]]\npath = '/a'\nroles = ['wbe']\n[roles.web]\n", "3:10: no role 'wbe'"),
+        ("[role]\ndefault = 'wbe'\n[roles.web]\n", "2:11: no role 'wbe'"),
+    ] {
+        says(text).refused(78, &[PATH, at]);
+    }
+}
+
+#[test]
+fn what_is_no_toml_is_refused_with_line_and_column() {
+    says("user = \n").refused(78, &["/etc/init.toml:1:", "not TOML"]);
+    says("user = 'app'\nuser = 'web'\n").refused(78, &["/etc/init.toml:2:1", "not TOML"]);
+    says("a = 1\n[[tmpfs]\n").refused(78, &["/etc/init.toml:2:", "not TOML"]);
+    says(&b"x = ".iter().chain([b'['; 100_000].iter()).copied().collect::<Vec<u8>>()[..]).refused(78, &["/etc/init.toml:1:"]);
+}
+
+/// A writable root: on a read-only one nobody can write to the file, whatever its mode.
+fn open() -> Sandbox {
+    sandbox().with(|spec| spec.read_only = false).tmpfs("/cache")
+}
+
+const TEXT: &str = "[[tmpfs]]\npath = '/cache'\nmode = '0700'\n";
+
+fn kept_by(owner: (u32, u32), mode: u32) -> Sandbox {
+    open().owned(PATH, Kind::File(Content::Bytes(TEXT.into())), owner, mode)
+}
+
+#[test]
+fn a_configuration_that_the_user_could_write_is_refused() {
+    let words = [PATH, "COPY --chown=0:0 --chmod=0644", "uid 1001"];
+    for (owner, mode, how) in [
+        ((1001, 0), 0o644, "belongs to uid 1001"),
+        ((1001, 1001), 0o444, "belongs to uid 1001"),
+        ((0, 1001), 0o664, "writable to group 1001"),
+        ((2000, 2000), 0o646, "writable to everyone"),
+        ((0, 0), 0o666, "writable to everyone"),
+    ] {
+        kept_by(owner, mode).run().refused(78, &[&words[..], &[how]].concat());
+    }
+    let run = kept_by((0, 44), 0o664).words(["--user", "app", "witness"]).run();
+    run.refused(78, &["writable to group 44"]);
+}
+
+#[test]
+fn a_configuration_in_a_directory_that_the_user_could_write_is_refused() {
+    let inside = |owner, mode| {
+        let base = open().owned("/conf", Kind::Directory, owner, mode).owned("/conf/d", Kind::Directory, (0, 0), 0o755).file("/conf/d/i.toml", TEXT);
+        base.words(["--config", "/conf/d/i.toml", "witness"]).run()
+    };
+    inside((0, 0), 0o777).refused(78, &["/conf is writable to everyone"]);
+    inside((0, 1001), 0o775).refused(78, &["/conf is writable to group 1001"]);
+    inside((1001, 1001), 0o755).refused(78, &["/conf belongs to uid 1001"]);
+    inside((0, 0), 0o1777).app().is_dropped_to(1001, 1001, "1001");
+    inside((0, 0), 0o755).app().is_dropped_to(1001, 1001, "1001");
+}
+
+#[test]
+fn a_link_to_the_configuration_that_the_user_could_turn_is_refused() {
+    let base = open()
+        .owned("/mine", Kind::Directory, (1001, 1001), 0o755)
+        .file("/etc/real.toml", TEXT)
+        .node("/mine/i.toml", Kind::Symlink("/etc/real.toml".into()));
+    base.words(["-c", "/mine/i.toml", "witness"]).run().refused(78, &["/mine belongs to uid 1001"]);
+    let base =
+        open().owned("/mine", Kind::Directory, (1001, 1001), 0o755).file("/mine/i.toml", TEXT).node(PATH, Kind::Symlink("/mine/i.toml".into()));
+    base.run().refused(78, &["/mine"]);
+}
+
+#[test]
+fn a_configuration_of_roots_alone_or_of_another_group_is_obeyed() {
+    for (owner, mode) in [((0, 0), 0o644), ((0, 0), 0o600), ((0, 2000), 0o664), ((2000, 2000), 0o644)] {
+        let run = kept_by(owner, mode).run();
+        run.app().is_dropped_to(1001, 1001, "1001");
+        run.owns("/cache", 1001, 1001, 0o700);
+    }
+}
+
+#[test]
+fn on_a_read_only_root_nobody_could_write_it() {
+    let run = kept_by((1001, 1001), 0o666).with(|spec| spec.read_only = true).run();
+    run.app().is_dropped_to(1001, 1001, "1001");
+}
+
+#[test]
+fn a_start_without_root_obeys_the_users_own_configuration() {
+    let run = open().owned(PATH, Kind::File(Content::Bytes(Vec::new())), (1001, 1001), 0o644).user(1001, 1001, 0).run();
+    run.app().is_dropped_to(1001, 1001, "1001");
+}

@@ -1,0 +1,70 @@
+//! How `/init` is installed, and what it is started without: it is a plain program in a container with a `/proc`, or it
+//! refuses.
+
+use crate::support::capability::{FOUR, SETUID};
+use crate::support::run::Run;
+use crate::support::sandbox::{Sandbox, node, sandbox};
+use crate::support::spec::{Content, Kind, Node};
+
+/// Installed in this way, started by root and by others.
+fn installed(owner: (u32, u32), mode: u32, capabilities: Option<(u64, bool)>) -> [Run; 3] {
+    let init = Node { owner, mode: Some(mode), capabilities, ..node("/init", Kind::File(Content::Init)) };
+    let base = sandbox().with(|spec| spec.tree.push(init));
+    [base.run(), base.clone().user(1001, 1001, 0).with(|spec| spec.start.bounding = FOUR).run(), base.user(2000, 2000, FOUR).run()]
+}
+
+#[test]
+fn installed_set_user_id_it_refuses_to_run() {
+    for (owner, mode) in [((0, 0), 0o4755), ((1001, 1001), 0o4755), ((0, 0), 0o6755), ((0, 0), 0o4711)] {
+        for run in installed(owner, mode, None) {
+            run.refused(77, &["refusing to run /init", "chmod 0755 /init"]);
+        }
+    }
+}
+
+#[test]
+fn installed_set_group_id_it_refuses_to_run() {
+    for owner in [(0, 0), (0, 1001)] {
+        for run in installed(owner, 0o2755, None) {
+            run.refused(77, &["refusing to run /init", "chmod 0755 /init"]);
+        }
+    }
+}
+
+#[test]
+fn installed_with_file_capabilities_it_refuses_to_run() {
+    for capabilities in [(FOUR, true), (SETUID, false), (FOUR, false)] {
+        for run in installed((0, 0), 0o755, Some(capabilities)) {
+            run.refused(77, &["refusing to run /init", "file capabilities", "setcap -r"]);
+        }
+    }
+}
+
+#[test]
+fn installed_as_anything_plain_it_runs() {
+    for (owner, mode) in [((0, 0), 0o755), ((0, 0), 0o555), ((2000, 2000), 0o755), ((0, 0), 0o1755)] {
+        for run in installed(owner, mode, None) {
+            run.app().is("NoNewPrivs", "1");
+        }
+    }
+}
+
+fn without_proc(sandbox: Sandbox) -> Run {
+    sandbox.with(|spec| spec.proc_mounted = false).run()
+}
+
+#[test]
+fn without_proc_the_drop_cannot_be_proved() {
+    without_proc(sandbox()).refused(77, &["/proc", "ENOENT", "mount /proc"]);
+    without_proc(sandbox().user(1001, 1001, FOUR)).refused(77, &["/proc", "mount /proc"]);
+}
+
+// CVE-2019-19921, CVE-2019-16884: something else in place of /proc, that says what is wanted.
+#[test]
+fn a_proc_that_is_none_proves_nothing() {
+    let status =
+        "Uid:\t0 0 0 0\nGid:\t0 0 0 0\nGroups:\t\nThreads:\t1\nCapInh:\t0\nCapPrm:\t1c1\nCapEff:\t1c1\nCapBnd:\t1c1\nCapAmb:\t0\nNoNewPrivs:\t1\n";
+    let fake = sandbox().node("/proc/thread-self", Kind::Directory).file("/proc/thread-self/status", status);
+    without_proc(fake).refused(77, &["/proc/thread-self/status is not on a proc file system"]);
+    without_proc(sandbox().tmpfs("/proc")).refused(77, &["/proc"]);
+}

@@ -1,0 +1,19 @@
+//! `/init` in real user, mount and PID namespaces, judged by what *the app* finds itself with, or by the refusal.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod command;
+mod configuration;
+mod drop;
+mod handover;
+mod install;
+mod kernel;
+mod nonroot;
+mod refusal;
+mod regain;
+mod streams;
+mod surroundings;
+mod volumes;

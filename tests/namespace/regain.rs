@@ -1,0 +1,117 @@
+//! Ways back to more: the app tries them, and all of them fail.
+
+use crate::support::capability::{CHOWN, FOUR, SETUID};
+use crate::support::sandbox::{Sandbox, node, sandbox};
+use crate::support::spec::{Content, Kind, Node, Stream};
+
+const CALLS: [&str; 10] = ["setuid0", "setgid0", "setgroups0", "capset", "ambient", "securebits0", "bounding", "mount", "chroot", "chown0=/tmp"];
+
+fn try_all(sandbox: &Sandbox, words: &[&str], refusals: &[&str]) {
+    let app = sandbox.clone().words(["witness"].iter().chain(words)).run().app();
+    for word in words {
+        assert!(refusals.contains(&app.attempt(word)), "{word}: {}", app.attempt(word));
+    }
+}
+
+#[test]
+fn no_system_call_brings_root_back() {
+    // A read-only root must not be what refuses.
+    let writable = sandbox().with(|spec| spec.read_only = false);
+    try_all(&writable, &CALLS, &["EPERM"]);
+    try_all(&writable.clone().with(|spec| spec.pid_one = false), &CALLS, &["EPERM"]);
+    try_all(&writable.user(1001, 1001, FOUR), &CALLS, &["EPERM"]);
+}
+
+/// Copies of the witness that would give more to whoever executes them.
+fn traps() -> Sandbox {
+    let witness = |path: &str, owner, mode| Node { owner, mode: Some(mode), ..node(path, Kind::File(Content::Witness)) };
+    sandbox().with(|spec| {
+        spec.tree.push(witness("/bin/setuid", (0, 0), 0o4755));
+        spec.tree.push(witness("/bin/setuid-app", (1002, 1002), 0o4755));
+        spec.tree.push(witness("/bin/setgid", (0, 0), 0o2755));
+        spec.tree.push(Node { capabilities: Some((SETUID | CHOWN, false)), ..witness("/bin/permitted", (0, 0), 0o755) });
+        spec.tree.push(Node { capabilities: Some((SETUID | CHOWN, true)), ..witness("/bin/effective", (0, 0), 0o755) });
+    })
+}
+
+fn runs_without_gain(sandbox: &Sandbox, paths: &[&str]) {
+    for path in paths {
+        let run = sandbox.clone().words(["witness".to_owned(), format!("run={path}")]).run();
+        let app = run.app();
+        assert_eq!(app.attempt(&format!("run={path}")), "exit status: 0", "{path}");
+        let child = run.child();
+        child.is("Uid", "1001 1001 1001 1001");
+        child.is("Gid", "1001 1001 1001 1001");
+        child.is("Groups", "1001");
+        assert_eq!(child.sets()[..3], [0; 3], "{path}");
+        assert_eq!(child.sets()[4], 0, "{path}");
+    }
+}
+
+// The whole class of escalation by files: CVE-2022-2989 needed such a file to matter.
+#[test]
+fn set_user_id_set_group_id_and_file_capabilities_give_nothing() {
+    runs_without_gain(&traps(), &["/bin/setuid", "/bin/setuid-app", "/bin/setgid", "/bin/permitted"]);
+    let app = traps().words(["witness", "run=/bin/effective"]).run().app();
+    assert_eq!(app.attempt("run=/bin/effective"), "EPERM");
+}
+
+#[test]
+fn they_give_nothing_either_to_a_start_without_root_and_without_setpcap() {
+    let start = traps().user(1001, 1001, 0).with(|spec| spec.start.bounding = FOUR);
+    runs_without_gain(&start, &["/bin/setuid", "/bin/setuid-app", "/bin/setgid", "/bin/permitted", "/bin/effective"]);
+}
+
+#[test]
+fn what_the_app_cannot_execute_with_an_empty_bounding_set_is_explained() {
+    traps().words(["/bin/effective"]).run().refused_late(126, &["/bin/effective", "file capabilities", "keep_capabilities"]);
+}
+
+// CVE-2019-5736: the runtime's binary, overwritten through /proc.
+#[test]
+fn the_app_can_write_neither_to_init_nor_to_what_pid_1_runs() {
+    let words = ["write=/init", "write=/proc/1/exe", "write=/proc/self/exe"];
+    // ETXTBSY and EACCES both mean no; a writable root must not be what keeps them apart.
+    let writable = sandbox().with(|spec| spec.read_only = false);
+    try_all(&writable, &words, &["EACCES", "ETXTBSY"]);
+    try_all(
+        &writable.with(|spec| spec.pid_one = false),
+        &["write=/init", "write=/proc/1/exe", "memory=1", "read=/proc/1/environ"],
+        &["EACCES", "EPERM"],
+    );
+}
+
+#[test]
+fn the_app_cannot_trace_an_init_above_it() {
+    try_all(&sandbox().with(|spec| spec.pid_one = false), &["ptrace=1"], &["EPERM"]);
+}
+
+// CVE-2019-5736 once more: an init of the same user that stays. It is not dumpable, so the kernel keeps the app out.
+#[test]
+fn the_app_can_neither_read_nor_change_an_init_that_stays_with_it() {
+    let words = ["write=/init", "write=/proc/1/exe", "memory=1", "ptrace=1", "read=/proc/1/environ", "read=/proc/1/mem"];
+    for base in [sandbox(), sandbox().user(1001, 1001, FOUR)] {
+        let words: Vec<&str> = ["--supervise", "witness", "status=1"].into_iter().chain(words).collect();
+        let run = base.with(|spec| spec.read_only = false).words(words.clone()).run();
+        let app = run.app();
+        app.is_dropped_to(1001, 1001, "1001");
+        for word in &words[3..] {
+            assert!(["EACCES", "EPERM"].contains(&app.attempt(word)), "{word}: {}", app.attempt(word));
+        }
+        let none = "0000000000000000";
+        let dropped = format!(
+            "Uid: 1001 1001 1001 1001, Gid: 1001 1001 1001 1001, Groups: 1001, CapInh: {none}, CapPrm: {none}, CapEff: {none}, CapBnd: {none}, CapAmb: {none}, NoNewPrivs: 1"
+        );
+        assert_eq!(app.attempt("status=1"), dropped);
+    }
+}
+
+// CVE-2016-2779, CVE-2017-5226: characters pushed into the terminal of something privileged. Nothing privileged is left
+// on it: what was root on this terminal has become the app.
+#[test]
+fn nothing_privileged_keeps_the_terminal() {
+    let app = sandbox().with(|spec| spec.streams = [Stream::Terminal, Stream::Terminal, Stream::Terminal]).words(["witness", "tiocsti"]).run().app();
+    app.is("Pid", "1");
+    app.is_dropped_to(1001, 1001, "1001");
+    assert!(["EIO", "EPERM", "ENOTTY"].contains(&app.attempt("tiocsti")));
+}

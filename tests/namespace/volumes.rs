@@ -1,0 +1,198 @@
+//! The hand-over of volumes: the top, and below it only when asked to, without ever leaving the volume.
+//!
+//! The volume is a directory of a larger file system, `/disk`, bound to `/data`: so a file in it can have another name
+//! outside of it, as one of a bind mount can.
+
+use std::path::PathBuf;
+
+use crate::support::run::Run;
+use crate::support::sandbox::{Sandbox, sandbox};
+use crate::support::spec::{Content, Kind};
+
+fn file() -> Kind {
+    Kind::File(Content::Bytes(b"x".into()))
+}
+
+fn configured(recursive: bool) -> String {
+    format!("[[volume]]\npath = '/data'\nrecursive = {recursive}\n")
+}
+
+/// What is in the volume is made below `/disk/data` before it is bound.
+fn volume(owner: (u32, u32), fill: impl FnOnce(Sandbox) -> Sandbox, recursive: bool) -> Run {
+    let base = sandbox().tmpfs("/disk").owned("/disk/data", Kind::Directory, owner, 0o755);
+    let run = fill(base).node("/data", Kind::Bind("/disk/data".into())).config(configured(recursive)).run();
+    run.app().is_dropped_to(1001, 1001, "1001");
+    run
+}
+
+#[test]
+fn the_top_of_a_volume_becomes_the_users_and_keeps_its_mode() {
+    for owner in [(0, 0), (2000, 2000), (1001, 0)] {
+        let run = volume(owner, |base| base.owned("/disk/data/file", file(), (0, 0), 0o600), false);
+        run.owns("/data", 1001, 1001, 0o755);
+        run.untouched("/data/file");
+        run.untouched("/disk");
+    }
+}
+
+#[test]
+fn a_recursive_volume_becomes_the_users_with_all_that_is_below() {
+    let run = volume(
+        (0, 0),
+        |base| {
+            base.owned("/disk/data/a", Kind::Directory, (0, 0), 0o755)
+                .owned("/disk/data/a/b", Kind::Directory, (2000, 2000), 0o750)
+                .owned("/disk/data/a/b/file", file(), (3000, 4000), 0o640)
+                .owned("/disk/data/a/mine", file(), (1001, 1001), 0o640)
+                .owned("/disk/outside", file(), (0, 0), 0o600)
+        },
+        true,
+    );
+    run.owns("/data", 1001, 1001, 0o755);
+    run.owns("/data/a", 1001, 1001, 0o755);
+    run.owns("/data/a/b", 1001, 1001, 0o750);
+    run.owns("/data/a/b/file", 1001, 1001, 0o640);
+    run.untouched("/data/a/mine");
+    run.untouched("/disk/outside");
+}
+
+#[test]
+fn a_volume_whose_top_is_right_is_not_walked() {
+    let run = volume((1001, 1001), |base| base.owned("/disk/data/roots", file(), (0, 0), 0o600), true);
+    run.unchanged();
+}
+
+// CVE-2018-6954, CVE-2018-15687: links below the top.
+#[test]
+fn a_walk_follows_no_link() {
+    let run = volume(
+        (0, 0),
+        |base| {
+            base.owned("/disk/secret", file(), (0, 0), 0o600)
+                .owned("/disk/secrets", Kind::Directory, (0, 0), 0o700)
+                .owned("/disk/secrets/one", file(), (0, 0), 0o600)
+                .node("/disk/data/file", Kind::Symlink("/disk/secret".into()))
+                .node("/disk/data/up", Kind::Symlink("../secrets".into()))
+                .node("/disk/data/etc", Kind::Symlink("/etc".into()))
+                .node("/disk/data/self", Kind::Symlink(".".into()))
+                .node("/disk/data/dangling", Kind::Symlink("/nowhere".into()))
+        },
+        true,
+    );
+    for path in ["/disk/secret", "/disk/secrets", "/disk/secrets/one", "/etc", "/etc/passwd"] {
+        run.untouched(path);
+    }
+    let link = run.after("/data/file");
+    run.check((link.uid, link.gid) == (1001, 1001), "that the link itself is handed over");
+}
+
+// CVE-2017-18078, CVE-2018-15687: a hard link to a file that is not the volume's.
+#[test]
+fn a_file_with_a_name_outside_of_the_volume_stays_as_it_is() {
+    let run = volume(
+        (0, 0),
+        |base| {
+            base.owned("/disk/shadow", file(), (0, 0), 0o600)
+                .node("/disk/data/innocent", Kind::HardLink("/disk/shadow".into()))
+                .owned("/disk/data/twice", file(), (0, 0), 0o600)
+                .owned("/disk/data/dir", Kind::Directory, (0, 0), 0o755)
+                .node("/disk/data/dir/again", Kind::HardLink("/disk/data/twice".into()))
+        },
+        true,
+    );
+    run.untouched("/disk/shadow");
+    run.owns("/data/innocent", 0, 0, 0o600);
+    run.owns("/data/twice", 1001, 1001, 0o600);
+    run.owns("/data/dir/again", 1001, 1001, 0o600);
+    run.check(run.stderr().contains("1 of 2 names"), "a warning about the file that stays");
+}
+
+#[test]
+fn a_walk_hands_a_fifo_over_without_waiting_for_it() {
+    let run = volume((0, 0), |base| base.owned("/disk/data/fifo", Kind::Fifo, (0, 0), 0o600), true);
+    run.owns("/data/fifo", 1001, 1001, 0o600);
+}
+
+#[test]
+fn a_walk_does_not_enter_another_mount() {
+    let base = sandbox()
+        .tmpfs("/disk")
+        .node("/disk/data", Kind::Directory)
+        .owned("/disk/other", Kind::Directory, (0, 0), 0o755)
+        .owned("/disk/other/file", file(), (0, 0), 0o600)
+        .node("/data", Kind::Bind("/disk/data".into()))
+        .tmpfs("/data/tmpfs")
+        .owned("/data/tmpfs/file", file(), (0, 0), 0o600)
+        // A part of the same file system: the device number does not tell.
+        .node("/data/same", Kind::Bind("/disk/other".into()))
+        .config(configured(true));
+    let run = base.run();
+    run.app().is_dropped_to(1001, 1001, "1001");
+    run.owns("/data", 1001, 1001, 0o755);
+    for path in ["/data/tmpfs", "/data/tmpfs/file", "/data/same", "/data/same/file", "/disk/other"] {
+        run.untouched(path);
+    }
+}
+
+#[test]
+fn closed_directories_of_others_are_handed_over_without_dac_override() {
+    let run = volume(
+        (0, 0),
+        |base| {
+            base.owned("/disk/data/closed", Kind::Directory, (2000, 2000), 0o700)
+                .owned("/disk/data/closed/in", Kind::Directory, (2000, 2000), 0o700)
+                .owned("/disk/data/closed/in/file", file(), (2000, 2000), 0o600)
+                .owned("/disk/data/users", Kind::Directory, (1001, 1001), 0o700)
+                .owned("/disk/data/users/roots", file(), (0, 0), 0o600)
+        },
+        true,
+    );
+    run.owns("/data/closed", 1001, 1001, 0o700);
+    run.owns("/data/closed/in", 1001, 1001, 0o700);
+    run.owns("/data/closed/in/file", 1001, 1001, 0o600);
+    run.owns("/data/users", 1001, 1001, 0o700);
+    run.owns("/data/users/roots", 1001, 1001, 0o600);
+}
+
+#[test]
+fn a_tree_too_deep_to_walk_is_refused() {
+    let base = sandbox().tmpfs("/disk").node("/disk/data", Kind::Directory);
+    let deep = "/disk/data".to_owned() + &"/d".repeat(210);
+    let run = base.node(&deep, Kind::Directory).node("/data", Kind::Bind("/disk/data".into())).config(configured(true)).run();
+    run.refused(71, &["/data", "200 levels"]);
+}
+
+#[test]
+fn a_volume_that_is_no_mount_point_is_refused() {
+    sandbox().node("/data", Kind::Directory).config(configured(false)).run().refused(78, &["/data is not a mount point", "--volume"]);
+    sandbox().config(configured(true)).run().refused(78, &["/data does not exist", "--volume"]);
+    sandbox().tmpfs("/real").node("/data", Kind::Symlink("/real".into())).config(configured(true)).run().refused(78, &["symbolic link", "/real"]);
+}
+
+/// Another user's directory on the machine, which no user namespace of the tests maps.
+struct Unmapped(PathBuf);
+
+impl Unmapped {
+    fn new() -> Unmapped {
+        let path = std::env::temp_dir().join(format!("stepdown-unmapped-{}", std::process::id()));
+        std::fs::create_dir(&path).unwrap();
+        Unmapped(path)
+    }
+}
+
+impl Drop for Unmapped {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir(&self.0);
+    }
+}
+
+#[test]
+fn a_volume_of_an_owner_outside_of_the_user_namespace_is_explained() {
+    let outside = Unmapped::new();
+    for recursive in [false, true] {
+        let run = sandbox().node("/data", Kind::HostBind(outside.0.clone())).config(configured(recursive)).run();
+        let record = run.refused_late(71, &["/data", "EPERM", ":U", "outside this user namespace"]);
+        assert!(!record.contains("SETUID"), "{record}");
+        run.unchanged();
+    }
+}

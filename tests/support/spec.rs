@@ -1,0 +1,160 @@
+//! What a test asks of the launcher, and what it gets back: one JSON document each way.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// One boot in a container made for it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Spec {
+    /// The binary under test, put at `/init`.
+    pub init: PathBuf,
+    /// The app of the tests, put at `/bin/witness`.
+    pub witness: PathBuf,
+    /// What is made in the root, in this order, on top of the basics.
+    pub tree: Vec<Node>,
+    /// Whether a proc file system is mounted.
+    pub proc_mounted: bool,
+    /// Whether the root is mounted read-only.
+    pub read_only: bool,
+    /// Whether the user namespace denies `setgroups(2)`.
+    pub deny_setgroups: bool,
+    /// Whether `/init` is PID 1; otherwise it is the child of one that only waits for it.
+    pub pid_one: bool,
+    /// The state it is started in.
+    pub start: Start,
+    /// Standard input, output and error.
+    pub streams: [Stream; 3],
+    /// Its arguments, its own name first.
+    pub argv: Vec<Vec<u8>>,
+    /// Its environment.
+    pub env: Vec<Vec<u8>>,
+    /// System calls that are answered by a filter instead of the kernel.
+    pub filters: Vec<Filter>,
+    /// A signal that comes while it is at work.
+    pub stop: Option<Stop>,
+    /// Whether its system calls are recorded with strace.
+    pub trace: bool,
+    /// How long all of it may take.
+    pub seconds: u64,
+}
+
+/// Ids, sets, signals and descriptors at the exec of `/init`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Start {
+    pub uid: u32,
+    pub gid: u32,
+    pub groups: Vec<u32>,
+    /// The bounding set; for uid 0 it becomes the permitted and effective ones as well.
+    pub bounding: u64,
+    /// The ambient set; it becomes the inheritable and, but for uid 0, the permitted and effective ones as well.
+    pub ambient: u64,
+    pub no_new_privs: bool,
+    pub umask: u32,
+    /// A relative one is outside of the container.
+    pub cwd: String,
+    /// Bit `n - 1` is signal `n`.
+    pub blocked: u64,
+    pub ignored: u64,
+    /// Number and path of further open descriptors; a relative path is opened outside of the container.
+    pub descriptors: Vec<(i32, String)>,
+}
+
+/// What one of the standard streams is.
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
+pub enum Stream {
+    Null,
+    Closed,
+    /// A pipe that the container's root owns, as an engine's is.
+    Pipe,
+    /// A pipe that nobody reads any more.
+    BrokenPipe,
+    Socket,
+    Terminal,
+    /// A file of root's with mode 0600.
+    File(String),
+}
+
+/// One file of the tree.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Node {
+    pub path: String,
+    pub kind: Kind,
+    pub owner: (u32, u32),
+    pub mode: Option<u32>,
+    /// File capabilities, permitted and (if true) effective.
+    pub capabilities: Option<(u64, bool)>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum Kind {
+    Directory,
+    File(Content),
+    Symlink(String),
+    HardLink(String),
+    Fifo,
+    /// A tmpfs mounted there.
+    Tmpfs,
+    /// A tmpfs from which nothing can be executed.
+    NoexecTmpfs,
+    /// Another place of the tree mounted there.
+    Bind(String),
+    /// A directory of the machine mounted there, whose owner the user namespace does not map.
+    HostBind(PathBuf),
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum Content {
+    Bytes(Vec<u8>),
+    Repeat(u8, usize),
+    Init,
+    Witness,
+}
+
+/// A system call, for any arguments or for these first ones, that is not carried out but answered: by an errno, or
+/// by success for 0.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Filter {
+    pub call: i64,
+    pub arguments: Vec<u32>,
+    pub errno: u16,
+}
+
+/// Waits until `/init` reads the FIFO, puts a link in place of a directory and sends the signals, then writes the text.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Stop {
+    pub fifo: String,
+    pub signals: Vec<i32>,
+    pub swap: Option<(String, String)>,
+    pub text: String,
+}
+
+/// What came of it.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Outcome {
+    /// Why this machine cannot make such a container.
+    pub unavailable: Option<String>,
+    /// What went wrong in making it.
+    pub broken: Option<String>,
+    pub timed_out: bool,
+    pub code: Option<i32>,
+    pub signal: Option<i32>,
+    pub stdout: Vec<u8>,
+    pub stderr: Vec<u8>,
+    pub trace: String,
+    /// Every file of the tree just before and just after the boot.
+    pub before: BTreeMap<String, Facts>,
+    pub after: BTreeMap<String, Facts>,
+}
+
+/// What `lstat(2)` says of a file.
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
+pub struct Facts {
+    pub uid: u32,
+    pub gid: u32,
+    pub mode: u32,
+    pub links: u64,
+    pub size: i64,
+    pub changed: (i64, i64),
+}

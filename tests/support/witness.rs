@@ -1,0 +1,113 @@
+//! The app of the tests. It prints what it finds itself with, one fact a line, then tries what its arguments ask it to
+//! try. As `witness sandbox` it is the launcher of the tests instead: the one process that may unshare, fork and mount,
+//! since a test harness has threads.
+//!
+//! It has a C `main` of its own, for the reason that `/init` has one: the standard library's start-up code would ignore
+//! `SIGPIPE` and open closed descriptors, and the witness would testify to that.
+
+#![no_main]
+#![allow(unsafe_code, unreachable_pub, missing_docs)]
+#![allow(clippy::print_stdout, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod launcher;
+mod spec;
+mod verbs;
+
+use std::ffi::{CStr, c_char, c_int};
+use std::fmt::Write as _;
+use std::fs;
+use std::io::Write as _;
+
+/// The lines of `/proc/self/status` that tell about privilege and signals.
+const LINES: [&str; 17] = [
+    "Umask",
+    "Pid",
+    "Uid",
+    "Gid",
+    "Groups",
+    "Threads",
+    "SigPnd",
+    "ShdPnd",
+    "SigBlk",
+    "SigIgn",
+    "SigCgt",
+    "CapInh",
+    "CapPrm",
+    "CapEff",
+    "CapBnd",
+    "CapAmb",
+    "NoNewPrivs",
+];
+
+#[unsafe(no_mangle)]
+extern "C" fn main(_count: c_int, arguments: *const *const c_char, environment: *const *const c_char) -> c_int {
+    // SAFETY: the C runtime passes two null-terminated arrays of strings that live as long as the process.
+    let (arguments, environment) = unsafe { (strings(arguments), strings(environment)) };
+    match arguments.get(1).map(|word| word.to_bytes()) {
+        Some(b"sandbox") => launcher::main(),
+        Some(b"child") => say(&report(&arguments, &environment, "child ")),
+        // Where standard output is closed, or what the test is about.
+        Some(b"aside") => c_int::from(std::io::stderr().write_all(report(&arguments, &environment, "").as_bytes()).is_err()),
+        _ => {
+            say(&report(&arguments, &environment, ""));
+            for word in arguments.iter().skip(1) {
+                if let Some(result) = word.to_str().ok().and_then(verbs::attempt) {
+                    say(&format!("try: {}: {result}\n", word.to_bytes().escape_ascii()));
+                }
+            }
+            verbs::exit_code(&arguments)
+        }
+    }
+}
+
+/// # Safety
+/// A null-terminated array of strings that live as long as the process.
+unsafe fn strings(mut at: *const *const c_char) -> Vec<&'static CStr> {
+    let mut all = Vec::new();
+    // SAFETY: as the caller promises; the loop stops at the end.
+    unsafe {
+        while !at.is_null() && !(*at).is_null() {
+            all.push(CStr::from_ptr(*at));
+            at = at.add(1);
+        }
+    }
+    all
+}
+
+fn say(text: &str) -> c_int {
+    let mut out = std::io::stdout();
+    c_int::from(out.write_all(text.as_bytes()).and_then(|()| out.flush()).is_err())
+}
+
+fn report(arguments: &[&CStr], environment: &[&CStr], prefix: &str) -> String {
+    let mut text = String::new();
+    let mut line = |key: &str, value: &str| {
+        let _ = writeln!(text, "{prefix}{key}: {value}");
+    };
+    // Descriptors first: the list is read with one more, which is gone when its entry is looked up.
+    let numbers: Vec<String> = fs::read_dir("/proc/self/fd")
+        .map(|list| list.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect())
+        .unwrap_or_default();
+    let mut descriptors: Vec<(u32, String)> = (numbers.iter())
+        .filter_map(|number| Some((number.parse().ok()?, fs::read_link(format!("/proc/self/fd/{number}")).ok()?.display().to_string())))
+        .collect();
+    descriptors.sort_unstable();
+    line("witness", "started");
+    for (number, target) in descriptors {
+        line("fd", &format!("{number} {target}"));
+    }
+    for argument in arguments {
+        line("argv", &argument.to_bytes().escape_ascii().to_string());
+    }
+    for entry in environment {
+        line("env", &entry.to_bytes().escape_ascii().to_string());
+    }
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    for (key, value) in status.lines().filter_map(|line| line.split_once(':')).filter(|(key, _)| LINES.contains(key)) {
+        line(key, &value.split_ascii_whitespace().collect::<Vec<_>>().join(" "));
+    }
+    line("securebits", &verbs::securebits());
+    line("cwd", &std::env::current_dir().map_or_else(|error| error.to_string(), |path| path.display().to_string()));
+    line("exe", &fs::read_link("/proc/self/exe").map_or_else(|error| error.to_string(), |path| path.display().to_string()));
+    text
+}
