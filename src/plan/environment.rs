@@ -110,8 +110,8 @@ mod tests {
     #[test]
     fn forced_values_refer_to_what_was_there_before() {
         let at = |value: &str| At { value: value.to_owned(), place: Place::Default };
-        let mut config = Config::default();
-        config.env = BTreeMap::from([("A".into(), at("${A:-2}")), ("B".into(), at("${A:-none}${HOME}"))]);
+        let env = BTreeMap::from([("A".into(), at("${A:-2}")), ("B".into(), at("${A:-none}${HOME}"))]);
+        let config = Config { env, ..Config::default() };
         let environment = composed(&[], &config, 1001);
         assert_eq!((environment.get("A"), environment.get("B")), (Some(&b"2"[..]), Some(&b"none/home/app"[..])));
         let environment = composed(&[c"A=9"], &config, 1001);
