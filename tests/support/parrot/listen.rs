@@ -75,7 +75,7 @@ pub fn count() -> i32 {
 }
 
 /// A program of a terminal's: it stops when it is told to, says what it gets and what is typed. It reads while it is in
-/// the foreground, and from SIGUSR2 on wherever it is. `term stubborn` ignores SIGTSTP until SIGUSR1.
+/// the foreground, and from SIGUSR2 on, or eager, wherever it is. Stubborn, it ignores SIGTSTP until SIGUSR1.
 pub fn terminal(words: &[&str]) -> i32 {
     raw::set_action(libc::SIGTSTP, words.contains(&"stubborn"));
     raw::block_all_but(&[libc::SIGTSTP, libc::SIGTTIN, libc::SIGTTOU]);
@@ -88,7 +88,7 @@ pub fn terminal(words: &[&str]) -> i32 {
         }
     };
     say(&format!("ready {}", raw::pid()));
-    let mut reads = false;
+    let mut reads = words.contains(&"eager");
     loop {
         let front = tcgetpgrp(terminal.as_fd()).is_ok_and(|group| group == getpgrp());
         let flags = if front || reads { PollFlags::IN } else { PollFlags::empty() };
