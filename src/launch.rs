@@ -8,6 +8,7 @@ use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
+use libc::{SIGHUP, SIGINT, SIGPIPE, SIGQUIT, SIGTERM};
 use nix::errno::Errno;
 use rustix::fs::{Mode, StatVfsMountFlags, statvfs};
 
@@ -16,10 +17,8 @@ use crate::error::{Error, Kernel, Result, errno};
 use crate::privilege::{Dropped, Root};
 use crate::sys::{self, SignalMask};
 
-const SIGPIPE: i32 = 13;
-
-/// What a container is stopped with, one way or another: `SIGTERM`, `SIGINT`, `SIGQUIT`, `SIGHUP`.
-const STOPS: [i32; 4] = [15, 2, 3, 1];
+/// What a container is stopped with, one way or another.
+pub const STOPS: [i32; 4] = [SIGTERM, SIGINT, SIGQUIT, SIGHUP];
 
 /// A program to become: the app, or what runs beside it.
 #[derive(Clone, Debug)]
@@ -83,10 +82,15 @@ fn enter(app: &App) -> Result<()> {
     if here.as_bytes().starts_with(b"/") { Ok(()) } else { Err(failed(Errno::EXDEV)) }
 }
 
+/// Whether this signal ends a boot: a stop that the engine neither blocked nor ignored when it started `/init`.
+pub fn is_stop(signal: i32, mask: SignalMask) -> bool {
+    STOPS.contains(&signal) && !mask.contains(signal) && !sys::is_ignored(signal)
+}
+
 /// Gives the original mask back, unless a stop came in the meantime: then there is no use in starting.
 fn release_signals(mask: SignalMask) -> Result<()> {
     let pending = sys::pending_signals().map_err(|errno| Error::Signals { call: "rt_sigpending", errno })?;
-    if let Some(signal) = STOPS.into_iter().find(|stop| pending.contains(*stop) && !mask.contains(*stop) && !sys::is_ignored(*stop)) {
+    if let Some(signal) = STOPS.into_iter().find(|stop| pending.contains(*stop) && is_stop(*stop, mask)) {
         return Err(Error::Stopped { signal });
     }
     // A log line into a closed pipe left one of /init's own; the app must not die of it.

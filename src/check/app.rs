@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use libc::{SIGKILL, SIGTERM};
 use rustix::process::Pid;
 
 use super::report::Report;
@@ -11,15 +12,11 @@ use crate::child::{self, Change, Output, Started};
 use crate::config::BootCheck;
 use crate::error::{Error, Result};
 use crate::health::{self, Asked};
+use crate::launch;
 use crate::plan::Plan;
 use crate::plan::health::HealthPlan;
 use crate::privilege::Dropped;
 use crate::sys::{self, SignalMask};
-
-const SIGTERM: i32 = 15;
-const SIGKILL: i32 = 9;
-/// What a stop of the container is: `SIGTERM`, `SIGINT`, `SIGQUIT`, `SIGHUP`.
-const STOPS: [i32; 4] = [15, 2, 3, 1];
 
 /// Between two questions.
 const PAUSE: Duration = Duration::from_millis(250);
@@ -166,7 +163,7 @@ impl Watch<'_> {
         match self.signals.next(Some(wake_at))? {
             Event::Deadline => return Ok(false),
             Event::Readable => {}
-            Event::Signal(signal) if STOPS.contains(&signal.number) && !self.mask.contains(signal.number) && !sys::is_ignored(signal.number) => {
+            Event::Signal(signal) if launch::is_stop(signal.number, self.mask) => {
                 return Err(Error::Stopped { signal: signal.number });
             }
             Event::Signal(_) => {

@@ -2,15 +2,13 @@
 
 use std::time::{Duration, Instant};
 
+use libc::{SIGKILL, SIGTERM};
 use nix::errno::Errno;
 
 use super::wait::{Event, Signals};
 use super::{descendants, next_change};
 use crate::error::Result;
 use crate::sys;
-
-const SIGTERM: i32 = 15;
-const SIGKILL: i32 = 9;
 
 /// How long killed processes may take to go: one that sleeps in the kernel goes when its device answers, which may be
 /// never.

@@ -10,6 +10,7 @@ pub mod wait;
 use std::io::Read;
 use std::os::fd::AsFd;
 
+use libc::SIGCHLD;
 use nix::errno::Errno;
 use rustix::process::{Pid, WaitOptions, WaitStatus, getpid, setpgid};
 
@@ -19,8 +20,6 @@ use crate::privilege::Dropped;
 use crate::record;
 use crate::sys::{self, Side, SignalMask};
 use terminal::Terminal;
-
-const SIGCHLD: i32 = 17;
 
 /// How a child came to be, or not.
 #[derive(Clone, Copy, Debug)]

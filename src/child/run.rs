@@ -3,6 +3,7 @@
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
+use libc::SIGCHLD;
 use nix::errno::Errno;
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use rustix::pipe::{PipeFlags, pipe_with};
@@ -10,15 +11,12 @@ use rustix::process::{Pid, setpgid};
 
 use super::leftovers::Leftovers;
 use super::wait::{Event, Signals};
-use super::{Change, SIGCHLD, next_change};
+use super::{Change, next_change};
 use crate::error::{Error, Result, errno};
-use crate::launch::{self, App};
+use crate::launch::{self, App, STOPS};
 use crate::privilege::{Dropped, Root};
 use crate::record;
 use crate::sys::{self, Side, SignalMask};
-
-/// What a stop of the container is: `SIGTERM`, `SIGINT`, `SIGQUIT`, `SIGHUP`.
-const STOPS: [i32; 4] = [15, 2, 3, 1];
 
 /// Between SIGTERM and SIGKILL for what a command leaves behind, or for one that took too long.
 const GRACE: Duration = Duration::from_secs(2);
@@ -100,7 +98,7 @@ fn wait(pid: Pid, signals: &Signals, relay: &mut Relay<'_>, deadline: Option<Ins
         match signals.next_or(deadline, relay.open.then(|| relay.output.as_fd()))? {
             Event::Readable => relay.some(),
             Event::Deadline => return Ok(End::TimedOut),
-            Event::Signal(signal) if STOPS.contains(&signal.number) && !mask.contains(signal.number) && !sys::is_ignored(signal.number) => {
+            Event::Signal(signal) if launch::is_stop(signal.number, mask) => {
                 return Ok(End::Stopped(signal.number));
             }
             Event::Signal(_) => {

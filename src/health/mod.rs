@@ -9,6 +9,7 @@ use std::net::{TcpStream, ToSocketAddrs};
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant, SystemTime};
 
+use libc::SIGKILL;
 use nix::errno::Errno;
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use rustix::process::{Pid, setpgid};
@@ -22,8 +23,6 @@ use crate::plan::health::{HealthPlan, Question};
 use crate::privilege::Dropped;
 use crate::record;
 use crate::sys::{self, Side, SignalMask};
-
-const SIGKILL: i32 = 9;
 
 /// The longest reason that is passed on.
 const LONGEST: usize = 512;

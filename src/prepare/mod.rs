@@ -6,6 +6,7 @@
 
 pub mod descriptors;
 mod open;
+mod ownership;
 mod stdio;
 mod tmpfs;
 mod user;

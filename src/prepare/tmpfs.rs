@@ -4,12 +4,13 @@
 //! there is copied up with its own owners. The mode comes first, because without `CAP_FOWNER` root can only change that
 //! of what it owns.
 
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 
 use nix::errno::Errno;
-use rustix::fs::{AtFlags, Gid, Mode, OFlags, Stat, Uid, chmod, chownat, fchmod, fstat, fstatfs, openat};
+use rustix::fs::{Stat, fstat, fstatfs};
 
 use super::open;
+use super::ownership::{bits, give, is_theirs, remedy, set_mode};
 use crate::error::{Error, Result, errno};
 use crate::plan::TmpfsPlan;
 use crate::privilege::{Root, Target};
@@ -40,8 +41,7 @@ pub(super) fn hand_over(_root: &Root, entry: &TmpfsPlan, target: &Target) -> Res
         if before.st_uid == 0 && bits(&before) != entry.mode {
             set_mode(directory.as_fd(), entry.mode).map_err(|reason| failed(entry, "fchmod", reason))?;
         }
-        let (uid, gid) = (Uid::from_raw(target.uid), Gid::from_raw(target.gid));
-        chownat(&directory, "", Some(uid), Some(gid), AtFlags::EMPTY_PATH).map_err(|error| failed(entry, "fchownat", errno(error)))?;
+        give(&directory, target).map_err(|reason| failed(entry, "fchownat", reason))?;
     }
     let after = facts(entry, &directory)?;
     if !is_theirs(&after, target) {
@@ -51,27 +51,6 @@ pub(super) fn hand_over(_root: &Root, entry: &TmpfsPlan, target: &Target) -> Res
     log::debug!("{} belongs to {}:{}, mode {:04o}", entry.path, after.st_uid, after.st_gid, bits(&after));
     let unmended = bits(&after) != entry.mode;
     Ok(unmended.then(|| Unmended { directory, path: entry.path.clone(), mode: entry.mode }))
-}
-
-/// Sets the mode of a directory that is only a handle: through a readable descriptor where the mode lets its owner read
-/// it, else by the handle's name in `/proc`, which follows no link but the handle itself.
-pub(super) fn set_mode(directory: BorrowedFd<'_>, mode: u32) -> std::result::Result<(), Errno> {
-    let mode = Mode::from_raw_mode(mode);
-    let done = match openat(directory, ".", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()) {
-        Ok(readable) => fchmod(readable, mode),
-        Err(_) => chmod(format!("/proc/self/fd/{}", directory.as_raw_fd()), mode),
-    };
-    done.map_err(errno)
-}
-
-/// The permission bits of a file's mode.
-pub(super) fn bits(facts: &Stat) -> u32 {
-    facts.st_mode & 0o7777
-}
-
-/// Whether both owner and group are the user's.
-pub(super) fn is_theirs(facts: &Stat, target: &Target) -> bool {
-    facts.st_uid == target.uid && facts.st_gid == target.gid
 }
 
 fn facts(entry: &TmpfsPlan, directory: &OwnedFd) -> Result<Stat> {
@@ -85,5 +64,5 @@ fn flag(entry: &TmpfsPlan) -> String {
 }
 
 fn failed(entry: &TmpfsPlan, call: &'static str, errno: Errno) -> Error {
-    Error::HandOver { path: entry.path.clone(), call, errno, remedy: super::volume::remedy(errno, &entry.path) }
+    Error::HandOver { path: entry.path.clone(), call, errno, remedy: remedy(errno, &entry.path) }
 }

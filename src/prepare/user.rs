@@ -7,7 +7,8 @@ use std::path::PathBuf;
 use nix::errno::Errno;
 use rustix::fs::{Access, AtFlags, CWD, FileType, Mode, accessat, chmod, fstat, mkdir, stat};
 
-use super::tmpfs::{Unmended, bits, set_mode};
+use super::ownership::{bits, set_mode};
+use super::tmpfs::Unmended;
 use crate::error::{Error, Result, errno};
 use crate::plan::Surfaces;
 use crate::privilege::{Dropped, Target};

@@ -10,10 +10,10 @@ use std::ffi::CString;
 use std::os::fd::{AsFd, OwnedFd};
 
 use nix::errno::Errno;
-use rustix::fs::{AtFlags, Dir, FileType, Gid, Mode, OFlags, Stat, Uid, chownat, fstat, openat};
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat, Uid, chownat, fstat, openat};
 
 use super::open::{self, HANDLE};
-use super::tmpfs::is_theirs;
+use super::ownership::{give, is_theirs, remedy};
 use crate::error::{Error, Result, errno};
 use crate::plan::VolumePlan;
 use crate::privilege::{Root, Target};
@@ -159,8 +159,7 @@ impl Walk<'_> {
 }
 
 fn change(path: &str, entry: impl AsFd, target: &Target) -> Result<()> {
-    let (uid, gid) = (Uid::from_raw(target.uid), Gid::from_raw(target.gid));
-    chownat(entry, "", Some(uid), Some(gid), AtFlags::EMPTY_PATH).map_err(|error| failed(path, "fchownat", errno(error)))
+    give(entry, target).map_err(|reason| failed(path, "fchownat", reason))
 }
 
 /// How many names a file has.
@@ -175,21 +174,4 @@ fn facts(path: &str, entry: &OwnedFd) -> Result<Stat> {
 
 fn failed(path: &str, call: &'static str, errno: Errno) -> Error {
     Error::HandOver { path: path.to_owned(), call, errno, remedy: remedy(errno, path) }
-}
-
-/// The kernel's reason for refusing a hand-over, translated: EPERM in spite of `CAP_CHOWN` is an owner that the user
-/// namespace does not map.
-pub(super) fn remedy(errno: Errno, path: &str) -> String {
-    match errno {
-        Errno::EPERM => {
-            format!(
-                "let the engine map its owner: mount it with :U (podman unshare chown -R 1001:1001 does the same once), and give --cap-add=CHOWN ({path} may belong to an id outside this user namespace)"
-            )
-        }
-        Errno::EROFS => format!("mount {path} read-write"),
-        Errno::EINVAL => "choose a user whose ids the user namespace maps (/proc/self/uid_map)".to_owned(),
-        Errno::EACCES => "let its owner read and enter the directories below it (chmod u+rx)".to_owned(),
-        Errno::EMFILE | Errno::ENFILE => "allow more open files (--ulimit nofile=1024)".to_owned(),
-        _ => "mend the mount, or let the seccomp profile allow the call".to_owned(),
-    }
 }

@@ -8,6 +8,7 @@ mod readiness;
 
 use std::time::{Duration, Instant};
 
+use libc::{SI_QUEUE, SIGCHLD, SIGCONT, SIGKILL, SIGSTOP, SIGTERM, SIGTSTP, SIGTTIN, SIGTTOU};
 use nix::errno::Errno;
 use rustix::process::{Pid, getpid};
 
@@ -23,16 +24,8 @@ use crate::sys::{self, SignalMask};
 use readiness::Readiness;
 use sd_notify::NotifyState;
 
-const SIGTERM: i32 = 15;
-const SIGKILL: i32 = 9;
-const SIGCHLD: i32 = 17;
-const SIGCONT: i32 = 18;
-const SIGSTOP: i32 = 19;
-/// What stops a process by the terminal's doing: `SIGTSTP`, `SIGTTIN`, `SIGTTOU`.
-const TERMINAL_STOPS: [i32; 3] = [20, 21, 22];
-
-/// `si_code` of a signal that was queued with a value.
-const SI_QUEUE: i32 = -1;
+/// What stops a process by the terminal's doing.
+const TERMINAL_STOPS: [i32; 3] = [SIGTSTP, SIGTTIN, SIGTTOU];
 
 /// Runs the app to its end and gives the exit code of the whole.
 ///
