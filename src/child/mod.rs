@@ -154,6 +154,17 @@ fn change(status: WaitStatus) -> Option<Change> {
     status.exit_status().map(|code| Change::Exited(u8::try_from(code).unwrap_or(u8::MAX)))
 }
 
+/// Whether a signal would do to this process what the kernel does by default: it neither ignores nor catches it, as
+/// `/proc/PID/status` tells. A process that is gone does nothing.
+pub fn acts_by_default(pid: Pid, signal: i32) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", pid.as_raw_nonzero())).unwrap_or_default();
+    let set = |name: &str| status.lines().find_map(|line| u64::from_str_radix(line.strip_prefix(name)?.trim(), 16).ok());
+    match (set("SigIgn:"), set("SigCgt:")) {
+        (Some(ignored), Some(caught)) => (ignored | caught) & (1 << (signal - 1)) == 0,
+        _ => false,
+    }
+}
+
 /// Takes orphans from below, or leaves them to whoever is PID 1: `PR_SET_CHILD_SUBREAPER` of `prctl(2)`. It outlives an
 /// exec, so whoever becomes the app stops it first. Without it orphans are no worse off than before: logged, not fatal.
 pub fn adopt_orphans(adopt: bool) {

@@ -6,7 +6,7 @@ use rustix::fs::{CWD, Mode, OFlags, openat};
 use rustix::process::{Pid, getpgrp};
 use rustix::termios::{tcgetpgrp, tcsetpgrp};
 
-/// The controlling terminal, with `/init`'s own process group in its foreground when it was opened.
+/// The controlling terminal.
 #[derive(Debug)]
 pub struct Terminal {
     device: OwnedFd,
@@ -14,13 +14,7 @@ pub struct Terminal {
 }
 
 impl Terminal {
-    /// The terminal, if there is one and its foreground is ours to give. What was started in the background stays there.
-    pub fn in_foreground() -> Option<Terminal> {
-        let terminal = Terminal::open()?;
-        terminal.is_ours().then_some(terminal)
-    }
-
-    /// The terminal, whoever is in its foreground.
+    /// The terminal, whoever is in its foreground; none where the process has none.
     pub fn open() -> Option<Terminal> {
         let device = openat(CWD, "/dev/tty", OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC, Mode::empty()).ok()?;
         Some(Terminal { device, own_group: getpgrp() })

@@ -248,7 +248,7 @@ fn supervise<'a>(source: Source<'a>, table: &'a DeTable<'a>) -> Result<Supervise
     for item in items(source, "[supervise]", table) {
         match item.key {
             "grace" => supervise.grace = item.duration()?,
-            "signals" => supervise.signals = item.variables()?,
+            "signals" => supervise.signals = item.named(|name| Ok(name.to_owned()), Item::string)?,
             "group" => supervise.group = item.boolean()?.value,
             "exit_codes" => supervise.exit_codes = item.named(exit_code, |item| item.integer(0, 255))?,
             _ => return Err(item.unknown(&["grace", "signals", "group", "exit_codes"])),

@@ -39,22 +39,22 @@ pub fn run(dropped: &Dropped, mut app: App, how: Supervision, mask: SignalMask) 
     if readiness.is_some() {
         app.environment.remove("NOTIFY_SOCKET");
     }
-    let terminal = Terminal::in_foreground();
-    let has_terminal = terminal.is_some();
-    let main = match child::start(dropped, &app, mask, Output::Inherited, terminal.as_ref())? {
+    // What was started in the background stays there until someone brings it forward.
+    let foreground = Terminal::open().filter(Terminal::is_ours);
+    let main = match child::start(dropped, &app, mask, Output::Inherited, foreground.as_ref())? {
         Started::Running(main) => main,
         Started::Refused(code) => return Ok(code),
     };
-    drop((app, terminal));
+    drop((app, foreground));
     settle();
     let signals = Signals::receive(SignalMask::ALL)?;
-    let terminal = if has_terminal { Terminal::open() } else { None };
+    let terminal = Terminal::open();
     let mut supervisor = Supervisor { dropped, mask, main, how, first, terminal, forwarded_stop: false, kill_at: None, readiness };
     let code = supervisor.until_app_ends(&signals)?;
     if let Some(readiness) = supervisor.readiness.take() {
         readiness.give_up();
     }
-    if let Some(terminal) = &supervisor.terminal {
+    if let Some(terminal) = supervisor.terminal.as_ref().filter(|terminal| terminal.is_of(main)) {
         terminal.take_back();
     }
     Leftovers { everyone: first, grace: supervisor.how.grace }.end(&signals)?;
@@ -128,7 +128,15 @@ impl Supervisor<'_> {
         if number == 0 {
             return;
         }
-        self.forwarded_stop |= TERMINAL_STOPS.contains(&number) || number == SIGSTOP;
+        // One that the app ignores or catches stops nothing; the next stop is someone else's.
+        let stops = TERMINAL_STOPS.contains(&number) && child::acts_by_default(self.main, number);
+        self.forwarded_stop |= stops || number == SIGSTOP;
+        if number == SIGCONT
+            && let Some(terminal) = self.terminal.as_ref().filter(|terminal| terminal.is_ours())
+        {
+            // Brought forward by a shell: the foreground it gave is meant for the app.
+            terminal.give_to(self.main);
+        }
         let app = self.main.as_raw_nonzero().get();
         let target = if self.how.group { -app } else { app };
         let queued = signal.code == SI_QUEUE && !self.how.group;
@@ -170,6 +178,13 @@ impl Supervisor<'_> {
     fn app_stopped(&mut self, signal: i32) {
         let Some(terminal) = &self.terminal else { return };
         if !TERMINAL_STOPS.contains(&signal) {
+            return;
+        }
+        if signal != SIGTSTP && terminal.is_ours() {
+            // It read or wrote from the background, but the foreground is given to us: a shell that set up its pipeline
+            // came after we had given it to the app.
+            terminal.give_to(self.main);
+            self.resume();
             return;
         }
         if self.first {

@@ -1,0 +1,53 @@
+//! Owner and mode through a handle, and what to say where the kernel refuses: shared by all that is handed over.
+
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+
+use nix::errno::Errno;
+use rustix::fs::{AtFlags, Gid, Mode, OFlags, Stat, Uid, chownat, fchmod, openat};
+
+use crate::error::errno;
+use crate::privilege::Target;
+
+/// Makes it the user's: `fchownat(2)` of the handle itself.
+pub(super) fn give(handle: impl AsFd, target: &Target) -> std::result::Result<(), Errno> {
+    let (uid, gid) = (Uid::from_raw(target.uid), Gid::from_raw(target.gid));
+    chownat(handle, "", Some(uid), Some(gid), AtFlags::EMPTY_PATH).map_err(errno)
+}
+
+/// Sets the mode of a directory that is only a handle: through a readable descriptor where the mode lets its owner read
+/// it, else by the handle's name in `/proc`, which follows no link but the handle itself.
+pub(super) fn set_mode(directory: BorrowedFd<'_>, mode: u32) -> std::result::Result<(), Errno> {
+    let mode = Mode::from_raw_mode(mode);
+    let done = match openat(directory, ".", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()) {
+        Ok(readable) => fchmod(readable, mode),
+        Err(_) => rustix::fs::chmod(format!("/proc/self/fd/{}", directory.as_raw_fd()), mode),
+    };
+    done.map_err(errno)
+}
+
+/// The permission bits of a file's mode.
+pub(super) fn bits(facts: &Stat) -> u32 {
+    facts.st_mode & 0o7777
+}
+
+/// Whether both owner and group are the user's.
+pub(super) fn is_theirs(facts: &Stat, target: &Target) -> bool {
+    facts.st_uid == target.uid && facts.st_gid == target.gid
+}
+
+/// The kernel's reason for refusing a hand-over, translated: EPERM in spite of `CAP_CHOWN` is an owner that the user
+/// namespace does not map.
+pub(super) fn remedy(errno: Errno, path: &str) -> String {
+    match errno {
+        Errno::EPERM => {
+            format!(
+                "let the engine map its owner: mount it with :U (podman unshare chown -R 1001:1001 does the same once), and give --cap-add=CHOWN ({path} may belong to an id outside this user namespace)"
+            )
+        }
+        Errno::EROFS => format!("mount {path} read-write"),
+        Errno::EINVAL => "choose a user whose ids the user namespace maps (/proc/self/uid_map)".to_owned(),
+        Errno::EACCES => "let its owner read and enter the directories below it (chmod u+rx)".to_owned(),
+        Errno::EMFILE | Errno::ENFILE => "allow more open files (--ulimit nofile=1024)".to_owned(),
+        _ => "mend the mount, or let the seccomp profile allow the call".to_owned(),
+    }
+}
