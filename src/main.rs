@@ -162,6 +162,7 @@ fn ask_health(plan: &Plan, held: &Held, mask: SignalMask, json: bool, out: &Out)
         Start::Root(root) => root.drop_to(&plan.target, held)?,
         Start::User(user) => user.settle(&plan.target, held)?,
     };
+    child::keep_out_of_reach()?;
     let answer = health::ask_and_wait(&dropped, health, mask)?;
     let told = out.print(&health::report(role, &answer, json))?;
     Ok(if answer.is_ok() { told } else { Next::Told(1) })

@@ -203,6 +203,8 @@ impl Supervisor<'_> {
         if sys::send_signal(getpid().as_raw_nonzero().get(), SIGSTOP).is_err() {
             log::warn!("cannot stop with the app");
         }
+        // The continue that woke us is passed on below, once: forwarded too, it could undo the next stop.
+        let _ = sys::take_pending_signal(SignalMask::only(SIGCONT));
         // Continued: in the foreground by fg, or in the background by bg.
         if terminal.is_ours() {
             terminal.give_to(self.main);

@@ -1,0 +1,90 @@
+//! The inits, and how each is told what a scenario needs.
+
+use std::fmt;
+use std::path::Path;
+use std::time::Duration;
+
+/// An init.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Init {
+    Stepdown,
+    Tini,
+    Dumb,
+    Catatonit,
+}
+
+pub const ALL: [Init; 4] = [Init::Stepdown, Init::Tini, Init::Dumb, Init::Catatonit];
+
+impl Init {
+    /// Where Debian's packages put them.
+    fn program(self) -> &'static str {
+        match self {
+            Init::Stepdown => "",
+            Init::Tini => "/usr/bin/tini",
+            Init::Dumb => "/usr/bin/dumb-init",
+            Init::Catatonit => "/usr/bin/catatonit",
+        }
+    }
+
+    pub fn is_here(self) -> bool {
+        self == Init::Stepdown || Path::new(self.program()).exists()
+    }
+
+    pub fn is_own(self) -> bool {
+        self == Init::Stepdown
+    }
+
+    /// How long to wait for what should come. Long for the one that must pass; a failing oracle should not take long.
+    pub fn patience(self) -> Duration {
+        if self.is_own() { Duration::from_secs(20) } else { Duration::from_secs(2) }
+    }
+
+    /// Its command line up to the app's. `own` is the binary under test, `config` its configuration.
+    pub fn command(self, own: &Path, config: &Path, how: &How) -> Vec<String> {
+        let text = |path: &Path| path.to_str().unwrap().to_owned();
+        let usual = if self.is_own() { text(own) } else { self.program().to_owned() };
+        let mut words = vec![how.program.clone().unwrap_or(usual)];
+        match self {
+            Init::Stepdown => {
+                words.extend((!how.by_role).then(|| "--supervise".into()));
+                words.extend(["--config".into(), text(config)]);
+            }
+            Init::Tini => {
+                words.extend(how.group.then(|| "-g".into()));
+                words.extend(how.below.then(|| "-s".into()));
+            }
+            // The whole session is its default.
+            Init::Dumb => words.extend((!how.group).then(|| "-c".into())),
+            Init::Catatonit => words.extend(how.group.then(|| "-g".into())),
+        }
+        words.extend(how.flags.iter().filter(|(init, _)| *init == self).map(|(_, flag)| flag.clone()));
+        words.push("--".into());
+        words
+    }
+}
+
+/// What the init is told.
+#[derive(Clone, Default)]
+pub struct How {
+    /// Signals go to the group.
+    pub group: bool,
+    /// It is not PID 1.
+    pub below: bool,
+    /// The configuration says that it stays.
+    pub by_role: bool,
+    /// Flags of one of them.
+    pub flags: Vec<(Init, String)>,
+    /// Another build of it.
+    pub program: Option<String>,
+}
+
+impl fmt::Display for Init {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.pad(match self {
+            Init::Stepdown => "stepdown",
+            Init::Tini => "tini",
+            Init::Dumb => "dumb-init",
+            Init::Catatonit => "catatonit",
+        })
+    }
+}

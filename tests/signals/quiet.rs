@@ -1,0 +1,67 @@
+//! What a waiting init costs: no wake-up, and little memory.
+
+use std::time::Duration;
+
+use super::peer::Init::{self, Tini};
+use super::running::Running;
+use super::stage::Stage;
+use super::table::{Try, failed, note, scenario};
+
+/// An init that waits for its app, after it has forwarded something: nothing is left to do.
+fn waiting(stage: Stage) -> Try<Running> {
+    let mut run = stage.start()?;
+    run.ready()?;
+    run.signal(10)?;
+    run.line("got 10 ")?;
+    run.asleep()?;
+    Ok(run)
+}
+
+// tini looks once a second.
+#[test]
+fn no_wake_up() {
+    scenario("quiet: no wake-up at all while the app sleeps for two seconds", |init| {
+        let mut run = waiting(Stage::of(init).app("listen alarm=2200"))?;
+        let before = switches(&mut run)?;
+        // The app's own timer.
+        run.patience = Duration::from_secs(20);
+        run.line("got 14 ")?;
+        let after = switches(&mut run)?;
+        run.check(before == after, format!("no context switch: {before:?} became {after:?}"))
+    });
+}
+
+fn switches(run: &mut Running) -> Try<(u64, u64)> {
+    Ok((run.field("status", "voluntary_ctxt_switches")?, run.field("status", "nonvoluntary_ctxt_switches")?))
+}
+
+/// What it alone costs, in KiB: pages that are private and written to. A clean page is the file's, and goes when memory is
+/// wanted elsewhere.
+pub fn private_dirty(run: &mut Running) -> Try<u64> {
+    run.field("smaps_rollup", "Private_Dirty")
+}
+
+/// The least of some runs: where the kernel puts the stack costs one a page more than another.
+fn least(stage: impl Fn() -> Stage) -> Try<u64> {
+    let mut least = u64::MAX;
+    for _ in 0..5 {
+        least = least.min(private_dirty(&mut waiting(stage().app("listen"))?)?);
+    }
+    Ok(least)
+}
+
+#[test]
+fn memory() {
+    scenario("quiet: private memory of the waiting PID 1, at most tini-static's", |init: Init| {
+        let most = least(|| Stage::of(Tini).program("/usr/bin/tini-static"))?;
+        // A configuration of some length, which it must have let go of.
+        let config: String = (0..400).map(|number| format!("[[require]]\nenv = \"PATH\"\nhint = \"number {number} of many\"\n")).collect();
+        let found = least(|| Stage::of(init).config(&config))?;
+        note(format!("memory: {init} {found} KiB private and dirty, tini-static {most} KiB"));
+        if found > most && cfg!(debug_assertions) && std::env::var_os("STEPDOWN_INIT").is_none() {
+            note(format!("memory: {init} not compared, since the binary under test is not a release build"));
+            return Ok(());
+        }
+        if found > most { failed(format!("at most {most} KiB private and dirty, not {found}")) } else { Ok(()) }
+    });
+}

@@ -1,0 +1,244 @@
+//! Describes one run of an init: what it is told, what it starts with, what its app does.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc;
+
+use super::peer::{ALL, How, Init};
+use super::pty::Pty;
+use super::running::{Heard, Running};
+use super::table::{Not, Try};
+
+/// Where the programs lie that another user must be able to execute, and the configurations that it must not change.
+struct Place {
+    directory: PathBuf,
+    init: PathBuf,
+    parrot: PathBuf,
+}
+
+static PLACE: OnceLock<Place> = OnceLock::new();
+
+fn place() -> &'static Place {
+    PLACE.get_or_init(|| {
+        let directory = std::env::temp_dir().join(format!("stepdown-signals-{}", std::process::id()));
+        fs::create_dir_all(&directory).unwrap();
+        fs::set_permissions(&directory, fs::Permissions::from_mode(0o755)).unwrap();
+        let own = std::env::var_os("STEPDOWN_INIT").map_or_else(|| env!("CARGO_BIN_EXE_init").into(), PathBuf::from);
+        let tests = std::env::current_exe().unwrap();
+        let parrot = tests.parent().and_then(Path::parent).unwrap().join("examples/parrot");
+        assert!(parrot.exists(), "{} is not there: run cargo build --examples first, as cargo test without a choice of tests does", parrot.display());
+        let copy = |from: &Path, name: &str| {
+            let to = directory.join(name);
+            fs::copy(from, &to).unwrap_or_else(|error| panic!("{} to {}: {error}", from.display(), to.display()));
+            fs::set_permissions(&to, fs::Permissions::from_mode(0o755)).unwrap();
+            to
+        };
+        Place { init: copy(&own, "init"), parrot: copy(&parrot, "parrot"), directory }
+    })
+}
+
+/// A path in the directory of this test program's own.
+pub fn file(name: &str) -> PathBuf {
+    place().directory.join(name)
+}
+
+/// The app, as a word of a command.
+pub fn parrot() -> String {
+    place().parrot.to_str().unwrap().to_owned()
+}
+
+/// Removes that directory.
+pub fn tidy() {
+    if let Some(place) = PLACE.get() {
+        let _ = fs::remove_dir_all(&place.directory);
+    }
+}
+
+/// Ends the whole test program as passed where the machine cannot run it, or fails where everything must run.
+pub fn require() {
+    let must = std::env::var_os("STEPDOWN_MUST_RUN").is_some_and(|value| value == "1");
+    let lacks = (!nix::unistd::geteuid().is_root()).then(|| "PID namespaces need root here".to_owned());
+    let absent = || ALL.iter().find(|init| must && !init.is_here()).map(|init| format!("{init} is not installed"));
+    if let Some(reason) = lacks.or_else(absent) {
+        skip(&reason);
+    }
+}
+
+pub fn skip(reason: &str) -> ! {
+    assert!(std::env::var_os("STEPDOWN_MUST_RUN").is_none_or(|value| value != "1"), "every test must run, but: {reason}");
+    let _ = writeln!(std::io::stderr(), "SKIP: {reason}");
+    std::process::exit(0);
+}
+
+/// One run to be.
+pub struct Stage {
+    pub init: Init,
+    how: How,
+    config: String,
+    options: Vec<String>,
+    before: Vec<String>,
+    app: Vec<String>,
+    pty: Option<Pty>,
+    bare: bool,
+    writer: bool,
+}
+
+impl Stage {
+    /// This init as PID 1, started as root.
+    pub fn of(init: Init) -> Stage {
+        let (how, config) = (How::default(), String::new());
+        Stage { init, how, config, options: Vec::new(), before: Vec::new(), app: Vec::new(), pty: None, bare: false, writer: false }
+    }
+
+    /// What the app does: a verb of the parrot's.
+    pub fn app(self, words: &str) -> Stage {
+        let words: Vec<String> = words.split_whitespace().map(str::to_owned).collect();
+        self.command(std::iter::once(parrot()).chain(words))
+    }
+
+    /// Any command as the app.
+    pub fn command(mut self, words: impl IntoIterator<Item = String>) -> Stage {
+        self.app = words.into_iter().collect();
+        self
+    }
+
+    /// What `/init` alone is told.
+    pub fn config(mut self, text: &str) -> Stage {
+        self.config = text.to_owned();
+        self
+    }
+
+    /// What one of the others is told.
+    pub fn flags(mut self, init: Init, flags: &[&str]) -> Stage {
+        self.how.flags.extend(flags.iter().map(|flag| (init, (*flag).to_owned())));
+        self
+    }
+
+    /// Signals to the whole group.
+    pub fn group(mut self) -> Stage {
+        self.how.group = true;
+        self.config("[supervise]\ngroup = true\n")
+    }
+
+    /// Not PID 1.
+    pub fn below(mut self) -> Stage {
+        self.how.below = true;
+        self.option("below")
+    }
+
+    /// It is the role's configuration that says that `/init` stays.
+    pub fn by_role(mut self) -> Stage {
+        self.how.by_role = true;
+        self
+    }
+
+    /// Without an init: how it would be.
+    pub fn without_init(mut self) -> Stage {
+        self.bare = true;
+        self
+    }
+
+    /// Another build of the init.
+    pub fn program(mut self, path: &str) -> Stage {
+        self.how.program = Some(path.into());
+        self
+    }
+
+    /// An option of the launcher's.
+    pub fn option(mut self, option: impl Into<String>) -> Stage {
+        self.options.push(option.into());
+        self
+    }
+
+    /// What only the oracles need to become the user, since they do not do it themselves.
+    pub fn user_by_setpriv(mut self) -> Stage {
+        if !self.init.is_own() {
+            self.before = "/usr/bin/setpriv --reuid 1001 --regid 1001 --clear-groups --".split(' ').map(str::to_owned).collect();
+        }
+        self
+    }
+
+    /// A controlling terminal, that is standard output and error, and input too if wanted; else that is `/dev/null`.
+    pub fn terminal(mut self, pty: Pty, input: bool) -> Stage {
+        self.options.push(format!("tty={}", pty.path()));
+        self.options.extend(input.then(|| "tty-input".to_owned()));
+        self.pty = Some(pty);
+        self
+    }
+
+    /// Standard input that the test writes to.
+    pub fn writer(mut self) -> Stage {
+        self.writer = true;
+        self
+    }
+
+    /// The words of the init and its app.
+    pub fn words(&self) -> Vec<String> {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let place = place();
+        let config = file(&format!("{}.toml", NUMBER.fetch_add(1, Ordering::Relaxed)));
+        fs::write(&config, &self.config).unwrap();
+        let init = if self.bare { Vec::new() } else { self.init.command(&place.init, &config, &self.how) };
+        init.into_iter().chain(self.before.clone()).chain(self.app.clone()).collect()
+    }
+
+    /// Starts it, and knows its pid.
+    pub fn start(self) -> Try<Running> {
+        let words = self.words();
+        self.run(&words)
+    }
+
+    /// Starts these words in place of the init and its app.
+    pub fn run(mut self, words: &[String]) -> Try<Running> {
+        let mut command = Command::new(&place().parrot);
+        command.arg("stage").args(&self.options).arg("--").args(words);
+        command.env_clear().envs([("PATH", "/usr/sbin:/usr/bin:/sbin:/bin"), ("HOME", "/root"), ("TERM", "dumb"), ("PS1", "$ ")]);
+        command.stdin(if self.writer { Stdio::piped() } else { Stdio::null() }).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut launcher = command.spawn().map_err(|error| format!("{command:?}: {error}"))?;
+        let (sends, heard) = mpsc::channel();
+        listen(launcher.stdout.take().unwrap(), sends.clone(), Heard::Out);
+        listen(launcher.stderr.take().unwrap(), sends.clone(), Heard::Error);
+        if let Some(pty) = &self.pty {
+            listen(pty.reader(), sends, Heard::Out);
+        }
+        let input = launcher.stdin.take();
+        let shown = format!("stage {} -- {}\nconfiguration: {:?}", self.options.join(" "), words.join(" "), self.config);
+        let mut running = Running::new(self.init, launcher, heard, input, self.pty.take(), shown);
+        if !self.options.iter().any(|option| option.starts_with("each=")) {
+            running.know_pids()?;
+        }
+        Ok(running)
+    }
+
+    /// Runs it to its end, without a word to it.
+    pub fn ended(self) -> Try<(Running, String)> {
+        let mut running = self.start()?;
+        let end = running.end()?;
+        Ok((running, end))
+    }
+}
+
+fn listen(from: impl std::io::Read + Send + 'static, to: mpsc::Sender<Heard>, as_what: fn(String) -> Heard) {
+    std::thread::spawn(move || {
+        let mut from = BufReader::new(from);
+        let mut line = Vec::new();
+        // A terminal whose last user is gone gives an error.
+        while from.read_until(b'\n', &mut line).is_ok_and(|length| length > 0) {
+            let text = String::from_utf8_lossy(&line).trim_end().to_owned();
+            if to.send(as_what(text)).is_err() {
+                return;
+            }
+            line.clear();
+        }
+    });
+}
+
+/// For a scenario that only `/init` can express.
+pub fn only_own(init: Init) -> Try {
+    if init.is_own() { Ok(()) } else { Err(Not::Applicable) }
+}
