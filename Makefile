@@ -25,6 +25,7 @@ test: tools build lint size cross
 	tests/lab/setup
 	tests/lab/setup --docker
 	tests/lab/image --docker
+	tests/lab/django --docker
 	@trap 'tests/lab/podman --lab-stop; tests/lab/docker --lab-stop' EXIT; trap 'exit 130' INT TERM; set -ex; \
 		cargo test --locked --target $(NATIVE) -- --nocapture; \
 		cargo test --locked --doc

@@ -91,7 +91,7 @@ pub fn is_stop(signal: i32, mask: SignalMask) -> bool {
 fn release_signals(mask: SignalMask) -> Result<()> {
     let pending = sys::pending_signals().map_err(|errno| Error::Signals { call: "rt_sigpending", errno })?;
     if let Some(signal) = STOPS.into_iter().find(|stop| pending.contains(*stop) && is_stop(*stop, mask)) {
-        return Err(Error::Stopped { signal });
+        return Err(Error::Stopped { signal, during: "before the app was started" });
     }
     // A log line into a closed pipe left one of /init's own; the app must not die of it.
     if pending.contains(SIGPIPE) && !mask.contains(SIGPIPE) {

@@ -111,7 +111,7 @@ fn boot(handed: entry::Handed, format: &mut Option<check::Format>) -> Result<Nex
     }
     announce(&plan, clock);
     if let Some(extent) = extent {
-        let report = check::run(&dropped, &plan, &loaded.config.boot_check, &held, extent, mask)?;
+        let report = check::run(&dropped, &plan, &loaded.config, &held, extent, mask)?;
         let told = out.print(&report.print(format.unwrap_or(check::Format::Text)))?;
         return Ok(if report.passed() { told } else { Next::Told(1) });
     }

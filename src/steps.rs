@@ -28,12 +28,17 @@ fn run_one(runner: Runner<'_>, step: &StepPlan, mask: SignalMask) -> Result<()> 
     log::info!("step {}", step.name);
     let failed = |what: String, remedy| Err(Error::Step { name: step.name.clone(), what, remedy });
     let mend = "see its lines above, and mend what they say";
-    match run(runner, &step.name, &step.app, step.timeout, mask)? {
+    let (end, last) = run(runner, &step.name, &step.app, step.timeout, mask)?;
+    // Its last line is mostly its reason, and one record is what gets read.
+    let said = if last.is_empty() { String::new() } else { format!(", saying '{last}'") };
+    match end {
         End::Changed(Change::Exited(0)) => Ok(()),
-        End::Changed(Change::Exited(code)) => failed(format!("exited with {code}"), mend),
-        End::Changed(Change::Killed(signal)) => failed(format!("was ended by signal {signal}"), mend),
-        End::Changed(Change::Stopped(signal)) => failed(format!("was stopped by signal {signal}"), mend),
-        End::TimedOut => failed(format!("did not end within {:?}", step.timeout.unwrap_or_default()), "find what it waits for, or raise its timeout"),
+        End::Changed(Change::Exited(code)) => failed(format!("exited with {code}{said}"), mend),
+        End::Changed(Change::Killed(signal)) => failed(format!("was ended by signal {signal}{said}"), mend),
+        End::Changed(Change::Stopped(signal)) => failed(format!("was stopped by signal {signal}{said}"), mend),
+        End::TimedOut => {
+            failed(format!("did not end within {:?}{said}", step.timeout.unwrap_or_default()), "find what it waits for, or raise its timeout")
+        }
         End::Stopped(signal) => {
             failed(format!("was ended, since the container was told to stop (signal {signal})"), "nothing to mend: the stop came during the boot")
         }

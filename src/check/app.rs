@@ -164,7 +164,7 @@ impl Watch<'_> {
             Event::Deadline => return Ok(false),
             Event::Readable => {}
             Event::Signal(signal) if launch::is_stop(signal.number, self.mask) => {
-                return Err(Error::Stopped { signal: signal.number });
+                return Err(Error::Stopped { signal: signal.number, during: "while the app was being checked" });
             }
             Event::Signal(_) => {
                 while let Ok(Some((pid, change))) = child::next_change() {

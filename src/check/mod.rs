@@ -4,12 +4,13 @@
 //! It runs after the drop, as the user. It leaves no process and no file, and it ends: every wait has a deadline.
 
 mod app;
+mod limits;
 mod report;
 mod surfaces;
 
 use rustix::fs::{StatVfsMountFlags, statvfs};
 
-use crate::config::BootCheck;
+use crate::config::{BootCheck, Config};
 use crate::error::{Error, Result};
 use crate::plan::Plan;
 use crate::privilege::{Dropped, Held};
@@ -29,12 +30,14 @@ pub enum Extent {
 ///
 /// # Errors
 /// [`crate::error::Error::Child`], [`crate::error::Error::Stopped`].
-pub fn run(dropped: &Dropped, plan: &Plan, how: &BootCheck, held: &Held, extent: Extent, mask: SignalMask) -> Result<Report> {
+pub fn run(dropped: &Dropped, plan: &Plan, config: &Config, held: &Held, extent: Extent, mask: SignalMask) -> Result<Report> {
+    let how = &config.boot_check;
     let mut report = Report::default();
     let target = &plan.target;
     report.ok("drop", format!("uid {} gid {}, capabilities {}, read back from the kernel", target.uid, target.gid, target.keep));
     root_file_system(how, &mut report);
     capabilities_beyond(plan, held, &mut report);
+    limits::check(&config.limits, &mut report);
     surfaces::check(plan, &mut report);
     if extent == Extent::Full {
         app::check(dropped, plan, how, mask, &mut report)?;

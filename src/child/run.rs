@@ -21,6 +21,9 @@ use crate::sys::{self, Side, SignalMask};
 /// Between SIGTERM and SIGKILL for what a command leaves behind, or for one that took too long.
 const GRACE: Duration = Duration::from_secs(2);
 
+/// How much of the last line a message holds.
+const LAST: usize = 200;
+
 /// A longer line is passed on in parts.
 const LONGEST_LINE: usize = 4096;
 
@@ -46,11 +49,11 @@ pub enum End {
     NotStarted(String),
 }
 
-/// Runs it. Its output goes to standard error, each line with the name.
+/// Runs it. Its output goes to standard error, each line with the name; the last one comes back as well.
 ///
 /// # Errors
 /// [`Error::Child`].
-pub fn run(runner: Runner<'_>, name: &str, app: &App, timeout: Option<Duration>, mask: SignalMask) -> Result<End> {
+pub fn run(runner: Runner<'_>, name: &str, app: &App, timeout: Option<Duration>, mask: SignalMask) -> Result<(End, String)> {
     let failed = |call, errno| Error::Child { call, errno };
     let pipe = || pipe_with(PipeFlags::CLOEXEC).map_err(|error| failed("pipe2", errno(error)));
     let ((output, into_output), (refusal, into_refusal)) = (pipe()?, pipe()?);
@@ -73,7 +76,7 @@ pub fn run(runner: Runner<'_>, name: &str, app: &App, timeout: Option<Duration>,
     };
     let _ = setpgid(Some(pid), Some(pid));
     drop((into_output, into_refusal));
-    let mut relay = Relay { name, output, line: Vec::new(), open: true };
+    let mut relay = Relay { name, output, line: Vec::new(), last: String::new(), open: true };
     let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
     let end = wait(pid, &signals, &mut relay, deadline, mask)?;
     Leftovers { everyone: false, grace: GRACE }.end(&signals)?;
@@ -81,7 +84,7 @@ pub fn run(runner: Runner<'_>, name: &str, app: &App, timeout: Option<Duration>,
     let mut said = [0_u8; 1024];
     let length = rustix::io::read(&refusal, &mut said).unwrap_or(0);
     let said = String::from_utf8_lossy(said.get(..length).unwrap_or(&[])).into_owned();
-    Ok(if said.is_empty() { end } else { End::NotStarted(said) })
+    Ok((if said.is_empty() { end } else { End::NotStarted(said) }, relay.last))
 }
 
 /// Nothing to read, and both outputs to where the lines are read.
@@ -117,6 +120,7 @@ struct Relay<'a> {
     name: &'a str,
     output: OwnedFd,
     line: Vec<u8>,
+    last: String,
     open: bool,
 }
 
@@ -149,6 +153,9 @@ impl Relay<'_> {
 
     fn flush(&mut self) {
         record::relay(self.name, &self.line);
+        if !self.line.trim_ascii().is_empty() {
+            self.last = String::from_utf8_lossy(self.line.get(..LAST).unwrap_or(&self.line)).into_owned();
+        }
         self.line.clear();
     }
 }

@@ -60,7 +60,7 @@ impl Error {
             Error::Step { .. } => Exit::Step,
             Error::NotExecutable { .. } => Exit::NotExecutable,
             Error::NotFound { .. } => Exit::NotFound,
-            Error::Stopped { signal } => return u8::try_from(128 + signal).unwrap_or(255),
+            Error::Stopped { signal, .. } => return u8::try_from(128 + signal).unwrap_or(255),
         };
         exit as u8
     }

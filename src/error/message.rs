@@ -50,7 +50,7 @@ impl fmt::Display for Error {
             Error::Child { call, errno } => write!(f, "cannot run the app as a child: {}", Reason(call, *errno)),
             Error::WorkingDirectory { path, errno } => write!(f, "cannot enter the working directory {path}: {}", Reason("chdir", *errno)),
             Error::Output { errno } => write!(f, "cannot write to standard output: {}", Reason("write", *errno)),
-            Error::Stopped { signal } => write!(f, "stopped by signal {signal} before the app was started"),
+            Error::Stopped { signal, during } => write!(f, "stopped by signal {signal} {during}"),
         }
     }
 }

@@ -332,6 +332,8 @@ pub enum Error {
     Stopped {
         /// The signal's number.
         signal: i32,
+        /// What it ended.
+        during: &'static str,
     },
 }
 

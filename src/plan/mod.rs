@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 
-use crate::config::args::Arguments;
+use crate::config::args::{Action, Arguments};
 use crate::config::environment::Environment;
 use crate::config::{At, Config, Scope, Tmpfs, Volume};
 use crate::error::{Error, Place, Result, io_errno};
@@ -128,7 +128,11 @@ pub fn resolve(config: &Config, arguments: &Arguments, handed: Environment, acco
     let role_name = selected.as_ref().map(|selected| selected.name);
     let counts = |scope: &Scope| counts(scope, role_name, &environment);
 
-    if !as_root && let Some(step) = config.root_steps.iter().find(|step| counts(&step.scope)) {
+    // A health check reaches no app: the container that it is asked in was started already.
+    if !as_root
+        && arguments.action != Action::Health
+        && let Some(step) = config.root_steps.iter().find(|step| counts(&step.scope))
+    {
         return Err(Error::RootStepsWithoutRoot { uid: held.uid.effective, step: step.name.value.clone() });
     }
     for requirement in config.requirements.iter().filter(|requirement| counts(&requirement.scope)) {
@@ -154,15 +158,23 @@ pub fn resolve(config: &Config, arguments: &Arguments, handed: Environment, acco
     let role_health = selected.as_ref().and_then(|selected| selected.role.health.as_ref());
     let health = role_health.map(|health| health::resolve(config, health, &environment)).transpose()?;
     let supervision = supervision::resolve(config, health.clone())?;
-    let words = words(config, selected.as_ref(), arguments, &environment)?;
     let working_directory = config.workdir.clone();
     let made_later = !surfaces.directories.is_empty() || !steps.is_empty();
     if let Some(directory) = working_directory.as_deref().filter(|_| !made_later) {
         refuse_missing(directory)?;
     }
-    let below = working_directory.as_deref().unwrap_or(".");
-    let name = words.first().map_or(&b""[..], |word| word.to_bytes());
-    let programs = programs::find(name, environment.get("PATH"), Path::new(below))?;
+    // The engine's CMD is not among the words of a health check, and not among those of a plan that is only printed.
+    let starts = !matches!(arguments.action, Action::Health | Action::Plan);
+    let (words, programs) = match words(config, selected.as_ref(), arguments, &environment) {
+        Err(Error::NoCommand { .. }) if !starts => (Vec::new(), Vec::new()),
+        Err(error) => return Err(error),
+        Ok(words) => {
+            let below = working_directory.as_deref().unwrap_or(".");
+            let name = words.first().map_or(&b""[..], |word| word.to_bytes());
+            let programs = programs::find(name, environment.get("PATH"), Path::new(below))?;
+            (words, programs)
+        }
+    };
     Ok(Plan {
         role: selected.map(|selected| (selected.name.to_owned(), selected.by)),
         as_root,

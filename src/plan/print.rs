@@ -26,6 +26,8 @@ struct Shown<'a> {
     tmpfs: Vec<Place<'a>>,
     volumes: Vec<VolumeShown<'a>>,
     directories: Vec<DirectoryShown>,
+    root_steps: Vec<&'a str>,
+    steps: Vec<&'a str>,
     capabilities: Vec<Need>,
     capabilities_kept: Vec<String>,
 }
@@ -85,6 +87,11 @@ pub fn text(plan: &Plan, held: &Held) -> String {
     for place in &shown.directories {
         row("directory", &format!("{} mode {}", place.path, place.mode));
     }
+    for (kind, names) in [("root step", &shown.root_steps), ("step", &shown.steps)] {
+        for name in names {
+            row(kind, name);
+        }
+    }
     for need in &shown.capabilities {
         row("capability", &format!("{} {}{}", need.name, need.purpose, if need.held { "" } else { " (MISSING)" }));
     }
@@ -121,6 +128,8 @@ fn shown<'a>(plan: &'a Plan, held: &Held) -> Shown<'a> {
             .iter()
             .map(|(path, bits)| DirectoryShown { path: path.display().to_string(), mode: mode(*bits) })
             .collect(),
+        root_steps: plan.steps.as_root.iter().map(|step| step.name.as_str()).collect(),
+        steps: plan.steps.as_user.iter().map(|step| step.name.as_str()).collect(),
         capabilities: plan
             .needs
             .iter()

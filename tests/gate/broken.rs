@@ -1,0 +1,45 @@
+//! What must come of a broken deployment: an exit code, one line that says what is wrong and how to mend it, in time.
+
+use std::time::Duration;
+
+use crate::call::Outcome;
+use crate::row::{Told, Verdict};
+use crate::scene::MARK;
+
+/// What must come of it.
+#[derive(Clone, Copy)]
+pub struct Broken {
+    code: i32,
+    line: &'static str,
+    within: Duration,
+}
+
+/// No broken deployment may take longer, unless its row says so.
+const USUAL: Duration = Duration::from_secs(20);
+
+/// Ends with this code, after a line that begins with (a check) or holds (a refusal) this text.
+pub fn ends(code: i32, line: &'static str) -> Broken {
+    Broken { code, line, within: USUAL }
+}
+
+impl Broken {
+    pub fn judge(self, outcome: &Outcome) -> Verdict {
+        outcome.check(outcome.code == Some(self.code), format!("exit code {}", self.code))?;
+        outcome.check(outcome.took <= self.within, format!("an end within {:?}", self.within))?;
+        let failed: Vec<&str> = outcome.stdout.lines().filter(|line| line.starts_with("FAIL  ")).collect();
+        let fatal: Vec<&str> = outcome.stderr.lines().filter(|line| line.starts_with("init: fatal: ")).collect();
+        let line = if self.code == 1 {
+            outcome.check(fatal.is_empty(), "no fatal record beside a report")?;
+            failed.iter().find(|line| line.contains(self.line))
+        } else {
+            outcome.check(fatal.len() == 1, "one fatal record")?;
+            // The end of the boot is a line of the report too, where there is one.
+            outcome.check(failed.len() <= 1 && failed.iter().all(|line| line.starts_with("FAIL  boot: ")), "no check beside a refusal")?;
+            outcome.check(!outcome.stdout.contains(MARK) && !outcome.stderr.contains(MARK), "that the app never starts")?;
+            fatal.iter().find(|line| line.contains(self.line))
+        };
+        let line = line.ok_or_else(|| format!("expected '{}'\n{}", self.line, outcome.shown()))?;
+        outcome.check(line.split_once("; fix: ").is_some_and(|(_, fix)| fix.len() > 5), "how to mend it")?;
+        Ok(Told { code: outcome.code, line: (*line).to_owned(), took: Some(outcome.took) })
+    }
+}

@@ -1,0 +1,62 @@
+//! Secrets: files that only root may read, values that only the app gets.
+
+use crate::lab::Engine;
+use crate::row::{BOTH, PODMAN, Row, Verdict};
+use crate::scene::{DROPPED, FLAGS, Scene, THROW_AWAY, expect, replaced};
+
+/// With an end that an editor would have left.
+const VALUE: &str = "correct horse battery staple";
+const SHA256: &str = "c4bbcb1fbec99d65bf59d85c8cb62ee2db963f0fe106f483d9afa73bd4e39a8a";
+
+pub fn rows() -> Vec<Row> {
+    vec![
+        Row::new("a secret of the engine's, mode 0400", PODMAN, |scene| {
+            let secret = format!("{}-secret", scene.container());
+            scene.engine.must(&format!("secret create {secret} {}", scene.file("secret", &format!("{VALUE}\n"), 0o644)))?;
+            let verdict = arrives(scene, &format!("--secret {secret},target=django_secret_key,mode=0400"), "/run/secrets/django_secret_key");
+            scene.engine.must(&format!("secret rm {secret}"))?;
+            verdict
+        }),
+        Row::new("a secret that NAME_FILE names", PODMAN, |scene| {
+            let secret = format!("{}-secret", scene.container());
+            scene.engine.must(&format!("secret create {secret} {}", scene.file("secret", &format!("{VALUE}\r\n"), 0o644)))?;
+            let options = format!("--secret {secret},target=/run/elsewhere,mode=0400 --env DJANGO_SECRET_KEY_FILE=/run/elsewhere");
+            let verdict = arrives(scene, &options, "/run/elsewhere");
+            scene.engine.must(&format!("secret rm {secret}"))?;
+            verdict
+        }),
+        Row::new("a secret of root's own file", BOTH, |scene| {
+            if scene.engine == Engine::Podman {
+                // There the file's owner is nobody's: only its mode can let anyone read it.
+                return readable(scene);
+            }
+            let file = scene.file("secret", VALUE, 0o400);
+            arrives(scene, &format!("--volume {file}:/run/secrets/django_secret_key:ro"), "/run/secrets/django_secret_key")
+        }),
+    ]
+}
+
+fn asked(scene: &Scene, options: &str, path: &str) -> Result<crate::call::Outcome, String> {
+    let flags = replaced(FLAGS, "--env DJANGO_SECRET_KEY=set-by-hand", "");
+    let options = format!("{flags} {THROW_AWAY} --env INIT_LOG=trace {options}");
+    let asked = ["hash:DJANGO_SECRET_KEY", "env:DJANGO_SECRET_KEY_FILE", &format!("read:{path}")];
+    let outcome = scene.probe(&options, &asked)?.ended(0)?;
+    outcome.check(!outcome.stdout.contains(VALUE) && !outcome.stderr.contains(VALUE), "the secret in no log")?;
+    let plan = scene.run(&options, &["--plan", "true"])?.ended(0)?;
+    plan.check(!plan.stdout.contains(VALUE) && !plan.stderr.contains(VALUE), "the secret in no plan")?;
+    expect(&outcome, DROPPED)?;
+    expect(&outcome, &[("DJANGO_SECRET_KEY", SHA256), ("DJANGO_SECRET_KEY_FILE", "None")])?;
+    Ok(outcome)
+}
+
+fn arrives(scene: &Scene, options: &str, path: &str) -> Verdict {
+    let outcome = asked(scene, options, path)?;
+    expect(&outcome, &[(&format!("read {path}"), "EACCES")])?;
+    Ok("the app has the value, and cannot read the file".into())
+}
+
+fn readable(scene: &Scene) -> Verdict {
+    let file = scene.file("secret", VALUE, 0o444);
+    asked(scene, &format!("--volume {file}:/run/secrets/django_secret_key:ro"), "/run/secrets/django_secret_key")?;
+    Ok("the app has the value".into())
+}
