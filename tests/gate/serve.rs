@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use crate::lab::IMAGE;
+use crate::lab::{Engine, IMAGE};
 use crate::row::{BOTH, PODMAN, Row, Told, Verdict};
 use crate::scene::{CONFIGURATION, DROPPED, FLAGS, GATE, MARK, Scene, THROW_AWAY, expect, replaced};
 
@@ -14,18 +14,28 @@ const PUBLISHED: &str = "--publish 127.0.0.1::8000";
 /// The network that containers have by default; the lab's rows have none, unless they say so.
 const NETWORK: &str = "--network=slirp4netns";
 
+/// Whether every line is ok. The lab's rootless Podman runs without control groups, so there, and only there, the limit of
+/// processes cannot be read; in Docker it must be the one that was given.
+fn only_ok(scene: &Scene, report: &str) -> bool {
+    let limit = match scene.engine {
+        Engine::Podman => "warn  limit of processes: cannot be read",
+        Engine::Docker => "ok    limit of processes: 1024",
+    };
+    report.lines().any(|line| line.starts_with(limit)) && report.lines().all(|line| line.starts_with("ok    ") || line.starts_with(limit))
+}
+
 pub fn rows() -> Vec<Row> {
     vec![
         Row::new("the gate", BOTH, |scene| {
             let outcome = scene.run(&gate(), &[])?.ended(0)?;
             let lines: Vec<&str> = outcome.stdout.lines().collect();
-            outcome.check(lines.len() > 8 && lines.iter().all(|line| line.starts_with("ok    ")), "nothing but ok")?;
+            outcome.check(lines.len() > 8 && only_ok(scene, &outcome.stdout), "nothing but ok")?;
             outcome.check(lines.iter().any(|line| line.starts_with("ok    health: passed after ")), "the health")?;
             Ok(Told { code: outcome.code, line: format!("{} checks, all ok", lines.len()), took: Some(outcome.took) })
         }),
         Row::new("the gate, with the network of serving", PODMAN, |scene| {
             let outcome = scene.run(&format!("{} {NETWORK}", gate()), &[])?.ended(0)?;
-            outcome.check(!outcome.stdout.contains("FAIL") && !outcome.stdout.contains("warn"), "nothing but ok")?;
+            outcome.check(only_ok(scene, &outcome.stdout), "nothing but ok")?;
             Ok(Told { code: outcome.code, line: "all ok".into(), took: Some(outcome.took) })
         }),
         Row::new("gate and serving differ in three words", PODMAN, |_| differ()),
