@@ -21,8 +21,7 @@ use crate::launch::App;
 use crate::plan::Supervision;
 use crate::privilege::Dropped;
 use crate::sys::{self, SignalMask};
-use readiness::Readiness;
-use sd_notify::NotifyState;
+use readiness::{Manager, Readiness};
 
 /// What stops a process by the terminal's doing.
 const TERMINAL_STOPS: [i32; 3] = [SIGTSTP, SIGTTIN, SIGTTOU];
@@ -34,11 +33,11 @@ const TERMINAL_STOPS: [i32; 3] = [SIGTSTP, SIGTTIN, SIGTTOU];
 pub fn run(dropped: &Dropped, mut app: App, how: Supervision, mask: SignalMask) -> Result<u8> {
     let first = getpid().is_init();
     // Ready means healthy, so /init says it; an app that said it earlier would be believed.
-    let waited_for = app.environment.get("NOTIFY_SOCKET").is_some_and(|socket| !socket.is_empty());
-    let readiness = how.health.clone().filter(|_| waited_for).map(Readiness::new);
-    if readiness.is_some() {
+    let manager = how.health.is_some().then(|| app.environment.get("NOTIFY_SOCKET").and_then(Manager::named)).flatten();
+    if manager.is_some() {
         app.environment.remove("NOTIFY_SOCKET");
     }
+    let readiness = how.health.clone().zip(manager.clone()).map(|(health, manager)| Readiness::new(health, manager));
     // What was started in the background stays there until someone brings it forward.
     let foreground = Terminal::open().filter(Terminal::is_ours);
     let main = match child::start(dropped, &app, mask, Output::Inherited, foreground.as_ref())? {
@@ -49,7 +48,7 @@ pub fn run(dropped: &Dropped, mut app: App, how: Supervision, mask: SignalMask) 
     settle();
     let signals = Signals::receive(SignalMask::ALL)?;
     let terminal = Terminal::open();
-    let mut supervisor = Supervisor { dropped, mask, main, how, first, terminal, forwarded_stop: false, kill_at: None, readiness };
+    let mut supervisor = Supervisor { dropped, mask, main, how, first, terminal, forwarded_stop: false, kill_at: None, manager, readiness };
     let code = supervisor.until_app_ends(&signals)?;
     if let Some(readiness) = supervisor.readiness.take() {
         readiness.give_up();
@@ -80,6 +79,8 @@ struct Supervisor<'a> {
     forwarded_stop: bool,
     /// When a stop signal's grace ends.
     kill_at: Option<Instant>,
+    /// Who is told that the app is ready, and stops.
+    manager: Option<Manager>,
     /// Until the app is ready, where someone waits for that.
     readiness: Option<Readiness>,
 }
@@ -148,7 +149,9 @@ impl Supervisor<'_> {
         }
         if number == SIGTERM && self.kill_at.is_none() {
             self.kill_at = Instant::now().checked_add(self.how.grace);
-            readiness::tell(&[NotifyState::Stopping]);
+            if let Some(manager) = &self.manager {
+                manager.tell("STOPPING=1\n");
+            }
         }
     }
 

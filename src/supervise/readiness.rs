@@ -1,12 +1,16 @@
 //! `READY=1` to whoever started the container, when the health check first passes: `sd_notify(3)`.
 //!
-//! It asks in a process of its own, and not at all once the answer was yes: from then on nothing wakes `/init` but a
+//! By hand, since the small crates for it know no abstract sockets, which is what systemd itself uses. It asks in a process of its own, and not at all once the answer was yes: from then on nothing wakes `/init` but a
 //! signal.
 
 use std::time::{Duration, Instant};
 
+use std::io::{Error, ErrorKind};
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
+
 use rustix::process::Pid;
-use sd_notify::NotifyState;
 
 use crate::child::Change;
 use crate::error::Result;
@@ -21,13 +25,14 @@ const PAUSE: Duration = Duration::from_millis(250);
 /// The way to ready.
 pub(super) struct Readiness {
     health: HealthPlan,
+    manager: Manager,
     asked: Option<Asked>,
     again_at: Instant,
 }
 
 impl Readiness {
-    pub(super) fn new(health: HealthPlan) -> Readiness {
-        Readiness { health, asked: None, again_at: Instant::now() }
+    pub(super) fn new(health: HealthPlan, manager: Manager) -> Readiness {
+        Readiness { health, manager, asked: None, again_at: Instant::now() }
     }
 
     /// When it wants to be woken.
@@ -51,7 +56,7 @@ impl Readiness {
         let Some(asked) = self.asked.take_if(|asked| asked.pid == pid) else { return false };
         match asked.conclude(change) {
             Ok(()) => {
-                tell(&[NotifyState::Ready, NotifyState::MainPid(std::process::id())]);
+                self.manager.tell(&format!("READY=1\nMAINPID={}\n", std::process::id()));
                 log::info!("ready: the health check passes");
                 true
             }
@@ -71,9 +76,29 @@ impl Readiness {
     }
 }
 
-/// Tells the service manager, if there is one.
-pub(super) fn tell(states: &[NotifyState<'_>]) {
-    if let Err(error) = sd_notify::notify(states) {
-        log::warn!("NOTIFY_SOCKET: {error}");
+/// Who waits to hear that the app is ready: the socket of `NOTIFY_SOCKET`.
+#[derive(Clone, Debug)]
+pub(super) struct Manager(Vec<u8>);
+
+impl Manager {
+    /// The socket that this value names; none for an empty one.
+    pub(super) fn named(socket: &[u8]) -> Option<Manager> {
+        (!socket.is_empty()).then(|| Manager(socket.to_vec()))
+    }
+
+    /// Sends one message. A manager that is gone is no reason to stop the app.
+    pub(super) fn tell(&self, message: &str) {
+        if let Err(error) = self.send(message) {
+            log::warn!("NOTIFY_SOCKET: {error}");
+        }
+    }
+
+    fn send(&self, message: &str) -> std::io::Result<()> {
+        let address = match self.0.strip_prefix(b"@") {
+            Some(name) => SocketAddr::from_abstract_name(name)?,
+            None => SocketAddr::from_pathname(std::ffi::OsStr::from_bytes(&self.0))?,
+        };
+        let sent = UnixDatagram::unbound()?.send_to_addr(message.as_bytes(), &address)?;
+        if sent == message.len() { Ok(()) } else { Err(Error::from(ErrorKind::WriteZero)) }
     }
 }
