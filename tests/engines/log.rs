@@ -22,7 +22,12 @@ pub fn complete(outcome: Outcome, log: &str) -> Outcome {
 
 /// The run with the streams of the log, if the client's are only the beginning of those.
 fn whole(outcome: &Outcome, log: &str) -> Option<Outcome> {
-    let more = |stream, got: &str| Some(of(log, stream)).filter(|logged| logged.len() > got.len() && logged.starts_with(got));
+    let more = |stream, got: &str| {
+        // The client's own complaints stand beside what it got of the container.
+        let (complaints, got): (Vec<&str>, Vec<&str>) = got.split_inclusive('\n').partition(|line| line.starts_with("time=\""));
+        let (logged, got) = (of(log, stream), got.concat());
+        (logged.len() > got.len() && logged.starts_with(&got)).then(|| complaints.concat() + &logged)
+    };
     let (stdout, stderr) = (more("stdout", &outcome.stdout), more("stderr", &outcome.stderr));
     if stdout.is_none() && stderr.is_none() {
         return None;
@@ -58,4 +63,6 @@ fn a_lost_stream_is_completed_and_another_is_not_touched() {
     let lost = whole(&run("", ""), log).unwrap();
     assert_eq!((lost.stdout.as_str(), lost.stderr.as_str()), ("app: started\n", "init: fatal: a\n"));
     assert!(whole(&run("app: started\n", "Error: the engine's own\n"), log).is_none());
+    let complaint = "time=\"2026\" level=error msg=\"no systemd\"\n";
+    assert_eq!(whole(&run("app: started\n", complaint), log).unwrap().stderr, format!("{complaint}init: fatal: a\n"));
 }
