@@ -26,12 +26,12 @@ mod refusals;
 mod roles;
 #[path = "engines/row.rs"]
 mod row;
-#[path = "engines/seed.rs"]
-mod seed;
 #[path = "engines/supervised.rs"]
 mod supervised;
 #[path = "engines/table.rs"]
 mod table;
+#[path = "engines/tmpfs_owner.rs"]
+mod tmpfs_owner;
 #[path = "engines/volumes.rs"]
 mod volumes;
 
@@ -60,7 +60,7 @@ fn every_row_in_every_engine() {
 
 fn rows() -> Vec<Row> {
     let wanted = std::env::var("STEPDOWN_ROWS").unwrap_or_default();
-    let groups = [seed::rows(), boots::rows(), roles::rows(), volumes::rows(), configuration::rows(), supervised::rows(), refusals::rows()];
+    let groups = [tmpfs_owner::rows(), boots::rows(), roles::rows(), volumes::rows(), configuration::rows(), supervised::rows(), refusals::rows()];
     groups.into_iter().flatten().filter(|row| row.name.contains(&wanted)).collect()
 }
 

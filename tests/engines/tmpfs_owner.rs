@@ -30,14 +30,14 @@ pub fn rows() -> Vec<Row> {
         }),
         Row::new("… with a cache that the image has there", PODMAN, copied_up),
         Row::new("… and without a tmpfs over it", PODMAN, |scene| {
-            refusal(78, &["/home/app is not a tmpfs mount point"]).judge(&run_seed(scene, FOUR)?)
+            refusal(78, &["/home/app is not a tmpfs mount point"]).judge(&run_derived(scene, FOUR)?)
         }),
         Row::new("/init installed set-user-ID", PODMAN, |scene| {
-            let outcome = run_seed(scene, &format!("{USUAL} --entrypoint /setuid-init"))?;
+            let outcome = run_derived(scene, &format!("{USUAL} --entrypoint /setuid-init"))?;
             refusal(77, &["refusing to run /init", "set-user-ID", "chmod 0755 /init"]).judge(&outcome)
         }),
         Row::new("/init installed set-group-ID, --user 1001", PODMAN, |scene| {
-            let outcome = run_seed(scene, &format!("{USUAL} --user 1001 --entrypoint /setgid-init"))?;
+            let outcome = run_derived(scene, &format!("{USUAL} --user 1001 --entrypoint /setgid-init"))?;
             refusal(77, &["refusing to run /init", "chmod 0755 /init"]).judge(&outcome)
         }),
     ]
@@ -61,7 +61,7 @@ fn rejected(scene: &Scene, option: &str, word: &str) -> Result<String, String> {
 fn copied_up(scene: &Scene) -> Result<String, String> {
     let outcome = scene.run_image(
         USUAL,
-        seed(scene)?,
+        derived(scene)?,
         &[
             "python3",
             "-c",
@@ -77,12 +77,12 @@ fn copied_up(scene: &Scene) -> Result<String, String> {
     app.finds("write /home/app", "ok").finds("write /home/app/.cache", "ok").judge(&outcome)
 }
 
-fn run_seed(scene: &Scene, options: &str) -> Result<crate::call::Outcome, String> {
-    scene.run_image(options, seed(scene)?, &["python3", "-c", PROBE])
+fn run_derived(scene: &Scene, options: &str) -> Result<crate::call::Outcome, String> {
+    scene.run_image(options, derived(scene)?, &["python3", "-c", PROBE])
 }
 
 /// The image of the story, built once, by Podman.
-fn seed(scene: &Scene) -> Result<&'static str, String> {
+fn derived(scene: &Scene) -> Result<&'static str, String> {
     static BUILT: OnceLock<Result<String, String>> = OnceLock::new();
     let build = || {
         let context = scene.directory("context");
