@@ -299,6 +299,17 @@ fn the_plan_as_json_has_these_keys_and_values() {
 }
 
 #[test]
+fn the_plan_does_not_print_a_secret_that_a_command_refers_to() {
+    let configuration = configured("secret", "[secrets]\nPASSWORD = \"/none\"\n[roles.a]\ncommand = [\"true\", \"--password=${PASSWORD}\"]\n");
+    for more in [&["--plan"][..], &["--plan", "--json"]] {
+        let words = [&["--config", configuration.as_str(), "--role", "a"], more].concat();
+        let done = finish(command(&words, &[("PASSWORD", "hunter2")]));
+        let text = done.printed();
+        done.check(text.contains("--password=<secret PASSWORD>") && !text.contains("hunter2"), "the name of the secret instead of its value");
+    }
+}
+
+#[test]
 fn the_plan_says_what_selects_the_role() {
     let from = |more: &[&str], variables: &[(&str, &str)]| {
         let done = plan("selects", &[&["--json"], more].concat(), variables);

@@ -97,14 +97,18 @@ fn http_url(at: &At<String>, environment: &Environment) -> Result<String> {
     if plain {
         Ok(url)
     } else {
-        Err(refuse(at, format!("'{url}' is no http:// URL"), "http://127.0.0.1:PORT/PATH: inside the container there is no TLS to check"))
+        Err(refuse(
+            at,
+            format!("'{}' expands to no http:// URL", at.value),
+            "http://127.0.0.1:PORT/PATH: inside the container there is no TLS to check",
+        ))
     }
 }
 
 fn address_of(at: &At<String>, environment: &Environment) -> Result<String> {
     let address = text(at, environment)?;
     let port = address.rsplit_once(':').filter(|(host, _)| !host.is_empty()).and_then(|(_, port)| port.parse::<u16>().ok());
-    if port.is_some() { Ok(address) } else { Err(refuse(at, format!("'{address}' is no HOST:PORT"), "such as 127.0.0.1:5555")) }
+    if port.is_some() { Ok(address) } else { Err(refuse(at, format!("'{}' expands to no HOST:PORT", at.value), "such as 127.0.0.1:5555")) }
 }
 
 fn refuse(at: &At<String>, what: String, allowed: &str) -> Error {

@@ -54,6 +54,8 @@ pub struct Plan {
     pub health: Option<health::HealthPlan>,
     /// How the process stays with the app; none where it becomes the app.
     pub supervision: Option<Supervision>,
+    /// The names of the secrets in the app's environment: their values are printed nowhere.
+    pub secrets: Vec<String>,
     /// The capabilities that the start needs, each with its purpose.
     pub needs: Vec<(Set, &'static str)>,
 }
@@ -178,6 +180,7 @@ pub fn resolve(config: &Config, arguments: &Arguments, handed: Environment, acco
     Ok(Plan {
         role: selected.map(|selected| (selected.name.to_owned(), selected.by)),
         as_root,
+        secrets: config.secrets.keys().cloned().collect(),
         needs: if as_root { needs(&surfaces, &steps, target.keep) } else { kept(target.keep) },
         target,
         by_name,

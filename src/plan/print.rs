@@ -105,6 +105,14 @@ pub fn text(plan: &Plan, held: &Held) -> String {
     page
 }
 
+/// A word with the values of secrets, which `${…}` may have put into it, taken out again.
+fn masked(word: &str, plan: &Plan) -> String {
+    plan.secrets.iter().fold(word.to_owned(), |word, name| {
+        let value = String::from_utf8_lossy(plan.app.environment.get(name).unwrap_or_default());
+        if value.is_empty() { word } else { word.replace(value.as_ref(), &format!("<secret {name}>")) }
+    })
+}
+
 fn shown<'a>(plan: &'a Plan, held: &Held) -> Shown<'a> {
     let mode = |mode: u32| format!("{mode:04o}");
     Shown {
@@ -116,7 +124,7 @@ fn shown<'a>(plan: &'a Plan, held: &Held) -> Shown<'a> {
         gid: plan.target.gid,
         groups: &plan.target.groups,
         program: plan.app.programs.first().map(|program| program.to_string_lossy().into_owned()).unwrap_or_default(),
-        command: plan.app.arguments.iter().map(|word| word.to_string_lossy().into_owned()).collect(),
+        command: plan.app.arguments.iter().map(|word| masked(&word.to_string_lossy(), plan)).collect(),
         workdir: plan.app.working_directory.as_deref(),
         umask: plan.app.umask.map(mode),
         home: plan.app.environment.get("HOME").map(|home| String::from_utf8_lossy(home).into_owned()),
