@@ -35,7 +35,7 @@ const TOP: [&str; 19] = [
 ///
 /// # Errors
 /// [`crate::error::Error::Config`] with file, line and column.
-pub(super) fn decode(path: &str, text: &str) -> Result<Config> {
+pub fn decode(path: &str, text: &str) -> Result<Config> {
     let source = Source { path, text };
     let document = source.parse()?;
     let mut config = Config::default();

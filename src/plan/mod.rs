@@ -4,9 +4,9 @@
 //! container is still as the engine made it.
 
 mod environment;
-mod expand;
+pub mod expand;
 pub mod health;
-mod identity;
+pub mod identity;
 mod keep;
 mod print;
 mod role;

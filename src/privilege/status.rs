@@ -79,8 +79,11 @@ impl Held {
     }
 }
 
-/// Parses the text; the name of the line that is missing or malformed otherwise.
-fn parse(text: &str) -> std::result::Result<Held, &'static str> {
+/// Parses the text.
+///
+/// # Errors
+/// The name of the line that is missing or malformed.
+pub fn parse(text: &str) -> std::result::Result<Held, &'static str> {
     let line = |name: &'static str| text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim).ok_or(name);
     let ids = |name: &'static str| {
         let mut four = line(name)?.split_ascii_whitespace().map(|id| id.parse::<u32>().map_err(|_| name));
