@@ -51,12 +51,41 @@ pub fn judge(head: &[u8], wanted: u16, ended: bool) -> Option<Result<(), String>
     let mut none = [];
     let mut response = httparse::Response::new(&mut none);
     let parsed = response.parse(head);
+    // The reason is there once the status line is whole: before that, a digit more could follow.
     match (response.code, parsed) {
-        (Some(code), _) if code == wanted => Some(Ok(())),
-        (Some(code), _) => Some(Err(format!("status {code} instead of {wanted}"))),
-        (None, Err(error)) => Some(Err(error.to_string())),
-        (None, _) if head.len() > LONGEST_STATUS => Some(Err("no end of its status line".into())),
-        (None, _) if ended => Some(Err("the connection was closed without an answer".into())),
-        (None, _) => None,
+        (Some(code), parsed) if response.reason.is_some() || (ended && parsed.is_ok()) => {
+            Some(if code == wanted { Ok(()) } else { Err(format!("status {code} instead of {wanted}")) })
+        }
+        (_, Err(error)) => Some(Err(error.to_string())),
+        (_, _) if head.len() > LONGEST_STATUS => Some(Err("no end of its status line".into())),
+        (_, _) if ended => Some(Err("the connection was closed without an answer".into())),
+        (_, _) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_status_line_decides_once_it_is_whole() {
+        for head in ["HTTP/1.1 200 OK\r\n", "HTTP/1.0 200\r\n", "HTTP/1.1 200 \nServer: x", "\r\nHTTP/1.1 200 OK\r\nA: b\r\n\r\nbody"] {
+            assert_eq!(judge(head.as_bytes(), 200, false), Some(Ok(())), "{head:?}");
+            assert_eq!(judge(head.as_bytes(), 204, false), Some(Err("status 200 instead of 204".into())), "{head:?}");
+        }
+        for head in ["", "HTTP/1.1 20", "HTTP/1.1 200", "HTTP/1.1 200 O"] {
+            assert_eq!(judge(head.as_bytes(), 200, false), None, "{head:?}");
+        }
+        assert_eq!(judge(b"HTTP/1.1 200 OK", 200, true), Some(Ok(())), "closed right after it");
+    }
+
+    #[test]
+    fn what_is_no_status_line_is_no_health() {
+        for head in ["HTTP/1.1 2000 OK\r\n", "HTTP/1.1 200OK\r\n", "HTTP/1.1 +20 OK\r\n", "HTTP/3 200 OK\r\n", "SSH-2.0-OpenSSH\r\n", "\0"] {
+            assert!(matches!(judge(head.as_bytes(), 200, false), Some(Err(_))), "{head:?}");
+        }
+        let endless = "HTTP/1.1 200 ".to_owned() + &"x".repeat(LONGEST_STATUS);
+        assert!(matches!(judge(endless.as_bytes(), 200, false), Some(Err(_))));
+        assert!(matches!(judge(b"HTTP/1.1 2", 200, true), Some(Err(_))));
     }
 }
