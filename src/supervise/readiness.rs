@@ -87,7 +87,7 @@ impl Manager {
     }
 
     /// Sends one message. A manager that is gone is no reason to stop the app.
-    pub(super) fn tell(&self, message: &str) {
+    pub fn tell(&self, message: &str) {
         if let Err(error) = self.send(message) {
             log::warn!("NOTIFY_SOCKET: {error}");
         }
