@@ -1,7 +1,7 @@
 //! What must hold of every input, tried on all of a bounded kind: `${…}` against the shell, users against their grammar,
 //! the configuration cut off anywhere, and the inputs that fuzzing has kept.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(missing_docs, unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 #[path = "../fuzz/checks/mod.rs"]
 mod checks;

@@ -1,16 +1,18 @@
 //! The configuration: a refusal names a line and a column that are there, and a value stands where it says it does.
 
+use std::rc::Rc;
 use std::time::Duration;
 
 use stepdown::config::{At, Config, Probe, Scope, tables, values};
-use stepdown::error::{Error, Place};
+use stepdown::error::{Error, Place, TextFile};
 
 const PATH: &str = "/etc/init.toml";
 const DAY: Duration = Duration::from_secs(86_400);
 
 pub fn check(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
-    match tables::decode(PATH, text) {
+    let file = Rc::new(TextFile { path: PATH.into(), text: text.into() });
+    match tables::decode(&file) {
         Ok(config) => sound(&config, text),
         Err(error) => {
             super::refused(&error, &[78]);
@@ -22,14 +24,17 @@ pub fn check(data: &[u8]) {
     }
 }
 
-/// The text from a place on; none if there is no such place.
+/// The text from a place on; none if there is no such place, or if line and column, as they are shown, lead elsewhere.
 fn rest<'a>(text: &'a str, place: &Place) -> Option<&'a str> {
-    let Place::File { path, line, column } = place else { return None };
-    let start: usize = text.split_inclusive('\n').take(line - 1).map(str::len).sum();
-    let known = path == PATH && *line <= text.matches('\n').count() + 1;
-    let here = text.get(start..).filter(|_| known)?;
-    let width = here.split('\n').next()?.chars().count();
-    (*column <= width + 1).then(|| here.split_at(here.char_indices().nth(column - 1).map_or(here.len(), |(at, _)| at)).1)
+    let Place::File { file, offset } = place else { return None };
+    let shown = format!("{place}");
+    let (line, column) = shown.strip_prefix(PATH)?.strip_prefix(':')?.split_once(':')?;
+    let before: usize = text.split_inclusive('\n').take(line.parse::<usize>().ok()? - 1).map(str::len).sum();
+    let here = text.get(before..)?;
+    let column = column.parse::<usize>().ok()? - 1;
+    let at = before + here.char_indices().nth(column).map_or(here.len(), |(at, _)| at);
+    let rest = text.get(*offset..)?;
+    (file.text == text && (at == *offset || offset == &text.len())).then_some(rest)
 }
 
 /// A string's place is its opening quote, and where nothing is escaped its own text follows.

@@ -1,10 +1,12 @@
 //! Configuration and environment to the plan: whatever they say, the app is not root, and the plan is told in full.
 
 use std::ffi::CStr;
+use std::rc::Rc;
 
 use stepdown::config::args::{self, Arguments};
 use stepdown::config::environment::Environment;
 use stepdown::config::{tables, values};
+use stepdown::error::TextFile;
 use stepdown::facts::accounts::Accounts;
 use stepdown::plan;
 use stepdown::privilege::Held;
@@ -16,7 +18,8 @@ const ACCOUNTS: (&str, &str) = ("root:x:0:0::/root:\napp:x:1001:100::/home/app:\
 pub fn check(data: &[u8]) {
     let mut parts = super::parts(data);
     let Ok(text) = std::str::from_utf8(parts.next().unwrap_or(&[])) else { return };
-    let Ok(mut config) = tables::decode("/etc/init.toml", text) else { return };
+    let file = Rc::new(TextFile { path: "/etc/init.toml".into(), text: text.into() });
+    let Ok(mut config) = tables::decode(&file) else { return };
     // Their files are opened, and this may run as root on a machine with devices.
     config.secrets.clear();
     let mut environment = Environment::default();
