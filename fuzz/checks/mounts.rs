@@ -10,8 +10,8 @@ pub fn check(data: &[u8]) {
     assert!(mounts.len() <= data.split(|byte| *byte == b'\n').count());
     for mount in &mounts {
         let path = Path::new(std::ffi::OsStr::from_bytes(&mount.point));
-        let found = mounted_at(&mounts, path).expect("it is there");
-        assert_eq!(found.point, mount.point);
+        let last = mounts.iter().rposition(|other| other.point == mount.point).expect("it is there");
+        assert!(mounted_at(&mounts, path).is_some_and(|found| std::ptr::eq(found, &mounts[last])), "{path:?} is hidden by mount {last}");
     }
     if !data.contains(&0) {
         let point = [b"/", data].concat();

@@ -13,6 +13,7 @@ pub fn check(data: &[u8]) {
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     if let Ok(mode) = values::mode(&text) {
         assert_eq!(format!("{mode:0width$o}", width = text.len()), text);
+        assert!(mode <= 0o3777, "{text} sets an id");
         assert_eq!(values::umask(&text).is_ok(), mode <= 0o777);
     }
     if let Ok(path) = values::path(&text) {
