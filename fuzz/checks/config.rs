@@ -98,10 +98,13 @@ fn sound(config: &Config, text: &str) {
     assert!(values::variable(&config.role_variable).is_ok());
     assert!([config.boot_check.timeout, config.boot_check.grace, config.boot_check.settle, config.supervise.grace].into_iter().all(sane));
     assert!(config.supervise.exit_codes.iter().all(|(from, to)| from.parse::<u8>().is_ok() && (0..=255).contains(&to.value)));
+    let number = |place| rest(text, place).unwrap().trim_start_matches(['+', '-']).starts_with(|first: char| first.is_ascii_digit());
+    assert!(config.supervise.exit_codes.values().all(|to| number(&to.place)));
     for role in config.roles.values() {
         assert!(rest(text, &role.place).is_some());
         role.command.iter().for_each(|words| command(text, words));
         variables(text, role.env.iter());
+        assert!(role.supervise.as_ref().is_none_or(|at| rest(text, &at.place).unwrap().starts_with(&at.value.to_string())));
         let Some(health) = &role.health else { continue };
         assert!(sane(health.timeout));
         match &health.probe {
