@@ -9,7 +9,7 @@ LARGEST := 700000
 
 export STEPDOWN_INIT := $(CURDIR)/$(INIT)
 
-.PHONY: build demo test unit lint tools cross size clean
+.PHONY: build demo test unit lint tools cross size bench clean
 
 build:
 	@rustup target list --installed 2>/dev/null | grep -qx $(NATIVE) || rustup target add $(NATIVE)
@@ -49,6 +49,11 @@ cross:
 	@rustup target list --installed 2>/dev/null | grep -qx $(OTHER) || rustup target add $(OTHER)
 	cargo build --release --locked --target $(OTHER)
 	tests/lab/cross target/$(OTHER)/release/init
+
+# Whole processes against their peers, as tables; as root. ROUNDS=400 FILES=1000000 ONLY=starts
+bench: tools build
+	cargo build --release --locked --target $(NATIVE) --example noop --example floor
+	cargo run --locked --target $(NATIVE) --example whole
 
 clean:
 	cargo clean
