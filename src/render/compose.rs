@@ -4,10 +4,11 @@ use super::flag::{self, Flag, RETRIES, seconds};
 use super::names::of_service;
 use super::yaml::Yaml;
 use super::{IMAGE, image_note};
+use crate::config::Requirement;
 use crate::error::Result;
 use crate::plan::container::Container;
 
-pub(super) fn render(containers: &[Container]) -> Result<String> {
+pub(super) fn render(containers: &[Container<'_>]) -> Result<String> {
     let mut file = Yaml::default();
     let (mut volumes, mut secrets) = (Vec::new(), Vec::new());
     file.open("services");
@@ -34,7 +35,7 @@ pub(super) fn render(containers: &[Container]) -> Result<String> {
     Ok(file.page())
 }
 
-fn service(file: &mut Yaml, container: &Container, volumes: &mut Vec<String>, secrets: &mut Vec<String>) -> Result<()> {
+fn service(file: &mut Yaml, container: &Container<'_>, volumes: &mut Vec<String>, secrets: &mut Vec<String>) -> Result<()> {
     file.comment(image_note(container));
     file.text("image", &literal(container.image.as_deref().unwrap_or(IMAGE)));
     let mut list = "";
@@ -69,7 +70,7 @@ fn service(file: &mut Yaml, container: &Container, volumes: &mut Vec<String>, se
                 once(secrets, &secret.name);
             }
             Flag::Role(variable, role) => file.text(variable, role),
-            Flag::Required(name, _) => file.text(name, &format!("${{{name}:?is needed by the configuration}}")),
+            Flag::Required(Requirement { env: name, .. }) => file.text(name, &format!("${{{name}:?is needed by the configuration}}")),
             Flag::Pids(limit) => file.number("pids_limit", *limit),
             Flag::Memory(limit) => file.text("mem_limit", limit),
             Flag::Health(asked, start) => {

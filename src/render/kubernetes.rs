@@ -8,6 +8,7 @@ use super::flag::{self, Flag, RETRIES, seconds};
 use super::names::{self, of_service};
 use super::yaml::Yaml;
 use super::{IMAGE, image_note, inexpressible};
+use crate::config::Requirement;
 use crate::error::Result;
 use crate::plan::container::{Asked, Container};
 use crate::plan::flags::bytes;
@@ -18,7 +19,7 @@ const FORMAT: &str = "kubernetes";
 /// Between two questions while the app starts.
 const STARTUP_PERIOD: u64 = 5;
 
-pub(super) fn render(containers: &[Container]) -> Result<String> {
+pub(super) fn render(containers: &[Container<'_>]) -> Result<String> {
     let mut names: Vec<String> = Vec::new();
     let mut documents = Vec::new();
     for container in containers {
@@ -43,7 +44,7 @@ struct Parts {
     container: Yaml,
 }
 
-fn pod(container: &Container, name: &str) -> Result<String> {
+fn pod(container: &Container<'_>, name: &str) -> Result<String> {
     let root = needs_root(container);
     let mut parts = Parts {
         spec: Yaml::at(1),
@@ -88,7 +89,7 @@ fn pod(container: &Container, name: &str) -> Result<String> {
 }
 
 /// Why it must be started as root, where it must.
-fn needs_root(container: &Container) -> Option<String> {
+fn needs_root(container: &Container<'_>) -> Option<String> {
     match &container.root_step {
         Some(step) => Some(format!("the root step '{step}' needs root, so this is not the restricted level")),
         None if container.target.keep.is_empty() => None,
@@ -96,7 +97,7 @@ fn needs_root(container: &Container) -> Option<String> {
     }
 }
 
-fn user(pod: &mut Yaml, container: &Container, root: Option<&str>) {
+fn user(pod: &mut Yaml, container: &Container<'_>, root: Option<&str>) {
     let target = &container.target;
     if let Some(why) = root {
         pod.comment(why);
@@ -117,7 +118,7 @@ fn user(pod: &mut Yaml, container: &Container, root: Option<&str>) {
     pod.close();
 }
 
-fn confine(pod: &mut Yaml, container: &Container, added: Option<&Yaml>) {
+fn confine(pod: &mut Yaml, container: &Container<'_>, added: Option<&Yaml>) {
     pod.comment(&Flag::ReadOnly.why());
     pod.truth("readOnlyRootFilesystem", true);
     // A Pod may not have both.
@@ -169,7 +170,7 @@ fn part(parts: &mut Parts, flag: &Flag<'_>, as_root: bool, pod: &str) -> Result<
             environment.text("value", role);
             environment.close();
         }
-        Flag::Required(name, _) => {
+        Flag::Required(Requirement { env: name, .. }) => {
             let environment = parts.variable(&why, name);
             environment.open("valueFrom");
             environment.open("secretKeyRef");
