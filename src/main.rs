@@ -85,6 +85,7 @@ fn boot(handed: entry::Handed, format: &mut Option<check::Format>) -> Result<Nex
 
     let loaded = file::load(arguments.config.as_deref())?;
     if let Action::Render(format) = action {
+        // Before anything is read of how this process was started: the page is about another start.
         let containers = container::resolve(&loaded.config, &arguments, &environment, &Accounts::read()?, format)?;
         let rendered = render::render(format, &containers)?;
         record::notes(&rendered.notes);
