@@ -16,6 +16,9 @@ use super::streams::Ends;
 use super::{Try, because, duplicate_to, ended, move_up, tree};
 use crate::spec::{Filter, Spec};
 
+/// The exit code of the container where `/init`, not being PID 1, left a process behind.
+const SOMETHING_LEFT: i32 = 200;
+
 const EVERY: u64 = (1 << 41) - 1;
 
 /// PID 1 of the container. Never returns.
@@ -45,6 +48,8 @@ fn run(spec: &Spec, ends: Ends, go: OwnedFd) -> Try<i32> {
     become_start(spec, ends, outside)?;
     let strings = |all: &[Vec<u8>]| all.iter().map(|bytes| CString::new(bytes.clone()).map_err(because("a NUL"))).collect::<Try<Vec<CString>>>();
     let (argv, env) = (strings(&spec.argv)?, strings(&spec.env)?);
+    // Last of all: nothing here may need what they no longer give.
+    limit(&spec.start.limits)?;
     let Err(errno) = execve(c"/init", &argv, &env);
     Err(format!("execve of /init: {errno}"))
 }
@@ -59,14 +64,27 @@ fn wait_as_pid_one(ends: Ends, child: Pid) -> Try<i32> {
     // SAFETY: takes integers only. The failure pipe is the child's business from here on.
     unsafe { libc::syscall(libc::SYS_close_range, 3, u32::MAX, 0) };
     let (code, signal) = ended(child)?;
-    exit(code.or(signal.map(|signal| 128 + signal)).unwrap_or(124));
+    // Whatever is left in the namespace has this process for an ancestor.
+    let nothing_left = matches!(rustix::process::wait(rustix::process::WaitOptions::NOHANG), Err(rustix::io::Errno::CHILD));
+    exit(if nothing_left { code.or(signal.map(|signal| 128 + signal)).unwrap_or(124) } else { SOMETHING_LEFT });
+}
+
+fn limit(limits: &[(i32, u64)]) -> Try<()> {
+    for (resource, most) in limits {
+        let both = libc::rlimit { rlim_cur: *most, rlim_max: *most };
+        // SAFETY: the pointer is to a live structure.
+        Errno::result(unsafe { libc::setrlimit(*resource as _, &raw const both) }).map_err(because("setrlimit"))?;
+    }
+    Ok(())
 }
 
 fn enter_root(spec: &Spec) -> Try<()> {
     let proc = format!("{}/proc", tree::ROOT);
     if spec.proc_mounted {
-        mount(Some("proc"), proc.as_str(), Some("proc"), MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC, None::<&str>)
-            .map_err(because("proc"))?;
+        let (read_only, options): (Vec<&str>, Vec<&str>) = spec.proc_options.split(',').partition(|option| *option == "ro");
+        let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
+        let flags = if read_only.is_empty() { flags } else { flags | MsFlags::MS_RDONLY };
+        mount(Some("proc"), proc.as_str(), Some("proc"), flags, Some(options.join(",").as_str())).map_err(because("proc"))?;
     }
     chdir(tree::ROOT).map_err(because("chdir"))?;
     pivot_root(".", ".").map_err(because("pivot_root"))?;
