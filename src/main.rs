@@ -2,6 +2,8 @@
 
 #![no_main]
 
+#[path = "sys/arena.rs"]
+mod arena;
 #[path = "sys/entry.rs"]
 mod entry;
 
@@ -27,6 +29,9 @@ use stepdown::prepare::{self, descriptors};
 use stepdown::privilege::{self, Dropped, Held, Start, Target};
 use stepdown::sys::SignalMask;
 use stepdown::{child, health, launch, record, steps, supervise};
+
+#[global_allocator]
+static MEMORY: arena::Arena = arena::Arena::new();
 
 /// What is left to do when everything is prepared, and everything that was needed for it is let go.
 enum Next {

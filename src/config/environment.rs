@@ -54,7 +54,9 @@ impl Environment {
 
 /// The value, if the entry is this variable's.
 fn value_of<'a>(entry: &'a CStr, name: &str) -> Option<&'a [u8]> {
-    entry.to_bytes().strip_prefix(name.as_bytes())?.strip_prefix(b"=")
+    // Most entries are another's: the sign behind the name tells without comparing names.
+    let (before, value) = entry.to_bytes().split_at_checked(name.len())?;
+    value.strip_prefix(b"=").filter(|_| before == name.as_bytes())
 }
 
 #[cfg(test)]

@@ -68,10 +68,8 @@ impl Accounts {
     }
 
     fn users(&self) -> impl Iterator<Item = User<'_>> {
-        self.passwd.lines().filter_map(|line| {
-            let mut fields = line.split(':');
-            let name = fields.next().filter(|name| !name.is_empty())?;
-            let uid = id(fields.nth(1)?)?;
+        entries(&self.passwd).filter_map(|(name, mut fields)| {
+            let uid = id(fields.next()?)?;
             let gid = id(fields.next()?)?;
             let home = fields.nth(1).unwrap_or("");
             Some(User { name, uid, gid, home })
@@ -79,13 +77,18 @@ impl Accounts {
     }
 
     fn groups(&self) -> impl Iterator<Item = (&str, u32, &str)> {
-        self.group.lines().filter_map(|line| {
-            let mut fields = line.split(':');
-            let name = fields.next().filter(|name| !name.is_empty())?;
-            let gid = id(fields.nth(1)?)?;
-            Some((name, gid, fields.next().unwrap_or("")))
-        })
+        entries(&self.group).filter_map(|(name, mut fields)| Some((name, id(fields.next()?)?, fields.next().unwrap_or(""))))
     }
+}
+
+/// The lines of either file: a name, and the fields behind the password's.
+fn entries(text: &str) -> impl Iterator<Item = (&str, impl Iterator<Item = &str>)> {
+    text.split('\n').filter_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next().filter(|name| !name.is_empty())?;
+        fields.next()?;
+        Some((name, fields))
+    })
 }
 
 /// A user or group id as digits and nothing else: `parse` would also take `+1001`. 4294967295 is (uid_t) −1, which
@@ -98,7 +101,7 @@ pub fn id(text: &str) -> Option<u32> {
 fn text(path: &'static str) -> Result<String> {
     match std::fs::read(path) {
         // Names of users are ASCII; another byte in a comment field must not hide the rest of the file.
-        Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
+        Ok(bytes) => Ok(String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(String::new()),
         Err(error) => Err(Error::Accounts { path, errno: io_errno(&error) }),
     }

@@ -1,6 +1,7 @@
-//! Credentials as the kernel prints them: `/proc/thread-self/status`, `proc_pid_status(5)`.
+//! Credentials as the kernel prints them: `/proc/self/status`, `proc_pid_status(5)`.
 //!
-//! One read tells all sets at once, file-system ids and the number of threads included, which no system call does.
+//! One read tells all sets at once, file-system ids and the number of threads included, which no system call does. It
+//! speaks of the process's first thread; both readers refuse a process with a second one, so that is the caller.
 
 use std::fs::File;
 use std::io::Read;
@@ -9,7 +10,7 @@ use crate::error::{Error, Result, errno, io_errno};
 
 use super::capability::Set;
 
-const PATH: &str = "/proc/thread-self/status";
+const PATH: &str = "/proc/self/status";
 
 /// `PROC_SUPER_MAGIC`: a `/proc` that is something else would tell whatever its maker wants (CVE-2019-19921).
 const PROC_SUPER_MAGIC: i64 = 0x9fa0;
@@ -81,25 +82,37 @@ impl Held {
 
 /// Parses the text; the name of the line that is missing or malformed otherwise.
 fn parse(text: &str) -> std::result::Result<Held, &'static str> {
-    let line = |name: &'static str| text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim).ok_or(name);
-    let ids = |name: &'static str| {
-        let mut four = line(name)?.split_ascii_whitespace().map(|id| id.parse::<u32>().map_err(|_| name));
-        let mut next = || four.next().unwrap_or(Err(name));
-        Ok(Ids { real: next()?, effective: next()?, saved: next()?, file_system: next()? })
+    let mut rest = text;
+    // The kernel prints the lines in this order, so each is looked for behind the one before.
+    let mut line = |name: &'static str| loop {
+        let (line, after) = rest.split_once('\n').ok_or(name)?;
+        rest = after;
+        if let Some(value) = line.strip_prefix(name).and_then(|value| value.strip_prefix(':')) {
+            break Ok(value.trim_ascii());
+        }
     };
-    let set = |name: &'static str| u64::from_str_radix(line(name)?, 16).map(Set::from_bits).map_err(|_| name);
     Ok(Held {
-        uid: ids("Uid")?,
-        gid: ids("Gid")?,
+        uid: ids(line("Uid")?).ok_or("Uid")?,
+        gid: ids(line("Gid")?).ok_or("Gid")?,
         groups: line("Groups")?.split_ascii_whitespace().map(|id| id.parse().map_err(|_| "Groups")).collect::<std::result::Result<_, _>>()?,
-        inheritable: set("CapInh")?,
-        permitted: set("CapPrm")?,
-        effective: set("CapEff")?,
-        bounding: set("CapBnd")?,
-        ambient: set("CapAmb")?,
-        no_new_privs: line("NoNewPrivs")? == "1",
         threads: line("Threads")?.parse().map_err(|_| "Threads")?,
+        inheritable: set(line("CapInh")?).ok_or("CapInh")?,
+        permitted: set(line("CapPrm")?).ok_or("CapPrm")?,
+        effective: set(line("CapEff")?).ok_or("CapEff")?,
+        bounding: set(line("CapBnd")?).ok_or("CapBnd")?,
+        ambient: set(line("CapAmb")?).ok_or("CapAmb")?,
+        no_new_privs: line("NoNewPrivs")? == "1",
     })
+}
+
+fn ids(value: &str) -> Option<Ids> {
+    let mut four = value.split_ascii_whitespace();
+    let mut next = || four.next()?.parse().ok();
+    Some(Ids { real: next()?, effective: next()?, saved: next()?, file_system: next()? })
+}
+
+fn set(value: &str) -> Option<Set> {
+    u64::from_str_radix(value, 16).ok().map(Set::from_bits)
 }
 
 #[cfg(test)]
