@@ -58,10 +58,10 @@ fn a_link_of_the_users_in_a_sticky_directory_is_seen() {
 /// `acl(5)` as the kernel stores it: of the owner, one user or group, the owning group, the mask, others.
 fn access_list(tag: u16, permissions: u16, id: u32, mask: u16) -> Vec<u8> {
     let none = u32::MAX;
-    let entries = [(0x01, 6, none), (tag, permissions, id), (0x04, 4, none), (0x10, mask, none), (0x20, 4, none)];
+    let mut entries: [(u16, u16, u32); 5] = [(0x01, 7, none), (tag, permissions, id), (0x04, 5, none), (0x10, mask, none), (0x20, 5, none)];
+    entries.sort_unstable();
     let mut bytes = 2_u32.to_le_bytes().to_vec();
     for (tag, permissions, id) in entries {
-        let (tag, permissions): (u16, u16) = (tag, permissions);
         bytes.extend([&tag.to_le_bytes()[..], &permissions.to_le_bytes(), &id.to_le_bytes()].concat());
     }
     bytes
@@ -81,10 +81,10 @@ fn an_access_list_that_lets_the_user_write_is_seen() {
         listed("/conf", Kind::Directory, list).refused(78, &["/conf", "access list"]);
     }
     // Only reading, and writing that the mask takes away again.
-    for list in [access_list(USER, 4, 1001, 4), access_list(USER, 6, 1001, 4)] {
+    for list in [access_list(USER, 4, 1001, 4), access_list(USER, 6, 1001, 4), access_list(USER, 6, 2000, 6)] {
         listed("/conf/i.toml", text(), list).app().is_dropped_to(1001, 1001, "1001");
     }
-    cases("access lists", 8);
+    cases("access lists", 9);
 }
 
 #[test]

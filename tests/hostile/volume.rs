@@ -78,7 +78,7 @@ fn links_lead_nowhere() {
         let base = base.owned("/disk/data/below", Kind::Directory, (1001, 1001), 0o700);
         TARGETS.into_iter().enumerate().fold(base, |base, (number, target)| {
             let link = Kind::Symlink(target.into());
-            base.node(&format!("/disk/data/{number}"), link.clone()).owned(&format!("/disk/data/below/{number}"), link, (0, 0), 0o777)
+            base.node(&format!("/disk/data/{number}"), link.clone()).owned(&format!("/disk/data/below/{number}"), link, (2000, 2000), 0o777)
         })
     });
     for run in old_and_new(&planted) {

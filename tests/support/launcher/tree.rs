@@ -160,7 +160,9 @@ fn make(node: &Node, sources: &Sources, handles: &BTreeMap<String, rustix::fd::O
             return bind(&format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(handle)));
         }
     }
-    if !matches!(node.kind, Kind::Symlink(_) | Kind::Bind(_) | Kind::HardLink(_)) {
+    if matches!(node.kind, Kind::Symlink(_)) {
+        std::os::unix::fs::lchown(path, Some(node.owner.0), Some(node.owner.1)).map_err(because("lchown"))?;
+    } else if !matches!(node.kind, Kind::Bind(_) | Kind::HardLink(_)) {
         std::os::unix::fs::chown(path, Some(Uid::from_raw(node.owner.0).as_raw()), Some(Gid::from_raw(node.owner.1).as_raw()))
             .map_err(because("chown"))?;
         set_mode(path, node.mode.unwrap_or(if is_directory(&node.kind) { 0o755 } else { 0o644 }))?;
