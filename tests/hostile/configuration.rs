@@ -48,7 +48,8 @@ fn a_link_in_the_middle_of_a_chain_is_seen() {
 #[test]
 fn a_link_of_the_users_in_a_sticky_directory_is_seen() {
     let base = open().node("/etc/real.toml", text());
-    let users = base.clone().with(|spec| spec.tree.push(Node { owner: (1001, 1001), ..crate::support::sandbox::node("/tmp/link", link("/etc/real.toml")) }));
+    let users =
+        base.clone().with(|spec| spec.tree.push(Node { owner: (1001, 1001), ..crate::support::sandbox::node("/tmp/link", link("/etc/real.toml")) }));
     named(users, "/tmp/link").run().refused(78, &["/tmp/link belongs to uid 1001"]);
     named(base.clone().node("/tmp/link", link("/etc/real.toml")), "/tmp/link").run().app().is_dropped_to(1001, 1001, "1001");
     named(base.owned("/tmp/own.toml", text(), (1001, 1001), 0o600), "/tmp/own.toml").run().refused(78, &["/tmp/own.toml"]);

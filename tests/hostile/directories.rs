@@ -13,9 +13,7 @@ fn planted(plant: impl FnOnce(Sandbox) -> Sandbox, path: &str) -> Run {
         let directory = ["/disk", "/disk/secrets"].contains(&path);
         if directory { base.owned(path, Kind::Directory, (0, 0), 0o755) } else { base.owned(path, text(), (0, 0), 0o600) }
     });
-    let run = plant(base.tmpfs("/home/app"))
-        .config(format!("[[tmpfs]]\npath = '/home/app'\n[[directory]]\npath = '{path}'\nmode = '0777'\n"))
-        .run();
+    let run = plant(base.tmpfs("/home/app")).config(format!("[[tmpfs]]\npath = '/home/app'\n[[directory]]\npath = '{path}'\nmode = '0777'\n")).run();
     nothing_outside_is_touched(&run);
     run
 }

@@ -65,4 +65,3 @@ fn a_mount_point_that_is_raced_is_the_right_one_or_none() {
     assert!(rounds > 100, "the racer hardly ran: {rounds} exchanges");
     cases(&format!("raced mount points ({handed} handed over, {refused} refused, {rounds} exchanges)"), BOOTS);
 }
-

@@ -104,14 +104,21 @@ fn a_word_that_names_a_file_of_the_users_ends_the_boot() {
     let base = planted("/usr/bin", "'rules', '/etc/rules.nft'").node("/etc/rules.nft", Kind::Symlink("/mine/rules.nft".into()));
     base.owned("/mine/rules.nft", Kind::File(Content::Bytes(Vec::new())), (1001, 1001), 0o644)
         .run()
-        .refused(78, &["refusing the root step 'rules'", "/mine"]);
-    cases("files of root steps", 2);
+        .refused(78, &["refusing the root step 'rules'", "/mine belongs to uid 1001"]);
+    for word in ["rules.nft", "./rules", "../mine/rules"] {
+        let base = planted("/usr/bin", &format!("'rules', '{word}'")).words(["/bin/witness"]);
+        let text = format!("workdir = '/mine'\n[[root_step]]\nname = 'rules'\ncommand = ['rules', '{word}']\n");
+        let file = format!("/mine/{}", word.rsplit('/').next().unwrap());
+        base.config(text).owned(&file, Kind::File(Content::Bytes(Vec::new())), (0, 0), 0o644).run().refused(78, &["/mine belongs to uid 1001"]);
+    }
+    cases("files of root steps", 5);
 }
 
 #[test]
 fn a_root_step_knows_nothing_of_the_engines_environment() {
     let base = planted("/usr/bin", "'rules', 'aside'");
-    let hostile = ["LD_PRELOAD=/mine/evil.so", "LD_LIBRARY_PATH=/mine", "PYTHONPATH=/mine", "BASH_ENV=/mine/rc", "ENV=/mine/rc", "IFS=/", "PS4=$(id)"];
+    let hostile =
+        ["LD_PRELOAD=/mine/evil.so", "LD_LIBRARY_PATH=/mine", "PYTHONPATH=/mine", "BASH_ENV=/mine/rc", "ENV=/mine/rc", "IFS=/", "PS4=$(id)"];
     let run = hostile.iter().fold(base, |base, entry| base.env(entry)).run();
     assert_eq!(ran(&run), "/usr/bin/rules");
     for entry in hostile {

@@ -9,18 +9,8 @@ use crate::support::spec::{Content, Kind};
 const CONFIGURATION: &str = "[[volume]]\npath = '/data'\nrecursive = true\n";
 
 /// What is not the volume's, on its file system and on others.
-pub const OUTSIDE: [&str; 10] = [
-    "/etc",
-    "/etc/passwd",
-    "/etc/shadow",
-    "/disk",
-    "/disk/secret",
-    "/disk/secrets",
-    "/disk/secrets/one",
-    "/disk/shadow",
-    "/bin/witness",
-    "/init",
-];
+pub const OUTSIDE: [&str; 10] =
+    ["/etc", "/etc/passwd", "/etc/shadow", "/disk", "/disk/secret", "/disk/secrets", "/disk/secrets/one", "/disk/shadow", "/bin/witness", "/init"];
 
 pub fn text() -> Kind {
     Kind::File(Content::Bytes(b"root's".into()))

@@ -93,7 +93,8 @@ fn devices() -> Try<()> {
 }
 
 fn basics() -> Vec<Node> {
-    let node = |path: &str, kind, mode| Node { path: path.into(), kind, owner: (0, 0), mode: Some(mode), capabilities: None, access_list: Vec::new() };
+    let node =
+        |path: &str, kind, mode| Node { path: path.into(), kind, owner: (0, 0), mode: Some(mode), capabilities: None, access_list: Vec::new() };
     let directories = ["/bin", "/usr", "/usr/bin", "/etc", "/proc", "/dev", "/dev/pts", "/root", "/run", "/home", "/home/app", "/srv"];
     let mut all: Vec<Node> = directories.into_iter().map(|path| node(path, Kind::Directory, 0o755)).collect();
     all.push(node("/tmp", Kind::Directory, 0o1777));
@@ -116,10 +117,7 @@ fn make(node: &Node, sources: &Sources, handles: &BTreeMap<String, rustix::fd::O
     let path = format!("{ROOT}{}", node.path);
     let path = path.as_str();
     // A later entry replaces an earlier file.
-    if !is_directory(&node.kind)
-        && !matches!(node.kind, Kind::Bind(_) | Kind::HostBind(_))
-        && fs::symlink_metadata(path).is_ok()
-    {
+    if !is_directory(&node.kind) && !matches!(node.kind, Kind::Bind(_) | Kind::HostBind(_)) && fs::symlink_metadata(path).is_ok() {
         fs::remove_file(path).map_err(because("unlink"))?;
     }
     let directory = || fs::create_dir_all(path).map_err(because("mkdir"));
@@ -175,7 +173,8 @@ fn make(node: &Node, sources: &Sources, handles: &BTreeMap<String, rustix::fd::O
         rustix::fs::setxattr(path, "security.capability", &bytes, XattrFlags::empty()).map_err(because("setxattr"))?;
     }
     if !node.access_list.is_empty() {
-        rustix::fs::setxattr(path, "system.posix_acl_access", &node.access_list, XattrFlags::empty()).map_err(because("setxattr of an access list"))?;
+        rustix::fs::setxattr(path, "system.posix_acl_access", &node.access_list, XattrFlags::empty())
+            .map_err(because("setxattr of an access list"))?;
     }
     Ok(())
 }
