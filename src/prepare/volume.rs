@@ -37,7 +37,7 @@ pub(super) fn hand_over(_root: &Root, entry: &VolumePlan, target: &Target) -> Re
         let mount = open::mount_number(&top, path)?;
         let mut walk = Walk { path, target, device: before.st_dev, mount, links: BTreeMap::new(), changed: 0, left: 0 };
         walk.directory(&top, 0)?;
-        walk.linked()?;
+        walk.with_names_outside();
         log::info!("{path}: {} entries handed over, {} left as they are", walk.changed, walk.left);
     }
     change(path, &top, target)?;
@@ -49,19 +49,13 @@ pub(super) fn hand_over(_root: &Root, entry: &VolumePlan, target: &Target) -> Re
     Err(Error::HandOverUnproved { path: path.clone(), found })
 }
 
-/// A file with several names, until all of them were met.
-struct Linked {
-    handle: OwnedFd,
-    names: u64,
-    met: u64,
-}
-
 struct Walk<'a> {
     path: &'a str,
     target: &'a Target,
     device: u64,
     mount: String,
-    links: BTreeMap<u64, Linked>,
+    /// How many names of a file were met, while there are others.
+    links: BTreeMap<u64, u64>,
     changed: u64,
     left: u64,
 }
@@ -96,10 +90,14 @@ impl Walk<'_> {
                 self.left += 1;
                 return Ok(());
             }
+            // Handed over by the last of its names: a handle of each until then would be more than a process may have.
             _ if facts.st_nlink > 1 => {
-                let linked = self.links.entry(facts.st_ino).or_insert(Linked { handle: entry, names: names(&facts), met: 0 });
-                linked.met += 1;
-                return Ok(());
+                let met = self.links.entry(facts.st_ino).or_insert(0);
+                *met += 1;
+                if *met < names(&facts) {
+                    return Ok(());
+                }
+                self.links.remove(&facts.st_ino);
             }
             _ => {}
         }
@@ -114,17 +112,13 @@ impl Walk<'_> {
         }
     }
 
-    /// The files with several names, all of which were met inside; the others stay root's.
-    fn linked(&mut self) -> Result<()> {
-        for (_, linked) in std::mem::take(&mut self.links) {
-            if linked.met >= linked.names {
-                self.give(&linked.handle)?;
-            } else {
-                self.left += 1;
-                log::warn!("{}: a file with a name outside of it stays as it is ({} of {} names met)", self.path, linked.met, linked.names);
-            }
+    /// What is left of the files with several names has one outside, and stays as it is.
+    fn with_names_outside(&mut self) {
+        let count = self.links.len() as u64;
+        if count > 0 {
+            self.left += count;
+            log::warn!("{}: files with a name outside of it stay as they are: {count}", self.path);
         }
-        Ok(())
     }
 
     fn give(&mut self, entry: &OwnedFd) -> Result<()> {
