@@ -7,16 +7,19 @@
 
 use std::collections::BTreeMap;
 use std::ffi::CString;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 
 use nix::errno::Errno;
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat, Uid, chownat, fstat, openat};
 
 use super::open::{self, HANDLE};
-use super::ownership::{give, is_theirs, remedy};
+use super::ownership::{bits, give, is_theirs, remedy};
 use crate::error::{Error, Result, errno};
 use crate::plan::VolumePlan;
 use crate::privilege::{Root, Target};
+
+/// Set-user-ID and set-group-ID.
+const SET_ID: u32 = 0o6000;
 
 /// Deeper trees would take more descriptors than a process has by default.
 const DEEPEST: usize = 200;
@@ -35,12 +38,12 @@ pub(super) fn hand_over(_root: &Root, entry: &VolumePlan, target: &Target) -> Re
     }
     if entry.recursive {
         let mount = open::mount_number(&top, path)?;
-        let mut walk = Walk { path, target, device: before.st_dev, mount, links: BTreeMap::new(), changed: 0, left: 0 };
+        let mut walk = Walk { path, target, device: before.st_dev, mount, links: BTreeMap::new(), changed: 0, left: 0, set_id: 0 };
         walk.directory(&top, 0)?;
-        walk.with_names_outside();
+        walk.tell_what_is_left();
         log::info!("{path}: {} entries handed over, {} left as they are", walk.changed, walk.left);
     }
-    change(path, &top, target)?;
+    give(&top, target).map_err(|reason| failed(path, "fchownat", reason))?;
     let after = facts(path, &top)?;
     if is_theirs(&after, target) {
         return Ok(());
@@ -58,6 +61,8 @@ struct Walk<'a> {
     links: BTreeMap<u64, u64>,
     changed: u64,
     left: u64,
+    /// Set-user-ID and set-group-ID files among those that are left.
+    set_id: u64,
 }
 
 impl Walk<'_> {
@@ -112,8 +117,11 @@ impl Walk<'_> {
         }
     }
 
-    /// What is left of the files with several names has one outside, and stays as it is.
-    fn with_names_outside(&mut self) {
+    /// In one line each. What is left of the files with several names has one outside.
+    fn tell_what_is_left(&mut self) {
+        if self.set_id > 0 {
+            log::warn!("{}: set-user-ID and set-group-ID files of other users stay as they are: {}", self.path, self.set_id);
+        }
         let count = self.links.len() as u64;
         if count > 0 {
             self.left += count;
@@ -122,9 +130,19 @@ impl Walk<'_> {
     }
 
     fn give(&mut self, entry: &OwnedFd) -> Result<()> {
-        if !is_theirs(&facts(self.path, entry)?, self.target) {
-            change(self.path, entry, self.target)?;
-            self.changed += 1;
+        let before = facts(self.path, entry)?;
+        if is_theirs(&before, self.target) {
+            return Ok(());
+        }
+        match give(entry, self.target) {
+            Ok(()) => self.changed += 1,
+            // A new owner takes such a bit away, and without CAP_FOWNER only its owner may change a mode. It gives nothing
+            // after the drop.
+            Err(Errno::EPERM) if bits(&before) & SET_ID != 0 => {
+                self.left += 1;
+                self.set_id += 1;
+            }
+            Err(reason) => return Err(failed(self.path, "fchownat", reason)),
         }
         Ok(())
     }
@@ -150,10 +168,6 @@ impl Walk<'_> {
         }
         Ok(names)
     }
-}
-
-fn change(path: &str, entry: impl AsFd, target: &Target) -> Result<()> {
-    give(entry, target).map_err(|reason| failed(path, "fchownat", reason))
 }
 
 /// How many names a file has.
