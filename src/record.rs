@@ -1,13 +1,20 @@
 //! One record, one line, one write on standard error.
 //!
-//! Never does it fail, panic or print half a line: a closed or full standard error must not keep PID 1 from its work.
+//! Never does it fail, panic or print half a line, and hardly ever does it wait: a closed standard error, or one that
+//! nobody reads, must not keep PID 1 from its work. A reader that is slow gets a second, once; after that, what it has
+//! no room for is lost until it reads on.
 //! Control characters are escaped here and nowhere else, so no path, role or variable can forge a second record or
 //! colour a terminal.
 
 use std::fmt::{self, Write as _};
-use std::io::Write as _;
+use std::io::IoSlice;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use log::LevelFilter;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{FileType, fstat};
+use rustix::io::{Errno, ReadWriteFlags, Result, pwritev2};
+use rustix::stdio::stderr;
 
 use crate::error::Error;
 
@@ -15,9 +22,9 @@ use crate::error::Error;
 pub fn start(level: LevelFilter) {
     let logger = env_logger::Builder::new()
         .filter_level(level)
-        .format(|out, record| {
-            let line = line(record.level().as_str(), format_args!("{}", record.args()));
-            out.write_all(line.as_bytes())
+        .format(|_, record| {
+            say(&line(record.level().as_str(), format_args!("{}", record.args())));
+            Ok(())
         })
         .try_init();
     // The only failure is a logger that is there already, which serves as well.
@@ -26,15 +33,58 @@ pub fn start(level: LevelFilter) {
 
 /// Writes the one record of a fatal error, whatever the log's level.
 pub fn fatal(error: &Error) {
-    let line = line("FATAL", format_args!("{error}; fix: {}", error.fix()));
-    // There is nowhere left to report that standard error is gone; the exit code still tells.
-    drop(std::io::stderr().write_all(line.as_bytes()));
+    say(&line("FATAL", format_args!("{error}; fix: {}", error.fix())));
 }
 
 /// Passes on one line of a step's output, whatever the log's level.
 pub fn relay(name: &str, bytes: &[u8]) {
-    let line = line("STEP", format_args!("{name}: {}", String::from_utf8_lossy(bytes)));
-    drop(std::io::stderr().write_all(line.as_bytes()));
+    say(&line("STEP", format_args!("{name}: {}", String::from_utf8_lossy(bytes))));
+}
+
+/// How long a reader that is behind may keep `/init` waiting.
+const PATIENCE: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
+
+/// What a pipe takes as a whole or not at all: `PIPE_BUF` of `pipe(7)`.
+const AT_ONCE: usize = 4096;
+
+/// Writes it to standard error. There is nowhere left to report that this is gone or full; the exit code still tells.
+fn say(line: &str) {
+    let mut rest = line.as_bytes();
+    while !rest.is_empty() {
+        match write(rest.get(..AT_ONCE).unwrap_or(rest)) {
+            Ok(length) => rest = rest.get(length..).unwrap_or(&[]),
+            Err(Errno::INTR) => {}
+            Err(Errno::AGAIN) if has_room() => {}
+            Err(_) => return,
+        }
+    }
+}
+
+/// Writes without waiting, also where standard error is shared with those who want it to wait: for this one write.
+fn write(bytes: &[u8]) -> Result<usize> {
+    let here = u64::MAX;
+    match pwritev2(stderr(), &[IoSlice::new(bytes)], here, ReadWriteFlags::NOWAIT) {
+        // Not for this kind of file, or not on this kernel (pipes: since Linux 6.5).
+        Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::PERM) if has_room() => rustix::io::write(stderr(), bytes),
+        Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::PERM) => Err(Errno::AGAIN),
+        // A file would have to find itself a block: that is no reader's doing.
+        Err(Errno::AGAIN) if is_regular_file() => rustix::io::write(stderr(), bytes),
+        done => done,
+    }
+}
+
+fn is_regular_file() -> bool {
+    fstat(stderr()).is_ok_and(|facts| FileType::from_raw_mode(facts.st_mode) == FileType::RegularFile)
+}
+
+/// Whether there is room now, or soon. Who once had none for so long is not waited for again.
+fn has_room() -> bool {
+    static STUCK: AtomicBool = AtomicBool::new(false);
+    let patience = if STUCK.load(Relaxed) { Timespec::default() } else { PATIENCE };
+    let mut polled = [PollFd::from_borrowed_fd(stderr(), PollFlags::OUT)];
+    let room = !matches!(poll(&mut polled, Some(&patience)), Ok(0));
+    STUCK.store(!room, Relaxed);
+    room
 }
 
 /// `init: level: text`, control characters escaped, with its newline.
