@@ -5,6 +5,8 @@
 
 mod support;
 
+#[path = "hostile/app.rs"]
+mod app;
 #[path = "hostile/configuration.rs"]
 mod configuration;
 #[path = "hostile/directories.rs"]

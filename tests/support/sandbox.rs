@@ -39,6 +39,7 @@ pub fn sandbox() -> Sandbox {
         blocked: 0,
         ignored: 0,
         descriptors: Vec::new(),
+        controlling_terminal: false,
         limits: Vec::new(),
     };
     let env = ["PATH=/bin:/usr/bin", "HOME=/root", "TERM=xterm"];

@@ -115,6 +115,10 @@ fn become_start(spec: &Spec, ends: Ends, outside: OwnedFd) -> Try<()> {
         let opened = move_up(opened.map_err(because(path))?)?;
         duplicate_to(&opened, *number)?;
     }
+    if start.controlling_terminal {
+        nix::unistd::setsid().map_err(because("setsid"))?;
+        rustix::process::ioctl_tiocsctty(rustix::stdio::stdin()).map_err(because("TIOCSCTTY"))?;
+    }
     credentials(spec)?;
     // Again, for the tracer; the exec decides anew.
     rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::Dumpable).map_err(because("dumpable"))?;
