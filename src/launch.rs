@@ -6,6 +6,7 @@
 use std::ffi::{CStr, CString, OsStr};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use std::time::Duration;
 
 use libc::{SIGHUP, SIGINT, SIGPIPE, SIGQUIT, SIGTERM};
 use nix::errno::Errno;
@@ -95,7 +96,7 @@ fn release_signals(mask: SignalMask) -> Result<()> {
     }
     // A log line into a closed pipe left one of /init's own; the app must not die of it.
     if pending.contains(SIGPIPE) && !mask.contains(SIGPIPE) {
-        let _ = sys::take_pending_signal(SignalMask::only(SIGPIPE));
+        let _ = sys::wait_for_signal(SignalMask::only(SIGPIPE), Some(Duration::ZERO));
     }
     sys::set_signal_mask(mask).map(drop).map_err(|errno| Error::Signals { call: "rt_sigprocmask", errno })
 }

@@ -1,7 +1,7 @@
 //! What an app of ill will left behind in its previous life, what it tries in this one, and that none of it leads
 //! anywhere: nothing outside is touched, nothing is gained, nothing hangs.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(missing_docs, unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod support;
 

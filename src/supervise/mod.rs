@@ -14,13 +14,13 @@ use rustix::process::{Pid, getpid};
 
 use crate::child::leftovers::Leftovers;
 use crate::child::terminal::Terminal;
-use crate::child::wait::{Event, Signal, Signals};
+use crate::child::wait::{Event, Signals};
 use crate::child::{self, Change, Output, Started};
 use crate::error::Result;
 use crate::launch::App;
 use crate::plan::Supervision;
 use crate::privilege::Dropped;
-use crate::sys::{self, SignalMask};
+use crate::sys::{self, Signal, SignalMask};
 use readiness::{Manager, Readiness};
 
 /// What stops a process by the terminal's doing.
@@ -46,7 +46,7 @@ pub fn run(dropped: &Dropped, mut app: App, how: Supervision, mask: SignalMask) 
     };
     drop((app, foreground));
     settle();
-    let signals = Signals::receive(SignalMask::ALL)?;
+    let signals = Signals::receive(SignalMask::ALL);
     let terminal = Terminal::open();
     let mut supervisor = Supervisor { dropped, mask, main, how, first, terminal, forwarded_stop: false, kill_at: None, manager, readiness };
     let code = supervisor.until_app_ends(&signals)?;
@@ -207,7 +207,7 @@ impl Supervisor<'_> {
             log::warn!("cannot stop with the app");
         }
         // The continue that woke us is passed on below, once: forwarded too, it could undo the next stop.
-        let _ = sys::take_pending_signal(SignalMask::only(SIGCONT));
+        let _ = sys::wait_for_signal(SignalMask::only(SIGCONT), Some(Duration::ZERO));
         // Continued: in the foreground by fg, or in the background by bg.
         if terminal.is_ours() {
             terminal.give_to(self.main);

@@ -32,6 +32,7 @@ const WAYS: [&str; 22] = [
     "borrow=1",
 ];
 
+// CVE-2019-5736: an init of the same user that stays. It is not dumpable, so the kernel keeps the app out.
 #[test]
 fn no_way_leads_into_an_init_that_stays() {
     let step = "[[step]]\nname = 'first'\ncommand = ['witness']\n";
@@ -89,7 +90,7 @@ fn exits_and_stops(siege: &str) -> usize {
 
 #[test]
 fn a_flood_of_signals_holds_off_neither_the_end_nor_the_grace() {
-    let floods = ["flood=1", "flood=15", "flood=17", "flood=40", "flood=64", "flood=1,2,3,10,12,15,17,28,34,64"];
+    let floods = ["flood=1", "flood=15", "flood=17", "flood=40", "flood=64", "flood=1,2,3,10,12,15,17,28,40,64"];
     let count: usize = floods.into_iter().map(exits_and_stops).sum();
     cases("floods of signals", count);
 }
@@ -155,7 +156,7 @@ fn an_init_without_limits_to_live_by_still_ends_it() {
 fn games_with_the_terminal_end_with_the_app() {
     for base in both() {
         let terminal = base.with(|spec| {
-            spec.streams = [Stream::Terminal, Stream::Terminal, Stream::Terminal];
+            spec.streams = [Stream::Null, Stream::Terminal, Stream::Terminal];
             spec.start.controlling_terminal = true;
         });
         besieged(&terminal, "terminal", "to=exit", 7);

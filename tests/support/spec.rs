@@ -65,7 +65,7 @@ pub struct Start {
     pub ignored: u64,
     /// Number and path of further open descriptors; a relative path is opened outside of the container.
     pub descriptors: Vec<(i32, String)>,
-    /// Whether standard input is its controlling terminal.
+    /// Whether standard output is its controlling terminal.
     pub controlling_terminal: bool,
     /// Limits of resources: the resource, and both its limits.
     pub limits: Vec<(i32, u64)>,

@@ -117,7 +117,7 @@ fn become_start(spec: &Spec, ends: Ends, outside: OwnedFd) -> Try<()> {
     }
     if start.controlling_terminal {
         nix::unistd::setsid().map_err(because("setsid"))?;
-        rustix::process::ioctl_tiocsctty(rustix::stdio::stdin()).map_err(because("TIOCSCTTY"))?;
+        rustix::process::ioctl_tiocsctty(rustix::stdio::stdout()).map_err(because("TIOCSCTTY"))?;
     }
     credentials(spec)?;
     // Again, for the tracer; the exec decides anew.
