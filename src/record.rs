@@ -10,7 +10,9 @@ use std::fmt::{self, Write as _};
 use std::io::IoSlice;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-use log::LevelFilter;
+use env_logger::Logger;
+use log::{LevelFilter, Log, Metadata, Record};
+
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{FileType, fstat};
 use rustix::io::{Errno, ReadWriteFlags, Result, pwritev2};
@@ -20,25 +22,40 @@ use crate::error::Error;
 
 /// Starts the log on standard error. Called once; a second call changes nothing.
 pub fn start(level: LevelFilter) {
-    let logger = env_logger::Builder::new()
-        .filter_level(level)
-        .format(|_, record| {
-            say(&line(record.level().as_str(), format_args!("{}", record.args())));
-            Ok(())
-        })
-        .try_init();
+    let filter = env_logger::Builder::new().filter_level(level).build();
+    log::set_max_level(filter.filter());
     // The only failure is a logger that is there already, which serves as well.
-    drop(logger);
+    drop(log::set_boxed_logger(Box::new(Records { filter })));
+}
+
+/// What the filter lets through, each in one write. The crate's own writer keeps a buffer for each thread, which costs
+/// more than a boot's one line.
+struct Records {
+    filter: Logger,
+}
+
+impl Log for Records {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        self.filter.enabled(metadata)
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        if self.filter.matches(record) {
+            say(record.level().as_str(), *record.args());
+        }
+    }
+
+    fn flush(&self) {}
 }
 
 /// Writes the one record of a fatal error, whatever the log's level.
 pub fn fatal(error: &Error) {
-    say(&line("FATAL", format_args!("{error}; fix: {}", error.fix())));
+    say("FATAL", format_args!("{}; fix: {}", shortened(error.to_string()), shortened(error.fix())));
 }
 
 /// Passes on one line of a step's output, whatever the log's level.
 pub fn relay(name: &str, bytes: &[u8]) {
-    say(&line("STEP", format_args!("{name}: {}", String::from_utf8_lossy(bytes))));
+    say("STEP", format_args!("{name}: {}", String::from_utf8_lossy(bytes)));
 }
 
 /// How long a reader that is behind may keep `/init` waiting.
@@ -48,7 +65,8 @@ const PATIENCE: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
 const AT_ONCE: usize = 4096;
 
 /// Writes it to standard error. There is nowhere left to report that this is gone or full; the exit code still tells.
-fn say(line: &str) {
+fn say(level: &str, text: fmt::Arguments<'_>) {
+    let line = line(level, text);
     let mut rest = line.as_bytes();
     while !rest.is_empty() {
         match write(rest.get(..AT_ONCE).unwrap_or(rest)) {
@@ -85,6 +103,17 @@ fn has_room() -> bool {
     let room = !matches!(poll(&mut polled, Some(&patience)), Ok(0));
     STUCK.store(!room, Relaxed);
     room
+}
+
+/// What a reader takes in of one half of a record: what was given may be as long as a configuration.
+const LONGEST: usize = 1500;
+
+fn shortened(mut text: String) -> String {
+    if let Some((end, _)) = text.char_indices().nth(LONGEST) {
+        text.truncate(end);
+        text.push('…');
+    }
+    text
 }
 
 /// `init: level: text`, control characters escaped, with its newline.
@@ -127,6 +156,13 @@ impl fmt::Write for OneLine<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_value_without_an_end_hides_no_remedy() {
+        let short = shortened("é".repeat(100_000));
+        assert_eq!((short.chars().count(), short.chars().last()), (LONGEST + 1, Some('…')));
+        assert_eq!(shortened("é".repeat(LONGEST)), "é".repeat(LONGEST));
+    }
 
     #[test]
     fn a_newline_in_a_name_cannot_forge_a_second_record() {

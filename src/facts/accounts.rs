@@ -49,46 +49,65 @@ impl Accounts {
 
     /// The first user of this name.
     pub fn user_named(&self, name: &str) -> Option<User<'_>> {
-        self.users().find(|user| user.name == name)
+        self.users().find(|user| user.name == name.as_bytes()).and_then(Line::user)
     }
 
     /// The first user with this id.
     pub fn user_with(&self, uid: u32) -> Option<User<'_>> {
-        self.users().find(|user| user.uid == uid)
+        self.users().find(|user| user.uid == uid).and_then(Line::user)
     }
 
     /// The id of the first group of this name.
     pub fn group_named(&self, name: &str) -> Option<u32> {
-        self.groups().find(|(group, _, _)| *group == name).map(|(_, gid, _)| gid)
+        self.groups().find(|(group, _, _)| *group == name.as_bytes()).map(|(_, gid, _)| gid)
     }
 
     /// The ids of the groups that list this user as a member.
     pub fn groups_of(&self, name: &str) -> Vec<u32> {
-        self.groups().filter(|(_, _, members)| members.split(',').any(|member| member == name)).map(|(_, gid, _)| gid).collect()
+        let is_member = |members: &[u8]| members.split(|byte| *byte == b',').any(|member| member == name.as_bytes());
+        self.groups().filter(|(_, _, members)| is_member(members)).map(|(_, gid, _)| gid).collect()
     }
 
-    fn users(&self) -> impl Iterator<Item = User<'_>> {
+    fn users(&self) -> impl Iterator<Item = Line<'_>> {
         entries(&self.passwd).filter_map(|(name, mut fields)| {
-            let uid = id(fields.next()?)?;
-            let gid = id(fields.next()?)?;
-            let home = fields.nth(1).unwrap_or("");
-            Some(User { name, uid, gid, home })
+            let uid = number(fields.next()?)?;
+            let gid = number(fields.next()?)?;
+            Some(Line { name, uid, gid, home: fields.nth(1).unwrap_or(b"") })
         })
     }
 
-    fn groups(&self) -> impl Iterator<Item = (&str, u32, &str)> {
-        entries(&self.group).filter_map(|(name, mut fields)| Some((name, id(fields.next()?)?, fields.next().unwrap_or(""))))
+    fn groups(&self) -> impl Iterator<Item = (&[u8], u32, &[u8])> {
+        entries(&self.group).filter_map(|(name, mut fields)| Some((name, number(fields.next()?)?, fields.next().unwrap_or(b""))))
+    }
+}
+
+/// A line of `/etc/passwd` while it is searched.
+struct Line<'a> {
+    name: &'a [u8],
+    uid: u32,
+    gid: u32,
+    home: &'a [u8],
+}
+
+impl<'a> Line<'a> {
+    fn user(self) -> Option<User<'a>> {
+        let text = |bytes: &'a [u8]| std::str::from_utf8(bytes).ok();
+        Some(User { name: text(self.name)?, uid: self.uid, gid: self.gid, home: text(self.home)? })
     }
 }
 
 /// The lines of either file: a name, and the fields behind the password's.
-fn entries(text: &str) -> impl Iterator<Item = (&str, impl Iterator<Item = &str>)> {
-    text.split('\n').filter_map(|line| {
-        let mut fields = line.split(':');
+fn entries(text: &str) -> impl Iterator<Item = (&[u8], impl Iterator<Item = &[u8]>)> {
+    text.as_bytes().split(|byte| *byte == b'\n').filter_map(|line| {
+        let mut fields = line.split(|byte| *byte == b':');
         let name = fields.next().filter(|name| !name.is_empty())?;
         fields.next()?;
         Some((name, fields))
     })
+}
+
+fn number(field: &[u8]) -> Option<u32> {
+    id(std::str::from_utf8(field).ok()?)
 }
 
 /// A user or group id as digits and nothing else: `parse` would also take `+1001`. 4294967295 is (uid_t) −1, which

@@ -28,8 +28,8 @@ pub(super) fn resolve(user: &At<String>, groups: Option<&[At<String>]>, accounts
     let refuse = |what: &str| Error::Identity { place: user.place.clone(), given: user.value.clone(), what: what.to_owned() };
     let (who, group) = user.value.split_once(':').map_or((user.value.as_str(), None), |(who, group)| (who, Some(group)));
     let number = id(who);
-    let entry = number.map_or_else(|| accounts.user_named(who), |uid| accounts.user_with(uid));
-    let Some(uid) = number.or(entry.map(|entry| entry.uid)) else {
+    let named = if number.is_none() { accounts.user_named(who) } else { None };
+    let Some(uid) = number.or(named.map(|entry| entry.uid)) else {
         return Err(refuse(unknown(who)));
     };
     if uid == 0 {
@@ -38,7 +38,7 @@ pub(super) fn resolve(user: &At<String>, groups: Option<&[At<String>]>, accounts
     let gid = match group {
         Some(group) => gid_of(group, accounts).ok_or_else(|| refuse("names no known group"))?,
         // As engines do: the user's own group; for a number that no one has, the same number.
-        None => entry.map_or(uid, |entry| entry.gid),
+        None => named.or_else(|| accounts.user_with(uid)).map_or(uid, |entry| entry.gid),
     };
     let supplementary = match groups {
         Some(listed) => listed.iter().map(|group| supplementary(group, accounts)).collect::<Result<_>>()?,
