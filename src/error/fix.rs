@@ -25,6 +25,7 @@ impl Error {
             Error::Identity { .. } => {
                 "give a number from 1 to 4294967294, or a name that is in the image's /etc/passwd (user) or /etc/group (group)".into()
             }
+            Error::Accounts { path, errno: Errno::EFBIG } => format!("make {path} a file of at most 16 MiB"),
             Error::Accounts { path, .. } => format!("make {path} a file that everyone can read, or give the user as numbers"),
             Error::Role { variable, known, .. } => format!("set {variable} to one of: {known}"),
             Error::NoCommand { known, .. } => known.clone(),
