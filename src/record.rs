@@ -18,7 +18,8 @@ use rustix::fs::{FileType, fstat};
 use rustix::io::{Errno, ReadWriteFlags, Result, pwritev2};
 use rustix::stdio::stderr;
 
-use crate::error::Error;
+use crate::error::{Error, Exit};
+use crate::sys;
 
 /// Starts the log on standard error. Called once; a second call changes nothing.
 pub fn start(level: LevelFilter) {
@@ -50,7 +51,13 @@ impl Log for Records {
 
 /// Writes the one record of a fatal error, whatever the log's level.
 pub fn fatal(error: &Error) {
-    say("FATAL", format_args!("{}; fix: {}", shortened(error.to_string()), shortened(error.fix())));
+    say("FATAL", format_args!("{}; fix: {}", shortened(&error.to_string()), shortened(&error.fix())));
+}
+
+/// Writes the record of a process that gets no more memory, for which it needs none, and ends it.
+pub fn out_of_memory() -> ! {
+    put(b"init: fatal: cannot allocate memory: mmap: Out of memory (ENOMEM); fix: give the container more memory (--memory, --ulimit as)\n");
+    sys::exit_now(Exit::System as u8)
 }
 
 /// Passes on one line of a step's output, whatever the log's level.
@@ -66,8 +73,10 @@ const AT_ONCE: usize = 4096;
 
 /// Writes it to standard error. There is nowhere left to report that this is gone or full; the exit code still tells.
 fn say(level: &str, text: fmt::Arguments<'_>) {
-    let line = line(level, text);
-    let mut rest = line.as_bytes();
+    put(line(level, text).as_bytes());
+}
+
+fn put(mut rest: &[u8]) {
     while !rest.is_empty() {
         match write(rest.get(..AT_ONCE).unwrap_or(rest)) {
             Ok(length) => rest = rest.get(length..).unwrap_or(&[]),
@@ -105,15 +114,19 @@ fn has_room() -> bool {
     room
 }
 
-/// What a reader takes in of one half of a record: what was given may be as long as a configuration.
-const LONGEST: usize = 1500;
+/// What is kept of one half of a record, in characters: its beginning and, with the reason, its end. What was given in
+/// between may be as long as a configuration.
+const BEGINNING: usize = 1000;
+const END: usize = 500;
 
-fn shortened(mut text: String) -> String {
-    if let Some((end, _)) = text.char_indices().nth(LONGEST) {
-        text.truncate(end);
-        text.push('…');
+fn shortened(text: &str) -> String {
+    let place = |at: Option<(usize, char)>| at.map(|(place, _)| place);
+    let beginning = place(text.char_indices().nth(BEGINNING)).and_then(|place| text.get(..place));
+    let end = place(text.char_indices().rev().nth(END - 1)).and_then(|place| text.get(place..));
+    match (beginning, end) {
+        (Some(beginning), Some(end)) if beginning.len() + end.len() < text.len() => format!("{beginning}…{end}"),
+        _ => text.to_owned(),
     }
-    text
 }
 
 /// `init: level: text`, control characters escaped, with its newline.
@@ -159,9 +172,12 @@ mod tests {
 
     #[test]
     fn a_value_without_an_end_hides_no_remedy() {
-        let short = shortened("é".repeat(100_000));
-        assert_eq!((short.chars().count(), short.chars().last()), (LONGEST + 1, Some('…')));
-        assert_eq!(shortened("é".repeat(LONGEST)), "é".repeat(LONGEST));
+        let short = shortened(&format!("{}: reason", "é".repeat(100_000)));
+        assert_eq!(short.chars().count(), BEGINNING + 1 + END);
+        assert!(short.starts_with('é') && short.ends_with("é: reason"));
+        for length in [0, END, BEGINNING, BEGINNING + END] {
+            assert_eq!(shortened(&"é".repeat(length)), "é".repeat(length));
+        }
     }
 
     #[test]

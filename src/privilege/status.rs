@@ -75,8 +75,12 @@ impl Held {
         // The file is about 1.5 KB; one read gives a state of one moment.
         let mut buffer = [0_u8; 4096];
         let length = file.read(&mut buffer).map_err(|error| failed("read", io_errno(&error)))?;
-        let text = buffer.get(..length).and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or("");
-        parse(text).map_err(|line| Error::NotProved { what: format!("{PATH} has no proper line '{line}'") })
+        let mut text = buffer.get(..length).unwrap_or(&[]).to_vec();
+        if length == buffer.len() {
+            // Thousands of groups; the kernel has kept the rest of that moment.
+            file.read_to_end(&mut text).map_err(|error| failed("read", io_errno(&error)))?;
+        }
+        parse(std::str::from_utf8(&text).unwrap_or("")).map_err(|line| Error::NotProved { what: format!("{PATH} has no proper line '{line}'") })
     }
 }
 

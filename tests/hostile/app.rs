@@ -98,7 +98,7 @@ fn a_flood_of_signals_holds_off_neither_the_end_nor_the_grace() {
 #[test]
 fn what_forks_without_end_is_ended() {
     for base in both() {
-        let limited = base.limit(libc::RLIMIT_NPROC as i32, 48);
+        let limited = base.limit(libc::RLIMIT_NPROC, 48);
         besieged(&limited, "bomb", "to=exit", 7);
         besieged(&limited, "bomb", "to=stop", 137);
     }

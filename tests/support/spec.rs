@@ -28,6 +28,8 @@ pub struct Spec {
     pub pid_one: bool,
     /// The state it is started in.
     pub start: Start,
+    /// Control groups that it is put into, as directories of the machine.
+    pub groups: Vec<PathBuf>,
     /// Standard input, output and error.
     pub streams: [Stream; 3],
     /// Its arguments, its own name first.

@@ -130,7 +130,7 @@ fn keeper(spec: &Spec, sources: &Sources, says_ready: OwnedFd, mapped: OwnedFd) 
     let mut outcome = Outcome { before: tree::snapshot()?, ..Outcome::default() };
     let Some(inner) = clone_inner()? else {
         drop((collected, says_go, failure));
-        start::inner(spec, ends, go, says_failure)
+        start::inner(spec, &sources.groups, ends, go, says_failure)
     };
     drop((ends, go, says_failure));
     let tracer = if spec.trace { Some(trace::attach(inner)?) } else { None };

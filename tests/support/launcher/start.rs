@@ -22,20 +22,23 @@ const SOMETHING_LEFT: i32 = 200;
 const EVERY: u64 = (1 << 41) - 1;
 
 /// PID 1 of the container. Never returns.
-pub fn inner(spec: &Spec, ends: Ends, go: OwnedFd, says_failure: OwnedFd) -> ! {
+pub fn inner(spec: &Spec, groups: &[File], ends: Ends, go: OwnedFd, says_failure: OwnedFd) -> ! {
     // Out of the way of the numbers that a test may ask for; the exec of /init closes it.
     let result = move_up(says_failure).map(File::from).and_then(|mut failure| {
-        run(spec, ends, go).inspect_err(|why| {
+        run(spec, groups, ends, go).inspect_err(|why| {
             let _ = failure.write_all(why.as_bytes());
         })
     });
     exit(result.unwrap_or(125));
 }
 
-fn run(spec: &Spec, ends: Ends, go: OwnedFd) -> Try<i32> {
+fn run(spec: &Spec, groups: &[File], ends: Ends, go: OwnedFd) -> Try<i32> {
     let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
     let mut word = String::new();
     File::from(go).read_to_string(&mut word).map_err(because("the keeper"))?;
+    for mut group in groups {
+        group.write_all(b"0").map_err(because("cgroup.procs"))?;
+    }
     // What a relative path of a descriptor starts from: the machine's root, soon out of reach.
     let outside = rustix::fs::open("/", OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).map_err(because("/"))?;
     enter_root(spec)?;

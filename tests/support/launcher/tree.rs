@@ -8,7 +8,7 @@ use std::fs::{self, File};
 use std::io::{Read as _, Seek as _, Write as _};
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::os::unix::net::UnixListener;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use nix::mount::{MsFlags, mount};
 use nix::sys::stat::{Mode, SFlag, mknod};
@@ -29,11 +29,15 @@ const GROUP: &str = "root:x:0:\nadm:x:4:root\nvideo:x:44:app\naudio:x:29:web,app
 pub struct Sources {
     init: Vec<u8>,
     witness: Vec<u8>,
+    /// Where a process writes that it joins a control group: by the right of whoever opened it, `cgroups(7)`.
+    pub groups: Vec<File>,
 }
 
 impl Sources {
     pub fn open(spec: &Spec) -> Try<Sources> {
-        Ok(Sources { init: loaded(&spec.init)?, witness: loaded(&spec.witness)? })
+        let group = |path: &PathBuf| File::options().write(true).open(path.join("cgroup.procs")).map_err(because(path.display()));
+        let groups = spec.groups.iter().map(group).collect::<Try<_>>()?;
+        Ok(Sources { init: loaded(&spec.init)?, witness: loaded(&spec.witness)?, groups })
     }
 }
 
