@@ -8,7 +8,7 @@ mod readiness;
 
 use std::time::{Duration, Instant};
 
-use libc::{SI_QUEUE, SIGCHLD, SIGCONT, SIGKILL, SIGSTOP, SIGTERM, SIGTSTP, SIGTTIN, SIGTTOU};
+use libc::{SI_QUEUE, SIGCHLD, SIGCONT, SIGKILL, SIGPIPE, SIGSTOP, SIGTERM, SIGTSTP, SIGTTIN, SIGTTOU};
 use nix::errno::Errno;
 use rustix::process::{Pid, getpid};
 
@@ -126,7 +126,9 @@ impl Supervisor<'_> {
 
     fn forward(&mut self, signal: Signal) {
         let number = self.how.rewrite.iter().find(|(from, _)| *from == signal.number).map_or(signal.number, |(_, to)| *to);
-        if number == 0 {
+        // A log line of /init's own that nobody read leaves one of its own; the app must not die of it.
+        let own = signal.number == SIGPIPE && signal.sender.0 == getpid().as_raw_nonzero().get().unsigned_abs();
+        if number == 0 || own {
             return;
         }
         // One that the app ignores or catches stops nothing; the next stop is someone else's.
