@@ -48,7 +48,6 @@ pub(super) fn remedy(errno: Errno, path: &str) -> String {
         Errno::EINVAL => "choose a user whose ids the user namespace maps (/proc/self/uid_map)".to_owned(),
         Errno::EACCES => "let its owner read and enter the directories below it (chmod u+rx)".to_owned(),
         Errno::ELOOP => format!("flatten it, or change its owner once from outside (podman unshare chown -R) ({path})"),
-        Errno::EMFILE | Errno::ENFILE => "allow more open files (--ulimit nofile=1024)".to_owned(),
         _ => "mend the mount, or let the seccomp profile allow the call".to_owned(),
     }
 }
