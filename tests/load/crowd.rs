@@ -24,7 +24,7 @@ fn two_hundred_boots_at_once() {
                 let boot = match number % 4 {
                     0 => boot,
                     1 => boot.words(["--supervise".to_owned(), "witness".into(), number.to_string()]),
-                    2 => boot.words(["--check=init", "witness"]).env("HOME=/cache"),
+                    2 => boot.words(["--check=init", "witness"]).with(|spec| spec.env[1] = "HOME=/cache".into()),
                     _ => boot.words(["--user", "bogus", "witness"]),
                 };
                 scope.spawn(move || boot.run())
