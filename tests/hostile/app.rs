@@ -146,6 +146,22 @@ fn signals_to_init_itself_end_nothing_as_pid_1() {
     cases("KILL and STOP to PID 1", 3);
 }
 
+// What it writes is to be read as fast as it comes, and the time to be looked at all the same.
+#[test]
+fn a_step_that_writes_or_signals_without_end_is_ended_in_time() {
+    let mut count = 0;
+    for siege in ["chatter", "flood=17", "flood=10,28"] {
+        for base in both() {
+            let step = format!("[[step]]\nname = 'x'\ncommand = ['witness', 'siege', '{siege}', 'to=nothing']\ntimeout = '300ms'\n");
+            let run = base.config(step).with(|spec| spec.streams[2] = Stream::Null).run();
+            run.check(!run.outcome.timed_out && !run.started(), &format!("that {siege} ends at its timeout"));
+            run.check(run.outcome.code == Some(70), "exit code 70");
+            count += 1;
+        }
+    }
+    cases("steps without end", count);
+}
+
 // The kernel lets a user change the limits of all their processes. PID 1 needs none of what they take.
 #[test]
 fn an_init_without_limits_to_live_by_still_ends_it() {

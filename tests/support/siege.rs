@@ -1,4 +1,4 @@
-//! `witness siege NAME [to=exit|stop]`: an app of ill will, that is to be ended all the same. When everything it does is
+//! `witness siege NAME [to=exit|stop|nothing]`: an app of ill will, that is to be ended all the same. When everything it does is
 //! under way it exits with 7, or asks `/init` to stop and itself ignores every signal.
 
 use std::fs;
@@ -27,6 +27,9 @@ pub fn main(words: &[&str]) -> i32 {
         "stopped" => stopped(init),
         "closing" => close_everything(),
         "fill" => fill(),
+        "chatter" => loop {
+            write_to(1);
+        },
         "squeeze" => squeeze(init),
         "kill" => (1..=64).filter(|signal| [libc::SIGKILL, libc::SIGSTOP].contains(signal)).for_each(|signal| send(init, signal)),
         "massacre" => massacre(),
@@ -35,6 +38,9 @@ pub fn main(words: &[&str]) -> i32 {
     }
     if words.contains(&"to=exit") {
         return 7;
+    }
+    if words.contains(&"to=nothing") {
+        forever();
     }
     send(init, libc::SIGTERM);
     forever()
@@ -137,11 +143,15 @@ fn fill() {
     for descriptor in [1, 2] {
         if fork().is_ok_and(|child| child.is_none()) {
             loop {
-                // SAFETY: the pointer is to as many live bytes.
-                unsafe { libc::write(descriptor, [b'x'; 4096].as_ptr().cast(), 4096) };
+                write_to(descriptor);
             }
         }
     }
+}
+
+fn write_to(descriptor: i32) {
+    // SAFETY: the pointer is to as many live bytes.
+    unsafe { libc::write(descriptor, [b'x'; 4096].as_ptr().cast(), 4096) };
 }
 
 /// Takes from the init of the same user whatever the kernel lets it take.
