@@ -49,7 +49,7 @@ fn lines_around_a_good_one_do_no_harm() {
         format!("{}\n{good}\n", "x".repeat(1 << 20)),
         format!("{}\n{good}\n", ":".repeat(1 << 20)),
         format!("{good}\napp:x:1002:1002::/other:\n"),
-        "nobody:x:65534:65534::/:\n".repeat(100_000) + good,
+        "nobody:x:65534:65534::/:\n".repeat(20_000) + good,
     ] {
         let run = passwd(text).run();
         run.app().is_dropped_to(1001, 1001, "29 44 1001");

@@ -73,7 +73,7 @@ fn with_too_little_memory_it_says_so() {
 
 #[test]
 fn a_large_configuration_in_little_memory_is_refused_in_a_record() {
-    let text = "x = ".to_owned() + &"[".repeat(900_000);
+    let text = "x = ".to_owned() + &"[".repeat(250_000);
     let run = busy().config(text).limit(RLIMIT_AS, 8 * MIB).run();
     run.refused(71, &["cannot allocate memory", "ENOMEM", "--memory"]);
     cases("out of memory", 1);
