@@ -63,9 +63,15 @@ impl Environment {
         let Ok(entry) = CString::new([name.as_bytes(), b"=", value].concat()) else {
             return false;
         };
-        let at = self.entries.iter().position(|entry| entry.value_of(name).is_some()).unwrap_or(self.entries.len());
-        self.remove(name);
-        self.entries.insert(at.min(self.entries.len()), Entry::new(Cow::Owned(entry)));
+        let entry = Entry::new(Cow::Owned(entry));
+        match self.entries.iter_mut().find(|entry| entry.value_of(name).is_some()) {
+            None => self.entries.push(entry),
+            Some(first) => {
+                *first = entry;
+                let mut met = false;
+                self.entries.retain(|entry| entry.value_of(name).is_none() || !std::mem::replace(&mut met, true));
+            }
+        }
         true
     }
 

@@ -112,15 +112,16 @@ fn entries(text: &str) -> impl Iterator<Item = (&[u8], impl Iterator<Item = &[u8
     })
 }
 
-fn number(field: &[u8]) -> Option<u32> {
-    id(std::str::from_utf8(field).ok()?)
-}
-
 /// A user or group id as digits and nothing else: `parse` would also take `+1001`. 4294967295 is (uid_t) −1, which
 /// `setresuid(2)` takes for "leave it as it is" and reports success: it is no id.
 pub fn id(text: &str) -> Option<u32> {
-    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    text.parse::<u32>().ok().filter(|id| digits && *id != u32::MAX)
+    number(text.as_bytes())
+}
+
+fn number(field: &[u8]) -> Option<u32> {
+    let digit = |byte: &u8| byte.is_ascii_digit().then(|| u32::from(byte - b'0'));
+    let value = field.iter().try_fold(0_u32, |value, byte| value.checked_mul(10)?.checked_add(digit(byte)?));
+    value.filter(|id| !field.is_empty() && *id != u32::MAX)
 }
 
 fn text(path: &'static str) -> Result<String> {

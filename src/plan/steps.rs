@@ -49,6 +49,17 @@ pub(super) fn as_root<'a>(
     environment: &Environment,
     target: &Target,
 ) -> Result<Vec<StepPlan>> {
+    steps
+        .map(|step| {
+            let mut plan = resolve(config, step, environment, clean(config, environment, target))?;
+            only_the_first(&mut plan)?;
+            out_of_reach(&plan, target)?;
+            Ok(plan)
+        })
+        .collect()
+}
+
+fn clean(config: &Config, environment: &Environment, target: &Target) -> Environment {
     let names = CLEAN.into_iter().chain(config.env.keys().map(String::as_str));
     let mut clean = Environment::default();
     for (name, value) in names.filter_map(|name| Some((name, environment.get(name)?))) {
@@ -56,19 +67,12 @@ pub(super) fn as_root<'a>(
         let _ = clean.set(name, value);
     }
     let _ = clean.set("HOME", b"/root");
-    steps
-        .map(|step| {
-            let mut plan = resolve(config, step, environment, clean.clone())?;
-            only_the_first(&mut plan)?;
-            out_of_reach(&plan, target)?;
-            let path = roots_places(clean.get("PATH").unwrap_or_default(), target);
-            plan.app.environment.remove("PATH");
-            if !path.is_empty() {
-                let _ = plan.app.environment.set("PATH", &path);
-            }
-            Ok(plan)
-        })
-        .collect()
+    let path = roots_places(clean.get("PATH").unwrap_or_default(), target);
+    clean.remove("PATH");
+    if !path.is_empty() {
+        let _ = clean.set("PATH", &path);
+    }
+    clean
 }
 
 /// What root cannot look into it cannot judge, and what comes second would run unjudged where the first fails to.

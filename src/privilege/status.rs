@@ -3,6 +3,7 @@
 //! One read tells all sets at once, file-system ids and the number of threads included, which no system call does. It
 //! speaks of the process's first thread; both readers refuse a process with a second one, so that is the caller.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::Read;
 
@@ -75,25 +76,22 @@ impl Held {
         // The file is about 1.5 KB; one read gives a state of one moment.
         let mut buffer = [0_u8; 4096];
         let length = file.read(&mut buffer).map_err(|error| failed("read", io_errno(&error)))?;
-        let mut text = buffer.get(..length).unwrap_or(&[]).to_vec();
+        let mut text = Cow::Borrowed(buffer.get(..length).unwrap_or(&[]));
         if length == buffer.len() {
             // Thousands of groups; the kernel has kept the rest of that moment.
-            file.read_to_end(&mut text).map_err(|error| failed("read", io_errno(&error)))?;
+            file.read_to_end(text.to_mut()).map_err(|error| failed("read", io_errno(&error)))?;
         }
-        parse(std::str::from_utf8(&text).unwrap_or("")).map_err(|line| Error::NotProved { what: format!("{PATH} has no proper line '{line}'") })
+        parse(&text).map_err(|line| Error::NotProved { what: format!("{PATH} has no proper line '{line}'") })
     }
 }
 
 /// Parses the text; the name of the line that is missing or malformed otherwise.
-fn parse(text: &str) -> std::result::Result<Held, &'static str> {
-    let mut rest = text;
+fn parse(text: &[u8]) -> std::result::Result<Held, &'static str> {
+    let mut lines = text.split(|byte| *byte == b'\n');
     // The kernel prints the lines in this order, so each is looked for behind the one before.
-    let mut line = |name: &'static str| loop {
-        let (line, after) = rest.split_once('\n').ok_or(name)?;
-        rest = after;
-        if let Some(value) = line.strip_prefix(name).and_then(|value| value.strip_prefix(':')) {
-            break Ok(value.trim_ascii());
-        }
+    let mut line = |name: &'static str| {
+        let value = lines.find_map(|line| line.strip_prefix(name.as_bytes())?.strip_prefix(b":")).ok_or(name)?;
+        std::str::from_utf8(value.trim_ascii()).map_err(|_| name)
     };
     Ok(Held {
         uid: ids(line("Uid")?).ok_or("Uid")?,
@@ -128,7 +126,7 @@ mod tests {
 
     #[test]
     fn every_line_is_read() {
-        let held = parse(TEXT).expect("parses");
+        let held = parse(TEXT.as_bytes()).expect("parses");
         assert!(held.uid.all_are(1001) && !held.gid.all_are(1001));
         assert_eq!((held.groups, held.threads, held.no_new_privs), (vec![4, 1001], 1, true));
         assert_eq!(held.permitted.to_string(), "CHOWN SETGID SETUID SETPCAP");
@@ -137,9 +135,9 @@ mod tests {
     #[test]
     fn a_line_that_is_missing_or_odd_proves_nothing() {
         for name in ["Uid", "Gid", "Groups", "Threads", "CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb", "NoNewPrivs"] {
-            assert_eq!(parse(&TEXT.replace(&format!("{name}:"), "Gone:")), Err(name));
+            assert_eq!(parse(TEXT.replace(&format!("{name}:"), "Gone:").as_bytes()), Err(name));
         }
-        assert_eq!(parse(&TEXT.replace("Uid:\t1001", "Uid:\t-1")), Err("Uid"));
-        assert_eq!(parse(""), Err("Uid"));
+        assert_eq!(parse(TEXT.replace("Uid:\t1001", "Uid:\t-1").as_bytes()), Err("Uid"));
+        assert_eq!(parse(b""), Err("Uid"));
     }
 }

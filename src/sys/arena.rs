@@ -10,8 +10,8 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::UnsafeCell;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-/// In bytes. Pages of it that are never used cost nothing.
-const SIZE: usize = 256 << 10;
+/// In bytes: enough for a configuration of some hundred roles. Pages of it that are never used cost nothing.
+const SIZE: usize = 1 << 20;
 
 /// The block, aligned for everything that a boot allocates.
 #[repr(C, align(64))]
