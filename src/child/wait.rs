@@ -70,13 +70,12 @@ impl Signals {
                     self.last.set(signal.number);
                     return Ok(Event::Signal(signal));
                 }
-                Err(Errno::EAGAIN) => match watched {
-                    Some(watched) => match self.beside(left, watched)? {
-                        Some(event) => return Ok(event),
-                        None => {}
-                    },
-                    None => return Ok(Event::Deadline),
-                },
+                Err(Errno::EAGAIN) => {
+                    let Some(watched) = watched else { return Ok(Event::Deadline) };
+                    if let Some(event) = self.beside(left, watched)? {
+                        return Ok(event);
+                    }
+                }
                 Err(Errno::EINTR) => {}
                 Err(errno) => return Err(Error::Child { call: "rt_sigtimedwait", errno }),
             }

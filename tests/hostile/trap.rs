@@ -9,7 +9,9 @@ use crate::support::sandbox::{Sandbox, node};
 use crate::support::spec::{Content, Kind, Node};
 
 /// Name, owner, mode and file capabilities.
-const TRAPS: [(&str, (u32, u32), u32, Option<(u64, bool)>); 8] = [
+type Trap = (&'static str, (u32, u32), u32, Option<(u64, bool)>);
+
+const TRAPS: [Trap; 8] = [
     ("setuid", (0, 0), 0o4755, None),
     ("setuid-other", (2000, 2000), 0o4755, None),
     ("setgid", (0, 0), 0o2755, None),
