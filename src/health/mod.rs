@@ -94,7 +94,7 @@ impl Asked {
 /// # Errors
 /// [`Error::Child`]; inside, why it is not healthy.
 pub fn ask_and_wait(dropped: &Dropped, health: &HealthPlan, mask: SignalMask) -> Result<std::result::Result<(), String>> {
-    let signals = Signals::receive(SignalMask::ALL)?;
+    let signals = Signals::receive(SignalMask::ALL);
     let asked = ask(dropped, health, mask)?;
     loop {
         match signals.next(Some(asked.deadline))? {

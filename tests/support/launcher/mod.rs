@@ -4,7 +4,9 @@
 //! namespace, builds the tree and collects what comes of it; the *inner* one is PID 1 and becomes `/init`, unless it is
 //! asked to have that as a child. `user_namespaces(7)`, `pid_namespaces(7)`.
 
+mod crowd;
 mod map;
+mod race;
 mod start;
 mod streams;
 mod trace;
@@ -128,7 +130,7 @@ fn keeper(spec: &Spec, sources: &Sources, says_ready: OwnedFd, mapped: OwnedFd) 
     let mut outcome = Outcome { before: tree::snapshot()?, ..Outcome::default() };
     let Some(inner) = clone_inner()? else {
         drop((collected, says_go, failure));
-        start::inner(spec, ends, go, says_failure)
+        start::inner(spec, &sources.groups, ends, go, says_failure)
     };
     drop((ends, go, says_failure));
     let tracer = if spec.trace { Some(trace::attach(inner)?) } else { None };
@@ -136,6 +138,8 @@ fn keeper(spec: &Spec, sources: &Sources, says_ready: OwnedFd, mapped: OwnedFd) 
     let mut broken = String::new();
     // Its end is closed by the exec of /init, so this waits for no longer than the set-up takes.
     File::from(failure).read_to_string(&mut broken).map_err(because("the inner process"))?;
+    let started = Instant::now();
+    let race = race::Race::start(&spec.races);
     if let (Some(stop), true) = (&spec.stop, broken.is_empty()) {
         streams::interrupt(stop, inner, spec.pid_one)?;
     }
@@ -144,6 +148,8 @@ fn keeper(spec: &Spec, sources: &Sources, says_ready: OwnedFd, mapped: OwnedFd) 
         kill(inner, Signal::SIGKILL).map_err(because("kill"))?;
     }
     (outcome.code, outcome.signal) = ended(inner)?;
+    outcome.took_ms = u64::try_from(started.elapsed().as_millis()).unwrap();
+    outcome.rounds = race.finish();
     outcome.trace = tracer.map(trace::Tracer::finish).transpose()?.unwrap_or_default();
     (outcome.stdout, outcome.stderr) = collected.finish(spec)?;
     outcome.after = tree::snapshot()?;
