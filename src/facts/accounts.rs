@@ -5,6 +5,8 @@
 
 use std::io::ErrorKind;
 
+use nix::errno::Errno;
+
 use crate::error::{Error, Result, io_errno};
 
 const PASSWD: &str = "/etc/passwd";
@@ -120,6 +122,10 @@ fn number(field: &[u8]) -> Option<u32> {
 
 fn text(path: &'static str) -> Result<String> {
     match std::fs::read(path) {
+        // The rest of it might be the line that counts.
+        Ok(bytes) if std::fs::metadata(path).is_ok_and(|facts| facts.is_file() && facts.len() > bytes.len() as u64) => {
+            Err(Error::Accounts { path, errno: Errno::ENODATA })
+        }
         // Names of users are ASCII; another byte in a comment field must not hide the rest of the file.
         Ok(bytes) => Ok(String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(String::new()),
