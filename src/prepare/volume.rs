@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::CString;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 
 use nix::errno::Errno;
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat, Uid, chownat, fstat, openat};
@@ -44,13 +44,7 @@ pub(super) fn hand_over(_root: &Root, entry: &VolumePlan, target: &Target) -> Re
         walk.linked()?;
         log::info!("{path}: {} entries handed over, {} left as they are", walk.changed, walk.left);
     }
-    change(path, &top, target)?;
-    let after = facts(path, &top)?;
-    if is_theirs(&after, target) {
-        return Ok(());
-    }
-    let found = format!("it belongs to {}:{} instead of {}:{}", after.st_uid, after.st_gid, target.uid, target.gid);
-    Err(Error::HandOverUnproved { path: path.clone(), found })
+    change(path, &top, target)
 }
 
 /// A file with several names, until all of them were met.
@@ -162,8 +156,14 @@ impl Walk<'_> {
     }
 }
 
-fn change(path: &str, entry: impl AsFd, target: &Target) -> Result<()> {
-    give(entry, target).map_err(|reason| failed(path, "fchownat", reason))
+fn change(path: &str, entry: &OwnedFd, target: &Target) -> Result<()> {
+    give(entry, target).map_err(|reason| failed(path, "fchownat", reason))?;
+    let after = facts(path, entry)?;
+    if is_theirs(&after, target) {
+        return Ok(());
+    }
+    let found = format!("it, or a file in it, belongs to {}:{} instead of {}:{}", after.st_uid, after.st_gid, target.uid, target.gid);
+    Err(Error::HandOverUnproved { path: path.to_owned(), found })
 }
 
 /// How many names a file has.
