@@ -16,7 +16,10 @@ const PAGE: [u8; 4096] = [0; 4096];
 /// Probes each surface once, and `HOME`.
 pub(super) fn check(plan: &Plan, report: &mut Report) {
     let uid = plan.target.uid;
-    let table = mounts::parse(&std::fs::read("/proc/self/mountinfo").unwrap_or_default());
+    let table = std::fs::read("/proc/self/mountinfo").map(|text| mounts::parse(&text)).unwrap_or_else(|error| {
+        report.warn("mounts", format!("the sizes of mounts are unknown: /proc/self/mountinfo: {error}"), "mount /proc in the container");
+        Vec::new()
+    });
     for entry in &plan.surfaces.tmpfs {
         let path = Path::new(&entry.path);
         let name = format!("tmpfs {}", entry.path);
