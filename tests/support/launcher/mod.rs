@@ -4,6 +4,8 @@
 //! namespace, builds the tree and collects what comes of it; the *inner* one is PID 1 and becomes `/init`, unless it is
 //! asked to have that as a child. `user_namespaces(7)`, `pid_namespaces(7)`.
 
+mod answers;
+mod lies;
 mod map;
 mod start;
 mod streams;
@@ -15,6 +17,7 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
 use std::process::exit;
 use std::time::{Duration, Instant};
 
@@ -125,12 +128,15 @@ fn keeper(spec: &Spec, sources: &Sources, says_ready: OwnedFd, mapped: OwnedFd) 
     let (mut collected, ends) = Collected::prepare(spec)?;
     let (go, says_go) = pipe()?;
     let (failure, says_failure) = pipe()?;
+    let (listens, speaks) = UnixStream::pair().map_err(because("socketpair"))?;
     let mut outcome = Outcome { before: tree::snapshot()?, ..Outcome::default() };
     let Some(inner) = clone_inner()? else {
-        drop((collected, says_go, failure));
-        start::inner(spec, ends, go, says_failure)
+        drop((collected, says_go, failure, listens));
+        start::inner(spec, ends, go, says_failure, speaks.into())
     };
-    drop((ends, go, says_failure));
+    drop((ends, go, says_failure, speaks));
+    // Only from here on, since what makes processes may have one thread.
+    let answers = spec.faults.clone().map(|faults| std::thread::spawn(move || answers::serve(&listens, &faults)));
     let tracer = if spec.trace { Some(trace::attach(inner)?) } else { None };
     File::from(says_go).write_all(b"go").map_err(because("the inner process"))?;
     let mut broken = String::new();
@@ -145,6 +151,10 @@ fn keeper(spec: &Spec, sources: &Sources, says_ready: OwnedFd, mapped: OwnedFd) 
     }
     (outcome.code, outcome.signal) = ended(inner)?;
     outcome.trace = tracer.map(trace::Tracer::finish).transpose()?.unwrap_or_default();
+    if let Some(answers) = answers {
+        let answers = answers.join().map_err(|_| "the listener panicked")??;
+        (outcome.calls, outcome.answered) = (answers.calls, answers.answered);
+    }
     (outcome.stdout, outcome.stderr) = collected.finish(spec)?;
     outcome.after = tree::snapshot()?;
     outcome.broken = (!broken.is_empty()).then_some(broken);

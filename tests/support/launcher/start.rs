@@ -13,29 +13,33 @@ use rustix::fs::{Mode, OFlags};
 use rustix::thread::{CapabilitySet, CapabilitySets};
 
 use super::streams::Ends;
-use super::{Try, because, duplicate_to, ended, move_up, tree};
+use super::{Try, answers, because, duplicate_to, ended, move_up, tree};
 use crate::spec::{Filter, Spec};
+
+/// No exit code of `/init`'s: it ended before its children did.
+const LEFT_BEHIND: i32 = 99;
 
 const EVERY: u64 = (1 << 41) - 1;
 
 /// PID 1 of the container. Never returns.
-pub fn inner(spec: &Spec, ends: Ends, go: OwnedFd, says_failure: OwnedFd) -> ! {
+pub fn inner(spec: &Spec, ends: Ends, go: OwnedFd, says_failure: OwnedFd, listener: OwnedFd) -> ! {
     // Out of the way of the numbers that a test may ask for; the exec of /init closes it.
     let result = move_up(says_failure).map(File::from).and_then(|mut failure| {
-        run(spec, ends, go).inspect_err(|why| {
+        run(spec, ends, go, listener).inspect_err(|why| {
             let _ = failure.write_all(why.as_bytes());
         })
     });
     exit(result.unwrap_or(125));
 }
 
-fn run(spec: &Spec, ends: Ends, go: OwnedFd) -> Try<i32> {
+fn run(spec: &Spec, ends: Ends, go: OwnedFd, listener: OwnedFd) -> Try<i32> {
     let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
     let mut word = String::new();
     File::from(go).read_to_string(&mut word).map_err(because("the keeper"))?;
     // What a relative path of a descriptor starts from: the machine's root, soon out of reach.
     let outside = rustix::fs::open("/", OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).map_err(because("/"))?;
     enter_root(spec)?;
+    let listener = move_up(listener)?;
     if !spec.pid_one {
         // SAFETY: this process has one thread.
         if let ForkResult::Parent { child } = unsafe { fork() }.map_err(because("fork"))? {
@@ -45,6 +49,9 @@ fn run(spec: &Spec, ends: Ends, go: OwnedFd) -> Try<i32> {
     become_start(spec, ends, outside)?;
     let strings = |all: &[Vec<u8>]| all.iter().map(|bytes| CString::new(bytes.clone()).map_err(because("a NUL"))).collect::<Try<Vec<CString>>>();
     let (argv, env) = (strings(&spec.argv)?, strings(&spec.env)?);
+    if let Some(faults) = &spec.faults {
+        answers::install(faults, &listener)?;
+    }
     let Err(errno) = execve(c"/init", &argv, &env);
     Err(format!("execve of /init: {errno}"))
 }
@@ -59,6 +66,10 @@ fn wait_as_pid_one(ends: Ends, child: Pid) -> Try<i32> {
     // SAFETY: takes integers only. The failure pipe is the child's business from here on.
     unsafe { libc::syscall(libc::SYS_close_range, 3, u32::MAX, 0) };
     let (code, signal) = ended(child)?;
+    // What it left behind is this process's child now.
+    if rustix::process::wait(rustix::process::WaitOptions::NOHANG).is_ok_and(|status| status.is_none()) {
+        exit(LEFT_BEHIND);
+    }
     exit(code.or(signal.map(|signal| 128 + signal)).unwrap_or(124));
 }
 
