@@ -15,6 +15,9 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use super::{Try, because, lies};
 use crate::spec::{Answer, Call, Fault, Faults};
 
+/// What Linux before 5.5 lacks, and what an outer container's listener keeps from everyone within.
+pub const UNAVAILABLE: &str = "a filter of system calls with a listener";
+
 /// What the listener did.
 #[derive(Default)]
 pub struct Answers {
@@ -47,7 +50,7 @@ pub fn install(faults: &Faults, to: &OwnedFd) -> Try<()> {
         // SAFETY: the header points to a live program of the length that it says, and the kernel copies both.
         let listener =
             unsafe { libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, libc::SECCOMP_FILTER_FLAG_NEW_LISTENER, &raw const header) };
-        *descriptor = i32::try_from(Errno::result(listener).map_err(because("seccomp"))?).map_err(because("descriptor"))?;
+        *descriptor = i32::try_from(Errno::result(listener).map_err(because(UNAVAILABLE))?).map_err(because("descriptor"))?;
         // Nothing may be called in between, not even for memory: nobody listens yet.
         // SAFETY: the message and all that it points to are live until the end of this call.
         Errno::result(unsafe { libc::syscall(libc::SYS_sendmsg, to.as_raw_fd(), &raw const *message, 0) }).map_err(because("sendmsg"))

@@ -157,7 +157,10 @@ fn keeper(spec: &Spec, sources: &Sources, says_ready: OwnedFd, mapped: OwnedFd) 
     }
     (outcome.stdout, outcome.stderr) = collected.finish(spec)?;
     outcome.after = tree::snapshot()?;
-    outcome.broken = (!broken.is_empty()).then_some(broken);
+    if !broken.is_empty() {
+        let place = if broken.starts_with(answers::UNAVAILABLE) { &mut outcome.unavailable } else { &mut outcome.broken };
+        *place = Some(broken);
+    }
     Ok(outcome)
 }
 
