@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use libc::{SIGHUP, SIGINT, SIGPIPE, SIGQUIT, SIGTERM};
 use nix::errno::Errno;
-use rustix::fs::{Mode, StatVfsMountFlags, statvfs};
+use rustix::fs::{Mode, StatVfsMountFlags, stat, statvfs};
 
 use crate::config::environment::Environment;
 use crate::error::{Error, Kernel, Result, errno};
@@ -71,12 +71,25 @@ fn replace(app: &App, mask: SignalMask) -> Error {
 
 /// Working directory and umask, as the user.
 fn enter(app: &App) -> Result<()> {
+    // The first file that the app opens would take the place of one that is closed.
+    if !(0..3).all(sys::is_open) {
+        return Err(Error::Descriptors { call: "fcntl", object: "the standard streams".into(), errno: Errno::EBADF });
+    }
     if let Some(mask) = app.umask {
-        rustix::process::umask(Mode::from_raw_mode(mask));
+        let wanted = Mode::from_raw_mode(mask);
+        rustix::process::umask(wanted);
+        // What it was before is all that the call ever tells.
+        if rustix::process::umask(wanted) != wanted {
+            return Err(Error::NotDone { call: "umask", object: format!("the umask {mask:04o}") });
+        }
     }
     let failed = |errno| Error::WorkingDirectory { path: app.working_directory.clone().unwrap_or_else(|| "that the engine set".into()), errno };
     if let Some(directory) = &app.working_directory {
         rustix::process::chdir(directory).map_err(|error| failed(errno(error)))?;
+        let place = |path: &str| stat(path).map(|facts| (facts.st_dev, facts.st_ino)).map_err(|error| failed(errno(error)));
+        if place(".")? != place(directory)? {
+            return Err(Error::NotDone { call: "chdir", object: format!("the working directory {directory}") });
+        }
     }
     // A directory that was opened outside leads outside, and the kernel says so (CVE-2024-21626).
     let here = rustix::process::getcwd(Vec::new()).map_err(|error| failed(errno(error)))?;

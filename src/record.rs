@@ -132,7 +132,7 @@ fn shortened(text: &str) -> String {
 /// Writes what goes with a page on standard output but is no part of it, line by line.
 pub fn notes(lines: &[String]) {
     for line in lines {
-        drop(std::io::stderr().write_all(format!("# {}\n", escaped(line)).as_bytes()));
+        put(format!("# {}\n", escaped(line)).as_bytes());
     }
 }
 

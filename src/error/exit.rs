@@ -29,6 +29,7 @@ impl Error {
             Error::CommandLine { .. } | Error::OwnVariable { .. } => Exit::Usage,
             Error::Descriptors { .. }
             | Error::Signals { .. }
+            | Error::NotDone { .. }
             | Error::HandOver { .. }
             | Error::HandOverUnproved { .. }
             | Error::Directory { .. }

@@ -17,6 +17,9 @@ impl Error {
                 "install it with mode 0755, without set-user-ID, set-group-ID and file capabilities (chmod 0755 /init; setcap -r /init)".into()
             }
             Error::Signals { .. } => "let the seccomp profile allow rt_sigprocmask, rt_sigpending and rt_sigtimedwait".into(),
+            Error::NotDone { call, .. } => {
+                format!("let the kernel carry {call} out: neither a filter of system calls nor the file system may only claim it")
+            }
             Error::Descriptors { .. } => "give the container a /dev with null, and do not close its standard streams".into(),
             Error::ConfigRead { errno: Errno::ENOENT, .. } => "COPY the file into the image, or leave --config out to use /etc/init.toml".into(),
             Error::ConfigRead { .. } => "make it a file that root can read (COPY --chmod=0644)".into(),

@@ -14,6 +14,7 @@ impl fmt::Display for Error {
             Error::PrivilegedInstall { how } => write!(f, "refusing to run /init: {how}"),
             Error::Signals { call, errno } => write!(f, "cannot keep the signals in order: {}", Reason(call, *errno)),
             Error::Descriptors { call, object, errno } => write!(f, "cannot put {object} in order: {}", Reason(call, *errno)),
+            Error::NotDone { call, object } => write!(f, "cannot set {object}: {call} reports success, but it is not so"),
             Error::ConfigRead { path, call, errno } => write!(f, "cannot read the configuration {path}: {}", Reason(call, *errno)),
             Error::ConfigKind { path, what } => write!(f, "the configuration {path} is {what}"),
             Error::ConfigWritable { path, how, .. } => write!(f, "refusing {path}: {how}"),

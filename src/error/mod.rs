@@ -66,6 +66,13 @@ pub enum Error {
         /// The kernel's reason.
         errno: Errno,
     },
+    /// A call that reports success has not done what it was asked for.
+    NotDone {
+        /// The call.
+        call: &'static str,
+        /// What it was asked for.
+        object: String,
+    },
     /// The configuration is no regular file of a sane size.
     ConfigKind {
         /// The file.

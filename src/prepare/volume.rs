@@ -48,12 +48,7 @@ pub(super) fn hand_over(_root: &Root, entry: &VolumePlan, target: &Target) -> Re
         log::info!("{path}: {} entries handed over, {} left as they are", walk.changed, walk.left);
     }
     give(&top, target).map_err(|reason| failed(path, "fchownat", reason))?;
-    let after = facts(path, &top)?;
-    if is_theirs(&after, target) {
-        return Ok(());
-    }
-    let found = format!("it belongs to {}:{} instead of {}:{}", after.st_uid, after.st_gid, target.uid, target.gid);
-    Err(Error::HandOverUnproved { path: path.clone(), found })
+    read_back(path, &top, target)
 }
 
 struct Walk<'a> {
@@ -139,7 +134,10 @@ impl Walk<'_> {
             return Ok(());
         }
         match give(entry, self.target) {
-            Ok(()) => self.changed += 1,
+            Ok(()) => {
+                read_back(self.path, entry, self.target)?;
+                self.changed += 1;
+            }
             // A new owner takes such a bit away, and without CAP_FOWNER only its owner may change a mode. It gives nothing
             // after the drop.
             Err(Errno::EPERM) if bits(&before) & SET_ID != 0 => {
@@ -172,6 +170,16 @@ impl Walk<'_> {
         }
         Ok(names)
     }
+}
+
+/// Refuses what is not the user's although the call that made it theirs reports success.
+fn read_back(path: &str, entry: &OwnedFd, target: &Target) -> Result<()> {
+    let after = facts(path, entry)?;
+    if is_theirs(&after, target) {
+        return Ok(());
+    }
+    let found = format!("it, or a file in it, belongs to {}:{} instead of {}:{}", after.st_uid, after.st_gid, target.uid, target.gid);
+    Err(Error::HandOverUnproved { path: path.to_owned(), found })
 }
 
 /// How many names a file has.

@@ -16,7 +16,7 @@ use crate::child::leftovers::Leftovers;
 use crate::child::terminal::Terminal;
 use crate::child::wait::{Event, Signals};
 use crate::child::{self, Change, Output, Started};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::launch::App;
 use crate::plan::Supervision;
 use crate::privilege::Dropped;
@@ -49,7 +49,7 @@ pub fn run(dropped: &Dropped, mut app: App, how: Supervision, mask: SignalMask) 
     let signals = Signals::receive(SignalMask::ALL);
     let terminal = Terminal::open();
     let mut supervisor = Supervisor { dropped, mask, main, how, first, terminal, forwarded_stop: false, kill_at: None, manager, readiness };
-    let code = supervisor.until_app_ends(&signals)?;
+    let code = supervisor.until_app_ends(&signals).inspect_err(|_| child::abandon(main))?;
     if let Some(readiness) = supervisor.readiness.take() {
         readiness.give_up();
     }
@@ -88,29 +88,32 @@ struct Supervisor<'a> {
 impl Supervisor<'_> {
     fn until_app_ends(&mut self, signals: &Signals) -> Result<u8> {
         loop {
+            // Before every wait, not only when SIGCHLD came: one that was lost is not missed, and one may stand for many ends.
+            if let Some(code) = self.reap()? {
+                return Ok(code);
+            }
             let ready_at = self.readiness.as_ref().map(Readiness::wake_at);
             match signals.next(self.kill_at.into_iter().chain(ready_at).min())? {
                 Event::Deadline => self.deadline()?,
                 Event::Readable => {}
-                Event::Signal(signal) if signal.number == SIGCHLD => {
-                    // From the kernel, not from a process that sends it by hand: one signal may stand for many ends.
-                    if let Some(code) = self.reap() {
-                        return Ok(code);
-                    }
-                    if signal.code <= 0 {
-                        self.forward(signal);
-                    }
-                }
+                // From the kernel, not from a process that sends it by hand.
+                Event::Signal(signal) if signal.number == SIGCHLD && signal.code > 0 => {}
                 Event::Signal(signal) => self.forward(signal),
             }
         }
     }
 
     /// Takes every change there is; the app's exit code if it ended.
-    fn reap(&mut self) -> Option<u8> {
+    fn reap(&mut self) -> Result<Option<u8>> {
         let mut code = None;
-        // ECHILD cannot come while the app has not been reaped; should it, there is nothing to wait for.
-        while let Ok(Some((pid, change))) = child::next_change() {
+        loop {
+            let (pid, change) = match child::next_change() {
+                Ok(Some(changed)) => changed,
+                Ok(None) => return Ok(code),
+                // The app was the last.
+                Err(Errno::ECHILD) if code.is_some() => return Ok(code),
+                Err(errno) => return Err(Error::Child { call: "wait4", errno }),
+            };
             if pid != self.main {
                 if self.readiness.as_mut().is_some_and(|readiness| readiness.ended(pid, change)) {
                     self.readiness = None;
@@ -121,7 +124,6 @@ impl Supervisor<'_> {
                 code = change.code();
             }
         }
-        code
     }
 
     fn forward(&mut self, signal: Signal) {

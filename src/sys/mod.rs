@@ -47,12 +47,14 @@ impl SignalMask {
 /// Sets the calling thread's signal mask and returns the one before: `rt_sigprocmask(2)`.
 ///
 /// # Errors
-/// `EFAULT` or `EINVAL`, which a kernel that runs this binary does not give.
+/// `EFAULT` or `EINVAL`, which a kernel that runs this binary does not give; `ENODATA` where a filter answered for it.
 pub fn set_signal_mask(mask: SignalMask) -> Result<SignalMask, Errno> {
-    let mut before = SignalMask(0);
+    // No mask of the kernel's has SIGKILL, so what is left as it was shows.
+    let mut before = SignalMask::ALL;
     // SAFETY: both pointers are to live, aligned 8-byte words, the size that is passed.
     let answer = unsafe { libc::syscall(libc::SYS_rt_sigprocmask, libc::SIG_SETMASK, &raw const mask.0, &raw mut before.0, size_of::<u64>()) };
-    Errno::result(answer).map(|_| before)
+    Errno::result(answer)?;
+    if before == SignalMask::ALL { Err(Errno::ENODATA) } else { Ok(before) }
 }
 
 /// The signals that wait, blocked, for the calling thread or its process: `rt_sigpending(2)`.
@@ -196,16 +198,24 @@ pub enum Side {
     Child,
 }
 
-/// Forks: `fork(2)`.
+/// Forks: `fork(2)`. All signals are blocked afterwards, as they were before.
 ///
 /// # Errors
-/// `EAGAIN` at a limit of processes, `ENOMEM`.
+/// `EAGAIN` at a limit of processes, `ENOMEM`; `ECHILD` where a filter answered for the kernel and there is no child.
 pub fn fork() -> Result<Side, Errno> {
+    let parent = std::process::id();
     // SAFETY: the process has one thread (the proof of the drop read that from the kernel), so no lock of the allocator
     // or of the standard library can be held by a thread that the child does not have.
     match Errno::result(unsafe { libc::fork() })? {
+        // This one would do the child's work, and end.
+        0 if std::process::id() == parent => Err(Errno::ECHILD),
         0 => Ok(Side::Child),
-        child => Ok(Side::Parent(child)),
+        child => {
+            // The C library blocks them and restores what it believes was before; where a filter made it believe
+            // otherwise, no end of a child would ever be seen.
+            let _ = set_signal_mask(SignalMask::ALL);
+            Ok(Side::Parent(child))
+        }
     }
 }
 

@@ -60,6 +60,7 @@ pub fn sandbox() -> Sandbox {
             argv: ["/init", "witness"].map(Into::into).to_vec(),
             env: env.map(Into::into).to_vec(),
             filters: Vec::new(),
+            faults: None,
             stop: None,
             races: Vec::new(),
             trace: false,

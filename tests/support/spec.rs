@@ -38,6 +38,8 @@ pub struct Spec {
     pub env: Vec<Vec<u8>>,
     /// System calls that are answered by a filter instead of the kernel.
     pub filters: Vec<Filter>,
+    /// System calls that are answered one by one by whoever started it.
+    pub faults: Option<Faults>,
     /// A signal that comes while it is at work.
     pub stop: Option<Stop>,
     /// Pairs of names that another process exchanges for one another, over and over, until the boot is over.
@@ -152,6 +154,45 @@ pub struct Filter {
     pub errno: u16,
 }
 
+/// System calls of `/init`, and of what it forks until that executes something, that are looked at one by one.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Faults {
+    /// Whether all of them are recorded.
+    pub record: bool,
+    /// The first that a call meets answers it; the kernel carries out what meets none.
+    pub rules: Vec<Fault>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Fault {
+    /// Whether it is a call of what `/init` forked, or of itself.
+    pub child: bool,
+    pub call: i64,
+    /// Any arguments, or these first ones.
+    pub arguments: Vec<u32>,
+    /// Which of the calls that meet the rule, from 0; every one without it.
+    pub nth: Option<usize>,
+    pub answer: Answer,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Answer {
+    /// It failed.
+    Errno(i32),
+    /// It was done, says the 0 that it returns, but it was not.
+    Done,
+    /// What is read back is what it should be, whatever it is.
+    Lie,
+}
+
+/// A recorded call, with the low half of its first argument.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Call {
+    pub child: bool,
+    pub number: i64,
+    pub argument: u32,
+}
+
 /// Waits until `/init` reads the FIFO, puts a link in place of a directory and sends the signals, then writes the text.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Stop {
@@ -178,6 +219,9 @@ pub struct Outcome {
     pub took_ms: u64,
     /// How many exchanges of names there were meanwhile.
     pub rounds: u64,
+    /// The calls that were recorded, and how many were answered by a rule.
+    pub calls: Vec<Call>,
+    pub answered: usize,
     /// Every file of the tree just before and just after the boot.
     pub before: BTreeMap<String, Facts>,
     pub after: BTreeMap<String, Facts>,

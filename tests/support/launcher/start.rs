@@ -13,7 +13,7 @@ use rustix::fs::{Mode, OFlags};
 use rustix::thread::{CapabilitySet, CapabilitySets};
 
 use super::streams::Ends;
-use super::{Try, because, duplicate_to, ended, move_up, tree};
+use super::{Try, answers, because, duplicate_to, ended, move_up, tree};
 use crate::spec::{Filter, Spec};
 
 /// The exit code of the container where `/init`, not being PID 1, left a process behind.
@@ -22,17 +22,17 @@ const SOMETHING_LEFT: i32 = 200;
 const EVERY: u64 = (1 << 41) - 1;
 
 /// PID 1 of the container. Never returns.
-pub fn inner(spec: &Spec, groups: &[File], ends: Ends, go: OwnedFd, says_failure: OwnedFd) -> ! {
+pub fn inner(spec: &Spec, groups: &[File], ends: Ends, go: OwnedFd, says_failure: OwnedFd, listener: OwnedFd) -> ! {
     // Out of the way of the numbers that a test may ask for; the exec of /init closes it.
     let result = move_up(says_failure).map(File::from).and_then(|mut failure| {
-        run(spec, groups, ends, go).inspect_err(|why| {
+        run(spec, groups, ends, go, listener).inspect_err(|why| {
             let _ = failure.write_all(why.as_bytes());
         })
     });
     exit(result.unwrap_or(125));
 }
 
-fn run(spec: &Spec, groups: &[File], ends: Ends, go: OwnedFd) -> Try<i32> {
+fn run(spec: &Spec, groups: &[File], ends: Ends, go: OwnedFd, listener: OwnedFd) -> Try<i32> {
     let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
     let mut word = String::new();
     File::from(go).read_to_string(&mut word).map_err(because("the keeper"))?;
@@ -42,6 +42,7 @@ fn run(spec: &Spec, groups: &[File], ends: Ends, go: OwnedFd) -> Try<i32> {
     // What a relative path of a descriptor starts from: the machine's root, soon out of reach.
     let outside = rustix::fs::open("/", OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).map_err(because("/"))?;
     enter_root(spec)?;
+    let listener = move_up(listener)?;
     if !spec.pid_one {
         // SAFETY: this process has one thread.
         if let ForkResult::Parent { child } = unsafe { fork() }.map_err(because("fork"))? {
@@ -51,6 +52,9 @@ fn run(spec: &Spec, groups: &[File], ends: Ends, go: OwnedFd) -> Try<i32> {
     become_start(spec, ends, outside)?;
     let strings = |all: &[Vec<u8>]| all.iter().map(|bytes| CString::new(bytes.clone()).map_err(because("a NUL"))).collect::<Try<Vec<CString>>>();
     let (argv, env) = (strings(&spec.argv)?, strings(&spec.env)?);
+    if let Some(faults) = &spec.faults {
+        answers::install(faults, &listener)?;
+    }
     // Last of all: nothing here may need what they no longer give.
     limit(&spec.start.limits)?;
     let Err(errno) = execve(c"/init", &argv, &env);
