@@ -9,7 +9,7 @@ pub mod environment;
 pub mod file;
 pub mod own;
 mod read;
-mod tables;
+pub mod tables;
 pub mod values;
 
 use std::collections::BTreeMap;

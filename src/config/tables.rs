@@ -37,7 +37,7 @@ const TOP: [&str; 20] = [
 ///
 /// # Errors
 /// [`crate::error::Error::Config`] with file, line and column.
-pub(super) fn decode(file: &Rc<TextFile>) -> Result<Config> {
+pub fn decode(file: &Rc<TextFile>) -> Result<Config> {
     let source = Source(file);
     let document = source.parse()?;
     let mut config = Config::default();

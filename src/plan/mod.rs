@@ -5,10 +5,10 @@
 
 pub mod container;
 mod environment;
-mod expand;
+pub mod expand;
 pub mod flags;
 pub mod health;
-mod identity;
+pub mod identity;
 mod keep;
 mod print;
 mod role;
@@ -16,7 +16,8 @@ mod secrets;
 mod steps;
 mod supervision;
 
-use std::ffi::CString;
+use std::ffi::{CString, OsString};
+use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -265,13 +266,13 @@ fn volume(entry: &Volume, config: &Config) -> VolumePlan {
 
 fn directory(entry: &crate::config::Directory, environment: &Environment) -> Result<(PathBuf, u32)> {
     let path = expand::expand(&entry.path, environment)?;
-    let text = String::from_utf8_lossy(&path);
-    let plain = crate::config::values::path(&text).map_err(|what| Error::Config {
+    // Judged as text, made as the bytes that the app will look for: what is not UTF-8 is no slash, no dot and no NUL.
+    crate::config::values::path(&String::from_utf8_lossy(&path)).map_err(|what| Error::Config {
         place: entry.path.place.clone(),
         what: format!("path: {what}"),
         allowed: "let it expand to an absolute path".into(),
     })?;
-    Ok((PathBuf::from(plain), entry.mode))
+    Ok((PathBuf::from(OsString::from_vec(path)), entry.mode))
 }
 
 /// Refuses a working directory that is not there. What root may not look into, the user will see.
@@ -327,4 +328,25 @@ fn needs(mounts: bool, root_steps: Set, keep: Set) -> Vec<(Set, &'static str)> {
 
 fn kept(keep: Set) -> Vec<(Set, &'static str)> {
     keep.each().map(|one| (one, "to keep it")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::ffi::OsStrExt;
+
+    #[test]
+    fn a_directory_is_made_under_the_bytes_that_the_app_looks_for() {
+        let at = |value: &str| At { value: value.to_owned(), place: Place::Default };
+        let made = |text| directory(&crate::config::Directory { path: at(text), mode: 0o700, scope: Scope::default() }, &environment());
+        assert_eq!(made("${CACHE}/a").expect("a path").0.as_os_str().as_bytes(), b"/tmp/\xff\xfe/a");
+        assert_eq!(made("${CACHE}/").expect("a path").0, made("${CACHE}").expect("a path").0);
+        for text in ["${CACHE}/..", "${CACHE}//a", "a${CACHE}", "${ROOT}"] {
+            assert!(matches!(made(text), Err(Error::Config { .. })), "{text}");
+        }
+    }
+
+    fn environment() -> Environment {
+        Environment::new(vec![c"CACHE=/tmp/\xff\xfe", c"ROOT=/"])
+    }
 }

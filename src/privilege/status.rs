@@ -85,8 +85,11 @@ impl Held {
     }
 }
 
-/// Parses the text; the name of the line that is missing or malformed otherwise.
-fn parse(text: &[u8]) -> std::result::Result<Held, &'static str> {
+/// Parses the text.
+///
+/// # Errors
+/// The name of the line that is missing or malformed.
+pub fn parse(text: &[u8]) -> std::result::Result<Held, &'static str> {
     let mut lines = text.split(|byte| *byte == b'\n');
     // The kernel prints the lines in this order, so each is looked for behind the one before.
     let mut line = |name: &'static str| {

@@ -4,7 +4,7 @@
 //! the app's, no working directory that would pin a mount. It sleeps until a signal comes. It must not end before the
 //! app has, whatever a signal or a call answers. `signal(7)`, `pid_namespaces(7)`, `kill(2)`.
 
-mod readiness;
+pub mod readiness;
 
 use std::time::{Duration, Instant};
 
