@@ -24,9 +24,10 @@ test: export STEPDOWN_MUST_RUN := 1
 test: tools build lint size cross
 	tests/lab/setup
 	tests/lab/setup --docker
-	tests/lab/image --docker
-	tests/lab/django --docker
-	@trap 'tests/lab/podman --lab-stop; tests/lab/docker --lab-stop' EXIT; trap 'exit 130' INT TERM; set -ex; \
+	tests/lab/image docker podman-root podman5
+	tests/lab/broker docker podman-root podman5
+	tests/lab/django docker
+	@trap 'for engine in podman podman-root podman5 docker; do tests/lab/$$engine --lab-stop; done' EXIT; trap 'exit 130' INT TERM; set -ex; \
 		cargo test --locked --target $(NATIVE) -- --nocapture; \
 		cargo test --locked --doc
 
