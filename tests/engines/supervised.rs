@@ -4,6 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixDatagram;
 use std::time::Duration;
 
+use crate::lab::row::Verdict;
 use crate::row::{PODMAN, Row, Scene, USUAL};
 
 /// A Celery app whose broker is a directory, so that a worker needs nothing but itself.
@@ -73,7 +74,7 @@ pub fn rows() -> Vec<Row> {
             let outcome = stopped_while_busy(scene, "")?;
             outcome.check(outcome.stdout.contains("TASK FINISHED") || outcome.stderr.contains("TASK FINISHED"), "the task finished")?;
             outcome.check(outcome.code == Some(0), "exit code 0")?;
-            Ok(format!("the task finished, {} ms after its start", outcome.took.as_millis()))
+            Ok(format!("the task finished, {} ms after its start", outcome.took.as_millis()).into())
         }),
         Row::new("… with group = true", PODMAN, |scene| {
             // Celery's own children take SIGTERM for themselves: why a stop goes to the main process alone by default.
@@ -87,7 +88,7 @@ pub fn rows() -> Vec<Row> {
 }
 
 /// Stops the worker's container once its task has begun.
-fn stopped_while_busy(scene: &Scene, group: &str) -> Result<crate::call::Outcome, String> {
+fn stopped_while_busy(scene: &Scene, group: &str) -> Result<crate::lab::call::Outcome, String> {
     let work = scene.directory("work");
     std::fs::write(format!("{work}/work.py"), WORK).map_err(|error| error.to_string())?;
     let configuration = scene.configuration(&WORKER.replace("GROUP", group));
@@ -97,7 +98,7 @@ fn stopped_while_busy(scene: &Scene, group: &str) -> Result<crate::call::Outcome
     running.finish()
 }
 
-fn ready_means_healthy(scene: &Scene) -> Result<String, String> {
+fn ready_means_healthy(scene: &Scene) -> Verdict {
     let told = |error: std::io::Error| error.to_string();
     let directory = scene.directory("notify");
     let path = format!("{directory}/socket");

@@ -5,39 +5,68 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use crate::call::{self, Outcome, Running};
-use crate::table::say;
-
-/// The image of `Containerfile.example`, as the lab names it.
-const DEMO: &str = "localhost/stepdown-demo";
+use super::call::{self, Outcome, Running};
+use super::table::say;
 
 /// No call of an engine takes longer, unless something hangs.
 const PATIENCE: Duration = Duration::from_secs(90);
 
-/// What the names of all containers and volumes of this test program begin with.
+/// What the names of all containers, volumes and images of this test program begin with.
 pub fn prefix() -> String {
     format!("stepdown-row-{}", std::process::id())
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Engine {
+    /// Rootless, by crun: the one that every image is built by.
     Podman,
+    PodmanRunc,
+    PodmanRoot,
+    PodmanRootRunc,
+    /// Rootless, of the next Debian.
+    Podman5,
     Docker,
 }
+
+pub const ALL: &[Engine] = &[Engine::Podman, Engine::PodmanRunc, Engine::PodmanRoot, Engine::PodmanRootRunc, Engine::Podman5, Engine::Docker];
+pub const BOTH: &[Engine] = &[Engine::Podman, Engine::Docker];
+pub const PODMAN: &[Engine] = &[Engine::Podman];
+pub const DOCKER: &[Engine] = &[Engine::Docker];
 
 impl fmt::Display for Engine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Engine::Podman => "podman",
+            Engine::PodmanRunc => "podman, runc",
+            Engine::PodmanRoot => "podman as root",
+            Engine::PodmanRootRunc => "podman as root, runc",
+            Engine::Podman5 => "podman 5",
             Engine::Docker => "docker",
         })
     }
 }
 
 impl Engine {
+    /// The lab's wrapper of it.
+    fn wrapper(self) -> &'static str {
+        match self {
+            Engine::Podman | Engine::PodmanRunc => "podman",
+            Engine::PodmanRoot | Engine::PodmanRootRunc => "podman-root",
+            Engine::Podman5 => "podman5",
+            Engine::Docker => "docker",
+        }
+    }
+
+    pub fn is_podman(self) -> bool {
+        self != Engine::Docker
+    }
+
     fn command(self, words: &[String]) -> Command {
-        let mut command = Command::new(lab(&self.to_string()));
+        let mut command = Command::new(lab(self.wrapper()));
         command.args(words);
+        if matches!(self, Engine::PodmanRunc | Engine::PodmanRootRunc) {
+            command.env("STEPDOWN_RUNTIME", "runc");
+        }
         command
     }
 
@@ -53,7 +82,7 @@ impl Engine {
 
     /// Calls it, and leaves it running.
     pub fn start(self, words: &[String]) -> Result<Running, String> {
-        Running::start(&mut self.command(words), PATIENCE)
+        self.start_with(words, &[])
     }
 
     /// The same, with variables for the engine itself.
@@ -63,19 +92,19 @@ impl Engine {
 
     /// Ends and removes a container, if it is there.
     pub fn remove(self, container: &str) {
-        let at_once = match self {
-            Engine::Podman => "--time 0",
-            Engine::Docker => "",
-        };
+        let at_once = if self.is_podman() { "--time 0" } else { "" };
         let _ = self.must(&format!("rm --force {at_once} {container}"));
     }
 
-    /// The options of every container: its name, its log, and nothing from a network.
-    pub fn own_options(self, name: &str, log: &Path) -> Vec<String> {
+    /// The options of every container: its name, its log, and nothing from a network unless it asks for one.
+    pub fn own_options(self, name: &str, log: &Path, options: &str) -> Vec<String> {
         let mut words = vec!["--name".to_owned(), name.to_owned()];
         // The lab's Docker has no network to leave out, and its client loses nothing.
-        if self == Engine::Podman {
-            words.extend(["--network=none".into(), "--log-driver=k8s-file".into(), format!("--log-opt=path={}", log.display())]);
+        if self.is_podman() {
+            if !options.contains("--network=") {
+                words.push("--network=none".into());
+            }
+            words.extend(["--log-driver=k8s-file".into(), format!("--log-opt=path={}", log.display())]);
         }
         words
     }
@@ -91,11 +120,9 @@ impl Engine {
 
     /// What it calls itself.
     pub fn version(self) -> String {
-        let words = match self {
-            Engine::Podman => "version --format {{.Client.Version}}",
-            Engine::Docker => "version --format {{.Server.Version}}",
-        };
-        self.must(words).map(|outcome| outcome.stdout.trim().to_owned()).unwrap_or_else(|failure| panic!("{self}: {failure}"))
+        let side = if self.is_podman() { "Client" } else { "Server" };
+        let told = self.must(&format!("version --format {{{{.{side}.Version}}}}"));
+        told.map(|outcome| outcome.stdout.trim().to_owned()).unwrap_or_else(|failure| panic!("{self}: {failure}"))
     }
 
     /// Why it cannot be used here; `make test` installs what is missing, a test does not.
@@ -104,19 +131,23 @@ impl Engine {
             (Engine::Podman, _) => &["podman", "newuidmap"],
             (Engine::Docker, true) => &["dockerd", "docker"],
             (Engine::Docker, false) => &["docker"],
+            (_, false) => return Some("only root can make its room".to_owned()),
+            (Engine::PodmanRoot, true) => &["podman", "crun"],
+            (Engine::PodmanRunc | Engine::PodmanRootRunc, true) => &["podman", "runc"],
+            (Engine::Podman5, true) => &["mmdebstrap", "newuidmap"],
         };
         if let Some(program) = programs.iter().find(|program| !on_path(program)) {
             return Some(format!("{program} is not installed"));
         }
-        let unreachable = || self.must("version").err().map(|_| "its daemon is not in reach".to_owned());
-        if self == Engine::Docker && !is_root() { unreachable() } else { None }
+        // The first call furnishes the room, or starts the daemon.
+        self.must("version").err().map(|failure| format!("it cannot be set up: {failure}"))
     }
 }
 
-/// The engines of this machine. What is missing is told, or fails where everything must run.
-pub fn all_that_are_here() -> Vec<Engine> {
+/// Those of the engines that are here. What is missing is told, or fails where everything must run.
+pub fn here(engines: &[Engine]) -> Vec<Engine> {
     let must_run = std::env::var_os("STEPDOWN_MUST_RUN").is_some_and(|value| value == "1");
-    let here = [Engine::Podman, Engine::Docker].into_iter().filter(|engine| match engine.missing() {
+    let here = engines.iter().copied().filter(|engine| match engine.missing() {
         None => true,
         Some(reason) if must_run => panic!("every test must run, but {engine} cannot: {reason}"),
         Some(reason) => {
@@ -145,23 +176,35 @@ pub fn derived_image() -> String {
     format!("{}-derived", image())
 }
 
-/// Builds the image with the binary under test, gives it to the engines, and makes sure that this is what they have.
-pub fn make_image(engines: &[Engine]) -> Image {
-    let mut command = Command::new(lab("image"));
-    if engines.contains(&Engine::Docker) {
-        command.arg("--docker");
-    }
+/// Has the lab's script build its image with the binary under test and give it to the engines, and makes sure that this
+/// is what they have.
+pub fn make_image(script: &str, engines: &[Engine]) -> Image {
     // The binary that is named, or else the one that cargo built beside the tests. The script tells what takes long.
     let binary = std::env::var_os("STEPDOWN_INIT").map_or_else(|| env!("CARGO_BIN_EXE_init").into(), PathBuf::from);
-    let status = command.env("STEPDOWN_INIT", &binary).stdin(Stdio::null()).stdout(Stdio::null()).status().unwrap();
-    assert!(status.success(), "the image was not built with {}: {status}", binary.display());
+    give(Command::new(lab(script)).env("STEPDOWN_INIT", &binary), engines);
     let wanted = call::run(Command::new("sha256sum").arg(&binary), PATIENCE).unwrap().stdout;
     for engine in engines {
-        engine.must(&format!("tag {DEMO} {}", image())).unwrap();
-        let found = engine.must(&format!("run --rm --entrypoint sha256sum {} /init", image())).unwrap().stdout;
+        engine.must(&format!("tag localhost/stepdown-{} {}", if script == "image" { "demo" } else { script }, image())).unwrap();
+        let found = engine.must(&format!("run --rm --network=none --entrypoint sha256sum {} /init", image())).unwrap().stdout;
         assert_eq!(found.split(' ').next(), wanted.split(' ').next(), "{engine}: the image has another /init than {}", binary.display());
     }
     Image(engines.to_vec())
+}
+
+/// Gives the engines the base image, which has a `redis-server`.
+pub fn give_broker(engines: &[Engine]) {
+    give(&mut Command::new(lab("broker")), engines);
+}
+
+/// The image that is given then.
+pub const BROKER: &str = "localhost/stepdown-base";
+
+/// Calls a script of the lab with the wrappers that its image goes to; the first builds it.
+fn give(script: &mut Command, engines: &[Engine]) {
+    let mut wrappers: Vec<&str> = engines.iter().map(|engine| engine.wrapper()).filter(|wrapper| *wrapper != "podman").collect();
+    wrappers.dedup();
+    let status = script.args(wrappers).stdin(Stdio::null()).stdout(Stdio::null()).status().unwrap();
+    assert!(status.success(), "{} failed: {status}", script.get_program().display());
 }
 
 impl Drop for Image {
@@ -174,7 +217,7 @@ impl Drop for Image {
 }
 
 /// A script of the lab.
-fn lab(name: &str) -> PathBuf {
+pub fn lab(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/lab").join(name)
 }
 
