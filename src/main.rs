@@ -22,11 +22,11 @@ use stepdown::error::{Error, Result, io_errno};
 use stepdown::facts::accounts::{self, Accounts};
 use stepdown::facts::{guard, installed};
 use stepdown::launch::App;
-use stepdown::plan::{self, Plan, Supervision};
+use stepdown::plan::{self, Plan, Supervision, container};
 use stepdown::prepare::{self, descriptors};
 use stepdown::privilege::{self, Dropped, Held, Start, Target};
 use stepdown::sys::SignalMask;
-use stepdown::{child, health, launch, record, steps, supervise};
+use stepdown::{child, health, launch, record, render, steps, supervise};
 
 /// What is left to do when everything is prepared, and everything that was needed for it is let go.
 enum Next {
@@ -69,7 +69,7 @@ fn boot(handed: entry::Handed, format: &mut Option<check::Format>) -> Result<Nex
     match arguments.action {
         Action::Help => return out.print(args::HELP),
         Action::Version => return out.print(concat!("stepdown ", env!("CARGO_PKG_VERSION"), "\n")),
-        Action::Boot | Action::Plan | Action::Health | Action::Check { .. } => {}
+        Action::Boot | Action::Plan | Action::Render(_) | Action::Health | Action::Check { .. } => {}
     }
     record::start(own::log_level(&environment)?);
     let action = own::action(&arguments, &environment)?;
@@ -79,6 +79,12 @@ fn boot(handed: entry::Handed, format: &mut Option<check::Format>) -> Result<Nex
     }
 
     let loaded = file::load(arguments.config.as_deref())?;
+    if let Action::Render(format) = action {
+        let containers = container::resolve(&loaded.config, &arguments, &environment, &Accounts::read()?, format)?;
+        let rendered = render::render(format, &containers)?;
+        record::notes(&rendered.notes);
+        return out.print(&rendered.page);
+    }
     let held = Held::read()?;
     let mut plan = plan::resolve(&loaded.config, &arguments, environment, &Accounts::read()?, &held)?;
     if plan.as_root {

@@ -37,6 +37,13 @@ pub fn relay(name: &str, bytes: &[u8]) {
     drop(std::io::stderr().write_all(line.as_bytes()));
 }
 
+/// Writes what goes with a page on standard output but is no part of it, line by line.
+pub fn notes(lines: &[String]) {
+    for line in lines {
+        drop(std::io::stderr().write_all(format!("# {}\n", escaped(line)).as_bytes()));
+    }
+}
+
 /// `init: level: text`, control characters escaped, with its newline.
 fn line(level: &str, text: fmt::Arguments<'_>) -> String {
     let mut line = String::with_capacity(160);

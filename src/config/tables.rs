@@ -9,7 +9,8 @@ use super::read::{Item, Source, items, refuse};
 use super::{At, BootCheck, Config, Directory, Health, Limits, Probe, Requirement, Role, Scope, Step, Supervise, Tmpfs, Volume, values};
 use crate::error::{Place, Result};
 
-const TOP: [&str; 19] = [
+const TOP: [&str; 20] = [
+    "image",
     "user",
     "groups",
     "home",
@@ -41,6 +42,7 @@ pub(super) fn decode(path: &str, text: &str) -> Result<Config> {
     let mut config = Config::default();
     for item in items(source, "", document.get_ref()) {
         match item.key {
+            "image" => config.image = Some(item.string()?),
             "user" => config.user = Some(item.string()?),
             "groups" => config.groups = Some(item.strings()?),
             "home" => config.home = Some(item.parsed(home)?.value),

@@ -36,6 +36,7 @@ impl Error {
             Error::Secret { name, .. } => {
                 format!("mount the secret (--secret …), or name its file in {name}_FILE; root must be able to read it and the app not to replace it")
             }
+            Error::Inexpressible { remedy, .. } => (*remedy).into(),
             Error::StepWritable { uid, .. } => {
                 format!("make it root's alone and keep it off volumes, since uid {uid} could have root run anything at the next start")
             }

@@ -1,0 +1,190 @@
+//! How the container of each role must be started: a start as root with everything given, whatever this process itself
+//! was started with. No program, secret or variable of the app has to be there yet.
+
+use std::time::Duration;
+
+use super::expand::expand;
+use super::role::{self, Selected};
+use super::{TmpfsPlan, VolumePlan, counts, keep, needs, tmpfs, volume, wanted};
+use crate::config::args::{Arguments, Format};
+use crate::config::environment::Environment;
+use crate::config::{Config, Limits, Scope};
+use crate::error::{Error, Place, Result};
+use crate::facts::accounts::Accounts;
+use crate::privilege::Target;
+use crate::privilege::capability::Set;
+
+/// One container.
+#[derive(Debug)]
+pub struct Container {
+    /// The role variable and the role.
+    pub role: Option<(String, String)>,
+    /// The image, where it is known.
+    pub image: Option<String>,
+    /// Who the app will be.
+    pub target: Target,
+    /// The capabilities of the start, each with its purpose.
+    pub needs: Vec<(Set, &'static str)>,
+    /// The name of the first root step: with one, only root may start it.
+    pub root_step: Option<String>,
+    /// tmpfs mount points.
+    pub tmpfs: Vec<TmpfsPlan>,
+    /// Volumes.
+    pub volumes: Vec<VolumePlan>,
+    /// The files of secrets.
+    pub secrets: Vec<String>,
+    /// Variables that the operator gives: name and hint.
+    pub required: Vec<(String, Option<String>)>,
+    /// Limit of processes.
+    pub pids: Option<u64>,
+    /// Limit of memory.
+    pub memory: Option<String>,
+    /// The role's health check.
+    pub health: Option<Asked>,
+    /// Whether `/init` stays, and tells itself when the app is ready.
+    pub supervised: bool,
+    /// How long the app may take to become healthy, its steps included.
+    pub start: Duration,
+    /// How long a stop may take.
+    pub stop: Duration,
+}
+
+/// How an engine asks the health check.
+#[derive(Debug)]
+pub struct Asked {
+    /// The command.
+    pub command: Vec<String>,
+    /// When the engine gives up on it: later than `/init` itself.
+    pub timeout: Duration,
+    /// Between two questions.
+    pub interval: Duration,
+}
+
+/// What an engine needs to start the question and to hear the answer.
+const MARGIN: Duration = Duration::from_secs(5);
+
+/// The containers of a configuration. Formats of one container take the selected role; the others, where neither option
+/// nor variable selects one, every role.
+///
+/// # Errors
+/// [`Error::Role`], [`Error::Identity`], [`Error::Config`], [`Error::Unset`].
+pub fn resolve(config: &Config, arguments: &Arguments, environment: &Environment, accounts: &Accounts, format: Format) -> Result<Vec<Container>> {
+    let option = arguments.role.as_deref();
+    let one = matches!(format, Format::Podman | Format::Docker);
+    let selected = option.is_some() || environment.get(&config.role_variable).is_some();
+    if one || selected || config.roles.is_empty() {
+        let selected = role::select(config, option, environment, false)?;
+        return Ok(vec![container(config, arguments, selected.as_ref(), environment, accounts)?]);
+    }
+    config
+        .roles
+        .keys()
+        .map(|name| container(config, arguments, role::select(config, Some(name), environment, false)?.as_ref(), environment, accounts))
+        .collect()
+}
+
+fn container(
+    config: &Config,
+    arguments: &Arguments,
+    selected: Option<&Selected<'_>>,
+    handed: &Environment,
+    accounts: &Accounts,
+) -> Result<Container> {
+    let environment = conditions(config, selected, handed);
+    let name = selected.map(|selected| selected.name);
+    let counts = |scope: &Scope| counts(scope, name, &environment);
+    let wanted = wanted(config, arguments, accounts)?;
+    let target = Target { uid: wanted.uid, gid: wanted.gid, groups: wanted.groups, keep: keep::kept(&config.keep_capabilities)? };
+    let tmpfs = tmpfs(config.tmpfs.iter().filter(|entry| counts(&entry.scope)), &arguments.tmpfs);
+    let volumes: Vec<_> = config.volumes.iter().filter(|entry| counts(&entry.scope)).map(|entry| volume(entry, config)).collect();
+    let root_steps: Vec<_> = config.root_steps.iter().filter(|step| counts(&step.scope)).collect();
+    let steps = root_steps.iter().copied().chain(config.steps.iter().filter(|step| counts(&step.scope)));
+    let start = steps.map(|step| step.timeout.unwrap_or(config.boot_check.timeout)).sum::<Duration>() + config.boot_check.timeout;
+    let beyond = root_steps.iter().try_fold(Set::EMPTY, |all, step| Ok::<_, Error>(all.with(keep::set(&step.capabilities)?)))?;
+    let required = config.requirements.iter().filter(|entry| counts(&entry.scope));
+    let role = selected.map(|selected| selected.role);
+    let supervised = arguments.supervise || role.and_then(|role| role.supervise.as_ref()).is_some_and(|at| at.value);
+    let Limits { pids, memory } = &config.limits;
+    Ok(Container {
+        role: name.map(|name| (config.role_variable.clone(), name.to_owned())),
+        image: image(config, handed)?,
+        needs: needs(!tmpfs.is_empty() || !volumes.is_empty(), beyond, target.keep),
+        root_step: root_steps.first().map(|step| step.name.value.clone()),
+        target,
+        tmpfs,
+        volumes,
+        secrets: secrets(config, handed)?,
+        required: required.map(|entry| (entry.env.clone(), entry.hint.clone())).collect(),
+        pids: *pids,
+        memory: memory.clone(),
+        health: role.and_then(|role| role.health.as_ref()).map(|health| {
+            let timeout = health.timeout + MARGIN;
+            Asked { command: health_command(arguments), timeout, interval: timeout * 2 }
+        }),
+        supervised,
+        start,
+        // The app's own stop, and then that of what it left behind.
+        stop: if supervised { config.supervise.grace * 2 + Duration::from_secs(1) } else { config.boot_check.grace },
+    })
+}
+
+/// What `when` and `unless` look at. A value that refers to what is not there yet is left out.
+fn conditions(config: &Config, selected: Option<&Selected<'_>>, handed: &Environment) -> Environment {
+    let mut environment = handed.clone();
+    for values in [Some(&config.env), selected.map(|selected| &selected.role.env)].into_iter().flatten() {
+        let before = environment.clone();
+        for (name, value) in values {
+            if let Ok(value) = expand(value, &before) {
+                // A value with a NUL is refused where it counts: at the start.
+                let _ = environment.set(name, &value);
+            }
+        }
+    }
+    environment
+}
+
+/// The configured image; else what Podman says that it started.
+fn image(config: &Config, environment: &Environment) -> Result<Option<String>> {
+    let refuse = |what: &str| {
+        let place = config.image.as_ref().map_or(Place::Default, |at| at.place.clone());
+        Error::Config { place, what: format!("image: {what}"), allowed: "write it as registry.example/app:1".into() }
+    };
+    let Some(configured) = &config.image else {
+        let told = std::fs::read_to_string("/run/.containerenv").unwrap_or_default();
+        return Ok(told.lines().find_map(|line| line.strip_prefix("image=\"")?.strip_suffix('"')).filter(|name| is_image(name)).map(str::to_owned));
+    };
+    let name = String::from_utf8(expand(configured, environment)?).map_err(|_| refuse("not UTF-8"))?;
+    if is_image(&name) { Ok(Some(name)) } else { Err(refuse(&format!("'{name}' is not the name of an image"))) }
+}
+
+fn is_image(name: &str) -> bool {
+    let first = name.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric());
+    first && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_./:@+".contains(&byte))
+}
+
+/// The files of `[secrets]`, each once.
+fn secrets(config: &Config, environment: &Environment) -> Result<Vec<String>> {
+    let mut files = Vec::new();
+    for (name, default) in &config.secrets {
+        let variable = format!("{name}_FILE");
+        let file = match environment.get(&variable).filter(|path| !path.is_empty()) {
+            None => default.value.clone(),
+            Some(path) => String::from_utf8(path.to_vec()).map_err(|_| Error::Config {
+                place: Place::Variable(variable),
+                what: "is not UTF-8".into(),
+                allowed: "name the file in UTF-8".into(),
+            })?,
+        };
+        if !files.contains(&file) {
+            files.push(file);
+        }
+    }
+    Ok(files)
+}
+
+/// The question is asked by a process of its own, which must be told the same as the one that boots.
+fn health_command(arguments: &Arguments) -> Vec<String> {
+    let options = [("--config", &arguments.config), ("--user", &arguments.user)];
+    let given = options.into_iter().filter_map(|(option, value)| Some(format!("{option}={}", value.as_ref()?)));
+    std::iter::once("/init".to_owned()).chain(given).chain(["--health".to_owned()]).collect()
+}

@@ -1,0 +1,102 @@
+//! The flags of a container, one by one in their order, and why each is there.
+
+use std::time::Duration;
+
+use super::names::{self, Secret};
+use crate::error::Result;
+use crate::plan::container::{Asked, Container};
+use crate::plan::flags::DEFAULT_SIZE;
+use crate::plan::{TmpfsPlan, VolumePlan};
+
+/// One flag.
+#[derive(Debug)]
+pub(super) enum Flag<'a> {
+    /// Root of the container.
+    User,
+    /// `/` is read-only.
+    ReadOnly,
+    /// No program gains by being executed.
+    NoNewPrivileges,
+    /// No capability but those that follow.
+    DropAll,
+    /// One capability.
+    Add(String, &'static str),
+    /// A tmpfs mount point.
+    Tmpfs(&'a TmpfsPlan),
+    /// A volume, and the name made up for it.
+    Volume(&'a VolumePlan, String),
+    /// A secret.
+    Secret(Secret<'a>),
+    /// The role variable.
+    Role(&'a str, &'a str),
+    /// A variable that the operator gives.
+    Required(&'a str, Option<&'a str>),
+    /// The limit of processes.
+    Pids(u64),
+    /// The limit of memory.
+    Memory(&'a str),
+    /// The health check, and how long the app may take until it passes.
+    Health(&'a Asked, Duration),
+    /// The stop, and how long it may take.
+    Stop(Duration),
+}
+
+/// All of a container's. `format` is for the refusal.
+pub(super) fn all<'a>(container: &'a Container, format: &'static str) -> Result<Vec<Flag<'a>>> {
+    let mut all = vec![Flag::User, Flag::ReadOnly, Flag::NoNewPrivileges, Flag::DropAll];
+    all.extend(container.needs.iter().flat_map(|(need, why)| need.names().map(|name| Flag::Add(name, *why))));
+    names::check_paths(container, format)?;
+    all.extend(container.tmpfs.iter().map(Flag::Tmpfs));
+    all.extend(names::of_volumes(container, format)?.into_iter().map(|(volume, name)| Flag::Volume(volume, name)));
+    all.extend(names::of_secrets(container, format)?.into_iter().map(Flag::Secret));
+    all.extend(container.role.as_ref().map(|(variable, role)| Flag::Role(variable, role)));
+    all.extend(container.required.iter().map(|(name, hint)| Flag::Required(name, hint.as_deref())));
+    all.extend(container.pids.map(Flag::Pids));
+    all.extend(container.memory.as_deref().map(Flag::Memory));
+    all.extend(container.health.as_ref().map(|asked| Flag::Health(asked, container.start)));
+    all.push(Flag::Stop(container.stop));
+    Ok(all)
+}
+
+impl Flag<'_> {
+    /// Why it is there, in one line.
+    pub(super) fn why(&self) -> String {
+        match self {
+            Flag::User => "/init starts as root of the container, hands over and steps down".into(),
+            Flag::ReadOnly => "what is not mounted cannot be changed".into(),
+            Flag::NoNewPrivileges => "no program gains anything by being executed".into(),
+            Flag::DropAll => "no capability but the ones added".into(),
+            Flag::Add(_, why) => (*why).into(),
+            Flag::Tmpfs(entry) if entry.size.is_none() => format!("[[tmpfs]] {}; without a size in the configuration: {DEFAULT_SIZE}", entry.path),
+            Flag::Tmpfs(entry) => format!("[[tmpfs]] {}", entry.path),
+            Flag::Volume(entry, name) => format!("[[volume]] {}; the volume's name {name} is made up from the path", entry.path),
+            Flag::Secret(secret) => format!("[secrets] {}; the name {} is made up from the path", secret.path, secret.name),
+            Flag::Role(..) => "the role".into(),
+            Flag::Required(name, hint) => {
+                format!("[[require]] {name}, with a value of yours{}{}", if hint.is_some() { ": " } else { "" }, hint.unwrap_or(""))
+            }
+            Flag::Pids(_) => "[limits] pids".into(),
+            Flag::Memory(_) => "[limits] memory".into(),
+            Flag::Health(..) => "the role's health check, and the time that it may take".into(),
+            Flag::Stop(_) => "what /init forwards, and longer than the configured grace".into(),
+        }
+    }
+}
+
+/// Whole seconds, rounded up: what every engine understands.
+pub(super) fn seconds(time: Duration) -> u64 {
+    time.as_secs() + u64::from(time.subsec_nanos() > 0)
+}
+
+/// Failed questions in a row that make a container unhealthy.
+pub(super) const RETRIES: u64 = 3;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seconds_are_never_too_few() {
+        assert_eq!([500, 1000, 1001].map(|ms| seconds(Duration::from_millis(ms))), [1, 1, 2]);
+    }
+}
