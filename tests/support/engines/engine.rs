@@ -125,6 +125,19 @@ impl Engine {
         told.map(|outcome| outcome.stdout.trim().to_owned()).unwrap_or_else(|failure| panic!("{self}: {failure}"))
     }
 
+    /// Its name, version and runtime, as the matrix has it.
+    pub fn described(self) -> String {
+        let how = match self {
+            Engine::Podman => "rootless, crun",
+            Engine::PodmanRunc => "rootless, runc",
+            Engine::PodmanRoot => "as root, crun",
+            Engine::PodmanRootRunc => "as root, runc",
+            Engine::Podman5 => "rootless, crun",
+            Engine::Docker => "as root, runc",
+        };
+        format!("{} {}, {how}", if self.is_podman() { "Podman" } else { "Docker" }, self.version())
+    }
+
     /// Why it cannot be used here; `make test` installs what is missing, a test does not.
     fn missing(self) -> Option<String> {
         let programs: &[&str] = match (self, is_root()) {
