@@ -1,6 +1,7 @@
 //! How the container of each role must be started: a start as root with everything given, whatever this process itself
 //! was started with. No program, secret or variable of the app has to be there yet.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::expand::expand;
@@ -8,7 +9,7 @@ use super::role::{self, Selected};
 use super::{TmpfsPlan, VolumePlan, counts, keep, needs, tmpfs, volume, wanted};
 use crate::config::args::{Arguments, Format};
 use crate::config::environment::Environment;
-use crate::config::{Config, Limits, Scope};
+use crate::config::{Config, Limits, Requirement, Scope};
 use crate::error::{Error, Place, Result};
 use crate::facts::accounts::Accounts;
 use crate::privilege::Target;
@@ -16,29 +17,27 @@ use crate::privilege::capability::Set;
 
 /// One container.
 #[derive(Debug)]
-pub struct Container {
+pub struct Container<'a> {
     /// The role variable and the role.
-    pub role: Option<(String, String)>,
+    pub role: Option<(&'a str, &'a str)>,
     /// The image, where it is known.
     pub image: Option<String>,
     /// Who the app will be.
     pub target: Target,
     /// The capabilities of the start, each with its purpose.
     pub needs: Vec<(Set, &'static str)>,
-    /// The name of the first root step: with one, only root may start it.
-    pub root_step: Option<String>,
+    /// The name of a root step: with one, only root may start it.
+    pub root_step: Option<&'a str>,
     /// tmpfs mount points.
     pub tmpfs: Vec<TmpfsPlan>,
     /// Volumes.
     pub volumes: Vec<VolumePlan>,
     /// The files of secrets.
     pub secrets: Vec<String>,
-    /// Variables that the operator gives: name and hint.
-    pub required: Vec<(String, Option<String>)>,
-    /// Limit of processes.
-    pub pids: Option<u64>,
-    /// Limit of memory.
-    pub memory: Option<String>,
+    /// Variables that the operator gives.
+    pub required: Vec<&'a Requirement>,
+    /// What it is limited to.
+    pub limits: &'a Limits,
     /// The role's health check.
     pub health: Option<Asked>,
     /// Whether `/init` stays, and tells itself when the app is ready.
@@ -68,28 +67,34 @@ const MARGIN: Duration = Duration::from_secs(5);
 ///
 /// # Errors
 /// [`Error::Role`], [`Error::Identity`], [`Error::Config`], [`Error::Unset`].
-pub fn resolve(config: &Config, arguments: &Arguments, environment: &Environment, accounts: &Accounts, format: Format) -> Result<Vec<Container>> {
+pub fn resolve<'a>(
+    config: &'a Config,
+    arguments: &Arguments,
+    environment: &Environment,
+    accounts: &Accounts,
+    format: Format,
+) -> Result<Vec<Container<'a>>> {
     let option = arguments.role.as_deref();
     let one = matches!(format, Format::Podman | Format::Docker);
-    let selected = option.is_some() || environment.get(&config.role_variable).is_some();
-    if one || selected || config.roles.is_empty() {
+    if one || config.roles.is_empty() || option.is_some() || environment.get(&config.role_variable).is_some() {
         let selected = role::select(config, option, environment, false)?;
         return Ok(vec![container(config, arguments, selected.as_ref(), environment, accounts)?]);
     }
-    config
-        .roles
-        .keys()
-        .map(|name| container(config, arguments, role::select(config, Some(name), environment, false)?.as_ref(), environment, accounts))
-        .collect()
+    let mut all = Vec::new();
+    for name in config.roles.keys() {
+        let selected = role::select(config, Some(name), environment, false)?;
+        all.push(container(config, arguments, selected.as_ref(), environment, accounts)?);
+    }
+    Ok(all)
 }
 
-fn container(
-    config: &Config,
+fn container<'a>(
+    config: &'a Config,
     arguments: &Arguments,
-    selected: Option<&Selected<'_>>,
+    selected: Option<&Selected<'a>>,
     handed: &Environment,
     accounts: &Accounts,
-) -> Result<Container> {
+) -> Result<Container<'a>> {
     let environment = conditions(config, selected, handed);
     let name = selected.map(|selected| selected.name);
     let counts = |scope: &Scope| counts(scope, name, &environment);
@@ -97,26 +102,24 @@ fn container(
     let target = Target { uid: wanted.uid, gid: wanted.gid, groups: wanted.groups, keep: keep::kept(&config.keep_capabilities)? };
     let tmpfs = tmpfs(config.tmpfs.iter().filter(|entry| counts(&entry.scope)), &arguments.tmpfs);
     let volumes: Vec<_> = config.volumes.iter().filter(|entry| counts(&entry.scope)).map(|entry| volume(entry, config)).collect();
-    let root_steps: Vec<_> = config.root_steps.iter().filter(|step| counts(&step.scope)).collect();
-    let steps = root_steps.iter().copied().chain(config.steps.iter().filter(|step| counts(&step.scope)));
-    let start = steps.map(|step| step.timeout.unwrap_or(config.boot_check.timeout)).sum::<Duration>() + config.boot_check.timeout;
-    let beyond = root_steps.iter().try_fold(Set::EMPTY, |all, step| Ok::<_, Error>(all.with(keep::set(&step.capabilities)?)))?;
-    let required = config.requirements.iter().filter(|entry| counts(&entry.scope));
+    let (mut start, mut beyond) = (config.boot_check.timeout, Set::EMPTY);
+    for step in config.steps.iter().chain(&config.root_steps).filter(|step| counts(&step.scope)) {
+        start += step.timeout.unwrap_or(config.boot_check.timeout);
+        beyond = beyond.with(keep::set(&step.capabilities)?);
+    }
     let role = selected.map(|selected| selected.role);
     let supervised = arguments.supervise || role.and_then(|role| role.supervise.as_ref()).is_some_and(|at| at.value);
-    let Limits { pids, memory } = &config.limits;
     Ok(Container {
-        role: name.map(|name| (config.role_variable.clone(), name.to_owned())),
+        role: name.map(|name| (config.role_variable.as_str(), name)),
         image: image(config, handed)?,
         needs: needs(!tmpfs.is_empty() || !volumes.is_empty(), beyond, target.keep),
-        root_step: root_steps.first().map(|step| step.name.value.clone()),
+        root_step: config.root_steps.iter().find(|step| counts(&step.scope)).map(|step| step.name.value.as_str()),
         target,
         tmpfs,
         volumes,
         secrets: secrets(config, handed)?,
-        required: required.map(|entry| (entry.env.clone(), entry.hint.clone())).collect(),
-        pids: *pids,
-        memory: memory.clone(),
+        required: config.requirements.iter().filter(|entry| counts(&entry.scope)).collect(),
+        limits: &config.limits,
         health: role.and_then(|role| role.health.as_ref()).map(|health| {
             let timeout = health.timeout + MARGIN;
             Asked { command: health_command(arguments), timeout, interval: timeout * 2 }
@@ -131,7 +134,8 @@ fn container(
 /// What `when` and `unless` look at. A value that refers to what is not there yet is left out.
 fn conditions(config: &Config, selected: Option<&Selected<'_>>, handed: &Environment) -> Environment {
     let mut environment = handed.clone();
-    for values in [Some(&config.env), selected.map(|selected| &selected.role.env)].into_iter().flatten() {
+    let none = BTreeMap::new();
+    for values in [&config.env, selected.map_or(&none, |selected| &selected.role.env)] {
         let before = environment.clone();
         for (name, value) in values {
             if let Ok(value) = expand(value, &before) {
@@ -184,7 +188,10 @@ fn secrets(config: &Config, environment: &Environment) -> Result<Vec<String>> {
 
 /// The question is asked by a process of its own, which must be told the same as the one that boots.
 fn health_command(arguments: &Arguments) -> Vec<String> {
-    let options = [("--config", &arguments.config), ("--user", &arguments.user)];
-    let given = options.into_iter().filter_map(|(option, value)| Some(format!("{option}={}", value.as_ref()?)));
-    std::iter::once("/init".to_owned()).chain(given).chain(["--health".to_owned()]).collect()
+    let mut command = vec!["/init".to_owned()];
+    for (option, value) in [("--config=", &arguments.config), ("--user=", &arguments.user)] {
+        command.extend(value.iter().map(|value| [option, value].concat()));
+    }
+    command.push("--health".into());
+    command
 }

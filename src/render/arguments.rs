@@ -3,6 +3,7 @@
 use super::Rendered;
 use super::flag::{self, Flag, RETRIES, seconds};
 use super::inexpressible;
+use crate::config::Requirement;
 use crate::error::Result;
 use crate::plan::container::{Asked, Container};
 use crate::plan::flags;
@@ -23,7 +24,7 @@ impl Engine {
     }
 }
 
-pub(super) fn render(engine: Engine, containers: &[Container]) -> Result<Rendered> {
+pub(super) fn render(engine: Engine, containers: &[Container<'_>]) -> Result<Rendered> {
     let mut rendered = Rendered::default();
     for container in containers {
         for flag in flag::all(container, engine.name())? {
@@ -52,7 +53,7 @@ fn arguments(engine: Engine, flag: &Flag<'_>) -> Result<Vec<String>> {
         Flag::Secret(secret) => vec![format!("--mount=type=bind,source={0},target={0},readonly", secret.path)],
         Flag::Role(variable, role) => vec![format!("--env={variable}={role}")],
         // Without a value: the caller's own.
-        Flag::Required(name, _) => vec![format!("--env={name}")],
+        Flag::Required(Requirement { env: name, .. }) => vec![format!("--env={name}")],
         Flag::Pids(limit) => vec![flags::pids(*limit)],
         Flag::Memory(limit) => vec![flags::memory(limit)],
         Flag::Health(asked, start) => vec![

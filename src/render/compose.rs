@@ -2,90 +2,119 @@
 
 use super::flag::{self, Flag, RETRIES, seconds};
 use super::names::of_service;
-use super::yaml::{Entry, Node, document, entry, text};
+use super::yaml::Yaml;
 use super::{IMAGE, image_note};
+use crate::config::Requirement;
 use crate::error::Result;
 use crate::plan::container::Container;
 
-pub(super) fn render(containers: &[Container]) -> Result<String> {
-    let (mut services, mut volumes, mut secrets) = (Vec::new(), Vec::new(), Vec::new());
+pub(super) fn render(containers: &[Container<'_>]) -> Result<String> {
+    let mut file = Yaml::default();
+    let (mut volumes, mut secrets) = (Vec::new(), Vec::new());
+    file.open("services");
     for container in containers {
-        services.push(entry(of_service(container), Node::Map(service(container, &mut volumes, &mut secrets)?)));
+        file.open(of_service(container));
+        service(&mut file, container, &mut volumes, &mut secrets)?;
+        file.close();
     }
-    let mut file = vec![entry("services", Node::Map(services))];
-    for (key, entries) in [("volumes", volumes), ("secrets", secrets)] {
-        if !entries.is_empty() {
-            file.push(entry(key, Node::Map(entries)));
+    file.close();
+    if !volumes.is_empty() {
+        file.open("volumes");
+        volumes.iter().for_each(|name| file.empty(name));
+        file.close();
+    }
+    if !secrets.is_empty() {
+        file.open("secrets");
+        for name in &secrets {
+            file.open(name);
+            file.text("file", &format!("./secrets/{name}"));
+            file.close();
         }
+        file.close();
     }
-    Ok(document(file))
+    Ok(file.page())
 }
 
-fn service(container: &Container, volumes: &mut Vec<Entry>, secrets: &mut Vec<Entry>) -> Result<Vec<Entry>> {
-    let mut service = vec![entry("image", literal(container.image.as_deref().unwrap_or(IMAGE))).because(image_note(container))];
-    let mut grouped: Vec<(&str, Vec<(Option<String>, Node)>)> = Vec::new();
-    let mut environment = Vec::new();
+fn service(file: &mut Yaml, container: &Container<'_>, volumes: &mut Vec<String>, secrets: &mut Vec<String>) -> Result<()> {
+    file.comment(image_note(container));
+    file.text("image", &literal(container.image.as_deref().unwrap_or(IMAGE)));
+    let mut list = "";
     for flag in flag::all(container, "compose")? {
-        let why = flag.why();
-        let mut group = |key, value| match grouped.iter_mut().find(|(known, _)| *known == key) {
-            Some((_, values)) => values.push((Some(why.clone()), value)),
-            None => grouped.push((key, vec![(Some(why.clone()), value)])),
-        };
+        let key = list_of(&flag);
+        if key != list {
+            if !list.is_empty() {
+                file.close();
+            }
+            if !key.is_empty() {
+                file.open(key);
+            }
+            list = key;
+        }
+        file.comment(&flag.why());
         match &flag {
-            Flag::User => service.push(entry("user", text("0:0")).because(why)),
-            Flag::ReadOnly => service.push(entry("read_only", Node::Truth(true)).because(why)),
-            Flag::NoNewPrivileges => group("security_opt", text("no-new-privileges:true")),
-            Flag::DropAll => group("cap_drop", text("ALL")),
-            Flag::Add(name, _) => group("cap_add", text(name)),
-            Flag::Tmpfs(mount) => group("tmpfs", literal(&mount.mount())),
+            Flag::User => file.text("user", "0:0"),
+            Flag::ReadOnly => file.truth("read_only", true),
+            Flag::NoNewPrivileges => file.item("no-new-privileges:true"),
+            Flag::DropAll => file.item("ALL"),
+            Flag::Add(name, _) => file.item(name),
+            Flag::Tmpfs(mount) => file.item(&literal(&mount.mount())),
             Flag::Volume(volume, name) => {
-                group("volumes", literal(&volume.mount(name, false)));
-                declare(volumes, name, Node::Map(Vec::new()));
+                file.item(&literal(&volume.mount(name, false)));
+                once(volumes, name);
             }
             Flag::Secret(secret) => {
-                let mount = vec![entry("source", text(&secret.name)), entry("target", literal(secret.path))];
-                group("secrets", Node::Map(mount));
-                declare(secrets, &secret.name, Node::Map(vec![entry("file", text(format!("./secrets/{}", secret.name)))]));
+                file.open_item();
+                file.text("source", &secret.name);
+                file.text("target", &literal(secret.path));
+                file.close();
+                once(secrets, &secret.name);
             }
-            Flag::Role(variable, role) => environment.push(entry(*variable, text(*role)).because(why)),
-            Flag::Required(name, _) => {
-                environment.push(entry(*name, text(format!("${{{name}:?is needed by the configuration}}"))).because(why));
-            }
-            Flag::Pids(limit) => service.push(entry("pids_limit", Node::Number(*limit)).because(why)),
-            Flag::Memory(limit) => service.push(entry("mem_limit", text(*limit)).because(why)),
+            Flag::Role(variable, role) => file.text(variable, role),
+            Flag::Required(Requirement { env: name, .. }) => file.text(name, &format!("${{{name}:?is needed by the configuration}}")),
+            Flag::Pids(limit) => file.number("pids_limit", *limit),
+            Flag::Memory(limit) => file.text("mem_limit", limit),
             Flag::Health(asked, start) => {
-                let words = asked.command.iter().map(|word| (None, literal(word)));
-                let time = |time| text(format!("{}s", seconds(time)));
-                let check = vec![
-                    entry("test", Node::List([(None, text("CMD"))].into_iter().chain(words).collect())),
-                    entry("interval", time(asked.interval)),
-                    entry("timeout", time(asked.timeout)),
-                    entry("start_period", time(*start)),
-                    entry("retries", Node::Number(RETRIES)),
-                ];
-                service.push(entry("healthcheck", Node::Map(check)).because(why));
+                file.open("healthcheck");
+                file.open("test");
+                file.item("CMD");
+                asked.command.iter().for_each(|word| file.item(&literal(word)));
+                file.close();
+                for (key, time) in [("interval", asked.interval), ("timeout", asked.timeout), ("start_period", *start)] {
+                    file.text(key, &format!("{}s", seconds(time)));
+                }
+                file.number("retries", RETRIES);
+                file.close();
             }
             Flag::Stop(time) => {
-                service.push(entry("stop_signal", text("SIGTERM")).because(why));
-                service.push(entry("stop_grace_period", text(format!("{}s", seconds(*time)))));
+                file.text("stop_signal", "SIGTERM");
+                file.text("stop_grace_period", &format!("{}s", seconds(*time)));
             }
         }
     }
-    service.extend(grouped.into_iter().map(|(key, values)| entry(key, Node::List(values))));
-    if !environment.is_empty() {
-        service.push(entry("environment", Node::Map(environment)));
-    }
-    service.push(entry("restart", text("unless-stopped")));
-    Ok(service)
+    file.text("restart", "unless-stopped");
+    Ok(())
 }
 
-/// Once, whoever names it.
-fn declare(all: &mut Vec<Entry>, name: &str, value: Node) {
-    if !all.iter().any(|known| known.key == name) {
-        all.push(entry(name, value));
+/// The list that a flag is an item of; flags of one list follow each other.
+fn list_of(flag: &Flag<'_>) -> &'static str {
+    match flag {
+        Flag::NoNewPrivileges => "security_opt",
+        Flag::DropAll => "cap_drop",
+        Flag::Add(..) => "cap_add",
+        Flag::Tmpfs(_) => "tmpfs",
+        Flag::Volume(..) => "volumes",
+        Flag::Secret(_) => "secrets",
+        Flag::Role(..) | Flag::Required(..) => "environment",
+        Flag::User | Flag::ReadOnly | Flag::Pids(_) | Flag::Memory(_) | Flag::Health(..) | Flag::Stop(_) => "",
     }
 }
 
-fn literal(value: &str) -> Node {
-    text(value.replace('$', "$$"))
+fn once(names: &mut Vec<String>, name: &str) {
+    if !names.iter().any(|known| known == name) {
+        names.push(name.to_owned());
+    }
+}
+
+fn literal(value: &str) -> String {
+    value.replace('$', "$$")
 }

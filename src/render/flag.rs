@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::names::{self, Secret};
+use crate::config::Requirement;
 use crate::error::Result;
 use crate::plan::container::{Asked, Container};
 use crate::plan::flags::DEFAULT_SIZE;
@@ -30,7 +31,7 @@ pub(super) enum Flag<'a> {
     /// The role variable.
     Role(&'a str, &'a str),
     /// A variable that the operator gives.
-    Required(&'a str, Option<&'a str>),
+    Required(&'a Requirement),
     /// The limit of processes.
     Pids(u64),
     /// The limit of memory.
@@ -42,18 +43,30 @@ pub(super) enum Flag<'a> {
 }
 
 /// All of a container's. `format` is for the refusal.
-pub(super) fn all<'a>(container: &'a Container, format: &'static str) -> Result<Vec<Flag<'a>>> {
-    let mut all = vec![Flag::User, Flag::ReadOnly, Flag::NoNewPrivileges, Flag::DropAll];
-    all.extend(container.needs.iter().flat_map(|(need, why)| need.names().map(|name| Flag::Add(name, *why))));
+pub(super) fn all<'a>(container: &'a Container<'_>, format: &'static str) -> Result<Vec<Flag<'a>>> {
     names::check_paths(container, format)?;
+    let mut all = vec![Flag::User, Flag::ReadOnly, Flag::NoNewPrivileges, Flag::DropAll];
+    for (need, why) in &container.needs {
+        all.push(Flag::Add(need.to_string(), why));
+    }
     all.extend(container.tmpfs.iter().map(Flag::Tmpfs));
-    all.extend(names::of_volumes(container, format)?.into_iter().map(|(volume, name)| Flag::Volume(volume, name)));
+    for (volume, name) in names::of_volumes(container, format)? {
+        all.push(Flag::Volume(volume, name));
+    }
     all.extend(names::of_secrets(container, format)?.into_iter().map(Flag::Secret));
-    all.extend(container.role.as_ref().map(|(variable, role)| Flag::Role(variable, role)));
-    all.extend(container.required.iter().map(|(name, hint)| Flag::Required(name, hint.as_deref())));
-    all.extend(container.pids.map(Flag::Pids));
-    all.extend(container.memory.as_deref().map(Flag::Memory));
-    all.extend(container.health.as_ref().map(|asked| Flag::Health(asked, container.start)));
+    if let Some((variable, role)) = container.role {
+        all.push(Flag::Role(variable, role));
+    }
+    all.extend(container.required.iter().copied().map(Flag::Required));
+    if let Some(limit) = container.limits.pids {
+        all.push(Flag::Pids(limit));
+    }
+    if let Some(limit) = &container.limits.memory {
+        all.push(Flag::Memory(limit));
+    }
+    if let Some(asked) = &container.health {
+        all.push(Flag::Health(asked, container.start));
+    }
     all.push(Flag::Stop(container.stop));
     Ok(all)
 }
@@ -72,9 +85,8 @@ impl Flag<'_> {
             Flag::Volume(entry, name) => format!("[[volume]] {}; the volume's name {name} is made up from the path", entry.path),
             Flag::Secret(secret) => format!("[secrets] {}; the name {} is made up from the path", secret.path, secret.name),
             Flag::Role(..) => "the role".into(),
-            Flag::Required(name, hint) => {
-                format!("[[require]] {name}, with a value of yours{}{}", if hint.is_some() { ": " } else { "" }, hint.unwrap_or(""))
-            }
+            Flag::Required(Requirement { env, hint: None, .. }) => format!("[[require]] {env}, with a value of yours"),
+            Flag::Required(Requirement { env, hint: Some(hint), .. }) => format!("[[require]] {env}, with a value of yours: {hint}"),
             Flag::Pids(_) => "[limits] pids".into(),
             Flag::Memory(_) => "[limits] memory".into(),
             Flag::Health(..) => "the role's health check, and the time that it may take".into(),

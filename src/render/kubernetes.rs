@@ -6,10 +6,11 @@
 
 use super::flag::{self, Flag, RETRIES, seconds};
 use super::names::{self, of_service};
-use super::yaml::{Entry, Node, document, entry, text};
+use super::yaml::Yaml;
 use super::{IMAGE, image_note, inexpressible};
+use crate::config::Requirement;
 use crate::error::Result;
-use crate::plan::container::Container;
+use crate::plan::container::{Asked, Container};
 use crate::plan::flags::bytes;
 use crate::privilege::capability::Set;
 
@@ -18,7 +19,7 @@ const FORMAT: &str = "kubernetes";
 /// Between two questions while the app starts.
 const STARTUP_PERIOD: u64 = 5;
 
-pub(super) fn render(containers: &[Container]) -> Result<String> {
+pub(super) fn render(containers: &[Container<'_>]) -> Result<String> {
     let mut names: Vec<String> = Vec::new();
     let mut documents = Vec::new();
     for container in containers {
@@ -27,54 +28,68 @@ pub(super) fn render(containers: &[Container]) -> Result<String> {
             let remedy = "give roles names that differ in letters and digits, of at most 63 characters";
             return Err(inexpressible(FORMAT, format!("a Pod's name for the role '{}'", of_service(container)), remedy));
         }
-        documents.push(document(pod(container, &name)?));
+        documents.push(pod(container, &name)?);
         names.push(name);
     }
     Ok(documents.join("---\n"))
 }
 
-/// What a Pod is made of while its flags are gone through.
-#[derive(Default)]
+/// What belongs to different places of a Pod, collected while its flags are gone through.
 struct Parts {
-    mounts: Vec<(Option<String>, Node)>,
-    volumes: Vec<(Option<String>, Node)>,
-    environment: Vec<(Option<String>, Node)>,
-    capabilities: Vec<(Option<String>, Node)>,
-    container: Vec<Entry>,
-    stop: Vec<Entry>,
+    spec: Yaml,
+    capabilities: Yaml,
+    environment: Yaml,
+    mounts: Yaml,
+    volumes: Yaml,
+    container: Yaml,
 }
 
-fn pod(container: &Container, name: &str) -> Result<Vec<Entry>> {
+fn pod(container: &Container<'_>, name: &str) -> Result<String> {
     let root = needs_root(container);
-    let mut parts = Parts::default();
+    let mut parts = Parts {
+        spec: Yaml::at(1),
+        capabilities: Yaml::at(6),
+        environment: Yaml::at(4),
+        mounts: Yaml::at(4),
+        volumes: Yaml::at(2),
+        container: Yaml::at(3),
+    };
     for flag in flag::all(container, FORMAT)? {
         part(&mut parts, &flag, root.is_some(), name)?;
     }
-    let labels = Node::Map(vec![entry("app", text(name))]);
-    let mut main = vec![
-        entry("name", text(name)),
-        entry("image", text(container.image.as_deref().unwrap_or(IMAGE))).because(image_note(container)),
-        entry("securityContext", Node::Map(confined(container, &mut parts, root.is_some()))),
-    ];
-    let lists = [("env", parts.environment), ("volumeMounts", parts.mounts)];
-    main.extend(lists.into_iter().filter(|(_, list)| !list.is_empty()).map(|(key, list)| entry(key, Node::List(list))));
-    main.append(&mut parts.container);
-    let mut spec = vec![entry("securityContext", Node::Map(user(container, root)))];
-    spec.append(&mut parts.stop);
-    spec.push(entry("containers", Node::List(vec![(None, Node::Map(main))])));
-    if !parts.volumes.is_empty() {
-        spec.push(entry("volumes", Node::List(parts.volumes)));
-    }
-    Ok(vec![
-        entry("apiVersion", text("v1")),
-        entry("kind", text("Pod")),
-        entry("metadata", Node::Map(vec![entry("name", text(name)), entry("labels", labels)])),
-        entry("spec", Node::Map(spec)),
-    ])
+    let mut pod = Yaml::default();
+    pod.text("apiVersion", "v1");
+    pod.text("kind", "Pod");
+    pod.open("metadata");
+    pod.text("name", name);
+    pod.open("labels");
+    pod.text("app", name);
+    pod.close();
+    pod.close();
+    pod.open("spec");
+    pod.open("securityContext");
+    user(&mut pod, container, root.as_deref());
+    pod.close();
+    pod.add(&parts.spec);
+    pod.open("containers");
+    pod.open_item();
+    pod.text("name", name);
+    pod.comment(image_note(container));
+    pod.text("image", container.image.as_deref().unwrap_or(IMAGE));
+    pod.open("securityContext");
+    confine(&mut pod, container, root.is_some().then_some(&parts.capabilities));
+    pod.close();
+    pod.put("env", &parts.environment);
+    pod.put("volumeMounts", &parts.mounts);
+    pod.add(&parts.container);
+    pod.close();
+    pod.close();
+    pod.put("volumes", &parts.volumes);
+    Ok(pod.page())
 }
 
 /// Why it must be started as root, where it must.
-fn needs_root(container: &Container) -> Option<String> {
+fn needs_root(container: &Container<'_>) -> Option<String> {
     match &container.root_step {
         Some(step) => Some(format!("the root step '{step}' needs root, so this is not the restricted level")),
         None if container.target.keep.is_empty() => None,
@@ -82,72 +97,86 @@ fn needs_root(container: &Container) -> Option<String> {
     }
 }
 
-fn user(container: &Container, root: Option<String>) -> Vec<Entry> {
-    let profile = entry("seccompProfile", Node::Map(vec![entry("type", text("RuntimeDefault"))]));
-    let id = |id: u32| Node::Number(id.into());
+fn user(pod: &mut Yaml, container: &Container<'_>, root: Option<&str>) {
     let target = &container.target;
-    let Some(why) = root else {
-        let others = target.groups.iter().filter(|group| **group != target.gid).map(|group| (None, id(*group))).collect::<Vec<_>>();
-        let mut user = vec![
-            entry("runAsNonRoot", Node::Truth(true)),
-            entry("runAsUser", id(target.uid)).because("the app's user from the start: nothing has to be handed over"),
-            entry("runAsGroup", id(target.gid)),
-            entry("fsGroup", id(target.gid)).because("mounts are writable to the app's group; their mode is the kubelet's"),
-            entry("fsGroupChangePolicy", text("OnRootMismatch")),
-        ];
-        if !others.is_empty() {
-            user.push(entry("supplementalGroups", Node::List(others)));
-        }
-        user.push(profile);
-        return user;
-    };
-    vec![entry("runAsUser", id(0)).because(why), entry("runAsGroup", id(0)), profile]
+    if let Some(why) = root {
+        pod.comment(why);
+        pod.number("runAsUser", 0);
+        pod.number("runAsGroup", 0);
+    } else {
+        pod.truth("runAsNonRoot", true);
+        pod.comment("the app's user from the start: nothing has to be handed over");
+        pod.number("runAsUser", target.uid.into());
+        pod.number("runAsGroup", target.gid.into());
+        pod.comment("mounts are writable to the app's group; their mode is the kubelet's");
+        pod.number("fsGroup", target.gid.into());
+        pod.text("fsGroupChangePolicy", "OnRootMismatch");
+        pod.numbers("supplementalGroups", target.groups.iter().filter(|group| **group != target.gid));
+    }
+    pod.open("seccompProfile");
+    pod.text("type", "RuntimeDefault");
+    pod.close();
 }
 
-fn confined(container: &Container, parts: &mut Parts, as_root: bool) -> Vec<Entry> {
-    let mut capabilities = vec![entry("drop", Node::List(vec![(None, text("ALL"))]))];
-    if as_root {
-        capabilities.push(entry("add", Node::List(std::mem::take(&mut parts.capabilities))));
-    }
+fn confine(pod: &mut Yaml, container: &Container<'_>, added: Option<&Yaml>) {
+    pod.comment(&Flag::ReadOnly.why());
+    pod.truth("readOnlyRootFilesystem", true);
     // A Pod may not have both.
     let administers = container.needs.iter().any(|(need, _)| Set::named("SYS_ADMIN").is_some_and(|admin| need.contains(admin)));
-    vec![
-        entry("readOnlyRootFilesystem", Node::Truth(true)).because(Flag::ReadOnly.why()),
-        entry("allowPrivilegeEscalation", Node::Truth(administers)).because(Flag::NoNewPrivileges.why()),
-        entry("capabilities", Node::Map(capabilities)).because(Flag::DropAll.why()),
-    ]
+    pod.comment(&Flag::NoNewPrivileges.why());
+    pod.truth("allowPrivilegeEscalation", administers);
+    pod.comment(&Flag::DropAll.why());
+    pod.open("capabilities");
+    pod.open("drop");
+    pod.item("ALL");
+    pod.close();
+    if let Some(added) = added {
+        pod.put("add", added);
+    }
+    pod.close();
 }
 
 fn part(parts: &mut Parts, flag: &Flag<'_>, as_root: bool, pod: &str) -> Result<()> {
-    let why = Some(flag.why());
+    let why = flag.why();
     match flag {
         Flag::User | Flag::ReadOnly | Flag::NoNewPrivileges | Flag::DropAll => {}
-        Flag::Add(name, _) => parts.capabilities.push((why, text(name))),
-        Flag::Tmpfs(tmpfs) => {
-            let name = volume_name("tmpfs", &tmpfs.path)?;
-            let memory = vec![entry("medium", text("Memory")), entry("sizeLimit", text(quantity(tmpfs.size())))];
-            parts.mount(why, &name, &tmpfs.path, vec![entry("emptyDir", Node::Map(memory))], vec![]);
+        Flag::Add(name, _) => {
+            parts.capabilities.comment(&why);
+            parts.capabilities.item(name);
         }
-        Flag::Volume(volume, made_up) => {
-            let name = volume_name("volume", &volume.path)?;
-            let claim = vec![entry("claimName", text(made_up))];
-            parts.mount(why, &name, &volume.path, vec![entry("persistentVolumeClaim", Node::Map(claim))], vec![]);
+        Flag::Tmpfs(tmpfs) => {
+            let volumes = parts.mount(&why, "tmpfs", &tmpfs.path, None)?;
+            volumes.open("emptyDir");
+            volumes.text("medium", "Memory");
+            volumes.text("sizeLimit", &quantity(tmpfs.size()));
+            parts.mounted();
+        }
+        Flag::Volume(volume, name) => {
+            let volumes = parts.mount(&why, "volume", &volume.path, None)?;
+            volumes.open("persistentVolumeClaim");
+            volumes.text("claimName", name);
+            parts.mounted();
         }
         Flag::Secret(secret) => {
-            let name = volume_name("secret", secret.path)?;
+            let volumes = parts.mount(&why, "secret", secret.path, Some(&secret.name))?;
+            volumes.open("secret");
+            volumes.text("secretName", &names::name(&secret.name));
             // For root alone; or for the group, to which fsGroup gives it.
-            let mode = if as_root { 0o400 } else { 0o440 };
-            let source = vec![entry("secretName", text(names::name(&secret.name))), entry("defaultMode", Node::Number(mode))];
-            let more = vec![entry("subPath", text(&secret.name)), entry("readOnly", Node::Truth(true))];
-            parts.mount(why, &name, secret.path, vec![entry("secret", Node::Map(source))], more);
+            volumes.number("defaultMode", if as_root { 0o400 } else { 0o440 });
+            parts.mounted();
         }
         Flag::Role(variable, role) => {
-            parts.environment.push((why, Node::Map(vec![entry("name", text(*variable)), entry("value", text(*role))])));
+            let environment = parts.variable(&why, variable);
+            environment.text("value", role);
+            environment.close();
         }
-        Flag::Required(name, _) => {
-            let key = vec![entry("name", text(format!("{pod}-env"))), entry("key", text(*name))];
-            let source = Node::Map(vec![entry("secretKeyRef", Node::Map(key))]);
-            parts.environment.push((why, Node::Map(vec![entry("name", text(*name)), entry("valueFrom", source)])));
+        Flag::Required(Requirement { env: name, .. }) => {
+            let environment = parts.variable(&why, name);
+            environment.open("valueFrom");
+            environment.open("secretKeyRef");
+            environment.text("name", &format!("{pod}-env"));
+            environment.text("key", name);
+            (0..3).for_each(|_| environment.close());
         }
         Flag::Pids(_) => {
             let remedy =
@@ -155,39 +184,75 @@ fn part(parts: &mut Parts, flag: &Flag<'_>, as_root: bool, pod: &str) -> Result<
             return Err(inexpressible(FORMAT, "a Pod has no limit of processes (limits.pids)".into(), remedy));
         }
         Flag::Memory(limit) => {
-            let limits = Node::Map(vec![entry("memory", text(quantity(limit)))]);
-            parts.container.push(entry("resources", Node::Map(vec![entry("limits", limits)])).because(flag.why()));
+            let main = &mut parts.container;
+            main.comment(&why);
+            main.open("resources");
+            main.open("limits");
+            main.text("memory", &quantity(limit));
+            main.close();
+            main.close();
         }
         Flag::Health(asked, start) => {
-            let probe = |period: u64, failures: u64| {
-                let words = asked.command.iter().map(|word| (None, text(word))).collect();
-                Node::Map(vec![
-                    entry("exec", Node::Map(vec![entry("command", Node::List(words))])),
-                    entry("periodSeconds", Node::Number(period)),
-                    entry("timeoutSeconds", Node::Number(seconds(asked.timeout))),
-                    entry("failureThreshold", Node::Number(failures)),
-                ])
-            };
+            parts.container.comment(&why);
+            let interval = seconds(asked.interval);
             let attempts = seconds(*start).div_ceil(STARTUP_PERIOD);
-            parts.container.push(entry("startupProbe", probe(STARTUP_PERIOD, attempts)).because(flag.why()));
-            for name in ["readinessProbe", "livenessProbe"] {
-                parts.container.push(entry(name, probe(seconds(asked.interval), RETRIES)));
+            for (name, period, failures) in
+                [("startupProbe", STARTUP_PERIOD, attempts), ("readinessProbe", interval, RETRIES), ("livenessProbe", interval, RETRIES)]
+            {
+                probe(&mut parts.container, name, asked, period, failures);
             }
         }
-        Flag::Stop(time) => parts.stop.push(
-            entry("terminationGracePeriodSeconds", Node::Number(seconds(*time)))
-                .because("longer than the configured grace; the signal is SIGTERM unless the image has a STOPSIGNAL"),
-        ),
+        Flag::Stop(time) => {
+            parts.spec.comment("longer than the configured grace; the signal is SIGTERM unless the image has a STOPSIGNAL");
+            parts.spec.number("terminationGracePeriodSeconds", seconds(*time));
+        }
     }
     Ok(())
 }
 
+fn probe(main: &mut Yaml, name: &str, asked: &Asked, period: u64, failures: u64) {
+    main.open(name);
+    main.open("exec");
+    main.open("command");
+    asked.command.iter().for_each(|word| main.item(word));
+    main.close();
+    main.close();
+    main.number("periodSeconds", period);
+    main.number("timeoutSeconds", seconds(asked.timeout));
+    main.number("failureThreshold", failures);
+    main.close();
+}
+
 impl Parts {
-    fn mount(&mut self, why: Option<String>, name: &str, path: &str, source: Vec<Entry>, more: Vec<Entry>) {
-        let named = || vec![entry("name", text(name))];
-        let place = [entry("mountPath", text(path))];
-        self.mounts.push((why, Node::Map(named().into_iter().chain(place).chain(more).collect())));
-        self.volumes.push((None, Node::Map(named().into_iter().chain(source).collect())));
+    /// Mounts a volume, and gives the volume for its source to be written.
+    fn mount(&mut self, why: &str, kind: &str, path: &str, below: Option<&str>) -> Result<&mut Yaml> {
+        let name = volume_name(kind, path)?;
+        self.mounts.comment(why);
+        self.mounts.open_item();
+        self.mounts.text("name", &name);
+        self.mounts.text("mountPath", path);
+        if let Some(key) = below {
+            self.mounts.text("subPath", key);
+            self.mounts.truth("readOnly", true);
+        }
+        self.mounts.close();
+        self.volumes.open_item();
+        self.volumes.text("name", &name);
+        Ok(&mut self.volumes)
+    }
+
+    /// Ends the source and the volume.
+    fn mounted(&mut self) {
+        self.volumes.close();
+        self.volumes.close();
+    }
+
+    /// Opens a variable.
+    fn variable(&mut self, why: &str, name: &str) -> &mut Yaml {
+        self.environment.comment(why);
+        self.environment.open_item();
+        self.environment.text("name", name);
+        &mut self.environment
     }
 }
 

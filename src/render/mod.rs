@@ -29,7 +29,7 @@ pub struct Rendered {
 ///
 /// # Errors
 /// [`Error::Inexpressible`].
-pub fn render(format: Format, containers: &[Container]) -> Result<Rendered> {
+pub fn render(format: Format, containers: &[Container<'_>]) -> Result<Rendered> {
     let page = |page| Rendered { page, notes: Vec::new() };
     match format {
         Format::Podman => arguments::render(Engine::Podman, containers),
@@ -44,7 +44,7 @@ pub fn render(format: Format, containers: &[Container]) -> Result<Rendered> {
 const IMAGE: &str = "IMAGE";
 
 /// What to tell about the image.
-fn image_note(container: &Container) -> &'static str {
+fn image_note(container: &Container<'_>) -> &'static str {
     if container.image.is_some() {
         "the image, as configured or as the engine told"
     } else {

@@ -28,12 +28,12 @@ impl Secret<'_> {
 const SECRETS: &str = "/run/secrets/";
 
 /// What the service is called: the role, or `app` where there are none.
-pub(super) fn of_service(container: &Container) -> &str {
-    container.role.as_ref().map_or("app", |(_, role)| role)
+pub(super) fn of_service<'a>(container: &Container<'a>) -> &'a str {
+    container.role.map_or("app", |(_, role)| role)
 }
 
 /// Refuses a path that would end early, or begin another option, in the languages of the engines.
-pub(super) fn check_paths(container: &Container, format: &'static str) -> Result<()> {
+pub(super) fn check_paths(container: &Container<'_>, format: &'static str) -> Result<()> {
     let paths = (container.tmpfs.iter().map(|entry| &entry.path)).chain(container.volumes.iter().map(|entry| &entry.path)).chain(&container.secrets);
     for path in paths {
         if !path.starts_with('/') || path.contains([':', ',']) || path.chars().any(char::is_control) {
@@ -45,13 +45,13 @@ pub(super) fn check_paths(container: &Container, format: &'static str) -> Result
 }
 
 /// The volumes with a name each. The same path has the same name in every role: it is the same data.
-pub(super) fn of_volumes<'a>(container: &'a Container, format: &'static str) -> Result<Vec<(&'a VolumePlan, String)>> {
+pub(super) fn of_volumes<'a>(container: &'a Container<'_>, format: &'static str) -> Result<Vec<(&'a VolumePlan, String)>> {
     let names = distinct(container.volumes.iter().map(|entry| entry.path.as_str()), format)?;
     Ok(container.volumes.iter().zip(names).collect())
 }
 
 /// The secrets with a name each: that of the file, where it is where secrets are.
-pub(super) fn of_secrets<'a>(container: &'a Container, format: &'static str) -> Result<Vec<Secret<'a>>> {
+pub(super) fn of_secrets<'a>(container: &'a Container<'_>, format: &'static str) -> Result<Vec<Secret<'a>>> {
     let usual = |path: &str| path.strip_prefix(SECRETS).filter(|name| is_plain(name)).map(str::to_owned);
     let names = distinct(container.secrets.iter().map(|path| path.strip_prefix(SECRETS).unwrap_or(path)), format)?;
     let secrets = container.secrets.iter().zip(names);

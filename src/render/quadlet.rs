@@ -13,12 +13,12 @@ use crate::record;
 const NO_RESTART: &str = "64 77 78 126 127";
 
 /// Several units are separated the way that `podman quadlet install` splits them.
-pub(super) fn render(containers: &[Container]) -> Result<String> {
+pub(super) fn render(containers: &[Container<'_>]) -> Result<String> {
     let units = containers.iter().map(unit).collect::<Result<Vec<_>>>()?;
     Ok(units.join("\n---\n"))
 }
 
-fn unit(container: &Container) -> Result<String> {
+fn unit(container: &Container<'_>) -> Result<String> {
     let service = of_service(container);
     let mut unit = Unit::default();
     unit.comment(&format!("FileName={service}"));

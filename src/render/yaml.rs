@@ -1,113 +1,117 @@
-//! A tree to YAML, with a comment above whatever has one. Every string is in double quotes, escaped as in JSON, which
-//! YAML includes: none can turn into a number, a truth value or another node.
+//! Writes YAML, with a comment above whatever has one. Every value that is text stands in double quotes, escaped as in
+//! JSON, which YAML includes: none can turn into a number, a truth value or another node.
+
+use std::fmt::Write as _;
 
 use crate::record;
 
-/// A node.
-#[derive(Debug)]
-pub(super) enum Node {
-    Text(String),
-    Number(u64),
-    Truth(bool),
-    List(Vec<(Option<String>, Node)>),
-    Map(Vec<Entry>),
+/// A page, or a part of one that is put into another at its depth.
+#[derive(Debug, Default)]
+pub(super) struct Yaml {
+    page: String,
+    depth: usize,
+    /// Whether the next key is the first one of an item of a list.
+    dash: bool,
 }
 
-/// A key, its value, and a comment.
-#[derive(Debug)]
-pub(super) struct Entry {
-    pub(super) why: Option<String>,
-    pub(super) key: String,
-    pub(super) value: Node,
-}
+impl Yaml {
+    pub(super) fn at(depth: usize) -> Yaml {
+        Yaml { depth, ..Yaml::default() }
+    }
 
-pub(super) fn text(value: impl Into<String>) -> Node {
-    Node::Text(value.into())
-}
+    /// What was written.
+    pub(super) fn page(self) -> String {
+        self.page
+    }
 
-pub(super) fn entry(key: impl Into<String>, value: Node) -> Entry {
-    Entry { why: None, key: key.into(), value }
-}
+    pub(super) fn comment(&mut self, why: &str) {
+        self.line(&["# ", &record::escaped(why)]);
+    }
 
-impl Entry {
-    pub(super) fn because(mut self, why: impl Into<String>) -> Entry {
-        self.why = Some(why.into());
-        self
+    pub(super) fn text(&mut self, key: &str, value: &str) {
+        self.line(&[&name(key), ": ", &quoted(value)]);
+    }
+
+    pub(super) fn number(&mut self, key: &str, value: u64) {
+        self.line(&[&name(key), ": ", &value.to_string()]);
+    }
+
+    pub(super) fn truth(&mut self, key: &str, value: bool) {
+        self.line(&[&name(key), if value { ": true" } else { ": false" }]);
+    }
+
+    /// A list of numbers, unless there are none.
+    pub(super) fn numbers<'a>(&mut self, key: &str, values: impl Iterator<Item = &'a u32>) {
+        let mut list = Yaml::at(self.depth + 1);
+        values.for_each(|value| list.line(&["- ", &value.to_string()]));
+        self.put(key, &list);
+    }
+
+    /// An empty map.
+    pub(super) fn empty(&mut self, key: &str) {
+        self.line(&[&name(key), ": {}"]);
+    }
+
+    /// Opens a map or a list below this key.
+    pub(super) fn open(&mut self, key: &str) {
+        self.line(&[&name(key), ":"]);
+        self.depth += 1;
+    }
+
+    /// Opens an item of a list that is a map.
+    pub(super) fn open_item(&mut self) {
+        self.depth += 1;
+        self.dash = true;
+    }
+
+    pub(super) fn close(&mut self) {
+        self.depth = self.depth.saturating_sub(1);
+    }
+
+    /// An item of a list.
+    pub(super) fn item(&mut self, value: &str) {
+        self.line(&["- ", &quoted(value)]);
+    }
+
+    /// Puts a list or map below this key, unless it is empty. It was written one deeper.
+    pub(super) fn put(&mut self, key: &str, part: &Yaml) {
+        if !part.page.is_empty() {
+            self.open(key);
+            self.page.push_str(&part.page);
+            self.close();
+        }
+    }
+
+    /// Puts what was written at this depth.
+    pub(super) fn add(&mut self, part: &Yaml) {
+        self.page.push_str(&part.page);
+    }
+
+    fn line(&mut self, parts: &[&str]) {
+        let dash = std::mem::take(&mut self.dash);
+        let spaces = 2 * self.depth - if dash { 2 } else { 0 };
+        // Writing to a String cannot fail.
+        let _ = write!(self.page, "{:spaces$}{}", "", if dash { "- " } else { "" });
+        self.page.extend(parts.iter().copied());
+        self.page.push('\n');
     }
 }
 
-/// A map, and its text as a document.
-pub(super) fn document(entries: Vec<Entry>) -> String {
-    let mut page = String::new();
-    write(&mut page, &Node::Map(entries), 0);
-    page
-}
-
-fn write(page: &mut String, node: &Node, depth: usize) {
-    match node {
-        Node::Map(entries) => {
-            for Entry { why, key, value } in entries {
-                comment(page, why.as_deref(), depth);
-                indent(page, depth);
-                page.push_str(&name(key));
-                page.push(':');
-                child(page, value, depth + 1);
-            }
-        }
-        Node::List(items) => {
-            for (why, item) in items {
-                comment(page, why.as_deref(), depth);
-                indent(page, depth);
-                page.push('-');
-                child(page, item, depth + 1);
-            }
-        }
-        Node::Text(_) | Node::Number(_) | Node::Truth(_) => {}
-    }
-}
-
-/// What follows a key or a dash: a scalar on its line, anything else below it.
-fn child(page: &mut String, node: &Node, depth: usize) {
-    let scalar = match node {
-        Node::Text(value) => quoted(value),
-        Node::Number(value) => value.to_string(),
-        Node::Truth(value) => value.to_string(),
-        Node::List(items) if items.is_empty() => "[]".into(),
-        Node::Map(entries) if entries.is_empty() => "{}".into(),
-        Node::List(_) | Node::Map(_) => {
-            page.push('\n');
-            return write(page, node, depth);
-        }
-    };
-    page.push(' ');
-    page.push_str(&scalar);
-    page.push('\n');
-}
-
-fn comment(page: &mut String, why: Option<&str>, depth: usize) {
-    if let Some(why) = why {
-        indent(page, depth);
-        page.push_str("# ");
-        page.push_str(&record::escaped(why));
-        page.push('\n');
-    }
-}
-
-fn indent(page: &mut String, depth: usize) {
-    page.extend(std::iter::repeat_n("  ", depth));
-}
-
-/// A key as it is where it can only be one: letters, with a small one first, that are no truth value of YAML 1.1.
+/// A key as it is where it can only be one: letters and dashes, a small letter first, and no truth value of YAML 1.1.
 fn name(key: &str) -> String {
-    let word = key.starts_with(|letter: char| letter.is_ascii_lowercase()) && key.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'_');
-    let truth = ["y", "n", "yes", "no", "on", "off", "true", "false", "null"].contains(&key.to_ascii_lowercase().as_str());
+    let word = key.starts_with(|letter: char| letter.is_ascii_lowercase())
+        && key.bytes().all(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'-'));
+    let truth = ["y", "n", "yes", "no", "on", "off", "true", "false", "null"].iter().any(|truth| key.eq_ignore_ascii_case(truth));
     if word && !truth { key.to_owned() } else { quoted(key) }
 }
 
 /// JSON leaves DEL and the C1 controls as they are, which YAML does not.
 fn quoted(value: &str) -> String {
-    let json = serde_json::to_string(value).unwrap_or_default();
-    json.chars().map(|letter| if letter.is_control() { format!("\\u{:04x}", u32::from(letter)) } else { letter.to_string() }).collect()
+    let mut quoted = String::new();
+    for letter in serde_json::to_string(value).unwrap_or_default().chars() {
+        let _ = if letter.is_control() { write!(quoted, "\\u{:04x}", u32::from(letter)) } else { quoted.write_char(letter) };
+    }
+    quoted
 }
 
 #[cfg(test)]
@@ -115,10 +119,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_tree_is_indented_and_its_strings_quoted() {
-        let list = Node::List(vec![(Some("why\nnot".into()), text("a: b # c")), (None, Node::Map(vec![entry("k", Node::Number(1))]))]);
-        let page = document(vec![entry("on", Node::Truth(true)).because("told"), entry("list", list), entry("empty", Node::Map(Vec::new()))]);
-        assert_eq!(page, "# told\n\"on\": true\nlist:\n  # why\\nnot\n  - \"a: b # c\"\n  -\n    k: 1\nempty: {}\n");
+    fn what_is_opened_is_indented_and_strings_are_quoted() {
+        let mut part = Yaml::at(1);
+        part.comment("why\nnot");
+        part.item("a: b # c");
+        part.open_item();
+        part.number("k", 1);
+        part.truth("on", true);
+        part.close();
+        let mut page = Yaml::default();
+        page.put("none", &Yaml::at(1));
+        page.put("list", &part);
+        page.text("t", "");
+        assert_eq!(page.page(), "list:\n  # why\\nnot\n  - \"a: b # c\"\n  - k: 1\n    \"on\": true\nt: \"\"\n");
     }
 
     #[test]
@@ -126,6 +139,6 @@ mod tests {
         for (value, shown) in [("yes", "\"yes\""), ("0755", "\"0755\""), ("a\"\\\n", "\"a\\\"\\\\\\n\""), ("\u{7f}\u{85}", "\"\\u007f\\u0085\"")] {
             assert_eq!(quoted(value), shown);
         }
-        assert_eq!([name("image"), name("no"), name("A"), name("cap_add")], ["image", "\"no\"", "\"A\"", "cap_add"]);
+        assert_eq!([name("image"), name("no"), name("A"), name("cap_add"), name("-")], ["image", "\"no\"", "\"A\"", "cap_add", "\"-\""]);
     }
 }
