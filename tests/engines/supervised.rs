@@ -1,9 +1,8 @@
 //! Supervision in a real engine: a stop lets a busy worker finish, and ready means healthy.
 
-use std::os::unix::fs::PermissionsExt;
-use std::os::unix::net::UnixDatagram;
 use std::time::Duration;
 
+use crate::lab::manager::Manager;
 use crate::lab::row::Verdict;
 use crate::row::{PODMAN, Row, Scene, USUAL};
 
@@ -99,37 +98,20 @@ fn stopped_while_busy(scene: &Scene, group: &str) -> Result<crate::lab::call::Ou
 }
 
 fn ready_means_healthy(scene: &Scene) -> Verdict {
-    let told = |error: std::io::Error| error.to_string();
-    let directory = scene.directory("notify");
-    let path = format!("{directory}/socket");
-    let manager = UnixDatagram::bind(&path).map_err(told)?;
-    // Open to the account that the engine runs as.
-    for (path, mode) in [(&directory, 0o777), (&path, 0o777)] {
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).map_err(told)?;
-    }
+    let manager = Manager::listen(scene)?;
     let options = format!("{USUAL} --sdnotify=container {}", scene.configuration(LATE));
-    let mut running = scene.start_with(&options, &[("NOTIFY_SOCKET", &path)])?;
+    let mut running = scene.start_with(&options, &[("NOTIFY_SOCKET", &manager.path)])?;
     // The app itself does not get the socket: it could say ready before it is.
     running.until("UP None")?;
-    let ready = |patience: Duration| -> Result<bool, String> {
-        manager.set_read_timeout(Some(patience)).map_err(told)?;
-        let mut message = [0_u8; 4096];
-        while let Ok(length) = manager.recv(&mut message) {
-            if String::from_utf8_lossy(&message[..length]).lines().any(|line| line == "READY=1") {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    };
     // Several questions' worth of time in which it must not be told.
-    if ready(Duration::from_millis(1500))? {
+    if manager.hears_ready(Duration::from_millis(1500))? {
         return Err(format!("READY=1 before the health check passed\n{}", running.so_far()));
     }
-    scene.engine.must(&format!("exec --user 1001 {} touch /home/app/healthy", scene.container()))?;
-    if !ready(Duration::from_secs(30))? {
+    scene.exec("--user 1001", &["touch", "/home/app/healthy"])?.ended(0)?;
+    if !manager.hears_ready(Duration::from_secs(30))? {
         return Err(format!("no READY=1 after the health check passed\n{}", running.so_far()));
     }
-    scene.engine.must(&format!("stop --time 20 {}", scene.container()))?;
+    scene.ask("stop --time 20")?.ended(0)?;
     let outcome = running.finish()?;
     outcome.check(outcome.code == Some(143), "the app's end by SIGTERM")?;
     Ok("READY=1 once healthy, and not before".into())

@@ -29,7 +29,7 @@ fn boots(scene: &Scene, role: &str) -> Verdict {
 /// Without a flag, without root, and by its own flags.
 fn the_same(scene: &Scene) -> Verdict {
     let own = flags(scene, "web")?;
-    for format in [own_format(scene.engine), "quadlet", "compose", "kubernetes"] {
+    for format in [own_format(scene.engine), "quadlet"] {
         let plain = rendered(scene, "--env=ROLE=web", format)?;
         for options in [own.as_str(), "--user=1001:1001 --cap-drop=ALL --env=ROLE=web"] {
             let other = rendered(scene, options, format)?;

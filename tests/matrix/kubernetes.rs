@@ -51,8 +51,9 @@ fn plays(scene: &Scene, role: &str) -> Verdict {
     let pod = &scene.name;
     let named = replaced(&rendered(scene, &format!("--env=ROLE={role}"), "kubernetes")?, &format!("name: \"{role}\""), &format!("name: \"{pod}\""));
     let with_image = replaced(&named, "image: \"IMAGE\"", &format!("image: \"{}\"", image()));
-    let broker =
-        format!("containers:\n    - name: broker\n      image: \"{BROKER}\"\n      command: [/usr/bin/redis-server, --bind, 127.0.0.1, --save, \"\"]\n");
+    let broker = format!(
+        "containers:\n    - name: broker\n      image: \"{BROKER}\"\n      command: [/usr/bin/redis-server, --bind, 127.0.0.1, --save, \"\"]\n"
+    );
     let file = scene.file("pod.yaml", &replaced(&with_image, "containers:\n", &broker), 0o644);
     let verdict = (|| {
         scene.engine.must(&format!("kube play --network=none {file}"))?;

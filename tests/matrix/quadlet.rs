@@ -3,10 +3,6 @@
 //! There is no systemd in the lab: the unit's words are read as systemd reads them, `%t` and `%N` are what it would put
 //! there, the test listens where the manager would, and asks the health check as the manager's timer would.
 
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
-use std::os::unix::net::UnixDatagram;
-use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -14,6 +10,7 @@ use crate::columns::RENDER;
 use crate::lab::call::{self, Outcome};
 use crate::lab::engine::{Engine, image, lab};
 use crate::lab::facts::{DROPPED, expect};
+use crate::lab::manager::Manager;
 use crate::lab::row::{Row, Verdict};
 use crate::lab::scene::{Scene, replaced};
 use crate::stand::{ROLES, broker, rendered, until_good};
@@ -29,7 +26,7 @@ pub fn rows() -> Vec<Row> {
     rows.push(Row::new("quadlet: the units of all roles", PODMAN5, all_units));
     rows.push(Row::new("quadlet: a key that it does not know", PODMAN5, |scene| {
         let unit = rendered(scene, "--env=ROLE=web", "quadlet")?;
-        let outcome = generate(scene, &[("web".to_owned(), replaced(&unit, "[Container]\n", "[Container]\nReadOnlyRoot=true\n"))], "")?.0;
+        let outcome = generate(scene, &[("web".to_owned(), replaced(&unit, "[Container]\n", "[Container]\nReadOnlyRoot=true\n"))], "")?;
         outcome.check(outcome.stderr.contains("unsupported key 'ReadOnlyRoot'"), "the generator's complaint")?;
         Ok("told by the generator".into())
     }));
@@ -37,7 +34,7 @@ pub fn rows() -> Vec<Row> {
 }
 
 /// Puts the units where the generator looks, with what the lab adds, and has it print what it makes of them.
-fn generate(scene: &Scene, units: &[(String, String)], added: &str) -> Result<(Outcome, PathBuf), String> {
+fn generate(scene: &Scene, units: &[(String, String)], added: &str) -> Result<Outcome, String> {
     let directory = scene.directory("units");
     for (name, unit) in units {
         scene.file(&format!("units/{name}.container"), unit, 0o644);
@@ -46,12 +43,12 @@ fn generate(scene: &Scene, units: &[(String, String)], added: &str) -> Result<(O
     }
     let mut command = Command::new(lab("podman5"));
     command.args(["--lab-enter", "env", &format!("QUADLET_UNIT_DIRS={directory}"), "/usr/libexec/podman/quadlet", "-dryrun", "-user"]);
-    Ok((call::run(&mut command, Duration::from_secs(60))?, directory.into()))
+    call::run(&mut command, Duration::from_secs(60))
 }
 
 /// What the generator makes of good units, of which it has nothing to say but that it reads them.
 fn accepted(scene: &Scene, units: &[(String, String)], added: &str) -> Result<Outcome, String> {
-    let outcome = generate(scene, units, added)?.0.ended(0)?;
+    let outcome = generate(scene, units, added)?.ended(0)?;
     let said: Vec<&str> = outcome.stderr.lines().filter(|line| !line.contains("]: Loading source ")).collect();
     outcome.check(said.is_empty(), "a generator without complaints")?;
     for (name, _) in units {
@@ -85,16 +82,15 @@ fn runs(scene: &Scene, role: &str) -> Verdict {
     for word in start.iter_mut().filter(|word| *word == "--cgroups=split") {
         "--cgroups=disabled".clone_into(word);
     }
-    let (manager, path) = listen(scene)?;
-    let running = scene.engine.start_with(&start[1..], &[("NOTIFY_SOCKET", &path)])?;
+    let manager = Manager::listen(scene)?;
+    let running = scene.engine.start_with(&start[1..], &[("NOTIFY_SOCKET", &manager.path)])?;
     let verdict = (|| {
         let container = format!("systemd-{role}");
         until_good(|| scene.engine.call(&["healthcheck", "run", &container].map(str::to_owned)))?;
         // It goes to the background once the container is healthy, and has told so.
         running.finish()?.ended(0)?;
-        let told = messages(&manager)?;
-        if !told.contains("READY=1\n") || !told.contains("MAINPID=") {
-            return Err(format!("the manager was told: {told}"));
+        if !manager.hears_ready(Duration::from_secs(5))? {
+            return Err("healthy, but the manager was not told so".into());
         }
         let status = scene.engine.must(&format!("exec {container} cat /proc/1/status"))?;
         expect(&status, DROPPED)?;
@@ -102,30 +98,6 @@ fn runs(scene: &Scene, role: &str) -> Verdict {
     })();
     scene.engine.call(&words(line("ExecStop=")?, role)[1..])?.ended(0)?;
     verdict
-}
-
-/// The socket of a manager, open to the account that the engine runs as.
-fn listen(scene: &Scene) -> Result<(UnixDatagram, String), String> {
-    let told = |error: std::io::Error| error.to_string();
-    let directory = scene.directory("notify");
-    let path = format!("{directory}/socket");
-    let manager = UnixDatagram::bind(&path).map_err(told)?;
-    for path in [Path::new(&directory), Path::new(&path)] {
-        fs::set_permissions(path, fs::Permissions::from_mode(0o777)).map_err(told)?;
-    }
-    manager.set_nonblocking(true).map_err(told)?;
-    Ok((manager, path))
-}
-
-/// All that was told so far, a line each.
-fn messages(manager: &UnixDatagram) -> Result<String, String> {
-    let mut all = String::new();
-    let mut message = [0_u8; 4096];
-    while let Ok(length) = manager.recv(&mut message) {
-        all += String::from_utf8_lossy(&message[..length]).trim_end();
-        all.push('\n');
-    }
-    Ok(all)
 }
 
 /// The words of a command line of a unit: double quotes, backslashes, specifiers.

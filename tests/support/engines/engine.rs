@@ -11,6 +11,9 @@ use super::table::say;
 /// No call of an engine takes longer, unless something hangs.
 const PATIENCE: Duration = Duration::from_secs(90);
 
+/// Setting one up may mean a root file system of its own.
+const SETUP: Duration = Duration::from_secs(900);
+
 /// What the names of all containers, volumes and images of this test program begin with.
 pub fn prefix() -> String {
     format!("stepdown-row-{}", std::process::id())
@@ -153,7 +156,8 @@ impl Engine {
             return Some(format!("{program} is not installed"));
         }
         // The first call furnishes the room, or starts the daemon.
-        self.must("version").err().map(|failure| format!("it cannot be set up: {failure}"))
+        let version = call::run(self.command(&[]).arg("version"), SETUP).and_then(|outcome| outcome.ended(0));
+        version.err().map(|failure| format!("it cannot be set up: {failure}"))
     }
 }
 

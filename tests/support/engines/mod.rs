@@ -7,6 +7,7 @@ pub mod call;
 pub mod engine;
 pub mod facts;
 pub mod log;
+pub mod manager;
 pub mod refusal;
 pub mod row;
 pub mod run;
