@@ -10,12 +10,12 @@ use super::{At, BootCheck, Config, Directory, Health, Limits, Probe, Requirement
 use crate::error::{Place, Result};
 
 const TOP: [&str; 20] = [
-    "image",
     "user",
     "groups",
     "home",
     "umask",
     "workdir",
+    "image",
     "keep_capabilities",
     "role",
     "tmpfs",

@@ -9,7 +9,7 @@ use super::role::{self, Selected};
 use super::{TmpfsPlan, VolumePlan, counts, keep, needs, tmpfs, volume, wanted};
 use crate::config::args::{Arguments, Format};
 use crate::config::environment::Environment;
-use crate::config::{Config, Limits, Requirement, Scope};
+use crate::config::{At, Config, Limits, Requirement, Scope};
 use crate::error::{Error, Place, Result};
 use crate::facts::accounts::Accounts;
 use crate::privilege::Target;
@@ -32,8 +32,8 @@ pub struct Container<'a> {
     pub tmpfs: Vec<TmpfsPlan>,
     /// Volumes.
     pub volumes: Vec<VolumePlan>,
-    /// The files of secrets.
-    pub secrets: Vec<String>,
+    /// The files of secrets, each once.
+    pub secrets: Vec<&'a str>,
     /// Variables that the operator gives.
     pub required: Vec<&'a Requirement>,
     /// What it is limited to.
@@ -107,6 +107,12 @@ fn container<'a>(
         start += step.timeout.unwrap_or(config.boot_check.timeout);
         beyond = beyond.with(keep::set(&step.capabilities)?);
     }
+    let mut secrets: Vec<&str> = Vec::new();
+    for At { value: file, .. } in config.secrets.values() {
+        if !secrets.contains(&file.as_str()) {
+            secrets.push(file);
+        }
+    }
     let role = selected.map(|selected| selected.role);
     let supervised = arguments.supervise || role.and_then(|role| role.supervise.as_ref()).is_some_and(|at| at.value);
     Ok(Container {
@@ -117,7 +123,7 @@ fn container<'a>(
         target,
         tmpfs,
         volumes,
-        secrets: secrets(config, handed)?,
+        secrets,
         required: config.requirements.iter().filter(|entry| counts(&entry.scope)).collect(),
         limits: &config.limits,
         health: role.and_then(|role| role.health.as_ref()).map(|health| {
@@ -164,26 +170,6 @@ fn image(config: &Config, environment: &Environment) -> Result<Option<String>> {
 fn is_image(name: &str) -> bool {
     let first = name.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric());
     first && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_./:@+".contains(&byte))
-}
-
-/// The files of `[secrets]`, each once.
-fn secrets(config: &Config, environment: &Environment) -> Result<Vec<String>> {
-    let mut files = Vec::new();
-    for (name, default) in &config.secrets {
-        let variable = format!("{name}_FILE");
-        let file = match environment.get(&variable).filter(|path| !path.is_empty()) {
-            None => default.value.clone(),
-            Some(path) => String::from_utf8(path.to_vec()).map_err(|_| Error::Config {
-                place: Place::Variable(variable),
-                what: "is not UTF-8".into(),
-                allowed: "name the file in UTF-8".into(),
-            })?,
-        };
-        if !files.contains(&file) {
-            files.push(file);
-        }
-    }
-    Ok(files)
 }
 
 /// The question is asked by a process of its own, which must be told the same as the one that boots.

@@ -90,7 +90,7 @@ impl Flag<'_> {
             Flag::Pids(_) => "[limits] pids".into(),
             Flag::Memory(_) => "[limits] memory".into(),
             Flag::Health(..) => "the role's health check, and the time that it may take".into(),
-            Flag::Stop(_) => "what /init forwards, and longer than the configured grace".into(),
+            Flag::Stop(_) => "what /init forwards, and time for the configured grace".into(),
         }
     }
 }

@@ -203,7 +203,7 @@ fn part(parts: &mut Parts, flag: &Flag<'_>, as_root: bool, pod: &str) -> Result<
             }
         }
         Flag::Stop(time) => {
-            parts.spec.comment("longer than the configured grace; the signal is SIGTERM unless the image has a STOPSIGNAL");
+            parts.spec.comment("time for the configured grace; the signal is SIGTERM unless the image has a STOPSIGNAL");
             parts.spec.number("terminationGracePeriodSeconds", seconds(*time));
         }
     }

@@ -34,7 +34,9 @@ pub(super) fn of_service<'a>(container: &Container<'a>) -> &'a str {
 
 /// Refuses a path that would end early, or begin another option, in the languages of the engines.
 pub(super) fn check_paths(container: &Container<'_>, format: &'static str) -> Result<()> {
-    let paths = (container.tmpfs.iter().map(|entry| &entry.path)).chain(container.volumes.iter().map(|entry| &entry.path)).chain(&container.secrets);
+    let tmpfs = container.tmpfs.iter().map(|entry| entry.path.as_str());
+    let volumes = container.volumes.iter().map(|entry| entry.path.as_str());
+    let paths = tmpfs.chain(volumes).chain(container.secrets.iter().copied());
     for path in paths {
         if !path.starts_with('/') || path.contains([':', ',']) || path.chars().any(char::is_control) {
             let remedy = "choose an absolute path without ':', ',' and control characters";
@@ -51,16 +53,15 @@ pub(super) fn of_volumes<'a>(container: &'a Container<'_>, format: &'static str)
 }
 
 /// The secrets with a name each: that of the file, where it is where secrets are.
-pub(super) fn of_secrets<'a>(container: &'a Container<'_>, format: &'static str) -> Result<Vec<Secret<'a>>> {
-    let usual = |path: &str| path.strip_prefix(SECRETS).filter(|name| is_plain(name)).map(str::to_owned);
-    let names = distinct(container.secrets.iter().map(|path| path.strip_prefix(SECRETS).unwrap_or(path)), format)?;
-    let secrets = container.secrets.iter().zip(names);
-    Ok(secrets
-        .map(|(path, made_up)| {
-            let name = usual(path);
-            Secret { usual: name.is_some(), name: name.unwrap_or(made_up), path }
-        })
-        .collect())
+pub(super) fn of_secrets<'a>(container: &Container<'a>, format: &'static str) -> Result<Vec<Secret<'a>>> {
+    let inside = |path: &'a str| path.strip_prefix(SECRETS);
+    let names = distinct(container.secrets.iter().map(|path| inside(path).unwrap_or(path)), format)?;
+    let mut all = Vec::new();
+    for (path, made_up) in container.secrets.iter().zip(names) {
+        let usual = inside(path).filter(|name| is_plain(name));
+        all.push(Secret { usual: usual.is_some(), name: usual.map_or(made_up, str::to_owned), path });
+    }
+    Ok(all)
 }
 
 /// One name a path; two that would share one are refused.
