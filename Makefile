@@ -26,7 +26,7 @@ test: tools build lint size cross
 	tests/lab/setup --docker
 	tests/lab/image docker podman-root podman5
 	tests/lab/broker docker podman-root podman5
-	tests/lab/django docker
+	tests/lab/django docker podman-root podman5
 	@trap 'for engine in podman podman-root podman5 docker; do tests/lab/$$engine --lab-stop; done' EXIT; trap 'exit 130' INT TERM; set -ex; \
 		cargo test --locked --target $(NATIVE) -- --nocapture; \
 		cargo test --locked --doc

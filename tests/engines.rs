@@ -37,7 +37,7 @@ const STAGE: Stage = Stage { probe: row::PROBE, docker: "" };
 #[test]
 fn every_row_in_every_engine() {
     let engines = lab::engine::here(BOTH);
-    let _image = lab::engine::make_image("image", &engines);
+    let _image = lab::engine::make_image("image", lab::engine::image(), &engines);
     let rows = lab::run::chosen([
         tmpfs_owner::rows(),
         boots::rows(),

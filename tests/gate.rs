@@ -44,7 +44,7 @@ use scene::{BOTH, BROKEN, HOLDS, STAGE};
 #[test]
 fn the_gate_and_what_it_stops() {
     let engines = lab::engine::here(BOTH);
-    let _image = lab::engine::make_image("django", &engines);
+    let _image = lab::engine::make_image("django", lab::engine::image(), &engines);
     let rows = lab::run::chosen([
         serve::rows(),
         deployments::rows(),

@@ -15,6 +15,8 @@ mod check;
 mod columns;
 #[path = "matrix/compose.rs"]
 mod compose;
+#[path = "matrix/django.rs"]
+mod django;
 #[path = "matrix/health.rs"]
 mod health;
 #[path = "matrix/kubernetes.rs"]
@@ -28,15 +30,23 @@ mod refusals;
 #[path = "matrix/stand.rs"]
 mod stand;
 
-use lab::engine::ALL;
+use lab::engine::{ALL, django_image, give_broker, here, image, make_image};
 
 #[test]
 fn every_engine_takes_what_is_rendered() {
-    let engines = lab::engine::here(ALL);
-    let _image = lab::engine::make_image("image", &engines);
-    lab::engine::give_broker(&engines);
-    let rows =
-        lab::run::chosen([boot::rows(), refusals::rows(), check::rows(), health::rows(), quadlet::rows(), kubernetes::rows(), compose::rows()]);
+    let engines = here(ALL);
+    let _images = [("image", image()), ("django", django_image())].map(|(script, name)| make_image(script, name, &engines));
+    give_broker(&engines);
+    let rows = lab::run::chosen([
+        boot::rows(),
+        refusals::rows(),
+        check::rows(),
+        health::rows(),
+        quadlet::rows(),
+        kubernetes::rows(),
+        compose::rows(),
+        django::rows(),
+    ]);
     let cells = lab::run::run(&rows, &engines, &stand::STAGE);
     columns::print(&rows, &engines, &cells);
     lab::run::assert_good(&rows, &cells);

@@ -16,7 +16,7 @@ pub fn rows() -> Vec<Row> {
         Row::new("compose: four services, up and healthy", DOCKER, up),
         Row::new("compose: a key that it does not know", DOCKER, |scene| {
             let file = scene.file("compose.yaml", &replaced(&rendered(scene, "--env=ROLE=web", "compose")?, "read_only:", "read_only_root:"), 0o644);
-            let outcome = compose(scene, &[&file], "config --quiet")?;
+            let outcome = run(scene, &[&file], "config --quiet")?;
             outcome.check(outcome.code != Some(0) && outcome.stderr.contains("read_only_root"), "a refusal that names the key")?;
             Ok("told by compose".into())
         }),
@@ -24,7 +24,8 @@ pub fn rows() -> Vec<Row> {
     rows.map(|row| row.of(RENDER)).into()
 }
 
-fn compose(scene: &Scene, files: &[&str], words: &str) -> Result<Outcome, String> {
+/// Calls it with these files, for a project of the row's own.
+pub fn run(scene: &Scene, files: &[&str], words: &str) -> Result<Outcome, String> {
     let mut command = Command::new(lab("compose"));
     command.args(["--project-name", &scene.name]).args(files.iter().flat_map(|file| ["--file", file])).args(words.split_whitespace());
     call::run(&mut command, Duration::from_secs(120))
@@ -38,15 +39,15 @@ fn up(scene: &Scene) -> Verdict {
     let added = scene.file("lab.yaml", &format!("services:\n{}", added.concat()), 0o644);
     let files = [services.as_str(), added.as_str()];
     let verdict = (|| {
-        compose(scene, &files, "config --quiet")?.ended(0)?;
-        compose(scene, &files, "up --detach --pull never --no-build")?.ended(0)?;
+        run(scene, &files, "config --quiet")?.ended(0)?;
+        run(scene, &files, "up --detach --pull never --no-build")?.ended(0)?;
         for role in ROLES {
-            let exec = |words: &str| compose(scene, &files, &format!("exec -T {role} {words}"));
+            let exec = |words: &str| run(scene, &files, &format!("exec -T {role} {words}"));
             until_good(|| exec("/init --health"))?;
             expect(&exec("cat /proc/1/status")?.ended(0)?, DROPPED)?;
         }
         Ok("dropped and healthy".into())
     })();
-    compose(scene, &files, "down --timeout 1")?.ended(0)?;
+    run(scene, &files, "down --timeout 1")?.ended(0)?;
     verdict
 }

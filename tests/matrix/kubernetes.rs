@@ -4,7 +4,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::columns::RENDER;
-use crate::lab::call;
+use crate::lab::call::{self, Outcome};
 use crate::lab::engine::{BROKER, Engine, PODMAN, image, lab};
 use crate::lab::facts::{DROPPED, expect};
 use crate::lab::row::{Row, Verdict};
@@ -30,7 +30,8 @@ pub fn rows() -> Vec<Row> {
     rows.into_iter().map(|row| row.of(RENDER)).collect()
 }
 
-fn judged(scene: &Scene, pods: &str, version: &str) -> Result<call::Outcome, String> {
+/// Judges manifests by the schemas of one version.
+pub fn judged(scene: &Scene, pods: &str, version: &str) -> Result<Outcome, String> {
     let file = scene.file("pods.yaml", pods, 0o644);
     call::run(Command::new(lab("kubernetes-validate")).args(["--kubernetes-version", version, &file]), Duration::from_secs(120))
 }

@@ -15,7 +15,7 @@ use crate::lab::row::{Row, Verdict};
 use crate::lab::scene::{Scene, replaced};
 use crate::stand::{ROLES, broker, rendered, until_good};
 
-const PODMAN5: &[Engine] = &[Engine::Podman5];
+pub const PODMAN5: &[Engine] = &[Engine::Podman5];
 
 /// The unit's run-time directory, as the room has it.
 const RUN: &str = "/run/stepdown-lab-5/user";
@@ -39,7 +39,7 @@ fn generate(scene: &Scene, units: &[(String, String)], added: &str) -> Result<Ou
     for (name, unit) in units {
         scene.file(&format!("units/{name}.container"), unit, 0o644);
         scene.directory(&format!("units/{name}.container.d"));
-        scene.file(&format!("units/{name}.container.d/lab.conf"), &format!("[Container]\nImage={}\n{added}", image()), 0o644);
+        scene.file(&format!("units/{name}.container.d/lab.conf"), &format!("[Container]\n{added}"), 0o644);
     }
     let mut command = Command::new(lab("podman5"));
     command.args(["--lab-enter", "env", &format!("QUADLET_UNIT_DIRS={directory}"), "/usr/libexec/podman/quadlet", "-dryrun", "-user"]);
@@ -65,27 +65,35 @@ fn all_units(scene: &Scene) -> Verdict {
         Ok((name.to_owned(), unit.to_owned()))
     });
     let units: Vec<(String, String)> = units.collect::<Result<_, String>>()?;
-    accepted(scene, &units, "")?;
+    accepted(scene, &units, &format!("Image={}\n", image()))?;
     let mut names: Vec<&str> = units.iter().map(|(name, _)| name.as_str()).collect();
     names.sort_unstable();
     if names == ["beat", "flower", "web", "worker"] { Ok(names.join(", ").into()) } else { Err(format!("the units {names:?}")) }
 }
 
 fn runs(scene: &Scene, role: &str) -> Verdict {
-    let network = replaced(&broker(scene)?, "--network=", "Network=");
     let unit = rendered(scene, &format!("--env=ROLE={role}"), "quadlet")?;
-    let made = accepted(scene, &[(role.to_owned(), unit)], &format!("{network}\n"))?;
+    run_to_health(scene, role, &unit, &image(), &replaced(&broker(scene)?, "--network=", "Network="))
+}
+
+/// Runs the `podman run` that the generator makes of a unit, until it has told that it is ready.
+pub fn run_to_health(scene: &Scene, name: &str, unit: &str, image: &str, network: &str) -> Verdict {
+    let made = accepted(scene, &[(name.to_owned(), unit.to_owned())], &format!("Image={image}\n{network}\n"))?;
     let line = |key: &str| made.stdout.lines().find_map(|line| line.strip_prefix(key)).ok_or_else(|| format!("no {key}\n{}", made.shown()));
-    let mut start = words(line("ExecStart=")?, role);
+    let mut start = words(line("ExecStart=")?, name);
     made.check(start[..2] == ["/usr/bin/podman", "run"], "podman run")?;
     // A control group of the unit's is what only systemd has.
     for word in start.iter_mut().filter(|word| *word == "--cgroups=split") {
         "--cgroups=disabled".clone_into(word);
     }
+    let container = format!("systemd-{name}-{}", scene.name);
+    for word in start.iter_mut().filter(|word| **word == format!("systemd-{name}")) {
+        // The row's own: another unit of this name may run beside it.
+        word.clone_from(&container);
+    }
     let manager = Manager::listen(scene)?;
     let running = scene.engine.start_with(&start[1..], &[("NOTIFY_SOCKET", &manager.path)])?;
     let verdict = (|| {
-        let container = format!("systemd-{role}");
         until_good(|| scene.engine.call(&["healthcheck", "run", &container].map(str::to_owned)))?;
         // It goes to the background once the container is healthy, and has told so.
         running.finish()?.ended(0)?;
@@ -96,7 +104,7 @@ fn runs(scene: &Scene, role: &str) -> Verdict {
         expect(&status, DROPPED)?;
         Ok("READY=1 once healthy".into())
     })();
-    scene.engine.call(&words(line("ExecStop=")?, role)[1..])?.ended(0)?;
+    scene.engine.call(&words(line("ExecStop=")?, name)[1..])?.ended(0)?;
     verdict
 }
 

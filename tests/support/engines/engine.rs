@@ -64,6 +64,11 @@ impl Engine {
         self != Engine::Docker
     }
 
+    /// Whether its containers have control groups of their own: the lab's rootless ones do not.
+    pub fn has_limits(self) -> bool {
+        matches!(self, Engine::PodmanRoot | Engine::PodmanRootRunc | Engine::Docker)
+    }
+
     fn command(self, words: &[String]) -> Command {
         let mut command = Command::new(lab(self.wrapper()));
         command.args(words);
@@ -180,12 +185,17 @@ pub fn here(engines: &[Engine]) -> Vec<Engine> {
     here
 }
 
-/// The image under a name that no other run of the lab can move to another; the name goes with it.
-pub struct Image(Vec<Engine>);
+/// An image under a name that no other run of the lab can move to another; the name goes with it.
+pub struct Image(String, Vec<Engine>);
 
 /// The name of the image of this test program.
 pub fn image() -> String {
     format!("localhost/{}", prefix())
+}
+
+/// The name of the second image of this test program.
+pub fn django_image() -> String {
+    format!("{}-django", image())
 }
 
 /// The name of an image that a row makes from it, in Podman; it goes with the other.
@@ -195,17 +205,17 @@ pub fn derived_image() -> String {
 
 /// Has the lab's script build its image with the binary under test and give it to the engines, and makes sure that this
 /// is what they have.
-pub fn make_image(script: &str, engines: &[Engine]) -> Image {
+pub fn make_image(script: &str, name: String, engines: &[Engine]) -> Image {
     // The binary that is named, or else the one that cargo built beside the tests. The script tells what takes long.
     let binary = std::env::var_os("STEPDOWN_INIT").map_or_else(|| env!("CARGO_BIN_EXE_init").into(), PathBuf::from);
     give(Command::new(lab(script)).env("STEPDOWN_INIT", &binary), engines);
     let wanted = call::run(Command::new("sha256sum").arg(&binary), PATIENCE).unwrap().stdout;
     for engine in engines {
-        engine.must(&format!("tag localhost/stepdown-{} {}", if script == "image" { "demo" } else { script }, image())).unwrap();
-        let found = engine.must(&format!("run --rm --network=none --entrypoint sha256sum {} /init", image())).unwrap().stdout;
+        engine.must(&format!("tag localhost/stepdown-{} {}", if script == "image" { "demo" } else { script }, name)).unwrap();
+        let found = engine.must(&format!("run --rm --network=none --entrypoint sha256sum {name} /init")).unwrap().stdout;
         assert_eq!(found.split(' ').next(), wanted.split(' ').next(), "{engine}: the image has another /init than {}", binary.display());
     }
-    Image(engines.to_vec())
+    Image(name, engines.to_vec())
 }
 
 /// Gives the engines the base image, which has a `redis-server`.
@@ -227,8 +237,8 @@ fn give(script: &mut Command, engines: &[Engine]) {
 impl Drop for Image {
     fn drop(&mut self) {
         let _ = Engine::Podman.must(&format!("rmi {}", derived_image()));
-        for engine in &self.0 {
-            let _ = engine.must(&format!("rmi {}", image()));
+        for engine in &self.1 {
+            let _ = engine.must(&format!("rmi {}", self.0));
         }
     }
 }
