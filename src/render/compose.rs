@@ -2,7 +2,7 @@
 
 use super::flag::{self, Flag, RETRIES, seconds};
 use super::names::of_service;
-use super::yaml::Yaml;
+use super::yaml::{Yaml, quoted};
 use super::{IMAGE, image_note};
 use crate::config::Requirement;
 use crate::error::Result;
@@ -13,20 +13,20 @@ pub(super) fn render(containers: &[Container<'_>]) -> Result<String> {
     let (mut volumes, mut secrets) = (Vec::new(), Vec::new());
     file.open("services");
     for container in containers {
-        file.open(of_service(container));
+        file.open(&quoted(of_service(container)));
         service(&mut file, container, &mut volumes, &mut secrets)?;
         file.close();
     }
     file.close();
     if !volumes.is_empty() {
         file.open("volumes");
-        volumes.iter().for_each(|name| file.empty(name));
+        volumes.iter().for_each(|name| file.empty(&quoted(name)));
         file.close();
     }
     if !secrets.is_empty() {
         file.open("secrets");
         for name in &secrets {
-            file.open(name);
+            file.open(&quoted(name));
             file.text("file", &format!("./secrets/{name}"));
             file.close();
         }
@@ -69,8 +69,8 @@ fn service(file: &mut Yaml, container: &Container<'_>, volumes: &mut Vec<String>
                 file.close();
                 once(secrets, &secret.name);
             }
-            Flag::Role(variable, role) => file.text(variable, role),
-            Flag::Required(Requirement { env: name, .. }) => file.text(name, &format!("${{{name}:?is needed by the configuration}}")),
+            Flag::Role(variable, role) => file.text(&quoted(variable), role),
+            Flag::Required(Requirement { env: name, .. }) => file.text(&quoted(name), &format!("${{{name}:?is needed by the configuration}}")),
             Flag::Pids(limit) => file.number("pids_limit", *limit),
             Flag::Memory(limit) => file.text("mem_limit", limit),
             Flag::Health(asked, start) => {

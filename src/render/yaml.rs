@@ -1,5 +1,6 @@
 //! Writes YAML, with a comment above whatever has one. Every value that is text stands in double quotes, escaped as in
-//! JSON, which YAML includes: none can turn into a number, a truth value or another node.
+//! JSON, which YAML includes: none can turn into a number, a truth value or another node. A key that is not of the
+//! format's own is [`quoted`] by who writes it.
 
 use std::fmt::Write as _;
 
@@ -29,15 +30,15 @@ impl Yaml {
     }
 
     pub(super) fn text(&mut self, key: &str, value: &str) {
-        self.line(&[&name(key), ": ", &quoted(value)]);
+        self.line(&[key, ": ", &quoted(value)]);
     }
 
     pub(super) fn number(&mut self, key: &str, value: u64) {
-        self.line(&[&name(key), ": ", &value.to_string()]);
+        self.line(&[key, ": ", &value.to_string()]);
     }
 
     pub(super) fn truth(&mut self, key: &str, value: bool) {
-        self.line(&[&name(key), if value { ": true" } else { ": false" }]);
+        self.line(&[key, if value { ": true" } else { ": false" }]);
     }
 
     /// A list of numbers, unless there are none.
@@ -49,12 +50,12 @@ impl Yaml {
 
     /// An empty map.
     pub(super) fn empty(&mut self, key: &str) {
-        self.line(&[&name(key), ": {}"]);
+        self.line(&[key, ": {}"]);
     }
 
     /// Opens a map or a list below this key.
     pub(super) fn open(&mut self, key: &str) {
-        self.line(&[&name(key), ":"]);
+        self.line(&[key, ":"]);
         self.depth += 1;
     }
 
@@ -97,16 +98,8 @@ impl Yaml {
     }
 }
 
-/// A key as it is where it can only be one: letters and dashes, a small letter first, and no truth value of YAML 1.1.
-fn name(key: &str) -> String {
-    let word = key.starts_with(|letter: char| letter.is_ascii_lowercase())
-        && key.bytes().all(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'-'));
-    let truth = ["y", "n", "yes", "no", "on", "off", "true", "false", "null"].iter().any(|truth| key.eq_ignore_ascii_case(truth));
-    if word && !truth { key.to_owned() } else { quoted(key) }
-}
-
-/// JSON leaves DEL and the C1 controls as they are, which YAML does not.
-fn quoted(value: &str) -> String {
+/// Text in double quotes. JSON leaves DEL and the C1 controls as they are, which YAML does not.
+pub(super) fn quoted(value: &str) -> String {
     let mut quoted = String::new();
     for letter in serde_json::to_string(value).unwrap_or_default().chars() {
         let _ = if letter.is_control() { write!(quoted, "\\u{:04x}", u32::from(letter)) } else { quoted.write_char(letter) };
@@ -125,7 +118,7 @@ mod tests {
         part.item("a: b # c");
         part.open_item();
         part.number("k", 1);
-        part.truth("on", true);
+        part.truth(&quoted("on"), true);
         part.close();
         let mut page = Yaml::default();
         page.put("none", &Yaml::at(1));
@@ -139,6 +132,5 @@ mod tests {
         for (value, shown) in [("yes", "\"yes\""), ("0755", "\"0755\""), ("a\"\\\n", "\"a\\\"\\\\\\n\""), ("\u{7f}\u{85}", "\"\\u007f\\u0085\"")] {
             assert_eq!(quoted(value), shown);
         }
-        assert_eq!([name("image"), name("no"), name("A"), name("cap_add"), name("-")], ["image", "\"no\"", "\"A\"", "cap_add", "\"-\""]);
     }
 }

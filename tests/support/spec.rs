@@ -98,6 +98,8 @@ pub enum Kind {
     Tmpfs,
     /// A tmpfs from which nothing can be executed.
     NoexecTmpfs,
+    /// A tmpfs with the options that engines give every one, and these.
+    OptionTmpfs(String),
     /// Another place of the tree mounted there.
     Bind(String),
     /// A directory of the machine mounted there, whose owner the user namespace does not map.

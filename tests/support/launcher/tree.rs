@@ -104,7 +104,7 @@ fn make(node: &Node, sources: &Sources, handles: &BTreeMap<String, rustix::fd::O
     let path = format!("{ROOT}{}", node.path);
     let path = path.as_str();
     // A later entry replaces an earlier file.
-    if !matches!(node.kind, Kind::Directory | Kind::Tmpfs | Kind::NoexecTmpfs | Kind::Bind(_) | Kind::HostBind(_))
+    if !matches!(node.kind, Kind::Directory | Kind::Tmpfs | Kind::NoexecTmpfs | Kind::OptionTmpfs(_) | Kind::Bind(_) | Kind::HostBind(_))
         && fs::symlink_metadata(path).is_ok()
     {
         fs::remove_file(path).map_err(because("unlink"))?;
@@ -125,11 +125,12 @@ fn make(node: &Node, sources: &Sources, handles: &BTreeMap<String, rustix::fd::O
         Kind::Symlink(target) => symlink(target, path).map_err(because("symlink"))?,
         Kind::HardLink(other) => fs::hard_link(format!("{ROOT}{other}"), path).map_err(because("link"))?,
         Kind::Fifo => mkfifo(path, Mode::empty()).map_err(because("mkfifo"))?,
-        Kind::Tmpfs | Kind::NoexecTmpfs => {
+        Kind::Tmpfs | Kind::NoexecTmpfs | Kind::OptionTmpfs(_) => {
             directory()?;
-            let noexec = if matches!(node.kind, Kind::NoexecTmpfs) { MsFlags::MS_NOEXEC } else { MsFlags::empty() };
+            let noexec = if matches!(node.kind, Kind::Tmpfs) { MsFlags::empty() } else { MsFlags::MS_NOEXEC };
+            let options = if let Kind::OptionTmpfs(options) = &node.kind { options } else { "mode=0755" };
             let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | noexec;
-            mount(Some("tmpfs"), path, Some("tmpfs"), flags, Some("mode=0755")).map_err(because("mount"))?;
+            mount(Some("tmpfs"), path, Some("tmpfs"), flags, Some(options)).map_err(because("mount"))?;
         }
         Kind::Bind(from) => {
             directory()?;
@@ -144,7 +145,14 @@ fn make(node: &Node, sources: &Sources, handles: &BTreeMap<String, rustix::fd::O
     if !matches!(node.kind, Kind::Symlink(_) | Kind::Bind(_) | Kind::HardLink(_)) {
         std::os::unix::fs::chown(path, Some(Uid::from_raw(node.owner.0).as_raw()), Some(Gid::from_raw(node.owner.1).as_raw()))
             .map_err(because("chown"))?;
-        set_mode(path, node.mode.unwrap_or(if matches!(node.kind, Kind::Directory | Kind::Tmpfs | Kind::NoexecTmpfs) { 0o755 } else { 0o644 }))?;
+        set_mode(
+            path,
+            node.mode.unwrap_or(if matches!(node.kind, Kind::Directory | Kind::Tmpfs | Kind::NoexecTmpfs | Kind::OptionTmpfs(_)) {
+                0o755
+            } else {
+                0o644
+            }),
+        )?;
     }
     if let Some((permitted, effective)) = node.capabilities {
         let halves = [(permitted & 0xffff_ffff) as u32, 0, (permitted >> 32) as u32, 0];
