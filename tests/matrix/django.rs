@@ -46,8 +46,8 @@ fn passes(scene: &Scene) -> Verdict {
         scene.engine.must(&format!("secret create {SECRET} {file}"))?;
         flags
     } else {
-        // The file lies elsewhere here; and only Podman has a /tmp beside a read-only root.
-        replaced(&flags, &format!("source=/run/secrets/{SECRET},"), &format!("source={file},")) + " --tmpfs=/tmp:rw,size=64m,mode=1777"
+        // The file lies elsewhere here; and only Podman has /tmp and /run beside a read-only root.
+        replaced(&flags, &format!("source=/run/secrets/{SECRET},"), &format!("source={file},")) + " --tmpfs=/tmp:rw,size=64m,mode=1777 --tmpfs=/run:rw,size=1m,mode=0755"
     };
     let verdict = (|| {
         let outcome = scene.run_image(&format!("{flags} --env={KEY} --env=BOOT_CHECK_ONLY=1"), &django_image(), &[])?.ended(0)?;
@@ -84,7 +84,7 @@ fn as_a_service(scene: &Scene) -> Verdict {
     let services = scene.file("compose.yaml", &rendered(scene, "", "compose")?.ended(0)?.stdout, 0o644);
     scene.directory("secrets");
     secret(scene, &format!("secrets/{SECRET}"));
-    let added = format!("services:\n  web:\n    image: {}\n    network_mode: none\n    tmpfs: [/tmp]\n", django_image());
+    let added = format!("services:\n  web:\n    image: {}\n    network_mode: none\n    tmpfs: [/tmp, /run]\n", django_image());
     let files = [services, scene.file("lab.yaml", &added, 0o644), scene.file(".env", &format!("{KEY}\n"), 0o644)];
     let compose = |words: &str| compose::run(scene, &[&files[0], &files[1]], &format!("--env-file {} {words}", files[2]));
     let verdict = (|| {
