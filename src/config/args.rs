@@ -98,8 +98,7 @@ pub struct Arguments {
 /// Parses the words after the program's own name.
 ///
 /// # Errors
-/// [`Error::CommandLine`] for an unknown option, a missing or doubled value, and a value of the wrong form;
-/// [`Error::NotBuilt`] for an option of the interface that this version does not have.
+/// [`Error::CommandLine`] for an unknown option, a missing or doubled value, and a value of the wrong form.
 pub fn parse(words: &[&CStr]) -> Result<Arguments> {
     let mut arguments = Arguments {
         action: Action::Boot,

@@ -2,11 +2,12 @@
 //! was started with. No program, secret or variable of the app has to be there yet.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::expand::expand;
 use super::role::{self, Selected};
-use super::{TmpfsPlan, VolumePlan, counts, keep, needs, tmpfs, volume, wanted};
+use super::{TmpfsPlan, VolumePlan, counts, directory, keep, needs, tmpfs, volume, wanted};
 use crate::config::args::{Arguments, Format};
 use crate::config::environment::Environment;
 use crate::config::{At, Config, Limits, Requirement, Scope};
@@ -32,6 +33,8 @@ pub struct Container<'a> {
     pub tmpfs: Vec<TmpfsPlan>,
     /// Volumes.
     pub volumes: Vec<VolumePlan>,
+    /// Directories that the user makes, as configured and as far as their paths are known.
+    pub directories: Vec<(&'a str, PathBuf)>,
     /// The files of secrets, each once.
     pub secrets: Vec<&'a str>,
     /// Variables that the operator gives.
@@ -107,6 +110,7 @@ fn container<'a>(
         start += step.timeout.unwrap_or(config.boot_check.timeout);
         beyond = beyond.with(keep::set(&step.capabilities)?);
     }
+    let directories = config.directories.iter().filter(|entry| counts(&entry.scope));
     let mut secrets: Vec<&str> = Vec::new();
     for At { value: file, .. } in config.secrets.values() {
         if !secrets.contains(&file.as_str()) {
@@ -123,6 +127,7 @@ fn container<'a>(
         target,
         tmpfs,
         volumes,
+        directories: directories.filter_map(|entry| Some((entry.path.value.as_str(), directory(entry, &environment).ok()?.0))).collect(),
         secrets,
         required: config.requirements.iter().filter(|entry| counts(&entry.scope)).collect(),
         limits: &config.limits,

@@ -28,8 +28,8 @@ impl TmpfsPlan {
         self.size.as_deref().unwrap_or(DEFAULT_SIZE)
     }
 
-    /// The value of `--tmpfs`. Never `uid=` or `gid=`, which Podman refuses; `noexec`, `nosuid` and `nodev` are what
-    /// engines add by themselves.
+    /// The value of `--tmpfs`. Never `uid=` or `gid=`, which Podman refuses; `nosuid` and `nodev` are what engines
+    /// add by themselves.
     pub fn mount(&self) -> String {
         format!("{}:rw,size={},mode={:04o}", self.path, self.size(), self.mode)
     }

@@ -28,6 +28,9 @@ pub(super) fn render(engine: Engine, containers: &[Container<'_>]) -> Result<Ren
     let mut rendered = Rendered::default();
     for container in containers {
         for flag in flag::all(container, engine.name())? {
+            if let Flag::Lost(_) = flag {
+                rendered.notes.push(flag.why());
+            }
             for argument in arguments(engine, &flag)? {
                 rendered.notes.push(format!("{argument}: {}", flag.why()));
                 rendered.page.push_str(&argument);
@@ -48,6 +51,7 @@ fn arguments(engine: Engine, flag: &Flag<'_>) -> Result<Vec<String>> {
         Flag::Add(name, _) => vec![format!("--cap-add={name}")],
         Flag::Tmpfs(entry) => vec![format!("--tmpfs={}", entry.mount())],
         Flag::Volume(entry, name) => vec![format!("--volume={}", entry.mount(name, podman))],
+        Flag::Lost(_) => Vec::new(),
         Flag::Secret(secret) if podman => vec![format!("--secret={}", secret.mount())],
         // Without a swarm there are no secrets: a file at the same place of the host.
         Flag::Secret(secret) => vec![format!("--mount=type=bind,source={0},target={0},readonly", secret.path)],

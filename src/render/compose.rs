@@ -62,6 +62,7 @@ fn service(file: &mut Yaml, container: &Container<'_>, volumes: &mut Vec<String>
                 file.item(&literal(&volume.mount(name, false)));
                 once(volumes, name);
             }
+            Flag::Lost(_) => {}
             Flag::Secret(secret) => {
                 file.open_item();
                 file.text("source", &secret.name);
@@ -105,7 +106,7 @@ fn list_of(flag: &Flag<'_>) -> &'static str {
         Flag::Volume(..) => "volumes",
         Flag::Secret(_) => "secrets",
         Flag::Role(..) | Flag::Required(..) => "environment",
-        Flag::User | Flag::ReadOnly | Flag::Pids(_) | Flag::Memory(_) | Flag::Health(..) | Flag::Stop(_) => "",
+        Flag::User | Flag::ReadOnly | Flag::Lost(_) | Flag::Pids(_) | Flag::Memory(_) | Flag::Health(..) | Flag::Stop(_) => "",
     }
 }
 

@@ -1,5 +1,6 @@
 //! The flags of a container, one by one in their order, and why each is there.
 
+use std::path::Path;
 use std::time::Duration;
 
 use super::names::{self, Secret};
@@ -26,6 +27,8 @@ pub(super) enum Flag<'a> {
     Tmpfs(&'a TmpfsPlan),
     /// A volume, and the name made up for it.
     Volume(&'a VolumePlan, String),
+    /// A directory that lies on what is read-only.
+    Lost(&'a str),
     /// A secret.
     Secret(Secret<'a>),
     /// The role variable.
@@ -53,6 +56,7 @@ pub(super) fn all<'a>(container: &'a Container<'_>, format: &'static str) -> Res
     for (volume, name) in names::of_volumes(container, format)? {
         all.push(Flag::Volume(volume, name));
     }
+    all.extend(container.directories.iter().filter(|(_, path)| !is_mounted(path, container, format)).map(|(text, _)| Flag::Lost(text)));
     all.extend(names::of_secrets(container, format)?.into_iter().map(Flag::Secret));
     if let Some((variable, role)) = container.role {
         all.push(Flag::Role(variable, role));
@@ -71,6 +75,16 @@ pub(super) fn all<'a>(container: &'a Container<'_>, format: &'static str) -> Res
     Ok(all)
 }
 
+/// What Podman mounts by itself where the root is read-only.
+const PODMANS: [&str; 4] = ["/tmp", "/var/tmp", "/run", "/dev/shm"];
+
+fn is_mounted(path: &Path, container: &Container<'_>, format: &str) -> bool {
+    let own = if matches!(format, "podman" | "quadlet") { PODMANS.as_slice() } else { &[] };
+    container.tmpfs.iter().any(|entry| path.starts_with(&entry.path))
+        || container.volumes.iter().any(|entry| path.starts_with(&entry.path))
+        || own.iter().any(|mount| path.starts_with(mount))
+}
+
 impl Flag<'_> {
     /// Why it is there, in one line.
     pub(super) fn why(&self) -> String {
@@ -83,6 +97,7 @@ impl Flag<'_> {
             Flag::Tmpfs(entry) if entry.size.is_none() => format!("[[tmpfs]] {}; without a size in the configuration: {DEFAULT_SIZE}", entry.path),
             Flag::Tmpfs(entry) => format!("[[tmpfs]] {}", entry.path),
             Flag::Volume(entry, name) => format!("[[volume]] {}; the volume's name {name} is made up from the path", entry.path),
+            Flag::Lost(path) => format!("[[directory]] {path} is below no mount, and / is read-only: add a [[tmpfs]] or [[volume]] for it"),
             Flag::Secret(secret) => format!("[secrets] {}; the name {} is made up from the path", secret.path, secret.name),
             Flag::Role(..) => "the role".into(),
             Flag::Required(Requirement { env, hint: None, .. }) => format!("[[require]] {env}, with a value of yours"),

@@ -157,6 +157,7 @@ fn part(parts: &mut Parts, flag: &Flag<'_>, as_root: bool, pod: &str) -> Result<
             volumes.text("claimName", name);
             parts.mounted();
         }
+        Flag::Lost(_) => parts.spec.comment(&why),
         Flag::Secret(secret) => {
             let volumes = parts.mount(&why, "secret", secret.path, Some(&secret.name))?;
             volumes.open("secret");

@@ -28,6 +28,9 @@ fn unit(container: &Container<'_>) -> Result<String> {
     unit.key("Image", &literal(container.image.as_deref().unwrap_or(IMAGE)), Some(image_note(container)));
     for flag in flag::all(container, "quadlet")? {
         let why = flag.why();
+        if let Flag::Lost(_) = flag {
+            unit.comment(&why);
+        }
         for (position, (key, value)) in keys(&flag, service).into_iter().enumerate() {
             unit.key(key, &value, (position == 0).then_some(&why));
         }
@@ -62,6 +65,7 @@ fn keys(flag: &Flag<'_>, service: &str) -> Vec<(&'static str, String)> {
         Flag::Add(name, _) => vec![("AddCapability", name.clone())],
         Flag::Tmpfs(entry) => vec![("Tmpfs", literal(&entry.mount()))],
         Flag::Volume(entry, name) => vec![("Volume", literal(&entry.mount(name, true)))],
+        Flag::Lost(_) => Vec::new(),
         Flag::Secret(secret) => vec![("Secret", word(&secret.mount()))],
         Flag::Role(variable, role) => vec![("Environment", word(&format!("{variable}={role}")))],
         Flag::Required(..) => vec![("EnvironmentFile", literal(&format!("{service}.env")))],

@@ -156,6 +156,23 @@ fn conditions_are_judged_in_the_environment_of_the_rendering() {
 }
 
 #[test]
+fn a_directory_on_the_read_only_root_is_told() {
+    let lost = "[[directory]] ${CACHE:-/tmp/cache}/a is below no mount, and / is read-only: add a [[tmpfs]] or [[volume]] for it";
+    let directory = "[[directory]]\npath = '${CACHE:-/tmp/cache}/a'\n[[directory]]\npath = '${NOPE}'\n";
+    for format in FORMATS {
+        let done = rendered("directory", directory, &[format]);
+        // Podman mounts a /tmp of its own where the root is read-only.
+        let told = done.out.contains(&format!("# {lost}\n")) || done.err.contains(&format!("# {lost}\n"));
+        done.check(done.code == Some(0) && told != ["podman", "quadlet"].contains(&format), lost);
+        for entry in ["[[tmpfs]]\npath = '/tmp'\n", "[[volume]]\npath = '/tmp/cache'\n"] {
+            rendered("mounted", &format!("{directory}{entry}"), &[format]).lacks(lost);
+        }
+        let elsewhere = rendered("elsewhere", "[[directory]]\npath = '/srv/a'\n[[tmpfs]]\npath = '/sr'\n", &[format]);
+        elsewhere.check(elsewhere.out.contains("[[directory]] /srv/a") || elsewhere.err.contains("[[directory]] /srv/a"), "what is lost");
+    }
+}
+
+#[test]
 fn no_value_is_shown_and_the_same_page_comes_every_time() {
     let secret = [("OPENAI_API_KEY", "sk-1"), ("DATABASE_PASSWORD", "sk-2"), ("OTHER", "sk-3")];
     for format in FORMATS {

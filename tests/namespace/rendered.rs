@@ -70,12 +70,6 @@ fn beyond(name: &str) -> String {
     format!("capabilities: given beyond the plan: {name}; fix: run with --cap-drop=ALL {four}")
 }
 
-#[test]
-fn a_tmpfs_from_which_programs_run_is_told() {
-    let run = sandbox().config(CONFIG).tmpfs("/cache").env("BOOT_CHECK_ONLY=init").run();
-    run.check(run.stdout().contains("warn  tmpfs /cache: mounted without noexec; fix: run with --tmpfs /cache:"), "the warning");
-}
-
 /// An emptyDir with `fsGroup`: root's and the group's, open to everyone, and the kubelet's to change.
 #[test]
 fn a_pod_as_rendered_has_no_warning() {

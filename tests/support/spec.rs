@@ -98,7 +98,7 @@ pub enum Kind {
     Tmpfs,
     /// A tmpfs from which nothing can be executed.
     NoexecTmpfs,
-    /// A tmpfs with the options that engines give every one, and these.
+    /// A tmpfs with these options.
     OptionTmpfs(String),
     /// Another place of the tree mounted there.
     Bind(String),
