@@ -47,7 +47,8 @@ fn passes(scene: &Scene) -> Verdict {
         flags
     } else {
         // The file lies elsewhere here; and only Podman has /tmp and /run beside a read-only root.
-        replaced(&flags, &format!("source=/run/secrets/{SECRET},"), &format!("source={file},")) + " --tmpfs=/tmp:rw,size=64m,mode=1777 --tmpfs=/run:rw,size=1m,mode=0755"
+        replaced(&flags, &format!("source=/run/secrets/{SECRET},"), &format!("source={file},"))
+            + " --tmpfs=/tmp:rw,size=64m,mode=1777 --tmpfs=/run:rw,size=1m,mode=0755"
     };
     let verdict = (|| {
         let outcome = scene.run_image(&format!("{flags} --env={KEY} --env=BOOT_CHECK_ONLY=1"), &django_image(), &[])?.ended(0)?;
