@@ -2,6 +2,8 @@
 
 #![no_main]
 
+#[path = "sys/arena.rs"]
+mod arena;
 #[path = "sys/entry.rs"]
 mod entry;
 
@@ -11,7 +13,7 @@ mod no_backtrace;
 
 use std::io::Write as _;
 use std::path::Path;
-use std::time::Instant;
+use std::time::Duration;
 
 use nix::errno::Errno;
 use stepdown::check::{self, Extent};
@@ -25,8 +27,11 @@ use stepdown::launch::App;
 use stepdown::plan::{self, Plan, Supervision, container};
 use stepdown::prepare::{self, descriptors};
 use stepdown::privilege::{self, Dropped, Held, Start, Target};
-use stepdown::sys::SignalMask;
+use stepdown::sys::{self, SignalMask};
 use stepdown::{child, health, launch, record, render, steps, supervise};
+
+#[global_allocator]
+static MEMORY: arena::Arena = arena::Arena::new();
 
 /// What is left to do when everything is prepared, and everything that was needed for it is let go.
 enum Next {
@@ -59,7 +64,7 @@ pub(crate) fn story(handed: entry::Handed) -> u8 {
 
 /// Until there is nothing left to prepare. `format` is set once the boot is a check, for the report of its failure.
 fn boot(handed: entry::Handed, format: &mut Option<check::Format>) -> Result<Next> {
-    let clock = Instant::now();
+    let started = sys::monotonic();
     let mask = handed.mask.map_err(|errno| Error::Signals { call: "rt_sigprocmask", errno })?;
     let environment = Environment::new(handed.environment);
     installed::refuse_privileged()?;
@@ -80,6 +85,7 @@ fn boot(handed: entry::Handed, format: &mut Option<check::Format>) -> Result<Nex
 
     let loaded = file::load(arguments.config.as_deref())?;
     if let Action::Render(format) = action {
+        // Before anything is read of how this process was started: the page is about another start.
         let containers = container::resolve(&loaded.config, &arguments, &environment, &Accounts::read()?, format)?;
         let rendered = render::render(format, &containers)?;
         record::notes(&rendered.notes);
@@ -115,7 +121,7 @@ fn boot(handed: entry::Handed, format: &mut Option<check::Format>) -> Result<Nex
     if extent != Some(Extent::Init) {
         steps::run_as_user(&dropped, &plan.steps.as_user, mask)?;
     }
-    announce(&plan, clock);
+    announce(&plan, started);
     if let Some(extent) = extent {
         let report = check::run(&dropped, &plan, &loaded.config, &held, extent, mask)?;
         let told = out.print(&report.print(format.unwrap_or(check::Format::Text)))?;
@@ -174,7 +180,7 @@ fn ask_health(plan: &Plan, held: &Held, mask: SignalMask, json: bool, out: &Out)
     Ok(if answer.is_ok() { told } else { Next::Told(1) })
 }
 
-fn announce(plan: &Plan, clock: Instant) {
+fn announce(plan: &Plan, started: Duration) {
     let role = plan.role.as_ref().map(|(name, _)| format!("{name}: ")).unwrap_or_default();
     let target = &plan.target;
     log::info!(
@@ -183,7 +189,7 @@ fn announce(plan: &Plan, clock: Instant) {
         target.uid,
         target.gid,
         target.keep,
-        clock.elapsed().as_micros()
+        sys::monotonic().saturating_sub(started).as_micros()
     );
 }
 

@@ -7,34 +7,52 @@
 use std::fmt::{self, Write as _};
 use std::io::Write as _;
 
-use log::LevelFilter;
+use env_logger::Logger;
+use log::{LevelFilter, Log, Metadata, Record};
 
 use crate::error::Error;
 
 /// Starts the log on standard error. Called once; a second call changes nothing.
 pub fn start(level: LevelFilter) {
-    let logger = env_logger::Builder::new()
-        .filter_level(level)
-        .format(|out, record| {
-            let line = line(record.level().as_str(), format_args!("{}", record.args()));
-            out.write_all(line.as_bytes())
-        })
-        .try_init();
+    let filter = env_logger::Builder::new().filter_level(level).build();
+    log::set_max_level(filter.filter());
     // The only failure is a logger that is there already, which serves as well.
-    drop(logger);
+    drop(log::set_boxed_logger(Box::new(Records { filter })));
+}
+
+/// What the filter lets through, each in one write. The crate's own writer keeps a buffer for each thread, which costs
+/// more than a boot's one line.
+struct Records {
+    filter: Logger,
+}
+
+impl Log for Records {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        self.filter.enabled(metadata)
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        if self.filter.matches(record) {
+            say(record.level().as_str(), *record.args());
+        }
+    }
+
+    fn flush(&self) {}
 }
 
 /// Writes the one record of a fatal error, whatever the log's level.
 pub fn fatal(error: &Error) {
-    let line = line("FATAL", format_args!("{error}; fix: {}", error.fix()));
-    // There is nowhere left to report that standard error is gone; the exit code still tells.
-    drop(std::io::stderr().write_all(line.as_bytes()));
+    say("FATAL", format_args!("{error}; fix: {}", error.fix()));
 }
 
 /// Passes on one line of a step's output, whatever the log's level.
 pub fn relay(name: &str, bytes: &[u8]) {
-    let line = line("STEP", format_args!("{name}: {}", String::from_utf8_lossy(bytes)));
-    drop(std::io::stderr().write_all(line.as_bytes()));
+    say("STEP", format_args!("{name}: {}", String::from_utf8_lossy(bytes)));
+}
+
+fn say(level: &str, text: fmt::Arguments<'_>) {
+    // There is nowhere left to report that standard error is gone; the exit code still tells.
+    drop(std::io::stderr().write_all(line(level, text).as_bytes()));
 }
 
 /// Writes what goes with a page on standard output but is no part of it, line by line.

@@ -130,7 +130,7 @@ fn a_boot_goes_through_its_stages_in_order() {
             "fcntl(0, F_GETFD",
             "close_range(3, 4294967295, CLOSE_RANGE_CLOEXEC",
             "open(\"/etc/init.toml\"",
-            "open(\"/proc/thread-self/status\"",
+            "open(\"/proc/self/status\"",
             "open(\"/etc/passwd\"",
             "open(\"/etc/group\"",
             "stat(\"/bin/witness\"",
@@ -202,15 +202,9 @@ fn the_kernel_is_read_back_after_the_last_step_of_the_drop() {
     let trace = traced(full());
     let cleared = trace.first("capset(");
     assert!(cleared > trace.first("setresuid(1001"), "{}", trace.shown());
-    for call in [
-        "getresuid(",
-        "getresgid(",
-        "getgroups(",
-        "capget(",
-        "open(\"/proc/thread-self/status\"",
-        "prctl(PR_GET_NO_NEW_PRIVS",
-        "prctl(PR_GET_SECUREBITS",
-    ] {
+    for call in
+        ["getresuid(", "getresgid(", "getgroups(", "capget(", "open(\"/proc/self/status\"", "prctl(PR_GET_NO_NEW_PRIVS", "prctl(PR_GET_SECUREBITS"]
+    {
         assert!(trace.last(call) > cleared, "{call} is not asked after the drop\n{}", trace.shown());
     }
     // And every way back that is tried fails.

@@ -9,23 +9,51 @@ use std::ffi::{CStr, CString};
 /// The environment of the app to be.
 #[derive(Clone, Debug, Default)]
 pub struct Environment {
-    entries: Vec<Cow<'static, CStr>>,
+    entries: Vec<Entry>,
+}
+
+/// One entry, and where its `=` is: a boot asks for some dozen variables, and most entries are of another length.
+#[derive(Clone, Debug)]
+struct Entry {
+    text: Cow<'static, CStr>,
+    sign: Option<usize>,
+}
+
+impl AsRef<CStr> for Entry {
+    fn as_ref(&self) -> &CStr {
+        &self.text
+    }
+}
+
+impl Entry {
+    fn new(text: Cow<'static, CStr>) -> Entry {
+        let sign = text.to_bytes().iter().position(|byte| *byte == b'=');
+        Entry { text, sign }
+    }
+
+    /// The value, if the entry is this variable's.
+    fn value_of(&self, name: &str) -> Option<&[u8]> {
+        if self.sign != Some(name.len()) {
+            return None;
+        }
+        self.text.to_bytes().strip_prefix(name.as_bytes())?.strip_prefix(b"=")
+    }
 }
 
 impl Environment {
     /// The environment that the kernel handed over.
     pub fn new(handed: Vec<&'static CStr>) -> Environment {
-        Environment { entries: handed.into_iter().map(Cow::Borrowed).collect() }
+        Environment { entries: handed.into_iter().map(|text| Entry::new(Cow::Borrowed(text))).collect() }
     }
 
     /// The value of a variable: of its first entry, as `getenv(3)` answers.
     pub fn get(&self, name: &str) -> Option<&[u8]> {
-        self.entries.iter().find_map(|entry| value_of(entry, name))
+        self.entries.iter().find_map(|entry| entry.value_of(name))
     }
 
     /// How many entries a variable has.
     pub fn count(&self, name: &str) -> usize {
-        self.entries.iter().filter(|entry| value_of(entry, name).is_some()).count()
+        self.entries.iter().filter(|entry| entry.value_of(name).is_some()).count()
     }
 
     /// Sets a variable at the place of its first entry, or at the end. Further entries of that name go.
@@ -35,26 +63,27 @@ impl Environment {
         let Ok(entry) = CString::new([name.as_bytes(), b"=", value].concat()) else {
             return false;
         };
-        let at = self.entries.iter().position(|entry| value_of(entry, name).is_some()).unwrap_or(self.entries.len());
-        self.remove(name);
-        self.entries.insert(at.min(self.entries.len()), Cow::Owned(entry));
+        let entry = Entry::new(Cow::Owned(entry));
+        match self.entries.iter_mut().find(|entry| entry.value_of(name).is_some()) {
+            None => self.entries.push(entry),
+            Some(first) => {
+                *first = entry;
+                let mut met = false;
+                self.entries.retain(|entry| entry.value_of(name).is_none() || !std::mem::replace(&mut met, true));
+            }
+        }
         true
     }
 
     /// Removes every entry of a variable.
     pub fn remove(&mut self, name: &str) {
-        self.entries.retain(|entry| value_of(entry, name).is_none());
+        self.entries.retain(|entry| entry.value_of(name).is_none());
     }
 
     /// The entries, for `execve(2)`.
-    pub fn entries(&self) -> &[Cow<'static, CStr>] {
+    pub fn entries(&self) -> &[impl AsRef<CStr>] {
         &self.entries
     }
-}
-
-/// The value, if the entry is this variable's.
-fn value_of<'a>(entry: &'a CStr, name: &str) -> Option<&'a [u8]> {
-    entry.to_bytes().strip_prefix(name.as_bytes())?.strip_prefix(b"=")
 }
 
 #[cfg(test)]
@@ -66,7 +95,7 @@ mod tests {
     }
 
     fn lines(environment: &Environment) -> Vec<&[u8]> {
-        environment.entries().iter().map(|entry| entry.to_bytes()).collect()
+        environment.entries().iter().map(|entry| entry.as_ref().to_bytes()).collect()
     }
 
     #[test]

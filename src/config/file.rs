@@ -4,12 +4,13 @@
 use std::fs::{File, OpenOptions};
 use std::io::Read;
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+use std::rc::Rc;
 
 use nix::errno::Errno;
 use rustix::fs::OFlags;
 
 use super::{Config, tables};
-use crate::error::{Error, Result, io_errno};
+use crate::error::{Error, Result, TextFile, io_errno};
 
 /// Where the configuration is unless it is named.
 pub const DEFAULT_PATH: &str = "/etc/init.toml";
@@ -33,7 +34,10 @@ pub struct Loaded {
 pub fn load(named: Option<&str>) -> Result<Loaded> {
     let path = named.unwrap_or(DEFAULT_PATH);
     match read(path) {
-        Ok(text) => Ok(Loaded { config: tables::decode(path, &text)?, path: Some(path.to_owned()) }),
+        Ok(text) => {
+            let file = Rc::new(TextFile { path: path.to_owned(), text });
+            Ok(Loaded { config: tables::decode(&file)?, path: Some(path.to_owned()) })
+        }
         Err(Error::ConfigRead { errno: Errno::ENOENT, .. }) if named.is_none() => Ok(Loaded { config: Config::default(), path: None }),
         Err(error) => Err(error),
     }

@@ -4,36 +4,28 @@
 //! of it and say less.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::time::Duration;
 
 use toml::Spanned;
 use toml::de::{DeArray, DeTable, DeValue};
 
 use super::{At, values};
-use crate::error::{Error, Place, Result};
+use crate::error::{Error, Place, Result, TextFile};
 
 /// The file that positions are in.
 #[derive(Clone, Copy)]
-pub(super) struct Source<'a> {
-    pub(super) path: &'a str,
-    pub(super) text: &'a str,
-}
+pub(super) struct Source<'a>(pub(super) &'a Rc<TextFile>);
 
 impl<'a> Source<'a> {
-    /// Line and column, both from 1, of a byte offset.
+    /// The place of a byte offset.
     pub(super) fn place(self, offset: usize) -> Place {
-        let before = self.text.get(..offset).unwrap_or(self.text);
-        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        Place::File {
-            path: self.path.to_owned(),
-            line: before.matches('\n').count() + 1,
-            column: before.get(line_start..).unwrap_or("").chars().count() + 1,
-        }
+        Place::File { file: Rc::clone(self.0), offset }
     }
 
     /// Parses the text as a whole.
     pub(super) fn parse(self) -> Result<Spanned<DeTable<'a>>> {
-        DeTable::parse(self.text).map_err(|error| Error::Config {
+        DeTable::parse(&self.0.text).map_err(|error| Error::Config {
             place: self.place(error.span().map_or(0, |span| span.start)),
             what: format!("not TOML: {}", error.message()),
             allowed: "mend the syntax (toml.io)".into(),

@@ -1,13 +1,14 @@
 //! The tables of the configuration: which keys each has, and which it must have.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::time::Duration;
 
 use toml::de::DeTable;
 
 use super::read::{Item, Source, items, refuse};
 use super::{At, BootCheck, Config, Directory, Health, Limits, Probe, Requirement, Role, Scope, Step, Supervise, Tmpfs, Volume, values};
-use crate::error::{Place, Result};
+use crate::error::{Place, Result, TextFile};
 
 const TOP: [&str; 20] = [
     "user",
@@ -36,8 +37,8 @@ const TOP: [&str; 20] = [
 ///
 /// # Errors
 /// [`crate::error::Error::Config`] with file, line and column.
-pub(super) fn decode(path: &str, text: &str) -> Result<Config> {
-    let source = Source { path, text };
+pub(super) fn decode(file: &Rc<TextFile>) -> Result<Config> {
+    let source = Source(file);
     let document = source.parse()?;
     let mut config = Config::default();
     for item in items(source, "", document.get_ref()) {

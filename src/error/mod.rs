@@ -7,46 +7,17 @@
 mod exit;
 mod fix;
 mod message;
+mod place;
 
 use std::fmt;
 
 use nix::errno::Errno;
 
 pub use exit::Exit;
+pub use place::{Place, TextFile};
 
 /// The result of everything that can end a boot.
 pub type Result<T> = std::result::Result<T, Error>;
-
-/// Where a name or a number was given: it opens the message, so that the reader knows what to edit.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
-    /// A line and a column, both from 1, of a configuration file.
-    File {
-        /// The file as it was named.
-        path: String,
-        /// The line.
-        line: usize,
-        /// The column, in characters.
-        column: usize,
-    },
-    /// An option of the command line.
-    Option(&'static str),
-    /// A variable of the environment.
-    Variable(String),
-    /// The built-in default.
-    Default,
-}
-
-impl fmt::Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Place::File { path, line, column } => write!(f, "{path}:{line}:{column}"),
-            Place::Option(name) => f.write_str(name),
-            Place::Variable(name) => write!(f, "the variable {name}"),
-            Place::Default => f.write_str("the default"),
-        }
-    }
-}
 
 /// Everything that stops a boot.
 #[derive(Debug)]

@@ -49,56 +49,79 @@ impl Accounts {
 
     /// The first user of this name.
     pub fn user_named(&self, name: &str) -> Option<User<'_>> {
-        self.users().find(|user| user.name == name)
+        self.users().find(|user| user.name == name.as_bytes()).and_then(Line::user)
     }
 
     /// The first user with this id.
     pub fn user_with(&self, uid: u32) -> Option<User<'_>> {
-        self.users().find(|user| user.uid == uid)
+        self.users().find(|user| user.uid == uid).and_then(Line::user)
     }
 
     /// The id of the first group of this name.
     pub fn group_named(&self, name: &str) -> Option<u32> {
-        self.groups().find(|(group, _, _)| *group == name).map(|(_, gid, _)| gid)
+        self.groups().find(|(group, _, _)| *group == name.as_bytes()).map(|(_, gid, _)| gid)
     }
 
     /// The ids of the groups that list this user as a member.
     pub fn groups_of(&self, name: &str) -> Vec<u32> {
-        self.groups().filter(|(_, _, members)| members.split(',').any(|member| member == name)).map(|(_, gid, _)| gid).collect()
+        let is_member = |members: &[u8]| members.split(|byte| *byte == b',').any(|member| member == name.as_bytes());
+        self.groups().filter(|(_, _, members)| is_member(members)).map(|(_, gid, _)| gid).collect()
     }
 
-    fn users(&self) -> impl Iterator<Item = User<'_>> {
-        self.passwd.lines().filter_map(|line| {
-            let mut fields = line.split(':');
-            let name = fields.next().filter(|name| !name.is_empty())?;
-            let uid = id(fields.nth(1)?)?;
-            let gid = id(fields.next()?)?;
-            let home = fields.nth(1).unwrap_or("");
-            Some(User { name, uid, gid, home })
+    fn users(&self) -> impl Iterator<Item = Line<'_>> {
+        entries(&self.passwd).filter_map(|(name, mut fields)| {
+            let uid = number(fields.next()?)?;
+            let gid = number(fields.next()?)?;
+            Some(Line { name, uid, gid, home: fields.nth(1).unwrap_or(b"") })
         })
     }
 
-    fn groups(&self) -> impl Iterator<Item = (&str, u32, &str)> {
-        self.group.lines().filter_map(|line| {
-            let mut fields = line.split(':');
-            let name = fields.next().filter(|name| !name.is_empty())?;
-            let gid = id(fields.nth(1)?)?;
-            Some((name, gid, fields.next().unwrap_or("")))
-        })
+    fn groups(&self) -> impl Iterator<Item = (&[u8], u32, &[u8])> {
+        entries(&self.group).filter_map(|(name, mut fields)| Some((name, number(fields.next()?)?, fields.next().unwrap_or(b""))))
     }
+}
+
+/// A line of `/etc/passwd` while it is searched.
+struct Line<'a> {
+    name: &'a [u8],
+    uid: u32,
+    gid: u32,
+    home: &'a [u8],
+}
+
+impl<'a> Line<'a> {
+    fn user(self) -> Option<User<'a>> {
+        let text = |bytes: &'a [u8]| std::str::from_utf8(bytes).ok();
+        Some(User { name: text(self.name)?, uid: self.uid, gid: self.gid, home: text(self.home)? })
+    }
+}
+
+/// The lines of either file: a name, and the fields behind the password's.
+fn entries(text: &str) -> impl Iterator<Item = (&[u8], impl Iterator<Item = &[u8]>)> {
+    text.as_bytes().split(|byte| *byte == b'\n').filter_map(|line| {
+        let mut fields = line.split(|byte| *byte == b':');
+        let name = fields.next().filter(|name| !name.is_empty())?;
+        fields.next()?;
+        Some((name, fields))
+    })
 }
 
 /// A user or group id as digits and nothing else: `parse` would also take `+1001`. 4294967295 is (uid_t) −1, which
 /// `setresuid(2)` takes for "leave it as it is" and reports success: it is no id.
 pub fn id(text: &str) -> Option<u32> {
-    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    text.parse::<u32>().ok().filter(|id| digits && *id != u32::MAX)
+    number(text.as_bytes())
+}
+
+fn number(field: &[u8]) -> Option<u32> {
+    let digit = |byte: &u8| byte.is_ascii_digit().then(|| u32::from(byte - b'0'));
+    let value = field.iter().try_fold(0_u32, |value, byte| value.checked_mul(10)?.checked_add(digit(byte)?));
+    value.filter(|id| !field.is_empty() && *id != u32::MAX)
 }
 
 fn text(path: &'static str) -> Result<String> {
     match std::fs::read(path) {
         // Names of users are ASCII; another byte in a comment field must not hide the rest of the file.
-        Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
+        Ok(bytes) => Ok(String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(String::new()),
         Err(error) => Err(Error::Accounts { path, errno: io_errno(&error) }),
     }

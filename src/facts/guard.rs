@@ -1,42 +1,73 @@
 //! What root obeys must be out of the app's reach: whoever owns the app's uid waits for the next start.
 //! `path_resolution(7)`, `inode(7)`.
 
-use std::collections::BTreeSet;
-use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+use std::path::{Component, Path, PathBuf};
 
 use nix::errno::Errno;
-use rustix::fs::{StatVfsMountFlags, statvfs};
+use rustix::fs::{FileType, Stat, StatVfsMountFlags, lstat, readlink, statvfs};
 
-use crate::error::io_errno;
+use crate::error::{errno, io_errno};
+
+/// As many links as the kernel follows: `path_resolution(7)`.
+const MOST_LINKS: usize = 40;
 
 /// How this user could write a file, replace it or have it replaced: it is its own, its group's or everybody's to
-/// write, or in a directory that is, on either way to it (a link in the user's directory could point elsewhere at the
-/// next start). None if it could not. What lies on a read-only mount cannot be changed by anyone in the container.
+/// write, or in a directory that is, or behind a link that is, anywhere on the way to it. None if it could not. What
+/// lies on a read-only mount cannot be changed by anyone in the container.
 ///
 /// # Errors
 /// The call that failed and its reason.
 pub fn writable_to(path: &Path, uid: u32, groups: &[u32]) -> Result<Option<String>, (&'static str, Errno)> {
-    let failed = |call| move |error: std::io::Error| (call, io_errno(&error));
-    let absolute = std::path::absolute(path).map_err(failed("getcwd"))?;
-    let real = std::fs::canonicalize(path).map_err(failed("realpath"))?;
-    let ways: BTreeSet<&Path> = absolute.ancestors().chain(real.ancestors()).collect();
-    for place in ways {
-        let facts = std::fs::metadata(place).map_err(failed("stat"))?;
-        let sticky_directory = facts.is_dir() && facts.mode() & 0o1000 != 0;
-        let how = if facts.uid() == uid {
-            format!("{} belongs to uid {uid}", place.display())
-        } else if facts.mode() & 0o020 != 0 && groups.contains(&facts.gid()) && !sticky_directory {
-            format!("{} is writable to group {}", place.display(), facts.gid())
-        } else if facts.mode() & 0o002 != 0 && !sticky_directory {
-            format!("{} is writable to everyone", place.display())
-        } else {
+    let absolute = std::path::absolute(path).map_err(|error| ("getcwd", io_errno(&error)))?;
+    // The kernel's own walk, one name after the other: a link leads on to other directories, and each of them counts.
+    let mut to_go = reversed(&absolute);
+    let (mut here, mut links) = (PathBuf::new(), 0);
+    while let Some(name) = to_go.pop() {
+        if name == ".." {
+            here.pop();
             continue;
-        };
-        let read_only = statvfs(place).is_ok_and(|facts| facts.f_flag.contains(StatVfsMountFlags::RDONLY));
-        if !read_only {
+        }
+        let place = here.join(name);
+        let facts = lstat(&place).map_err(|error| ("stat", errno(error)))?;
+        let is_link = FileType::from_raw_mode(facts.st_mode) == FileType::Symlink;
+        let on = if is_link { &here } else { &place };
+        if let Some(how) = how_writable(&place, &facts, uid, groups)
+            && !statvfs(on).is_ok_and(|facts| facts.f_flag.contains(StatVfsMountFlags::RDONLY))
+        {
             return Ok(Some(how));
         }
+        if !is_link {
+            here = place;
+            continue;
+        }
+        links += 1;
+        if links > MOST_LINKS {
+            return Err(("stat", Errno::ELOOP));
+        }
+        let target = readlink(&place, Vec::new()).map_err(|error| ("readlink", errno(error)))?;
+        to_go.extend(reversed(Path::new(&OsString::from_vec(target.into_bytes()))));
     }
     Ok(None)
+}
+
+/// The names of a path, the first one last. The root directory's, joined, leads back to it.
+fn reversed(path: &Path) -> Vec<OsString> {
+    path.components().rev().filter(|part| *part != Component::CurDir).map(|part| part.as_os_str().to_owned()).collect()
+}
+
+fn how_writable(place: &Path, facts: &Stat, uid: u32, groups: &[u32]) -> Option<String> {
+    let kind = FileType::from_raw_mode(facts.st_mode);
+    // Whoever may write to a sticky directory can replace what is theirs in it, and nothing else. A link has no mode.
+    let by_mode = kind != FileType::Symlink && !(kind == FileType::Directory && facts.st_mode & 0o1000 != 0);
+    if facts.st_uid == uid {
+        Some(format!("{} belongs to uid {uid}", place.display()))
+    } else if by_mode && facts.st_mode & 0o020 != 0 && groups.contains(&facts.st_gid) {
+        Some(format!("{} is writable to group {}", place.display(), facts.st_gid))
+    } else if by_mode && facts.st_mode & 0o002 != 0 {
+        Some(format!("{} is writable to everyone", place.display()))
+    } else {
+        None
+    }
 }

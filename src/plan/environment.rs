@@ -30,6 +30,9 @@ pub(super) fn compose(
 }
 
 fn force(environment: &mut Environment, values: &BTreeMap<String, At<String>>) -> Result<()> {
+    if values.is_empty() {
+        return Ok(());
+    }
     let before = environment.clone();
     for (name, value) in values {
         set(environment, name, &expand(value, &before)?, &value.place)?;

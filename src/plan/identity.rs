@@ -27,15 +27,10 @@ pub(super) struct Identity {
 pub(super) fn resolve(user: &At<String>, groups: Option<&[At<String>]>, accounts: &Accounts) -> Result<Identity> {
     let refuse = |what: &str| Error::Identity { place: user.place.clone(), given: user.value.clone(), what: what.to_owned() };
     let (who, group) = user.value.split_once(':').map_or((user.value.as_str(), None), |(who, group)| (who, Some(group)));
-    let named = accounts.user_named(who);
-    let entry = match id(who) {
-        Some(uid) => accounts.user_with(uid).filter(|entry| entry.uid == uid),
-        None => named,
-    };
-    let uid = match (id(who), named) {
-        (Some(uid), _) => uid,
-        (None, Some(entry)) => entry.uid,
-        (None, None) => return Err(refuse(unknown(who))),
+    let number = id(who);
+    let named = if number.is_none() { accounts.user_named(who) } else { None };
+    let Some(uid) = number.or(named.map(|entry| entry.uid)) else {
+        return Err(refuse(unknown(who)));
     };
     if uid == 0 {
         return Err(refuse("is root (uid 0): the app never runs as root"));
@@ -43,15 +38,15 @@ pub(super) fn resolve(user: &At<String>, groups: Option<&[At<String>]>, accounts
     let gid = match group {
         Some(group) => gid_of(group, accounts).ok_or_else(|| refuse("names no known group"))?,
         // As engines do: the user's own group; for a number that no one has, the same number.
-        None => entry.map_or(uid, |entry| entry.gid),
+        None => named.or_else(|| accounts.user_with(uid)).map_or(uid, |entry| entry.gid),
     };
     let supplementary = match groups {
         Some(listed) => listed.iter().map(|group| supplementary(group, accounts)).collect::<Result<_>>()?,
-        None if id(who).is_none() => accounts.groups_of(who),
+        None if number.is_none() => accounts.groups_of(who),
         None => Vec::new(),
     };
     let is_name = |text: &str| id(text).is_none();
-    let by_name = is_name(who) || group.is_none_or(is_name) || groups.is_some_and(|groups| groups.iter().any(|group| is_name(&group.value)));
+    let by_name = number.is_none() || group.is_none_or(is_name) || groups.is_some_and(|groups| groups.iter().any(|group| is_name(&group.value)));
     Ok(Identity { uid, gid, groups: sorted(gid, supplementary), by_name })
 }
 

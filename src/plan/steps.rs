@@ -47,6 +47,16 @@ pub(super) fn as_root<'a>(
     environment: &Environment,
     target: &Target,
 ) -> Result<Vec<StepPlan>> {
+    steps
+        .map(|step| {
+            let plan = resolve(config, step, environment, clean(config, environment))?;
+            out_of_reach(&plan, target)?;
+            Ok(plan)
+        })
+        .collect()
+}
+
+fn clean(config: &Config, environment: &Environment) -> Environment {
     let names = CLEAN.into_iter().chain(config.env.keys().map(String::as_str));
     let mut clean = Environment::default();
     for (name, value) in names.filter_map(|name| Some((name, environment.get(name)?))) {
@@ -54,13 +64,7 @@ pub(super) fn as_root<'a>(
         let _ = clean.set(name, value);
     }
     let _ = clean.set("HOME", b"/root");
-    steps
-        .map(|step| {
-            let plan = resolve(config, step, environment, clean.clone())?;
-            out_of_reach(&plan, target)?;
-            Ok(plan)
-        })
-        .collect()
+    clean
 }
 
 fn resolve(config: &Config, step: &Step, environment: &Environment, given: Environment) -> Result<StepPlan> {

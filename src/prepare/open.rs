@@ -13,23 +13,24 @@ use crate::facts::mounts::{Mount, mounted_at, parse};
 /// FIFO in its place can stop the boot.
 pub(super) const HANDLE: OFlags = OFlags::PATH.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
-/// Opens the directory. `remedy` is what to do where there is none.
+/// Opens the directory: readable, which lets its mode be changed through it, or as a mere handle. `remedy` is what to do
+/// where there is none.
 ///
 /// # Errors
 /// [`Error::MountPoint`], [`Error::HandOver`].
-pub(super) fn directory(path: &str, remedy: &str) -> Result<OwnedFd> {
+pub(super) fn directory(path: &str, remedy: impl Fn() -> String) -> Result<OwnedFd> {
     // Not O_NOFOLLOW: with it a link at the end is opened itself, and then is "not a directory" instead of a link.
-    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let whole = openat2(CWD, path, flags, Mode::empty(), ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS);
-    let opened = match whole.map_err(errno) {
+    let flags = OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let whole = |kind| openat2(CWD, path, flags | kind, Mode::empty(), ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS).map_err(errno);
+    let opened = match whole(OFlags::RDONLY).or_else(|_| whole(OFlags::PATH)) {
         // Before Linux 5.6; EPERM and EACCES also from filters that do not know the call: the walk then says what is so.
         Err(Errno::ENOSYS | Errno::EPERM | Errno::EACCES) => walk(path),
         other => other,
     };
     let mount_point = |what: String, remedy: String| Error::MountPoint { path: path.to_owned(), what, remedy };
     opened.map_err(|reason| match reason {
-        Errno::ENOENT => mount_point("does not exist".into(), remedy.to_owned()),
-        Errno::ENOTDIR => mount_point("is not a directory".into(), remedy.to_owned()),
+        Errno::ENOENT => mount_point("does not exist".into(), remedy()),
+        Errno::ENOTDIR => mount_point("is not a directory".into(), remedy()),
         Errno::ELOOP => {
             let real = std::fs::canonicalize(path).map_or("nothing that exists".to_owned(), |real| real.display().to_string());
             mount_point(format!("has a symbolic link in it (it resolves to {real})"), format!("give the path without links: {real}"))

@@ -3,7 +3,7 @@
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 use nix::errno::Errno;
-use rustix::fs::{AtFlags, Gid, Mode, OFlags, Stat, Uid, chownat, fchmod, openat};
+use rustix::fs::{AtFlags, Gid, Mode, Stat, Uid, chownat, fchmod};
 
 use crate::error::errno;
 use crate::privilege::Target;
@@ -14,15 +14,14 @@ pub(super) fn give(handle: impl AsFd, target: &Target) -> std::result::Result<()
     chownat(handle, "", Some(uid), Some(gid), AtFlags::EMPTY_PATH).map_err(errno)
 }
 
-/// Sets the mode of a directory that is only a handle: through a readable descriptor where the mode lets its owner read
-/// it, else by the handle's name in `/proc`, which follows no link but the handle itself.
+/// Sets the mode of an open directory. One that is only a handle is changed by its name in `/proc`, which follows no link
+/// but the handle itself.
 pub(super) fn set_mode(directory: BorrowedFd<'_>, mode: u32) -> std::result::Result<(), Errno> {
     let mode = Mode::from_raw_mode(mode);
-    let done = match openat(directory, ".", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()) {
-        Ok(readable) => fchmod(readable, mode),
-        Err(_) => rustix::fs::chmod(format!("/proc/self/fd/{}", directory.as_raw_fd()), mode),
-    };
-    done.map_err(errno)
+    match fchmod(directory, mode).map_err(errno) {
+        Err(Errno::EBADF) => rustix::fs::chmod(format!("/proc/self/fd/{}", directory.as_raw_fd()), mode).map_err(errno),
+        other => other,
+    }
 }
 
 /// The permission bits of a file's mode.

@@ -28,13 +28,12 @@ pub struct Unmended {
 
 /// Hands it over, unless it is right already.
 pub(super) fn hand_over(_root: &Root, entry: &TmpfsPlan, target: &Target) -> Result<Option<Unmended>> {
-    let flag = flag(entry);
-    let directory = open::directory(&entry.path, &flag)?;
+    let directory = open::directory(&entry.path, || flag(entry))?;
     let kind = fstatfs(&directory).map_err(|error| failed(entry, "fstatfs", errno(error)))?.f_type;
     let is_tmpfs = kind == TMPFS_MAGIC;
     if !is_tmpfs || !open::is_mount_point(&directory, &entry.path)? {
         let what = if is_tmpfs { "is a directory on a tmpfs, but not the mount point itself" } else { "is not a tmpfs mount point" };
-        return Err(Error::MountPoint { path: entry.path.clone(), what: what.into(), remedy: flag });
+        return Err(Error::MountPoint { path: entry.path.clone(), what: what.into(), remedy: flag(entry) });
     }
     let before = facts(entry, &directory)?;
     if !is_theirs(&before, target) {

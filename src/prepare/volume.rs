@@ -24,10 +24,14 @@ const DEEPEST: usize = 200;
 /// Hands it over, unless its top is right already.
 pub(super) fn hand_over(_root: &Root, entry: &VolumePlan, target: &Target) -> Result<()> {
     let path = &entry.path;
-    let remedy = format!("mount it: --volume {}, or a throw-away --tmpfs {path}", entry.mount("NAME", true));
-    let top = open::directory(path, &remedy)?;
+    let remedy = || format!("mount it: --volume {}, or a throw-away --tmpfs {path}", entry.mount("NAME", true));
+    let top = open::directory(path, remedy)?;
     if !open::is_mount_point(&top, path)? {
-        return Err(Error::MountPoint { path: path.clone(), what: "is not a mount point: what is written there would be lost".into(), remedy });
+        return Err(Error::MountPoint {
+            path: path.clone(),
+            what: "is not a mount point: what is written there would be lost".into(),
+            remedy: remedy(),
+        });
     }
     let before = facts(path, &top)?;
     if is_theirs(&before, target) {

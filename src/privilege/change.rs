@@ -3,9 +3,10 @@
 
 use caps::CapSet;
 use nix::errno::Errno;
-use nix::unistd::{Gid, Uid, setgroups, setresgid, setresuid};
+use rustix::process::{Gid, Uid};
 use rustix::thread::{
     CapabilitiesSecureBits as SecureBits, CapabilitySets, set_capabilities, set_capabilities_secure_bits, set_no_new_privs as set_nnp,
+    set_thread_groups, set_thread_res_gid, set_thread_res_uid,
 };
 
 use super::capability::Set;
@@ -59,18 +60,20 @@ fn set_securebits(bits: SecureBits) -> Result<()> {
 
 /// Groups, gid, uid, in this order: after the uid there is no right to the others. Groups that are right already are
 /// left alone, since a user namespace may deny `setgroups(2)` to everyone.
+///
+/// The kernel's own calls, which are the thread's: there is only one, and the C library's would stop for the others.
 pub(super) fn become_user(target: &Target, held: &Held) -> Result<()> {
     let Target { uid, gid, groups, .. } = target;
     let mut now = held.groups.clone();
     now.sort_unstable();
     if now != *groups {
         let list: Vec<Gid> = groups.iter().copied().map(Gid::from_raw).collect();
-        setgroups(&list).map_err(|reason| ids_refused("setgroups", format!("{groups:?}"), reason))?;
+        set_thread_groups(&list).map_err(|error| ids_refused("setgroups", format!("{groups:?}"), errno(error)))?;
     }
     let group = Gid::from_raw(*gid);
-    setresgid(group, group, group).map_err(|reason| ids_refused("setresgid", format!("gid {gid}"), reason))?;
+    set_thread_res_gid(group, group, group).map_err(|error| ids_refused("setresgid", format!("gid {gid}"), errno(error)))?;
     let user = Uid::from_raw(*uid);
-    setresuid(user, user, user).map_err(|reason| ids_refused("setresuid", format!("uid {uid}"), reason))
+    set_thread_res_uid(user, user, user).map_err(|error| ids_refused("setresuid", format!("uid {uid}"), errno(error)))
 }
 
 /// Empties the permitted, effective and inheritable sets but for what is kept, which is raised as ambient so that it

@@ -4,10 +4,10 @@
 //! system calls can report anything. So the ids and sets are read twice, by system call and as the kernel prints them,
 //! and then every way back is tried. It must refuse on any difference, and must never try to mend one.
 
-use nix::unistd::{Gid, Uid, getgroups, setgroups, setresgid, setresuid};
+use rustix::process::{Gid, Uid, getgroups};
 use rustix::thread::{
     CapabilitiesSecureBits as SecureBits, CapabilitySets, capabilities, capabilities_secure_bits, configure_capability_in_ambient_set, no_new_privs,
-    remove_capability_from_bounding_set, set_capabilities, set_capabilities_secure_bits,
+    remove_capability_from_bounding_set, set_capabilities, set_capabilities_secure_bits, set_thread_groups, set_thread_res_gid, set_thread_res_uid,
 };
 
 use super::capability::Set;
@@ -52,8 +52,8 @@ fn by_system_call(expected: &Expected<'_>) -> Result<()> {
     for (what, found) in [("the real gid", all.real), ("the effective gid", all.effective), ("the saved gid", all.saved)] {
         same(what, found.as_raw(), *gid)?;
     }
-    let found = getgroups().map_err(|reason| unreadable("getgroups", "the supplementary groups", reason))?;
-    same_groups(found.into_iter().map(Gid::as_raw).collect(), groups)?;
+    let found = getgroups().map_err(|error| unreadable("getgroups", "the supplementary groups", errno(error)))?;
+    same_groups(found.into_iter().map(|group| group.as_raw()).collect(), groups)?;
     let sets = capabilities(None).map_err(|error| unreadable("capget", "the capability sets", errno(error)))?;
     same("the permitted set", Set::from_kernel(sets.permitted), *keep)?;
     same("the effective set", Set::from_kernel(sets.effective), *keep)?;
@@ -101,11 +101,11 @@ fn by_regaining(target: &Target) -> Result<()> {
         if succeeded { Err(Error::NotProved { what: format!("{what} was allowed after the drop") }) } else { Ok(()) }
     };
     let (root, group) = (Uid::from_raw(0), Gid::from_raw(0));
-    refused("setresuid to 0", setresuid(root, root, root).is_ok())?;
+    refused("setresuid to 0", set_thread_res_uid(root, root, root).is_ok())?;
     if target.gid != 0 {
-        refused("setresgid to 0", setresgid(group, group, group).is_ok())?;
+        refused("setresgid to 0", set_thread_res_gid(group, group, group).is_ok())?;
     }
-    refused("setgroups to 0", setgroups(&[group]).is_ok())?;
+    refused("setgroups to 0", set_thread_groups(&[group]).is_ok())?;
     // SETUID and SETPCAP are never kept, so raising them is always a gain.
     let more = target.keep.with(Set::SETUID).with(Set::SETPCAP).as_kernel();
     let sets = CapabilitySets { effective: more, permitted: more, inheritable: more };

@@ -1,6 +1,7 @@
-//! Credentials as the kernel prints them: `/proc/thread-self/status`, `proc_pid_status(5)`.
+//! Credentials as the kernel prints them: `/proc/self/status`, `proc_pid_status(5)`.
 //!
-//! One read tells all sets at once, file-system ids and the number of threads included, which no system call does.
+//! One read tells all sets at once, file-system ids and the number of threads included, which no system call does. It
+//! speaks of the process's first thread; both readers refuse a process with a second one, so that is the caller.
 
 use std::fs::File;
 use std::io::Read;
@@ -9,7 +10,7 @@ use crate::error::{Error, Result, errno, io_errno};
 
 use super::capability::Set;
 
-const PATH: &str = "/proc/thread-self/status";
+const PATH: &str = "/proc/self/status";
 
 /// `PROC_SUPER_MAGIC`: a `/proc` that is something else would tell whatever its maker wants (CVE-2019-19921).
 const PROC_SUPER_MAGIC: i64 = 0x9fa0;
@@ -74,32 +75,40 @@ impl Held {
         // The file is about 1.5 KB; one read gives a state of one moment.
         let mut buffer = [0_u8; 4096];
         let length = file.read(&mut buffer).map_err(|error| failed("read", io_errno(&error)))?;
-        let text = buffer.get(..length).and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or("");
-        parse(text).map_err(|line| Error::NotProved { what: format!("{PATH} has no proper line '{line}'") })
+        parse(buffer.get(..length).unwrap_or(&[])).map_err(|line| Error::NotProved { what: format!("{PATH} has no proper line '{line}'") })
     }
 }
 
 /// Parses the text; the name of the line that is missing or malformed otherwise.
-fn parse(text: &str) -> std::result::Result<Held, &'static str> {
-    let line = |name: &'static str| text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim).ok_or(name);
-    let ids = |name: &'static str| {
-        let mut four = line(name)?.split_ascii_whitespace().map(|id| id.parse::<u32>().map_err(|_| name));
-        let mut next = || four.next().unwrap_or(Err(name));
-        Ok(Ids { real: next()?, effective: next()?, saved: next()?, file_system: next()? })
+fn parse(text: &[u8]) -> std::result::Result<Held, &'static str> {
+    let mut lines = text.split(|byte| *byte == b'\n');
+    // The kernel prints the lines in this order, so each is looked for behind the one before.
+    let mut line = |name: &'static str| {
+        let value = lines.find_map(|line| line.strip_prefix(name.as_bytes())?.strip_prefix(b":")).ok_or(name)?;
+        std::str::from_utf8(value.trim_ascii()).map_err(|_| name)
     };
-    let set = |name: &'static str| u64::from_str_radix(line(name)?, 16).map(Set::from_bits).map_err(|_| name);
     Ok(Held {
-        uid: ids("Uid")?,
-        gid: ids("Gid")?,
+        uid: ids(line("Uid")?).ok_or("Uid")?,
+        gid: ids(line("Gid")?).ok_or("Gid")?,
         groups: line("Groups")?.split_ascii_whitespace().map(|id| id.parse().map_err(|_| "Groups")).collect::<std::result::Result<_, _>>()?,
-        inheritable: set("CapInh")?,
-        permitted: set("CapPrm")?,
-        effective: set("CapEff")?,
-        bounding: set("CapBnd")?,
-        ambient: set("CapAmb")?,
-        no_new_privs: line("NoNewPrivs")? == "1",
         threads: line("Threads")?.parse().map_err(|_| "Threads")?,
+        inheritable: set(line("CapInh")?).ok_or("CapInh")?,
+        permitted: set(line("CapPrm")?).ok_or("CapPrm")?,
+        effective: set(line("CapEff")?).ok_or("CapEff")?,
+        bounding: set(line("CapBnd")?).ok_or("CapBnd")?,
+        ambient: set(line("CapAmb")?).ok_or("CapAmb")?,
+        no_new_privs: line("NoNewPrivs")? == "1",
     })
+}
+
+fn ids(value: &str) -> Option<Ids> {
+    let mut four = value.split_ascii_whitespace();
+    let mut next = || four.next()?.parse().ok();
+    Some(Ids { real: next()?, effective: next()?, saved: next()?, file_system: next()? })
+}
+
+fn set(value: &str) -> Option<Set> {
+    u64::from_str_radix(value, 16).ok().map(Set::from_bits)
 }
 
 #[cfg(test)]
@@ -111,7 +120,7 @@ mod tests {
 
     #[test]
     fn every_line_is_read() {
-        let held = parse(TEXT).expect("parses");
+        let held = parse(TEXT.as_bytes()).expect("parses");
         assert!(held.uid.all_are(1001) && !held.gid.all_are(1001));
         assert_eq!((held.groups, held.threads, held.no_new_privs), (vec![4, 1001], 1, true));
         assert_eq!(held.permitted.to_string(), "CHOWN SETGID SETUID SETPCAP");
@@ -120,9 +129,9 @@ mod tests {
     #[test]
     fn a_line_that_is_missing_or_odd_proves_nothing() {
         for name in ["Uid", "Gid", "Groups", "Threads", "CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb", "NoNewPrivs"] {
-            assert_eq!(parse(&TEXT.replace(&format!("{name}:"), "Gone:")), Err(name));
+            assert_eq!(parse(TEXT.replace(&format!("{name}:"), "Gone:").as_bytes()), Err(name));
         }
-        assert_eq!(parse(&TEXT.replace("Uid:\t1001", "Uid:\t-1")), Err("Uid"));
-        assert_eq!(parse(""), Err("Uid"));
+        assert_eq!(parse(TEXT.replace("Uid:\t1001", "Uid:\t-1").as_bytes()), Err("Uid"));
+        assert_eq!(parse(b""), Err("Uid"));
     }
 }

@@ -159,6 +159,13 @@ fn a_link_to_the_configuration_that_the_user_could_turn_is_refused() {
     let base =
         open().owned("/mine", Kind::Directory, (1001, 1001), 0o755).file("/mine/i.toml", TEXT).node(PATH, Kind::Symlink("/mine/i.toml".into()));
     base.run().refused(78, &["/mine"]);
+    // Neither the first link nor the file at the end is the user's, but a link between the two.
+    let chain = |owner| {
+        let links = open().owned("/mine", Kind::Directory, owner, 0o755).node("/mine/i.toml", Kind::Symlink("../etc/./real.toml".into()));
+        links.file("/etc/real.toml", TEXT).node(PATH, Kind::Symlink("/mine/i.toml".into())).run()
+    };
+    chain((1001, 1001)).refused(78, &["/mine belongs to uid 1001"]);
+    chain((0, 0)).app().is_dropped_to(1001, 1001, "1001");
 }
 
 #[test]

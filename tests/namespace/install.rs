@@ -64,7 +64,7 @@ fn without_proc_the_drop_cannot_be_proved() {
 fn a_proc_that_is_none_proves_nothing() {
     let status =
         "Uid:\t0 0 0 0\nGid:\t0 0 0 0\nGroups:\t\nThreads:\t1\nCapInh:\t0\nCapPrm:\t1c1\nCapEff:\t1c1\nCapBnd:\t1c1\nCapAmb:\t0\nNoNewPrivs:\t1\n";
-    let fake = sandbox().node("/proc/thread-self", Kind::Directory).file("/proc/thread-self/status", status);
-    without_proc(fake).refused(77, &["/proc/thread-self/status is not on a proc file system"]);
+    let fake = sandbox().node("/proc/self", Kind::Directory).file("/proc/self/status", status);
+    without_proc(fake).refused(77, &["/proc/self/status is not on a proc file system"]);
     without_proc(sandbox().tmpfs("/proc")).refused(77, &["/proc"]);
 }

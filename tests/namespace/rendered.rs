@@ -44,6 +44,18 @@ fn the_page_is_the_same_whoever_asks() {
 }
 
 #[test]
+fn the_image_is_the_configured_one_or_the_one_that_podman_tells() {
+    let told =
+        |line: &str| sandbox().file("/run/.containerenv", format!("engine=\"podman-4.3.1\"\n{line}\nrootless=1\n")).words(["--render", "quadlet"]);
+    let image = |sandbox: Sandbox| sandbox.run().stdout().lines().find_map(|line| line.strip_prefix("Image=").map(str::to_owned)).unwrap_or_default();
+    assert_eq!(image(told("image=\"localhost/app:2\"")), "localhost/app:2");
+    assert_eq!(image(told("image=\"localhost/app:2\"").config("image = 'registry.example/app@sha256:0a'\n")), "registry.example/app@sha256:0a");
+    for line in ["", "image=\"\"", "image=\"%h\"", "image=\"-a\"", "image=app"] {
+        assert_eq!(image(told(line)), "IMAGE", "{line}");
+    }
+}
+
+#[test]
 fn what_was_rendered_has_no_warning() {
     unremarkable(&started(RENDERED).run());
     unremarkable(&started(RENDERED).with(|spec| spec.pid_one = false).run());
