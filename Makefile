@@ -31,9 +31,10 @@ test: tools build lint size cross again
 	fuzz/run $(or $(SECONDS_EACH),5)
 	tests/lab/setup
 	tests/lab/setup --docker
-	tests/lab/image --docker
-	tests/lab/django --docker
-	@trap 'tests/lab/podman --lab-stop; tests/lab/docker --lab-stop' EXIT; trap 'exit 130' INT TERM; set -ex; \
+	tests/lab/image docker podman-root podman5
+	tests/lab/broker docker podman-root podman5
+	tests/lab/django docker podman-root podman5
+	@trap 'for engine in podman podman-root podman5 docker; do tests/lab/$$engine --lab-stop; done' EXIT; trap 'exit 130' INT TERM; set -ex; \
 		cargo test --locked --target $(NATIVE) -- --nocapture --skip every_named_test_ran 2>&1 | tee $(LOG); \
 		STEPDOWN_TESTS_LOG=$(LOG) cargo test --locked --target $(NATIVE) --test ledger every_named_test_ran; \
 		cargo test --locked --doc
