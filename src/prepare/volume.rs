@@ -12,8 +12,8 @@ use std::os::fd::OwnedFd;
 use nix::errno::Errno;
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat, Uid, chownat, fstat, openat};
 
-use super::open::{self, HANDLE};
-use super::ownership::{bits, give, is_theirs, remedy};
+use super::open::{self, HANDLE, Seen};
+use super::ownership::{give, is_theirs, remedy};
 use crate::error::{Error, Result, errno};
 use crate::plan::VolumePlan;
 use crate::privilege::{Root, Target};
@@ -82,35 +82,43 @@ impl Walk<'_> {
     }
 
     fn entry(&mut self, entry: OwnedFd, depth: usize) -> Result<()> {
-        let facts = facts(self.path, &entry)?;
-        if facts.st_dev != self.device || self.leaves_mount(&entry)? {
+        let mut seen = self.look(&entry)?;
+        if seen.device != self.device || self.leaves_mount(&entry, &seen)? {
             self.left += 1;
             return Ok(());
         }
-        match FileType::from_raw_mode(facts.st_mode) {
-            FileType::Directory => self.directory(&entry, depth + 1)?,
+        match FileType::from_raw_mode(seen.mode) {
+            FileType::Directory => {
+                self.directory(&entry, depth + 1)?;
+                // It may have changed hands to be read.
+                seen = self.look(&entry)?;
+            }
             // A device in the user's hands would be more than a file.
             FileType::BlockDevice | FileType::CharacterDevice | FileType::Unknown => {
                 self.left += 1;
                 return Ok(());
             }
             // Handed over by the last of its names: a handle of each until then would be more than a process may have.
-            _ if facts.st_nlink > 1 => {
-                let met = self.links.entry(facts.st_ino).or_insert(0);
+            _ if seen.names > 1 => {
+                let met = self.links.entry(seen.inode).or_insert(0);
                 *met += 1;
-                if *met < names(&facts) {
+                if *met < seen.names {
                     return Ok(());
                 }
-                self.links.remove(&facts.st_ino);
+                self.links.remove(&seen.inode);
             }
             _ => {}
         }
-        self.give(&entry)
+        self.give(&entry, &seen)
+    }
+
+    fn look(&self, entry: &OwnedFd) -> Result<Seen> {
+        open::look(entry).map_err(|reason| failed(self.path, "fstat", reason))
     }
 
     /// Whether it is another mount, even of the same file system.
-    fn leaves_mount(&self, entry: &OwnedFd) -> Result<bool> {
-        match open::is_mount_root(entry) {
+    fn leaves_mount(&self, entry: &OwnedFd, seen: &Seen) -> Result<bool> {
+        match seen.mount_root {
             Some(root) => Ok(root),
             None => Ok(open::mount_number(entry, self.path)? != self.mount),
         }
@@ -128,9 +136,8 @@ impl Walk<'_> {
         }
     }
 
-    fn give(&mut self, entry: &OwnedFd) -> Result<()> {
-        let before = facts(self.path, entry)?;
-        if is_theirs(&before, self.target) {
+    fn give(&mut self, entry: &OwnedFd, before: &Seen) -> Result<()> {
+        if before.owner == (self.target.uid, self.target.gid) {
             return Ok(());
         }
         match give(entry, self.target) {
@@ -140,7 +147,7 @@ impl Walk<'_> {
             }
             // A new owner takes such a bit away, and without CAP_FOWNER only its owner may change a mode. It gives nothing
             // after the drop.
-            Err(Errno::EPERM) if bits(&before) & SET_ID != 0 => {
+            Err(Errno::EPERM) if before.mode & SET_ID != 0 => {
                 self.left += 1;
                 self.set_id += 1;
             }
@@ -180,12 +187,6 @@ fn read_back(path: &str, entry: &OwnedFd, target: &Target) -> Result<()> {
     }
     let found = format!("it, or a file in it, belongs to {}:{} instead of {}:{}", after.st_uid, after.st_gid, target.uid, target.gid);
     Err(Error::HandOverUnproved { path: path.to_owned(), found })
-}
-
-/// How many names a file has.
-#[allow(clippy::useless_conversion, reason = "the count has another width on another architecture")]
-fn names(facts: &Stat) -> u64 {
-    u64::from(facts.st_nlink)
 }
 
 fn facts(path: &str, entry: &OwnedFd) -> Result<Stat> {
