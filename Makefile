@@ -15,7 +15,7 @@ export STEPDOWN_INIT := $(CURDIR)/$(INIT)
 SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 
-.PHONY: build demo test unit lint tools cross size again fuzz release clean
+.PHONY: build demo test unit lint tools cross size bench again fuzz release clean
 
 build:
 	@rustup target list --installed 2>/dev/null | grep -qx $(NATIVE) || rustup target add $(NATIVE)
@@ -31,9 +31,10 @@ test: tools build lint size cross again
 	fuzz/run $(or $(SECONDS_EACH),5)
 	tests/lab/setup
 	tests/lab/setup --docker
-	tests/lab/image --docker
-	tests/lab/django --docker
-	@trap 'tests/lab/podman --lab-stop; tests/lab/docker --lab-stop' EXIT; trap 'exit 130' INT TERM; set -ex; \
+	tests/lab/image docker podman-root podman5
+	tests/lab/broker docker podman-root podman5
+	tests/lab/django docker podman-root podman5
+	@trap 'for engine in podman podman-root podman5 docker; do tests/lab/$$engine --lab-stop; done' EXIT; trap 'exit 130' INT TERM; set -ex; \
 		cargo test --locked --target $(NATIVE) -- --nocapture --skip every_named_test_ran 2>&1 | tee $(LOG); \
 		STEPDOWN_TESTS_LOG=$(LOG) cargo test --locked --target $(NATIVE) --test ledger every_named_test_ran; \
 		cargo test --locked --doc
@@ -59,6 +60,11 @@ cross:
 	@rustup target list --installed 2>/dev/null | grep -qx $(OTHER) || rustup target add $(OTHER)
 	tests/lab/release $(OTHER)
 	tests/lab/cross target/$(OTHER)/release/init
+
+# Whole processes against their peers, as tables; as root. ROUNDS=400 FILES=1000000 ONLY=starts
+bench: tools build
+	cargo build --release --locked --target $(NATIVE) --example noop --example floor
+	cargo run --locked --target $(NATIVE) --example whole
 
 # The same bytes from another folder.
 again: build

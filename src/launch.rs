@@ -4,16 +4,17 @@
 //! included, its own environment, and a working directory inside the container. `execve(2)`, `signal(7)`.
 
 use std::ffi::{CStr, CString, OsStr};
-use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use std::time::Duration;
 
 use libc::{SIGHUP, SIGINT, SIGPIPE, SIGQUIT, SIGTERM};
 use nix::errno::Errno;
-use rustix::fs::{Mode, StatVfsMountFlags, statvfs};
+use rustix::fs::{Mode, StatVfsMountFlags, stat, statvfs};
 
 use crate::config::environment::Environment;
 use crate::error::{Error, Kernel, Result, errno};
+use crate::facts::programs;
 use crate::privilege::{Dropped, Root};
 use crate::sys::{self, SignalMask};
 
@@ -70,12 +71,25 @@ fn replace(app: &App, mask: SignalMask) -> Error {
 
 /// Working directory and umask, as the user.
 fn enter(app: &App) -> Result<()> {
+    // The first file that the app opens would take the place of one that is closed.
+    if !(0..3).all(sys::is_open) {
+        return Err(Error::Descriptors { call: "fcntl", object: "the standard streams".into(), errno: Errno::EBADF });
+    }
     if let Some(mask) = app.umask {
-        rustix::process::umask(Mode::from_raw_mode(mask));
+        let wanted = Mode::from_raw_mode(mask);
+        rustix::process::umask(wanted);
+        // What it was before is all that the call ever tells.
+        if rustix::process::umask(wanted) != wanted {
+            return Err(Error::NotDone { call: "umask", object: format!("the umask {mask:04o}") });
+        }
     }
     let failed = |errno| Error::WorkingDirectory { path: app.working_directory.clone().unwrap_or_else(|| "that the engine set".into()), errno };
     if let Some(directory) = &app.working_directory {
         rustix::process::chdir(directory).map_err(|error| failed(errno(error)))?;
+        let place = |path: &str| stat(path).map(|facts| (facts.st_dev, facts.st_ino)).map_err(|error| failed(errno(error)));
+        if place(".")? != place(directory)? {
+            return Err(Error::NotDone { call: "chdir", object: format!("the working directory {directory}") });
+        }
     }
     // A directory that was opened outside leads outside, and the kernel says so (CVE-2024-21626).
     let here = rustix::process::getcwd(Vec::new()).map_err(|error| failed(errno(error)))?;
@@ -95,7 +109,7 @@ fn release_signals(mask: SignalMask) -> Result<()> {
     }
     // A log line into a closed pipe left one of /init's own; the app must not die of it.
     if pending.contains(SIGPIPE) && !mask.contains(SIGPIPE) {
-        let _ = sys::take_pending_signal(SignalMask::only(SIGPIPE));
+        let _ = sys::wait_for_signal(SignalMask::only(SIGPIPE), Some(Duration::ZERO));
     }
     sys::set_signal_mask(mask).map(drop).map_err(|errno| Error::Signals { call: "rt_sigprocmask", errno })
 }
@@ -126,17 +140,13 @@ fn refused(program: &CString, reason: Errno) -> Error {
 
 /// What is missing when exec says that something is: the file, or what its first line or its header asks for.
 fn missing(path: &Path, program: &CStr) -> String {
-    let mut first = [0_u8; 128];
-    let length = std::fs::File::open(path).and_then(|mut file| file.read(&mut first));
-    let Ok(length) = length else {
-        return if rustix::fs::lstat(program).is_ok() { "it cannot be read, and neither can what it needs".into() } else { "no such file".into() };
-    };
-    match first.get(..length).and_then(|bytes| bytes.strip_prefix(b"#!")) {
-        Some(line) => {
-            let line = String::from_utf8_lossy(line.split(|byte| *byte == b'\n').next().unwrap_or(line)).trim_matches([' ', '\t']).to_owned();
+    match programs::interpreter_line(path) {
+        Err(_) if rustix::fs::lstat(program).is_ok() => "it cannot be read, and neither can what it needs".into(),
+        Err(_) => "no such file".into(),
+        Ok(Some(line)) => {
             let return_hint = if line.ends_with('\r') { " (it ends with a carriage return)" } else { "" };
             format!("its interpreter '{line}' is missing{return_hint}")
         }
-        None => "its dynamic loader is missing (built for another C library?)".into(),
+        Ok(None) => "its dynamic loader is missing (built for another C library?)".into(),
     }
 }

@@ -7,10 +7,10 @@ pub mod run;
 pub mod terminal;
 pub mod wait;
 
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::os::fd::AsFd;
 
-use libc::SIGCHLD;
+use libc::{SIGCHLD, SIGKILL};
 use nix::errno::Errno;
 use rustix::process::{Pid, WaitOptions, WaitStatus, getpid, setpgid};
 
@@ -63,10 +63,11 @@ pub fn start(dropped: &Dropped, app: &App, mask: SignalMask, output: Output, ter
             if ignored {
                 let _ = sys::set_ignored(SIGCHLD, true);
             }
-            if output == Output::ToStandardError {
-                let _ = rustix::stdio::dup2_stdout(std::io::stderr().as_fd());
-            }
-            let error = launch::exec(dropped, &with_own_pid(app), mask);
+            let redirected = if output == Output::ToStandardError { rustix::stdio::dup2_stdout(std::io::stderr().as_fd()) } else { Ok(()) };
+            let error = match redirected {
+                Ok(()) => launch::exec(dropped, &with_own_pid(app), mask),
+                Err(reason) => failed("dup2", errno(reason)),
+            };
             record::fatal(&error);
             let _ = rustix::io::write(&reporter, &[error.exit_code()]);
             sys::exit_now(error.exit_code())
@@ -77,17 +78,33 @@ pub fn start(dropped: &Dropped, app: &App, mask: SignalMask, output: Output, ter
             // EACCES: it has its program already; ESRCH: it is gone already. It did the same itself.
             let _ = setpgid(Some(pid), Some(pid));
             let mut code = [0_u8];
-            match std::fs::File::from(report).read(&mut code) {
+            let mut report = std::fs::File::from(report);
+            let read = loop {
+                match report.read(&mut code) {
+                    Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                    other => break other,
+                }
+            };
+            match read {
                 Ok(1..) => {
                     // Reaped here: it never was the app.
                     let _ = rustix::process::waitpid(Some(pid), WaitOptions::empty());
                     Ok(Started::Refused(code[0]))
                 }
                 Ok(_) => Ok(Started::Running(pid)),
-                Err(error) => Err(failed("read", crate::error::io_errno(&error))),
+                Err(error) => {
+                    abandon(pid);
+                    Err(failed("read", crate::error::io_errno(&error)))
+                }
             }
         }
     }
+}
+
+/// Ends a child that there is no way to stay with: it does not stay alone.
+pub fn abandon(child: Pid) {
+    let _ = sys::send_signal(child.as_raw_nonzero().get(), SIGKILL);
+    let _ = rustix::process::waitpid(Some(child), WaitOptions::empty());
 }
 
 /// The app with `LISTEN_PID` naming the process that has the descriptors, where it named this one: `sd_listen_fds(3)`.
@@ -182,8 +199,13 @@ pub fn adopt_orphans(adopt: bool) {
 /// # Errors
 /// [`Error::Child`].
 pub fn keep_out_of_reach() -> Result<()> {
-    rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)
-        .map_err(|error| Error::Child { call: "prctl(PR_SET_DUMPABLE)", errno: errno(error) })
+    use rustix::process::{DumpableBehavior, dumpable_behavior, set_dumpable_behavior};
+    let failed = |call| move |error| Error::Child { call, errno: errno(error) };
+    set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(failed("prctl(PR_SET_DUMPABLE)"))?;
+    match dumpable_behavior().map_err(failed("prctl(PR_GET_DUMPABLE)"))? {
+        DumpableBehavior::NotDumpable => Ok(()),
+        _ => Err(Error::NotDone { call: "prctl(PR_SET_DUMPABLE)", object: "this process apart from the app".into() }),
+    }
 }
 
 /// The processes below this one, as far down as the kernel lists them: `/proc/PID/task/TID/children`.

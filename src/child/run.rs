@@ -58,16 +58,17 @@ pub fn run(runner: Runner<'_>, name: &str, app: &App, timeout: Option<Duration>,
     let pipe = || pipe_with(PipeFlags::CLOEXEC).map_err(|error| failed("pipe2", errno(error)));
     let ((output, into_output), (refusal, into_refusal)) = (pipe()?, pipe()?);
     // Only what ends a step: the rest is the app's, and waits for it.
-    let signals = Signals::receive(STOPS.into_iter().fold(SignalMask::only(SIGCHLD), |set, stop| set.with(SignalMask::only(stop))))?;
+    let signals = Signals::receive(STOPS.into_iter().fold(SignalMask::only(SIGCHLD), |set, stop| set.with(SignalMask::only(stop))));
     let pid = match sys::fork().map_err(|errno| failed("fork", errno))? {
         Side::Child => {
             let _ = setpgid(None, None);
-            redirect(&into_output);
+            let redirected = redirect(&into_output);
             // Sockets of an activation are the app's.
             let _ = sys::close_on_exec_from(3);
-            let error = match runner {
-                Runner::Root(root) => launch::exec_as_root(root, app, mask),
-                Runner::User(dropped) => launch::exec(dropped, app, mask),
+            let error = match (redirected, runner) {
+                (Err(reason), _) => failed("dup2", errno(reason)),
+                (Ok(()), Runner::Root(root)) => launch::exec_as_root(root, app, mask),
+                (Ok(()), Runner::User(dropped)) => launch::exec(dropped, app, mask),
             };
             let _ = rustix::io::write(&into_refusal, error.to_string().as_bytes());
             sys::exit_now(error.exit_code())
@@ -81,6 +82,8 @@ pub fn run(runner: Runner<'_>, name: &str, app: &App, timeout: Option<Duration>,
     let end = wait(pid, &signals, &mut relay, deadline, mask)?;
     Leftovers { everyone: false, grace: GRACE }.end(&signals)?;
     relay.rest();
+    // Whoever could say something is gone.
+    let _ = rustix::io::ioctl_fionbio(&refusal, true);
     let mut said = [0_u8; 1024];
     let length = rustix::io::read(&refusal, &mut said).unwrap_or(0);
     let said = String::from_utf8_lossy(said.get(..length).unwrap_or(&[])).into_owned();
@@ -88,29 +91,29 @@ pub fn run(runner: Runner<'_>, name: &str, app: &App, timeout: Option<Duration>,
 }
 
 /// Nothing to read, and both outputs to where the lines are read.
-fn redirect(output: &OwnedFd) {
+fn redirect(output: &OwnedFd) -> rustix::io::Result<()> {
     if let Ok(null) = openat(CWD, "/dev/null", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()) {
-        let _ = rustix::stdio::dup2_stdin(null);
+        rustix::stdio::dup2_stdin(null)?;
     }
-    let _ = rustix::stdio::dup2_stdout(output);
-    let _ = rustix::stdio::dup2_stderr(output);
+    rustix::stdio::dup2_stdout(output)?;
+    rustix::stdio::dup2_stderr(output)
 }
 
 fn wait(pid: Pid, signals: &Signals, relay: &mut Relay<'_>, deadline: Option<Instant>, mask: SignalMask) -> Result<End> {
     loop {
+        // Before every wait, not only when SIGCHLD came: one that was lost is not missed.
+        while let Some((changed, change)) = next_change().map_err(|errno| Error::Child { call: "wait4", errno })? {
+            if changed == pid && change.code().is_some() {
+                return Ok(End::Changed(change));
+            }
+        }
         match signals.next_or(deadline, relay.open.then(|| relay.output.as_fd()))? {
             Event::Readable => relay.some(),
             Event::Deadline => return Ok(End::TimedOut),
             Event::Signal(signal) if launch::is_stop(signal.number, mask) => {
                 return Ok(End::Stopped(signal.number));
             }
-            Event::Signal(_) => {
-                while let Ok(Some((changed, change))) = next_change() {
-                    if changed == pid && change.code().is_some() {
-                        return Ok(End::Changed(change));
-                    }
-                }
-            }
+            Event::Signal(_) => {}
         }
     }
 }

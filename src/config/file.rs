@@ -66,6 +66,10 @@ fn read(path: &str) -> Result<String> {
     }
     let mut bytes = Vec::with_capacity(usize::try_from(facts.len().min(LARGEST)).unwrap_or(0) + 1);
     (&mut file).take(LARGEST + 1).read_to_end(&mut bytes).map_err(|error| failed("read", &error))?;
+    // The rest of it might be what keeps root, or the app, from something.
+    if facts.len() > bytes.len() as u64 && facts.len() <= LARGEST {
+        return Err(Error::ConfigRead { path: path.to_owned(), call: "read", errno: Errno::ENODATA });
+    }
     if bytes.len() as u64 > LARGEST {
         return Err(kind(format!("larger than {LARGEST} bytes")));
     }

@@ -29,6 +29,7 @@ impl Error {
             Error::CommandLine { .. } | Error::OwnVariable { .. } => Exit::Usage,
             Error::Descriptors { .. }
             | Error::Signals { .. }
+            | Error::NotDone { .. }
             | Error::HandOver { .. }
             | Error::HandOverUnproved { .. }
             | Error::Directory { .. }
@@ -53,6 +54,7 @@ impl Error {
             | Error::Unset { .. }
             | Error::Required { .. }
             | Error::Secret { .. }
+            | Error::Inexpressible { .. }
             | Error::StepWritable { .. }
             | Error::RootStepsWithoutRoot { .. }
             | Error::MountPoint { .. }

@@ -66,6 +66,13 @@ pub enum Error {
         /// The kernel's reason.
         errno: Errno,
     },
+    /// A call that reports success has not done what it was asked for.
+    NotDone {
+        /// The call.
+        call: &'static str,
+        /// What it was asked for.
+        object: String,
+    },
     /// The configuration is no regular file of a sane size.
     ConfigKind {
         /// The file.
@@ -151,6 +158,15 @@ pub enum Error {
         /// Its name.
         name: String,
         /// What became of it.
+        what: String,
+        /// What to do about it.
+        remedy: &'static str,
+    },
+    /// The configuration needs what a format of `--render` cannot say.
+    Inexpressible {
+        /// The format.
+        format: &'static str,
+        /// What it cannot say.
         what: String,
         /// What to do about it.
         remedy: &'static str,

@@ -93,21 +93,21 @@ impl Asked {
 /// # Errors
 /// [`Error::Child`]; inside, why it is not healthy.
 pub fn ask_and_wait(dropped: &Dropped, health: &HealthPlan, mask: SignalMask) -> Result<std::result::Result<(), String>> {
-    let signals = Signals::receive(SignalMask::ALL)?;
+    let signals = Signals::receive(SignalMask::ALL);
     let asked = ask(dropped, health, mask)?;
     loop {
+        // Before every wait, not only when SIGCHLD came: one that was lost is not missed.
+        while let Some((pid, change)) = next_change().map_err(|errno| Error::Child { call: "wait4", errno })? {
+            if pid == asked.pid {
+                return Ok(asked.conclude(change));
+            }
+        }
         match signals.next(Some(asked.deadline))? {
             Event::Deadline => {
                 asked.end();
                 return Ok(Err(format!("no answer within {:?}", health.timeout)));
             }
-            Event::Signal(_) | Event::Readable => {
-                while let Ok(Some((pid, change))) = next_change() {
-                    if pid == asked.pid {
-                        return Ok(asked.conclude(change));
-                    }
-                }
-            }
+            Event::Signal(_) | Event::Readable => {}
         }
     }
 }
@@ -138,10 +138,11 @@ fn answer(dropped: &Dropped, health: &HealthPlan, mask: SignalMask, teller: &Own
     if let Ok(null) = openat(CWD, "/dev/null", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()) {
         let _ = rustix::stdio::dup2_stdin(null);
     }
-    let _ = rustix::stdio::dup2_stdout(std::io::stderr().as_fd());
+    let redirected = rustix::stdio::dup2_stdout(std::io::stderr().as_fd());
     // Sockets of an activation are the app's.
     let _ = sys::close_on_exec_from(3);
     let answer = match &health.question {
+        _ if redirected.is_err() => Err("its output could not be kept out of the report (dup2)".to_owned()),
         Question::Http { url, status, headers } => http::ask(url, *status, headers),
         Question::Tcp(address) => tcp(address, health.timeout),
         Question::File { path, max_age } => file(path, *max_age),

@@ -3,8 +3,10 @@
 //! It reads (accounts, the files of `PATH`) and changes nothing. Whatever can be refused is refused here, while the
 //! container is still as the engine made it.
 
+pub mod container;
 mod environment;
 pub mod expand;
+pub mod flags;
 pub mod health;
 pub mod identity;
 mod keep;
@@ -113,6 +115,8 @@ pub struct VolumePlan {
     pub path: String,
     /// Whether to walk it when its top is wrong.
     pub recursive: bool,
+    /// Whether other roles have it too.
+    pub shared: bool,
 }
 
 /// Resolves everything.
@@ -145,7 +149,7 @@ pub fn resolve(config: &Config, arguments: &Arguments, handed: Environment, acco
     }
     let surfaces = Surfaces {
         tmpfs: tmpfs(config.tmpfs.iter().filter(|entry| counts(&entry.scope)), &arguments.tmpfs),
-        volumes: config.volumes.iter().filter(|entry| counts(&entry.scope)).map(volume).collect(),
+        volumes: config.volumes.iter().filter(|entry| counts(&entry.scope)).map(|entry| volume(entry, config)).collect(),
         directories: config
             .directories
             .iter()
@@ -182,7 +186,12 @@ pub fn resolve(config: &Config, arguments: &Arguments, handed: Environment, acco
         role: selected.map(|selected| (selected.name.to_owned(), selected.by)),
         as_root,
         secrets: config.secrets.keys().cloned().collect(),
-        needs: if as_root { needs(&surfaces, &steps, target.keep) } else { kept(target.keep) },
+        needs: if as_root {
+            let mounts = !surfaces.tmpfs.is_empty() || !surfaces.volumes.is_empty();
+            needs(mounts, steps.as_root.iter().fold(Set::EMPTY, |all, step| all.with(step.capabilities)), target.keep)
+        } else {
+            kept(target.keep)
+        },
         target,
         by_name,
         surfaces,
@@ -207,15 +216,20 @@ impl Plan {
     }
 }
 
-fn target(config: &Config, arguments: &Arguments, accounts: &Accounts, held: &Held) -> Result<(Target, bool)> {
-    let keep = keep::kept(&config.keep_capabilities)?;
+/// The user that is configured: the ids, and whether names had to be looked up for them.
+fn wanted(config: &Config, arguments: &Arguments, accounts: &Accounts) -> Result<identity::Identity> {
     let given = match (&arguments.user, &config.user) {
         (Some(user), _) => At { value: user.clone(), place: Place::Option("--user") },
         (None, Some(user)) => user.clone(),
         (None, None) => At { value: identity::DEFAULT_USER.into(), place: Place::Default },
     };
+    identity::resolve(&given, config.groups.as_deref(), accounts)
+}
+
+fn target(config: &Config, arguments: &Arguments, accounts: &Accounts, held: &Held) -> Result<(Target, bool)> {
+    let keep = keep::kept(&config.keep_capabilities)?;
     // A start as non-root checks the configuration just the same: it must not fail only where root starts it.
-    let wanted = identity::resolve(&given, config.groups.as_deref(), accounts)?;
+    let wanted = wanted(config, arguments, accounts)?;
     if held.uid.effective == 0 {
         return Ok((Target { uid: wanted.uid, gid: wanted.gid, groups: wanted.groups, keep }, wanted.by_name));
     }
@@ -245,8 +259,9 @@ fn tmpfs<'a>(configured: impl Iterator<Item = &'a Tmpfs>, options: &[(String, u3
     all
 }
 
-fn volume(entry: &Volume) -> VolumePlan {
-    VolumePlan { path: entry.path.value.clone(), recursive: entry.recursive }
+fn volume(entry: &Volume, config: &Config) -> VolumePlan {
+    let roles = entry.scope.roles.as_ref().map_or(config.roles.len(), Vec::len);
+    VolumePlan { path: entry.path.value.clone(), recursive: entry.recursive, shared: roles > 1 }
 }
 
 fn directory(entry: &crate::config::Directory, environment: &Environment) -> Result<(PathBuf, u32)> {
@@ -297,17 +312,16 @@ fn c_string(bytes: Vec<u8>, place: &Place) -> Result<CString> {
 }
 
 /// What a start as root needs, and why.
-fn needs(surfaces: &Surfaces, steps: &Steps, keep: Set) -> Vec<(Set, &'static str)> {
+fn needs(mounts: bool, root_steps: Set, keep: Set) -> Vec<(Set, &'static str)> {
     let mut needs = Vec::new();
-    if !surfaces.tmpfs.is_empty() || !surfaces.volumes.is_empty() {
+    if mounts {
         needs.push((Set::CHOWN, "to hand over mount points"));
     }
     needs.push((Set::SETUID, "to become the user"));
     needs.push((Set::SETGID, "to become the group"));
     needs.push((Set::SETPCAP, "to empty the bounding set and lock the securebits"));
-    let beyond = steps.as_root.iter().fold(Set::EMPTY, |all, step| all.with(step.capabilities));
     let listed = needs.iter().fold(Set::EMPTY, |all, (one, _)| all.with(*one));
-    needs.extend(beyond.without(listed).each().map(|one| (one, "for a root step")));
+    needs.extend(root_steps.without(listed).each().map(|one| (one, "for a root step")));
     needs.extend(kept(keep));
     needs
 }

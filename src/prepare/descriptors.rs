@@ -7,6 +7,7 @@ use std::os::fd::IntoRawFd;
 
 use nix::errno::Errno;
 use rustix::fs::{CWD, Mode, OFlags, openat};
+use rustix::io::FdFlags;
 
 use crate::config::environment::Environment;
 use crate::error::{Error, Result, errno, io_errno};
@@ -35,12 +36,18 @@ pub fn put_in_order(environment: &Environment) -> Result<bool> {
         }
     }
     let first = FIRST + passed_on_purpose(environment);
-    match sys::close_on_exec_from(first.unsigned_abs()) {
-        Ok(()) => {}
-        // Before Linux 5.11, or a filter that does not know the call.
-        Err(_) => mark_each(first)?,
+    if !mark_all(first) {
+        mark_each(first)?;
     }
     Ok(output_open)
+}
+
+/// Marks them by one call. Whether it did: it does not before Linux 5.11, nor where a filter answers for it, and one more
+/// descriptor, unmarked, tells that from success.
+fn mark_all(first: i32) -> bool {
+    let witness = rustix::io::dup(std::io::stderr());
+    let marked = sys::close_on_exec_from(first.unsigned_abs()).is_ok();
+    marked && witness.is_ok_and(|witness| rustix::io::fcntl_getfd(&witness).is_ok_and(|flags| flags.contains(FdFlags::CLOEXEC)))
 }
 
 /// How many descriptors systemd or an engine passes on: only if they are meant for this very process.

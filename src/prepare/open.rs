@@ -4,7 +4,9 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::Path;
 
 use nix::errno::Errno;
-use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags, StatxAttributes, StatxFlags, fstat, open, openat, openat2, statx};
+use rustix::fs::{
+    AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags, Statx, StatxAttributes, StatxFlags, fstat, makedev, open, openat, openat2, statx,
+};
 
 use crate::error::{Error, Result, errno, io_errno};
 use crate::facts::mounts::{Mount, mounted_at, parse};
@@ -70,9 +72,46 @@ pub(super) fn is_mount_point(directory: impl AsFd, path: &str) -> Result<bool> {
 }
 
 /// The kernel's own answer: since Linux 5.8, unless a filter keeps it.
-pub(super) fn is_mount_root(file: impl AsFd) -> Option<bool> {
-    let facts = statx(file, "", AtFlags::EMPTY_PATH, StatxFlags::empty()).ok()?;
+fn is_mount_root(file: impl AsFd) -> Option<bool> {
+    mount_root(&statx(file, "", AtFlags::EMPTY_PATH, StatxFlags::empty()).ok()?)
+}
+
+fn mount_root(facts: &Statx) -> Option<bool> {
     facts.stx_attributes_mask.contains(StatxAttributes::MOUNT_ROOT).then(|| facts.stx_attributes.contains(StatxAttributes::MOUNT_ROOT))
+}
+
+/// What one look at an open file tells.
+pub(super) struct Seen {
+    pub(super) device: u64,
+    pub(super) inode: u64,
+    pub(super) names: u64,
+    pub(super) mode: u32,
+    pub(super) owner: (u32, u32),
+    /// Whether it is the root of a mount, where the kernel says so.
+    pub(super) mount_root: Option<bool>,
+}
+
+/// Looks at it: by one call, or two where a filter keeps the newer one.
+///
+/// # Errors
+/// `fstat(2)`'s.
+pub(super) fn look(file: impl AsFd) -> std::result::Result<Seen, Errno> {
+    match statx(&file, "", AtFlags::EMPTY_PATH, StatxFlags::BASIC_STATS) {
+        Ok(facts) if facts.stx_mask & StatxFlags::BASIC_STATS.bits() == StatxFlags::BASIC_STATS.bits() => Ok(Seen {
+            device: makedev(facts.stx_dev_major, facts.stx_dev_minor),
+            inode: facts.stx_ino,
+            names: u64::from(facts.stx_nlink),
+            mode: u32::from(facts.stx_mode),
+            owner: (facts.stx_uid, facts.stx_gid),
+            mount_root: mount_root(&facts),
+        }),
+        _ => {
+            let facts = fstat(&file).map_err(errno)?;
+            #[allow(clippy::useless_conversion, reason = "the count has another width on another architecture")]
+            let names = u64::from(facts.st_nlink);
+            Ok(Seen { device: facts.st_dev, inode: facts.st_ino, names, mode: facts.st_mode, owner: (facts.st_uid, facts.st_gid), mount_root: None })
+        }
+    }
 }
 
 /// The number of the mount that an open file is on: `proc_pid_fdinfo(5)`. It tells two mounts of one file system apart.

@@ -13,6 +13,8 @@ use crate::error::{Error, Result, errno};
 use crate::plan::Surfaces;
 use crate::privilege::{Dropped, Target};
 
+const SET_GROUP_ID: u32 = 0o2000;
+
 /// Sets the modes that root, without `CAP_FOWNER`, could not set because the directory was not root's.
 ///
 /// # Errors
@@ -63,7 +65,14 @@ pub fn make_directories(_dropped: &Dropped, directories: &[(PathBuf, u32)], targ
             }
         }
         match mkdir(path, Mode::from_raw_mode(*mode)).map_err(errno) {
-            Ok(()) => chmod(path, Mode::from_raw_mode(*mode)).map_err(|error| failed("chmod", errno(error)))?,
+            Ok(()) => {
+                chmod(path, Mode::from_raw_mode(*mode)).map_err(|error| failed("chmod", errno(error)))?;
+                let after = stat(path).map_err(|error| failed("stat", errno(error)))?;
+                // The kernel takes set-group-ID away in silence where the group is not the user's.
+                if (bits(&after) ^ mode) & !SET_GROUP_ID != 0 {
+                    return Err(Error::NotDone { call: "chmod", object: format!("the mode {mode:04o} of {}", path.display()) });
+                }
+            }
             Err(reason) => {
                 let there = stat(path).is_ok_and(|facts| FileType::from_raw_mode(facts.st_mode) == FileType::Directory);
                 if !there {

@@ -7,16 +7,19 @@
 
 use std::collections::BTreeMap;
 use std::ffi::CString;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 
 use nix::errno::Errno;
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat, Uid, chownat, fstat, openat};
 
-use super::open::{self, HANDLE};
+use super::open::{self, HANDLE, Seen};
 use super::ownership::{give, is_theirs, remedy};
 use crate::error::{Error, Result, errno};
 use crate::plan::VolumePlan;
 use crate::privilege::{Root, Target};
+
+/// Set-user-ID and set-group-ID.
+const SET_ID: u32 = 0o6000;
 
 /// Deeper trees would take more descriptors than a process has by default.
 const DEEPEST: usize = 200;
@@ -24,7 +27,7 @@ const DEEPEST: usize = 200;
 /// Hands it over, unless its top is right already.
 pub(super) fn hand_over(_root: &Root, entry: &VolumePlan, target: &Target) -> Result<()> {
     let path = &entry.path;
-    let remedy = || format!("mount it: --volume NAME:{path}:U,Z, or a throw-away --tmpfs {path}");
+    let remedy = || format!("mount it: --volume {}, or a throw-away --tmpfs {path}", entry.mount("NAME", true));
     let top = open::directory(path, remedy)?;
     if !open::is_mount_point(&top, path)? {
         return Err(Error::MountPoint {
@@ -39,25 +42,13 @@ pub(super) fn hand_over(_root: &Root, entry: &VolumePlan, target: &Target) -> Re
     }
     if entry.recursive {
         let mount = open::mount_number(&top, path)?;
-        let mut walk = Walk { path, target, device: before.st_dev, mount, links: BTreeMap::new(), changed: 0, left: 0 };
+        let mut walk = Walk { path, target, device: before.st_dev, mount, links: BTreeMap::new(), changed: 0, left: 0, set_id: 0 };
         walk.directory(&top, 0)?;
-        walk.linked()?;
+        walk.tell_what_is_left();
         log::info!("{path}: {} entries handed over, {} left as they are", walk.changed, walk.left);
     }
-    change(path, &top, target)?;
-    let after = facts(path, &top)?;
-    if is_theirs(&after, target) {
-        return Ok(());
-    }
-    let found = format!("it belongs to {}:{} instead of {}:{}", after.st_uid, after.st_gid, target.uid, target.gid);
-    Err(Error::HandOverUnproved { path: path.clone(), found })
-}
-
-/// A file with several names, until all of them were met.
-struct Linked {
-    handle: OwnedFd,
-    names: u64,
-    met: u64,
+    give(&top, target).map_err(|reason| failed(path, "fchownat", reason))?;
+    read_back(path, &top, target)
 }
 
 struct Walk<'a> {
@@ -65,9 +56,12 @@ struct Walk<'a> {
     target: &'a Target,
     device: u64,
     mount: String,
-    links: BTreeMap<u64, Linked>,
+    /// How many names of a file were met, while there are others.
+    links: BTreeMap<u64, u64>,
     changed: u64,
     left: u64,
+    /// Set-user-ID and set-group-ID files among those that are left.
+    set_id: u64,
 }
 
 impl Walk<'_> {
@@ -88,53 +82,76 @@ impl Walk<'_> {
     }
 
     fn entry(&mut self, entry: OwnedFd, depth: usize) -> Result<()> {
-        let facts = facts(self.path, &entry)?;
-        if facts.st_dev != self.device || self.leaves_mount(&entry)? {
+        let mut seen = self.look(&entry)?;
+        if seen.device != self.device || self.leaves_mount(&entry, &seen)? {
             self.left += 1;
             return Ok(());
         }
-        match FileType::from_raw_mode(facts.st_mode) {
-            FileType::Directory => self.directory(&entry, depth + 1)?,
+        match FileType::from_raw_mode(seen.mode) {
+            FileType::Directory => {
+                self.directory(&entry, depth + 1)?;
+                // It may have changed hands to be read.
+                seen = self.look(&entry)?;
+            }
             // A device in the user's hands would be more than a file.
             FileType::BlockDevice | FileType::CharacterDevice | FileType::Unknown => {
                 self.left += 1;
                 return Ok(());
             }
-            _ if facts.st_nlink > 1 => {
-                let linked = self.links.entry(facts.st_ino).or_insert(Linked { handle: entry, names: names(&facts), met: 0 });
-                linked.met += 1;
-                return Ok(());
+            // Handed over by the last of its names: a handle of each until then would be more than a process may have.
+            _ if seen.names > 1 => {
+                let met = self.links.entry(seen.inode).or_insert(0);
+                *met += 1;
+                if *met < seen.names {
+                    return Ok(());
+                }
+                self.links.remove(&seen.inode);
             }
             _ => {}
         }
-        self.give(&entry)
+        self.give(&entry, &seen)
+    }
+
+    fn look(&self, entry: &OwnedFd) -> Result<Seen> {
+        open::look(entry).map_err(|reason| failed(self.path, "fstat", reason))
     }
 
     /// Whether it is another mount, even of the same file system.
-    fn leaves_mount(&self, entry: &OwnedFd) -> Result<bool> {
-        match open::is_mount_root(entry) {
+    fn leaves_mount(&self, entry: &OwnedFd, seen: &Seen) -> Result<bool> {
+        match seen.mount_root {
             Some(root) => Ok(root),
             None => Ok(open::mount_number(entry, self.path)? != self.mount),
         }
     }
 
-    /// The files with several names, all of which were met inside; the others stay root's.
-    fn linked(&mut self) -> Result<()> {
-        for (_, linked) in std::mem::take(&mut self.links) {
-            if linked.met >= linked.names {
-                self.give(&linked.handle)?;
-            } else {
-                self.left += 1;
-                log::warn!("{}: a file with a name outside of it stays as it is ({} of {} names met)", self.path, linked.met, linked.names);
-            }
+    /// In one line each. What is left of the files with several names has one outside.
+    fn tell_what_is_left(&mut self) {
+        if self.set_id > 0 {
+            log::warn!("{}: set-user-ID and set-group-ID files of other users stay as they are: {}", self.path, self.set_id);
         }
-        Ok(())
+        let count = self.links.len() as u64;
+        if count > 0 {
+            self.left += count;
+            log::warn!("{}: files with a name outside of it stay as they are: {count}", self.path);
+        }
     }
 
-    fn give(&mut self, entry: &OwnedFd) -> Result<()> {
-        if !is_theirs(&facts(self.path, entry)?, self.target) {
-            change(self.path, entry, self.target)?;
-            self.changed += 1;
+    fn give(&mut self, entry: &OwnedFd, before: &Seen) -> Result<()> {
+        if before.owner == (self.target.uid, self.target.gid) {
+            return Ok(());
+        }
+        match give(entry, self.target) {
+            Ok(()) => {
+                read_back(self.path, entry, self.target)?;
+                self.changed += 1;
+            }
+            // A new owner takes such a bit away, and without CAP_FOWNER only its owner may change a mode. It gives nothing
+            // after the drop.
+            Err(Errno::EPERM) if before.mode & SET_ID != 0 => {
+                self.left += 1;
+                self.set_id += 1;
+            }
+            Err(reason) => return Err(failed(self.path, "fchownat", reason)),
         }
         Ok(())
     }
@@ -162,14 +179,14 @@ impl Walk<'_> {
     }
 }
 
-fn change(path: &str, entry: impl AsFd, target: &Target) -> Result<()> {
-    give(entry, target).map_err(|reason| failed(path, "fchownat", reason))
-}
-
-/// How many names a file has.
-#[allow(clippy::useless_conversion, reason = "the count has another width on another architecture")]
-fn names(facts: &Stat) -> u64 {
-    u64::from(facts.st_nlink)
+/// Refuses what is not the user's although the call that made it theirs reports success.
+fn read_back(path: &str, entry: &OwnedFd, target: &Target) -> Result<()> {
+    let after = facts(path, entry)?;
+    if is_theirs(&after, target) {
+        return Ok(());
+    }
+    let found = format!("it, or a file in it, belongs to {}:{} instead of {}:{}", after.st_uid, after.st_gid, target.uid, target.gid);
+    Err(Error::HandOverUnproved { path: path.to_owned(), found })
 }
 
 fn facts(path: &str, entry: &OwnedFd) -> Result<Stat> {

@@ -113,7 +113,7 @@ impl Root {
         change::lock_securebits(target.keep)?;
         change::become_user(target, held)?;
         change::give_up_capabilities(target.keep, Set::SETPCAP)?;
-        proof::prove(&proof::Expected { target, bounding: Some(target.keep), locked: true })
+        proof::prove(&proof::Expected { target, bounding: Some(target.keep), before: held.bounding, locked: true })
     }
 }
 
@@ -143,6 +143,6 @@ impl User {
             }
         }
         change::give_up_capabilities(target.keep, if may_lock { Set::SETPCAP } else { Set::EMPTY })?;
-        proof::prove(&proof::Expected { target, bounding: may_lock.then_some(target.keep), locked: may_lock })
+        proof::prove(&proof::Expected { target, bounding: may_lock.then_some(target.keep), before: held.bounding, locked: may_lock })
     }
 }

@@ -6,8 +6,9 @@
 
 use rustix::process::{Gid, Uid, getgroups};
 use rustix::thread::{
-    CapabilitiesSecureBits as SecureBits, CapabilitySets, capabilities, capabilities_secure_bits, configure_capability_in_ambient_set, no_new_privs,
-    remove_capability_from_bounding_set, set_capabilities, set_capabilities_secure_bits, set_thread_groups, set_thread_res_gid, set_thread_res_uid,
+    CapabilitiesSecureBits as SecureBits, CapabilitySets, capabilities, capabilities_secure_bits, capability_is_in_bounding_set,
+    configure_capability_in_ambient_set, no_new_privs, remove_capability_from_bounding_set, set_capabilities, set_capabilities_secure_bits,
+    set_thread_groups, set_thread_res_gid, set_thread_res_uid,
 };
 
 use super::capability::Set;
@@ -21,6 +22,8 @@ pub(super) struct Expected<'a> {
     pub(super) target: &'a Target,
     /// What the bounding set must be; none where there was no right to change it.
     pub(super) bounding: Option<Set>,
+    /// What the bounding set was before: none of it is there any more but what is kept.
+    pub(super) before: Set,
     /// Whether the securebits must be locked.
     pub(super) locked: bool,
 }
@@ -60,6 +63,15 @@ fn by_system_call(expected: &Expected<'_>) -> Result<()> {
     same("the inheritable set", Set::from_kernel(sets.inheritable), *keep)?;
     let set = no_new_privs().map_err(|error| unreadable("prctl(PR_GET_NO_NEW_PRIVS)", "no_new_privs", errno(error)))?;
     same("no_new_privs", set, true)?;
+    if let Some(bounding) = expected.bounding {
+        for one in expected.before.without(bounding).each() {
+            let is_in = capability_is_in_bounding_set(one.as_kernel())
+                .map_err(|error| unreadable("prctl(PR_CAPBSET_READ)", "the bounding set", errno(error)))?;
+            if is_in {
+                return Err(Error::NotProved { what: format!("{one} is in the bounding set") });
+            }
+        }
+    }
     if expected.locked {
         let bits = capabilities_secure_bits().map_err(|error| unreadable("prctl(PR_GET_SECUREBITS)", "the securebits", errno(error)))?;
         // By mask, since newer kernels know more bits; but keeping over a change of uid must be off.

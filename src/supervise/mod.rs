@@ -8,19 +8,19 @@ pub mod readiness;
 
 use std::time::{Duration, Instant};
 
-use libc::{SI_QUEUE, SIGCHLD, SIGCONT, SIGKILL, SIGSTOP, SIGTERM, SIGTSTP, SIGTTIN, SIGTTOU};
+use libc::{SI_QUEUE, SIGCHLD, SIGCONT, SIGKILL, SIGPIPE, SIGSTOP, SIGTERM, SIGTSTP, SIGTTIN, SIGTTOU};
 use nix::errno::Errno;
 use rustix::process::{Pid, getpid};
 
 use crate::child::leftovers::Leftovers;
 use crate::child::terminal::Terminal;
-use crate::child::wait::{Event, Signal, Signals};
+use crate::child::wait::{Event, Signals};
 use crate::child::{self, Change, Output, Started};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::launch::App;
 use crate::plan::Supervision;
 use crate::privilege::Dropped;
-use crate::sys::{self, SignalMask};
+use crate::sys::{self, Signal, SignalMask};
 use readiness::{Manager, Readiness};
 
 /// What stops a process by the terminal's doing.
@@ -46,10 +46,10 @@ pub fn run(dropped: &Dropped, mut app: App, how: Supervision, mask: SignalMask) 
     };
     drop((app, foreground));
     settle();
-    let signals = Signals::receive(SignalMask::ALL)?;
+    let signals = Signals::receive(SignalMask::ALL);
     let terminal = Terminal::open();
     let mut supervisor = Supervisor { dropped, mask, main, how, first, terminal, forwarded_stop: false, kill_at: None, manager, readiness };
-    let code = supervisor.until_app_ends(&signals)?;
+    let code = supervisor.until_app_ends(&signals).inspect_err(|_| child::abandon(main))?;
     if let Some(readiness) = supervisor.readiness.take() {
         readiness.give_up();
     }
@@ -88,29 +88,32 @@ struct Supervisor<'a> {
 impl Supervisor<'_> {
     fn until_app_ends(&mut self, signals: &Signals) -> Result<u8> {
         loop {
+            // Before every wait, not only when SIGCHLD came: one that was lost is not missed, and one may stand for many ends.
+            if let Some(code) = self.reap()? {
+                return Ok(code);
+            }
             let ready_at = self.readiness.as_ref().map(Readiness::wake_at);
             match signals.next(self.kill_at.into_iter().chain(ready_at).min())? {
                 Event::Deadline => self.deadline()?,
                 Event::Readable => {}
-                Event::Signal(signal) if signal.number == SIGCHLD => {
-                    // From the kernel, not from a process that sends it by hand: one signal may stand for many ends.
-                    if let Some(code) = self.reap() {
-                        return Ok(code);
-                    }
-                    if signal.code <= 0 {
-                        self.forward(signal);
-                    }
-                }
+                // From the kernel, not from a process that sends it by hand.
+                Event::Signal(signal) if signal.number == SIGCHLD && signal.code > 0 => {}
                 Event::Signal(signal) => self.forward(signal),
             }
         }
     }
 
     /// Takes every change there is; the app's exit code if it ended.
-    fn reap(&mut self) -> Option<u8> {
+    fn reap(&mut self) -> Result<Option<u8>> {
         let mut code = None;
-        // ECHILD cannot come while the app has not been reaped; should it, there is nothing to wait for.
-        while let Ok(Some((pid, change))) = child::next_change() {
+        loop {
+            let (pid, change) = match child::next_change() {
+                Ok(Some(changed)) => changed,
+                Ok(None) => return Ok(code),
+                // The app was the last.
+                Err(Errno::ECHILD) if code.is_some() => return Ok(code),
+                Err(errno) => return Err(Error::Child { call: "wait4", errno }),
+            };
             if pid != self.main {
                 if self.readiness.as_mut().is_some_and(|readiness| readiness.ended(pid, change)) {
                     self.readiness = None;
@@ -121,12 +124,13 @@ impl Supervisor<'_> {
                 code = change.code();
             }
         }
-        code
     }
 
     fn forward(&mut self, signal: Signal) {
         let number = self.how.rewrite.iter().find(|(from, _)| *from == signal.number).map_or(signal.number, |(_, to)| *to);
-        if number == 0 {
+        // A log line of /init's own that nobody read leaves one of its own; the app must not die of it.
+        let own = signal.number == SIGPIPE && signal.sender.0 == getpid().as_raw_nonzero().get().unsigned_abs();
+        if number == 0 || own {
             return;
         }
         // One that the app ignores or catches stops nothing; the next stop is someone else's.
@@ -207,7 +211,7 @@ impl Supervisor<'_> {
             log::warn!("cannot stop with the app");
         }
         // The continue that woke us is passed on below, once: forwarded too, it could undo the next stop.
-        let _ = sys::take_pending_signal(SignalMask::only(SIGCONT));
+        let _ = sys::wait_for_signal(SignalMask::only(SIGCONT), Some(Duration::ZERO));
         // Continued: in the foreground by fg, or in the background by bg.
         if terminal.is_ours() {
             terminal.give_to(self.main);

@@ -4,7 +4,11 @@
 //! namespace, builds the tree and collects what comes of it; the *inner* one is PID 1 and becomes `/init`, unless it is
 //! asked to have that as a child. `user_namespaces(7)`, `pid_namespaces(7)`.
 
+mod answers;
+mod crowd;
+mod lies;
 mod map;
+mod race;
 mod start;
 mod streams;
 mod trace;
@@ -15,6 +19,7 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
 use std::process::exit;
 use std::time::{Duration, Instant};
 
@@ -125,17 +130,22 @@ fn keeper(spec: &Spec, sources: &Sources, says_ready: OwnedFd, mapped: OwnedFd) 
     let (mut collected, ends) = Collected::prepare(spec)?;
     let (go, says_go) = pipe()?;
     let (failure, says_failure) = pipe()?;
+    let (listens, speaks) = UnixStream::pair().map_err(because("socketpair"))?;
     let mut outcome = Outcome { before: tree::snapshot()?, ..Outcome::default() };
     let Some(inner) = clone_inner()? else {
-        drop((collected, says_go, failure));
-        start::inner(spec, ends, go, says_failure)
+        drop((collected, says_go, failure, listens));
+        start::inner(spec, &sources.groups, ends, go, says_failure, speaks.into())
     };
-    drop((ends, go, says_failure));
+    drop((ends, go, says_failure, speaks));
+    // Only from here on, since what makes processes may have one thread.
+    let answers = spec.faults.clone().map(|faults| std::thread::spawn(move || answers::serve(&listens, &faults)));
     let tracer = if spec.trace { Some(trace::attach(inner)?) } else { None };
     File::from(says_go).write_all(b"go").map_err(because("the inner process"))?;
     let mut broken = String::new();
     // Its end is closed by the exec of /init, so this waits for no longer than the set-up takes.
     File::from(failure).read_to_string(&mut broken).map_err(because("the inner process"))?;
+    let started = Instant::now();
+    let race = race::Race::start(&spec.races);
     if let (Some(stop), true) = (&spec.stop, broken.is_empty()) {
         streams::interrupt(stop, inner, spec.pid_one)?;
     }
@@ -144,10 +154,19 @@ fn keeper(spec: &Spec, sources: &Sources, says_ready: OwnedFd, mapped: OwnedFd) 
         kill(inner, Signal::SIGKILL).map_err(because("kill"))?;
     }
     (outcome.code, outcome.signal) = ended(inner)?;
+    outcome.took_ms = u64::try_from(started.elapsed().as_millis()).unwrap();
+    outcome.rounds = race.finish();
     outcome.trace = tracer.map(trace::Tracer::finish).transpose()?.unwrap_or_default();
+    if let Some(answers) = answers {
+        let answers = answers.join().map_err(|_| "the listener panicked")??;
+        (outcome.calls, outcome.answered) = (answers.calls, answers.answered);
+    }
     (outcome.stdout, outcome.stderr) = collected.finish(spec)?;
     outcome.after = tree::snapshot()?;
-    outcome.broken = (!broken.is_empty()).then_some(broken);
+    if !broken.is_empty() {
+        let place = if broken.starts_with(answers::UNAVAILABLE) { &mut outcome.unavailable } else { &mut outcome.broken };
+        *place = Some(broken);
+    }
     Ok(outcome)
 }
 

@@ -1,17 +1,13 @@
-//! A row: its name, where it runs, and its story, which says in a word what came of it.
+//! A row of a table: its name, where it runs, and its story, which says in a line what came of it.
 
 use std::time::Duration;
 
-use crate::lab::Engine;
-use crate::scene::Scene;
-
-pub const BOTH: &[Engine] = &[Engine::Podman, Engine::Docker];
-pub const PODMAN: &[Engine] = &[Engine::Podman];
+use super::engine::Engine;
+use super::scene::Scene;
 
 /// What came of a row.
+#[derive(Clone, Debug)]
 pub struct Told {
-    /// The exit code, where there is one to tell.
-    pub code: Option<i32>,
     pub line: String,
     /// How long the container took, where the row is one container; else the whole row counts.
     pub took: Option<Duration>,
@@ -25,7 +21,7 @@ impl From<&str> for Told {
 
 impl From<String> for Told {
     fn from(line: String) -> Told {
-        Told { code: None, line, took: None }
+        Told { line, took: None }
     }
 }
 
@@ -35,19 +31,29 @@ type Story = Box<dyn Fn(&Scene) -> Verdict + Send + Sync>;
 
 pub struct Row {
     pub name: String,
-    pub engines: &'static [Engine],
-    /// Whether it is a deployment that must not pass.
-    pub broken: bool,
+    /// The part of the table that it belongs to.
+    pub part: &'static str,
+    engines: &'static [Engine],
     story: Story,
 }
 
 impl Row {
     pub fn new(name: impl Into<String>, engines: &'static [Engine], story: impl Fn(&Scene) -> Verdict + Send + Sync + 'static) -> Row {
-        Row { name: name.into(), engines, broken: false, story: Box::new(story) }
+        Row { name: name.into(), part: "row", engines, story: Box::new(story) }
     }
 
-    pub fn broken(self) -> Row {
-        Row { broken: true, ..self }
+    /// The same row in another part.
+    pub fn of(self, part: &'static str) -> Row {
+        Row { part, ..self }
+    }
+
+    /// The same row in fewer engines.
+    pub fn only(self, engines: &'static [Engine]) -> Row {
+        Row { engines, ..self }
+    }
+
+    pub fn runs_in(&self, engine: Engine) -> bool {
+        self.engines.contains(&engine)
     }
 
     pub fn run(&self, scene: &Scene) -> Verdict {

@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use crate::call::Outcome;
+use super::call::Outcome;
 
 static COMPLETED: AtomicU32 = AtomicU32::new(0);
 

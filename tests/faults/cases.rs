@@ -1,0 +1,79 @@
+//! The cases, made from what a clean boot calls: each call alone, and all calls of one number, with each fault.
+
+use std::collections::BTreeMap;
+
+use libc::{EINTR, EINVAL, EIO, ENOMEM, ENOSYS, EPERM};
+
+use crate::names;
+use crate::support::spec::{Answer, Call, Fault};
+
+/// What is done to a call. The last is the one that only a read-back can find.
+pub const FAULTS: [Answer; 7] = [
+    Answer::Errno(EPERM),
+    Answer::Errno(EINVAL),
+    Answer::Errno(ENOSYS),
+    Answer::Errno(EINTR),
+    Answer::Errno(ENOMEM),
+    Answer::Errno(EIO),
+    Answer::Done,
+];
+
+/// One disturbed boot.
+#[derive(Clone, Debug)]
+pub struct Case {
+    /// Which of the scenes.
+    pub scene: usize,
+    pub fault: Fault,
+    /// The call by its name, with its first argument where that is what it does.
+    pub name: String,
+}
+
+impl Case {
+    /// Whether a call that is as good as absent was taken away: an old kernel's, or an old filter's.
+    pub fn is_absence(&self) -> bool {
+        self.fault.nth.is_none() && matches!(self.fault.answer, Answer::Errno(ENOSYS | EPERM))
+    }
+
+    /// The case in words.
+    pub fn shown(&self, scene: &str) -> String {
+        let place = self.fault.nth.map_or_else(|| "every time".to_owned(), |nth| format!("time {}", nth + 1));
+        let by = if self.fault.child { " in a child" } else { "" };
+        format!("[{scene}] {}{by}, {place}: {}", self.name, word(self.fault.answer))
+    }
+}
+
+/// A fault in one word.
+pub fn word(answer: Answer) -> String {
+    match answer {
+        Answer::Errno(errno) => format!("{:?}", nix::errno::Errno::from_raw(errno)),
+        Answer::Done => "claimed".into(),
+        Answer::Lie => "lie".into(),
+    }
+}
+
+/// The cases of one scene.
+pub fn of(scene: usize, calls: &[Call]) -> Vec<Case> {
+    let mut met: BTreeMap<(bool, i64), Vec<u32>> = BTreeMap::new();
+    for call in calls {
+        met.entry((call.child, call.number)).or_default().push(call.argument);
+    }
+    let mut cases = Vec::new();
+    for ((child, number), arguments) in met {
+        let mut add = |nth: Option<usize>, name: String, answer| {
+            let fault = Fault { child, call: number, arguments: Vec::new(), nth, answer };
+            cases.push(Case { scene, fault, name });
+        };
+        // close(2) releases the descriptor whatever it says, so that one errno stands for all.
+        let faults = FAULTS.iter().filter(|fault| number != libc::SYS_close || matches!(fault, Answer::Done | Answer::Errno(EIO)));
+        for answer in faults.copied() {
+            for (nth, argument) in arguments.iter().enumerate() {
+                add(Some(nth), names::with_argument(number, *argument), answer);
+            }
+            // An interruption that never ends is waited for to its end.
+            if answer != Answer::Errno(EINTR) {
+                add(None, names::of(number), answer);
+            }
+        }
+    }
+    cases
+}

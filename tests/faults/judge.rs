@@ -1,0 +1,179 @@
+//! What a disturbed boot may come to: the app exactly as in a clean one, or none and one record that says why.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::cases::Case;
+use crate::scenes::{CODE, Scene};
+use crate::support::run::Run;
+use crate::support::spec::{Call, Faults};
+use crate::tolerated::{self, Deviation};
+
+/// What the app and the steps must find as in a clean boot.
+const PRIVILEGE: [&str; 13] =
+    ["Uid", "Gid", "Groups", "Threads", "CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb", "NoNewPrivs", "securebits", "fd", "try"];
+
+/// What the interface promises of its state.
+const STATE: [&str; 9] = ["Umask", "SigPnd", "SigBlk", "SigIgn", "SigCgt", "cwd", "exe", "env", "argv"];
+
+/// The exit codes that say that it was refused.
+const REFUSALS: [i32; 7] = [64, 70, 71, 77, 78, 126, 127];
+
+/// The launcher's, for `/init` ending before its children.
+const LEFT_BEHIND: i32 = 200;
+
+/// How long a boot may take, on a machine that is busy with others; and where a hang is tolerated.
+const SECONDS: [u64; 2] = [15, 2];
+
+/// Lines by who printed them (the app, or a step by its name) and what they are about.
+type Found = BTreeMap<(String, String), Vec<String>>;
+
+/// Owner, group and mode.
+type Files = BTreeMap<String, (u32, u32, u32)>;
+
+/// What was found by a clean boot.
+pub struct Clean {
+    pub calls: Vec<Call>,
+    code: i32,
+    stdout: String,
+    found: Found,
+    before: Files,
+    after: Files,
+}
+
+/// What came of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verdict {
+    /// As if nothing had happened.
+    Held,
+    /// The app does not run, or is not said to be well, and one record tells why.
+    Refused,
+    /// Neither, but by a row of the table.
+    Tolerated(usize),
+    /// The call was not made this time.
+    NotMet,
+}
+
+/// A boot that calls the kernel undisturbed.
+pub fn clean(scene: &Scene) -> Clean {
+    let recording = scene.sandbox.clone().with(|spec| spec.faults = Some(Faults { record: true, rules: Vec::new() }));
+    let run = recording.run();
+    let code = run.outcome.code.unwrap_or(-1);
+    run.check(code == if scene.starts_app { CODE } else { 0 }, &format!("a clean boot of '{}'", scene.name));
+    run.check(run.outcome.calls.len() > 50, "a record of its calls");
+    let (before, after) = (files(&run.outcome.before), files(&run.outcome.after));
+    Clean { calls: run.outcome.calls.clone(), code, stdout: run.stdout(), found: found(&run), before, after }
+}
+
+/// Boots with the fault.
+pub fn disturbed(scene: &Scene, case: &Case) -> Run {
+    let faults = Faults { record: false, rules: vec![case.fault.clone()] };
+    let seconds = SECONDS[usize::from(tolerated::covering(case, Deviation::Hang).is_some())];
+    scene.sandbox.clone().with(|spec| (spec.faults, spec.seconds) = (Some(faults), seconds)).run()
+}
+
+/// The verdict, or everything that is wrong and not tolerated.
+pub fn judge(scene: &Scene, case: &Case, clean: &Clean, run: &Run) -> Result<Verdict, Vec<String>> {
+    let (refused, deviations) = compare(scene, clean, run);
+    if run.outcome.answered == 0 {
+        return if deviations.is_empty() { Ok(Verdict::NotMet) } else { Err(shown(&deviations)) };
+    }
+    let rows: Vec<Option<usize>> = deviations.keys().map(|deviation| tolerated::covering(case, *deviation)).collect();
+    match (rows.is_empty(), rows.iter().all(Option::is_some)) {
+        (true, _) => Ok(if refused { Verdict::Refused } else { Verdict::Held }),
+        (false, true) => Ok(Verdict::Tolerated(rows[0].unwrap_or(0))),
+        (false, false) => Err(shown(&deviations)),
+    }
+}
+
+fn shown(deviations: &BTreeMap<Deviation, String>) -> Vec<String> {
+    deviations.iter().map(|(deviation, what)| format!("{deviation:?} {what}")).collect()
+}
+
+/// Whether it was refused, and in what it differs from the rule.
+fn compare(scene: &Scene, clean: &Clean, run: &Run) -> (bool, BTreeMap<Deviation, String>) {
+    let mut all = BTreeMap::new();
+    let mut deviates = |when: bool, deviation, what: &dyn Fn() -> String| {
+        if when {
+            all.entry(deviation).or_insert_with(what);
+        }
+    };
+    let outcome = &run.outcome;
+    let code = outcome.code.unwrap_or(-1);
+    deviates(outcome.timed_out, Deviation::Hang, &String::new);
+    // Below another init the signal is in that one's exit code.
+    let signal = outcome.signal.or((code > 128).then_some(code - 128));
+    deviates(signal.is_some() && !outcome.timed_out, Deviation::Signal, &|| format!("{signal:?}"));
+    deviates(code == LEFT_BEHIND, Deviation::LeftBehind, &String::new);
+
+    let found = found(run);
+    let ran = found.keys().any(|(who, _)| who == "app");
+    // A step that prints where the app does is told from it by its arguments.
+    let mixed = found.get(&("app".into(), "argv".into())).is_some_and(|words| words.iter().any(|word| word.starts_with("mkdir=")));
+    deviates(mixed, Deviation::StepsOutput, &String::new);
+    for ((who, what), lines) in &found {
+        let by_all = || clean.found.iter().filter(|((_, about), _)| about == what).flat_map(|(_, lines)| lines.clone()).collect();
+        let wanted: BTreeSet<String> =
+            if mixed { by_all() } else { clean.found.get(&(who.clone(), what.clone())).cloned().unwrap_or_default().into_iter().collect() };
+        let other = lines.iter().any(|line| !wanted.contains(line));
+        let deviation = if PRIVILEGE.contains(&what.as_str()) { Deviation::Privilege } else { Deviation::State };
+        deviates(other, deviation, &|| format!("{who} {what} {lines:?}"));
+    }
+    if scene.starts_app && ran {
+        for ((_, what), lines) in clean.found.iter().filter(|((who, _), _)| who == "app") {
+            let said = found.get(&("app".to_owned(), what.clone())).map_or(0, Vec::len);
+            let deviation = if what == "fd" && said + 1 == lines.len() { Deviation::NoInput } else { Deviation::Cut };
+            deviates(said < lines.len(), deviation, &|| what.clone());
+        }
+        let after = files(&outcome.after);
+        for (path, wanted) in clean.after.iter().filter(|(path, wanted)| after.get(*path) != Some(wanted)) {
+            let as_before = after.get(path).is_some() && after.get(path) == clean.before.get(path);
+            let deviation = if as_before { Deviation::LeftAsTheyWere } else { Deviation::Files };
+            deviates(true, deviation, &|| format!("{path} {:?} instead of {wanted:?}", after.get(path)));
+        }
+    }
+
+    let stderr = run.stderr();
+    let records: Vec<&str> = stderr.lines().filter(|line| line.starts_with("init: fatal: ")).collect();
+    let one_record = records.len() == 1 && records[0].contains("; fix: ") && stderr.ends_with('\n');
+    let refused = code != clean.code;
+    if !refused {
+        deviates(!records.is_empty(), Deviation::Record, &|| "of a boot that went well".into());
+        deviates(scene.starts_app && !ran, Deviation::Code, &|| "the app's, which does not run".into());
+        if !scene.starts_app {
+            let (is, was) = (run.stdout(), clean.stdout.as_str());
+            let ok = |text: &str| text.lines().filter(|line| !line.starts_with("warn")).map(str::to_owned).collect::<Vec<_>>();
+            let mixed = is.contains("witness: ");
+            deviates(mixed, Deviation::StepsOutput, &|| is.clone());
+            deviates(!mixed && ok(&is) != ok(was), Deviation::Report, &|| is.clone());
+            deviates(is.lines().filter(|line| line.starts_with("warn")).count() < 1 && was.contains("warn"), Deviation::Warning, &|| is.clone());
+        }
+    } else if !scene.starts_app && code == 1 {
+        deviates(!run.stdout().contains("FAIL"), Deviation::Report, &|| "1 without a FAIL".into());
+    } else {
+        let meant = REFUSALS.contains(&code) || code == LEFT_BEHIND || signal.is_some() || outcome.timed_out;
+        deviates(!meant, Deviation::Code, &|| code.to_string());
+        deviates(!one_record, Deviation::Record, &|| format!("{} records", records.len()));
+    }
+    (refused, all)
+}
+
+fn found(run: &Run) -> Found {
+    let mut all = Found::new();
+    for line in (run.stdout() + &run.stderr()).lines() {
+        let (who, line) = match line.strip_prefix("init: step: ").and_then(|rest| rest.split_once(": ")) {
+            Some((step, line)) => (step, line),
+            None => ("app", line),
+        };
+        let Some((what, value)) = line.split_once(": ") else { continue };
+        if PRIVILEGE.contains(&what) || STATE.contains(&what) {
+            // Which pipe it is differs from boot to boot.
+            let value = if what == "fd" { value.split('[').next().unwrap_or(value) } else { value };
+            all.entry((who.to_owned(), what.to_owned())).or_default().push(value.to_owned());
+        }
+    }
+    all
+}
+
+fn files(all: &BTreeMap<String, crate::support::spec::Facts>) -> Files {
+    all.iter().filter(|(path, _)| !path.starts_with("/proc")).map(|(path, facts)| (path.clone(), (facts.uid, facts.gid, facts.mode))).collect()
+}

@@ -1,0 +1,80 @@
+//! Every system call of a boot made to fail in turn, and made to claim that it did what it did not: each occurrence
+//! alone, then every occurrence, as a filter of system calls does it.
+//!
+//! A clean boot is recorded and the cases are made from the record, so that a call that is new is tested by itself. In
+//! each case the app runs exactly as in the clean boot, or it does not run and one record says why; what else is
+//! tolerated stands in a table with its reason. `STEPDOWN_CASES=TEXT` runs only the cases with that text in their name.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod cases;
+mod judge;
+mod names;
+mod scenes;
+mod table;
+mod tolerated;
+
+use std::io::Write as _;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
+
+use cases::Case;
+use judge::Verdict;
+use table::Table;
+
+/// Newer than the oldest kernel, or unknown to older filters: without them it boots all the same.
+const DISPENSABLE: [i64; 8] = [
+    libc::SYS_openat2,
+    libc::SYS_close_range,
+    libc::SYS_statx,
+    libc::SYS_faccessat2,
+    libc::SYS_fchmodat2,
+    libc::SYS_pidfd_open,
+    libc::SYS_getrandom,
+    libc::SYS_clone3,
+];
+
+const WORKERS: usize = 2;
+
+#[test]
+fn no_fault_of_a_system_call_runs_the_app_with_more() {
+    let began = Instant::now();
+    let scenes = scenes::all();
+    let cleans: Vec<judge::Clean> = scenes.iter().map(judge::clean).collect();
+    let only = std::env::var("STEPDOWN_CASES").unwrap_or_default();
+    let name = |case: &Case| case.shown(scenes[case.scene].name);
+    let mut cases: Vec<Case> = cleans.iter().enumerate().flat_map(|(scene, clean)| cases::of(scene, &clean.calls)).collect();
+    cases.retain(|case| name(case).contains(&only));
+
+    let next = AtomicUsize::new(0);
+    let told = Mutex::new((Table::default(), Vec::new()));
+    std::thread::scope(|scope| {
+        for _ in 0..WORKERS {
+            scope.spawn(|| {
+                while let Some(case) = cases.get(next.fetch_add(1, Ordering::SeqCst)) {
+                    let scene = &scenes[case.scene];
+                    let run = judge::disturbed(scene, case);
+                    let verdict = judge::judge(scene, case, &cleans[case.scene], &run);
+                    let mut told = told.lock().unwrap();
+                    match verdict {
+                        Ok(Verdict::Refused) if case.is_absence() && DISPENSABLE.contains(&case.fault.call) => {
+                            told.1.push(format!("{}: it does not boot without\n{}", name(case), run.shown()));
+                        }
+                        Ok(verdict) => told.0.add(case, verdict),
+                        Err(wrong) => told.1.push(format!("{}: {}\n{}", name(case), wrong.join("; "), run.shown())),
+                    }
+                }
+            });
+        }
+    });
+    let (table, wrong) = told.into_inner().unwrap();
+    // Not by a macro: the harness would keep it to itself.
+    let _ = writeln!(std::io::stderr(), "{}\n{} cases in {} s", table.print(), cases.len(), began.elapsed().as_secs());
+    let shown: Vec<&str> = wrong.iter().take(10).map(String::as_str).collect();
+    let heads: Vec<&str> = wrong.iter().map(|one| one.lines().next().unwrap_or("")).collect();
+    assert!(wrong.is_empty(), "{} cases are wrong\n{}\n\n{}", wrong.len(), shown.join("\n\n"), heads.join("\n"));
+}
