@@ -42,7 +42,7 @@ fn boots_or_refuses(run: &Run, codes: &[i32], words: &[&str]) -> bool {
 fn four_megabytes_of_memory_are_enough() {
     boots(&busy().limit(RLIMIT_AS, 4 * MIB).run());
     boots(&staying().limit(RLIMIT_AS, 4 * MIB).run());
-    boots(&busy().limit(RLIMIT_DATA, MIB).run());
+    boots(&busy().limit(RLIMIT_DATA, 2 * MIB).run());
     cases("four megabytes", 3);
 }
 
