@@ -126,7 +126,7 @@ fn compare(scene: &Scene, clean: &Clean, run: &Run) -> (bool, BTreeMap<Deviation
         }
         let after = files(&outcome.after);
         for (path, wanted) in clean.after.iter().filter(|(path, wanted)| after.get(*path) != Some(wanted)) {
-            let as_before = after.get(path).is_some() && after.get(path) == clean.before.get(path);
+            let as_before = after.contains_key(path) && after.get(path) == clean.before.get(path);
             let deviation = if as_before { Deviation::LeftAsTheyWere } else { Deviation::Files };
             deviates(true, deviation, &|| format!("{path} {:?} instead of {wanted:?}", after.get(path)));
         }

@@ -5,7 +5,7 @@
 //! each case the app runs exactly as in the clean boot, or it does not run and one record says why; what else is
 //! tolerated stands in a table with its reason. `STEPDOWN_CASES=TEXT` runs only the cases with that text in their name.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 #[path = "../support/mod.rs"]
 mod support;
