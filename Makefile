@@ -7,13 +7,19 @@ OTHER  := $(if $(filter x86_64,$(ARCH)),aarch64,x86_64)-unknown-linux-musl
 INIT   := target/$(NATIVE)/release/init
 LARGEST := 700000
 
+LOG    := target/tests.log
+
 export STEPDOWN_INIT := $(CURDIR)/$(INIT)
 
-.PHONY: build demo test unit lint tools cross size clean
+# A pipe fails with any of its commands.
+SHELL := /bin/bash
+.SHELLFLAGS := -o pipefail -c
+
+.PHONY: build demo test unit lint tools cross size bench again fuzz release clean
 
 build:
 	@rustup target list --installed 2>/dev/null | grep -qx $(NATIVE) || rustup target add $(NATIVE)
-	cargo build --release --locked --target $(NATIVE)
+	tests/lab/release $(NATIVE)
 
 # KEEP=1 leaves the app running, and the lab with it.
 demo: build
@@ -21,22 +27,27 @@ demo: build
 
 # Everything: a kernel feature that is missing is a failure here, not a skip.
 test: export STEPDOWN_MUST_RUN := 1
-test: tools build lint size cross
+test: tools build lint size cross again
+	fuzz/run $(or $(SECONDS_EACH),5)
 	tests/lab/setup
 	tests/lab/setup --docker
-	tests/lab/image --docker
-	tests/lab/django --docker
-	@trap 'tests/lab/podman --lab-stop; tests/lab/docker --lab-stop' EXIT; trap 'exit 130' INT TERM; set -ex; \
-		cargo test --locked --target $(NATIVE) -- --nocapture; \
+	tests/lab/image docker podman-root podman5
+	tests/lab/broker docker podman-root podman5
+	tests/lab/django docker podman-root podman5
+	@trap 'for engine in podman podman-root podman5 docker; do tests/lab/$$engine --lab-stop; done' EXIT; trap 'exit 130' INT TERM; set -ex; \
+		cargo test --locked --target $(NATIVE) -- --nocapture --skip every_named_test_ran 2>&1 | tee $(LOG); \
+		STEPDOWN_TESTS_LOG=$(LOG) cargo test --locked --target $(NATIVE) --test ledger every_named_test_ran; \
 		cargo test --locked --doc
 
 # What needs neither root nor an engine.
 unit: build
-	cargo test --locked --target $(NATIVE) --lib --test cli --test tidy
+	cargo test --locked --target $(NATIVE) --lib --test cli --test properties --test ledger --test tidy
 
 lint:
 	cargo fmt --check
+	cargo fmt --check --manifest-path fuzz/Cargo.toml
 	cargo clippy --locked --target $(NATIVE) --all-targets -- -D warnings
+	tests/lab/deny
 
 # The tools of the tests, by name, where this is Debian and they are missing.
 tools:
@@ -47,8 +58,26 @@ size: build
 
 cross:
 	@rustup target list --installed 2>/dev/null | grep -qx $(OTHER) || rustup target add $(OTHER)
-	cargo build --release --locked --target $(OTHER)
+	tests/lab/release $(OTHER)
 	tests/lab/cross target/$(OTHER)/release/init
+
+# Whole processes against their peers, as tables; as root. ROUNDS=400 FILES=1000000 ONLY=starts
+bench: tools build
+	cargo build --release --locked --target $(NATIVE) --example noop --example floor
+	cargo run --locked --target $(NATIVE) --example whole
+
+# The same bytes from another folder.
+again: build
+	tests/lab/again $(NATIVE) $(INIT)
+
+# SECONDS_EACH=600 fuzzes each target for ten minutes.
+fuzz: tools
+	fuzz/run $(or $(SECONDS_EACH),60)
+
+# What is given away, in dist/: both architectures, sums, bills of materials, and what they were built with.
+release: size cross again
+	tests/lab/again $(OTHER) target/$(OTHER)/release/init
+	tests/lab/dist $(NATIVE) $(OTHER)
 
 clean:
 	cargo clean

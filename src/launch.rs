@@ -4,9 +4,9 @@
 //! included, its own environment, and a working directory inside the container. `execve(2)`, `signal(7)`.
 
 use std::ffi::{CStr, CString, OsStr};
-use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use std::time::Duration;
 
 use libc::{SIGHUP, SIGINT, SIGPIPE, SIGQUIT, SIGTERM};
 use nix::errno::Errno;
@@ -14,6 +14,7 @@ use rustix::fs::{Mode, StatVfsMountFlags, stat, statvfs};
 
 use crate::config::environment::Environment;
 use crate::error::{Error, Kernel, Result, errno};
+use crate::facts::programs;
 use crate::privilege::{Dropped, Root};
 use crate::sys::{self, SignalMask};
 
@@ -108,7 +109,7 @@ fn release_signals(mask: SignalMask) -> Result<()> {
     }
     // A log line into a closed pipe left one of /init's own; the app must not die of it.
     if pending.contains(SIGPIPE) && !mask.contains(SIGPIPE) {
-        let _ = sys::take_pending_signal(SignalMask::only(SIGPIPE));
+        let _ = sys::wait_for_signal(SignalMask::only(SIGPIPE), Some(Duration::ZERO));
     }
     sys::set_signal_mask(mask).map(drop).map_err(|errno| Error::Signals { call: "rt_sigprocmask", errno })
 }
@@ -139,17 +140,13 @@ fn refused(program: &CString, reason: Errno) -> Error {
 
 /// What is missing when exec says that something is: the file, or what its first line or its header asks for.
 fn missing(path: &Path, program: &CStr) -> String {
-    let mut first = [0_u8; 128];
-    let length = std::fs::File::open(path).and_then(|mut file| file.read(&mut first));
-    let Ok(length) = length else {
-        return if rustix::fs::lstat(program).is_ok() { "it cannot be read, and neither can what it needs".into() } else { "no such file".into() };
-    };
-    match first.get(..length).and_then(|bytes| bytes.strip_prefix(b"#!")) {
-        Some(line) => {
-            let line = String::from_utf8_lossy(line.split(|byte| *byte == b'\n').next().unwrap_or(line)).trim_matches([' ', '\t']).to_owned();
+    match programs::interpreter_line(path) {
+        Err(_) if rustix::fs::lstat(program).is_ok() => "it cannot be read, and neither can what it needs".into(),
+        Err(_) => "no such file".into(),
+        Ok(Some(line)) => {
             let return_hint = if line.ends_with('\r') { " (it ends with a carriage return)" } else { "" };
             format!("its interpreter '{line}' is missing{return_hint}")
         }
-        None => "its dynamic loader is missing (built for another C library?)".into(),
+        Ok(None) => "its dynamic loader is missing (built for another C library?)".into(),
     }
 }

@@ -21,6 +21,7 @@
 //! | 4 | [`prepare`] | descriptors, hand-over, the user's directories |
 //! | 4 | [`steps`] | what runs to its end before the app |
 //! | 4 | [`health`] | asks whether the app works |
+//! | 4 | [`render`] | how the container must be started, for each engine |
 //! | 5 | [`supervise`] | stays with the app to its end |
 //! | 5 | [`check`] | writes, starts, asks, stops, reports |
 //! | 6 | `main` | the story |
@@ -41,6 +42,7 @@ pub mod plan;
 pub mod prepare;
 pub mod privilege;
 pub mod record;
+pub mod render;
 pub mod steps;
 pub mod supervise;
 pub mod sys;

@@ -24,11 +24,11 @@ use stepdown::error::{Error, Result, io_errno};
 use stepdown::facts::accounts::{self, Accounts};
 use stepdown::facts::{guard, installed};
 use stepdown::launch::App;
-use stepdown::plan::{self, Plan, Supervision};
+use stepdown::plan::{self, Plan, Supervision, container};
 use stepdown::prepare::{self, descriptors};
 use stepdown::privilege::{self, Dropped, Held, Start, Target};
 use stepdown::sys::{self, SignalMask};
-use stepdown::{child, health, launch, record, steps, supervise};
+use stepdown::{child, health, launch, record, render, steps, supervise};
 
 #[global_allocator]
 static MEMORY: arena::Arena = arena::Arena::new();
@@ -74,7 +74,7 @@ fn boot(handed: entry::Handed, format: &mut Option<check::Format>) -> Result<Nex
     match arguments.action {
         Action::Help => return out.print(args::HELP),
         Action::Version => return out.print(concat!("stepdown ", env!("CARGO_PKG_VERSION"), "\n")),
-        Action::Boot | Action::Plan | Action::Health | Action::Check { .. } => {}
+        Action::Boot | Action::Plan | Action::Render(_) | Action::Health | Action::Check { .. } => {}
     }
     record::start(own::log_level(&environment)?);
     let action = own::action(&arguments, &environment)?;
@@ -84,6 +84,13 @@ fn boot(handed: entry::Handed, format: &mut Option<check::Format>) -> Result<Nex
     }
 
     let loaded = file::load(arguments.config.as_deref())?;
+    if let Action::Render(format) = action {
+        // Before anything is read of how this process was started: the page is about another start.
+        let containers = container::resolve(&loaded.config, &arguments, &environment, &Accounts::read()?, format)?;
+        let rendered = render::render(format, &containers)?;
+        record::notes(&rendered.notes);
+        return out.print(&rendered.page);
+    }
     let held = Held::read()?;
     let mut plan = plan::resolve(&loaded.config, &arguments, environment, &Accounts::read()?, &held)?;
     if plan.as_root {

@@ -1,16 +1,25 @@
 //! One record, one line, one write on standard error.
 //!
-//! Never does it fail, panic or print half a line: a closed or full standard error must not keep PID 1 from its work.
+//! Never does it fail, panic or print half a line, and hardly ever does it wait: a closed standard error, or one that
+//! nobody reads, must not keep PID 1 from its work. A reader that is slow gets a second, once; after that, what it has
+//! no room for is lost until it reads on.
 //! Control characters are escaped here and nowhere else, so no path, role or variable can forge a second record or
 //! colour a terminal.
 
 use std::fmt::{self, Write as _};
-use std::io::Write as _;
+use std::io::IoSlice;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use env_logger::Logger;
 use log::{LevelFilter, Log, Metadata, Record};
 
-use crate::error::Error;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{FileType, fstat};
+use rustix::io::{Errno, ReadWriteFlags, Result, pwritev2};
+use rustix::stdio::stderr;
+
+use crate::error::{Error, Exit};
+use crate::sys;
 
 /// Starts the log on standard error. Called once; a second call changes nothing.
 pub fn start(level: LevelFilter) {
@@ -42,7 +51,13 @@ impl Log for Records {
 
 /// Writes the one record of a fatal error, whatever the log's level.
 pub fn fatal(error: &Error) {
-    say("FATAL", format_args!("{error}; fix: {}", error.fix()));
+    say("FATAL", format_args!("{}; fix: {}", shortened(&error.to_string()), shortened(&error.fix())));
+}
+
+/// Writes the record of a process that gets no more memory, for which it needs none, and ends it.
+pub fn out_of_memory() -> ! {
+    put(b"init: fatal: cannot allocate memory: mmap: Out of memory (ENOMEM); fix: give the container more memory (--memory, --ulimit as)\n");
+    sys::exit_now(Exit::System as u8)
 }
 
 /// Passes on one line of a step's output, whatever the log's level.
@@ -50,9 +65,75 @@ pub fn relay(name: &str, bytes: &[u8]) {
     say("STEP", format_args!("{name}: {}", String::from_utf8_lossy(bytes)));
 }
 
+/// How long a reader that is behind may keep `/init` waiting.
+const PATIENCE: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
+
+/// What a pipe takes as a whole or not at all: `PIPE_BUF` of `pipe(7)`.
+const AT_ONCE: usize = 4096;
+
+/// Writes it to standard error. There is nowhere left to report that this is gone or full; the exit code still tells.
 fn say(level: &str, text: fmt::Arguments<'_>) {
-    // There is nowhere left to report that standard error is gone; the exit code still tells.
-    drop(std::io::stderr().write_all(line(level, text).as_bytes()));
+    put(line(level, text).as_bytes());
+}
+
+fn put(mut rest: &[u8]) {
+    while !rest.is_empty() {
+        match write(rest.get(..AT_ONCE).unwrap_or(rest)) {
+            Ok(length) => rest = rest.get(length..).unwrap_or(&[]),
+            Err(Errno::INTR) => {}
+            Err(Errno::AGAIN) if has_room() => {}
+            Err(_) => return,
+        }
+    }
+}
+
+/// Writes without waiting, also where standard error is shared with those who want it to wait: for this one write.
+fn write(bytes: &[u8]) -> Result<usize> {
+    let here = u64::MAX;
+    match pwritev2(stderr(), &[IoSlice::new(bytes)], here, ReadWriteFlags::NOWAIT) {
+        // Not for this kind of file, or not on this kernel (pipes: since Linux 6.5).
+        Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::PERM) if has_room() => rustix::io::write(stderr(), bytes),
+        Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::PERM) => Err(Errno::AGAIN),
+        // A file would have to find itself a block: that is no reader's doing.
+        Err(Errno::AGAIN) if is_regular_file() => rustix::io::write(stderr(), bytes),
+        done => done,
+    }
+}
+
+fn is_regular_file() -> bool {
+    fstat(stderr()).is_ok_and(|facts| FileType::from_raw_mode(facts.st_mode) == FileType::RegularFile)
+}
+
+/// Whether there is room now, or soon. Who once had none for so long is not waited for again.
+fn has_room() -> bool {
+    static STUCK: AtomicBool = AtomicBool::new(false);
+    let patience = if STUCK.load(Relaxed) { Timespec::default() } else { PATIENCE };
+    let mut polled = [PollFd::from_borrowed_fd(stderr(), PollFlags::OUT)];
+    let room = !matches!(poll(&mut polled, Some(&patience)), Ok(0));
+    STUCK.store(!room, Relaxed);
+    room
+}
+
+/// What is kept of one half of a record, in characters: its beginning and, with the reason, its end. What was given in
+/// between may be as long as a configuration.
+const BEGINNING: usize = 1000;
+const END: usize = 500;
+
+fn shortened(text: &str) -> String {
+    let place = |at: Option<(usize, char)>| at.map(|(place, _)| place);
+    let beginning = place(text.char_indices().nth(BEGINNING)).and_then(|place| text.get(..place));
+    let end = place(text.char_indices().rev().nth(END - 1)).and_then(|place| text.get(place..));
+    match (beginning, end) {
+        (Some(beginning), Some(end)) if beginning.len() + end.len() < text.len() => format!("{beginning}…{end}"),
+        _ => text.to_owned(),
+    }
+}
+
+/// Writes what goes with a page on standard output but is no part of it, line by line.
+pub fn notes(lines: &[String]) {
+    for line in lines {
+        put(format!("# {}\n", escaped(line)).as_bytes());
+    }
 }
 
 /// `init: level: text`, control characters escaped, with its newline.
@@ -95,6 +176,16 @@ impl fmt::Write for OneLine<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_value_without_an_end_hides_no_remedy() {
+        let short = shortened(&format!("{}: reason", "é".repeat(100_000)));
+        assert_eq!(short.chars().count(), BEGINNING + 1 + END);
+        assert!(short.starts_with('é') && short.ends_with("é: reason"));
+        for length in [0, END, BEGINNING, BEGINNING + END] {
+            assert_eq!(shortened(&"é".repeat(length)), "é".repeat(length));
+        }
+    }
 
     #[test]
     fn a_newline_in_a_name_cannot_forge_a_second_record() {

@@ -13,6 +13,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+#[path = "cli/render.rs"]
+mod render;
+
 /// What came of one run.
 struct Done {
     command: String,
@@ -110,6 +113,7 @@ fn help_names_every_option_and_exit_code() {
             "--role",
             "--supervise",
             "--plan",
+            "--render",
             "--json",
             "--help",
             "--version",

@@ -10,16 +10,12 @@
 
 #[path = "engines/boots.rs"]
 mod boots;
-#[path = "engines/call.rs"]
-mod call;
 #[path = "engines/configuration.rs"]
 mod configuration;
-#[path = "engines/engine.rs"]
-mod engine;
 #[path = "engines/expect.rs"]
 mod expect;
-#[path = "engines/log.rs"]
-mod log;
+#[path = "support/engines/mod.rs"]
+mod lab;
 #[path = "engines/refusals.rs"]
 mod refusals;
 #[path = "engines/roles.rs"]
@@ -28,65 +24,29 @@ mod roles;
 mod row;
 #[path = "engines/supervised.rs"]
 mod supervised;
-#[path = "engines/table.rs"]
-mod table;
 #[path = "engines/tmpfs_owner.rs"]
 mod tmpfs_owner;
 #[path = "engines/volumes.rs"]
 mod volumes;
 
-use std::sync::Mutex;
-use std::thread;
+use lab::engine::BOTH;
+use lab::scene::Stage;
 
-use engine::Engine;
-use row::{Row, Scene};
-use table::{Cell, say};
-
-/// How many containers start side by side: starting one is mostly waiting.
-const WORKERS: usize = 3;
+const STAGE: Stage = Stage { probe: row::PROBE, docker: "" };
 
 #[test]
 fn every_row_in_every_engine() {
-    let engines = engine::all_that_are_here();
-    let _image = engine::make_image(&engines);
-    let rows = rows();
-    assert!(!rows.is_empty(), "no row has the text of STEPDOWN_ROWS in its name");
-    let cells = run(&rows, &engines);
-    table::print(&rows, &engines, &cells);
-    let failed: Vec<String> =
-        cells.iter().filter_map(|cell| Some(format!("── {}, {}\n{}", rows[cell.row].name, cell.engine, cell.failure()?))).collect();
-    assert!(failed.is_empty(), "{} of {} runs went wrong:\n{}", failed.len(), cells.len(), failed.join("\n"));
-}
-
-fn rows() -> Vec<Row> {
-    let wanted = std::env::var("STEPDOWN_ROWS").unwrap_or_default();
-    let groups = [tmpfs_owner::rows(), boots::rows(), roles::rows(), volumes::rows(), configuration::rows(), supervised::rows(), refusals::rows()];
-    groups.into_iter().flatten().filter(|row| row.name.contains(&wanted)).collect()
-}
-
-fn run(rows: &[Row], engines: &[Engine]) -> Vec<Cell> {
-    let todo: Vec<(usize, Engine)> = rows
-        .iter()
-        .enumerate()
-        .flat_map(|(number, row)| engines.iter().filter(|engine| row.runs_in(**engine)).map(move |engine| (number, *engine)))
-        .collect();
-    let todo = Mutex::new(todo.into_iter());
-    let done = Mutex::new(Vec::new());
-    thread::scope(|scope| {
-        for _ in 0..WORKERS {
-            scope.spawn(|| {
-                loop {
-                    // In a statement of its own: the lock is not held while the row runs.
-                    let next = todo.lock().unwrap().next();
-                    let Some((number, engine)) = next else { return };
-                    let cell = Cell::of(number, engine, || rows[number].run(&Scene::new(engine)));
-                    if cell.failure().is_some() {
-                        say(&format!("{}, {engine}: FAILED", rows[number].name));
-                    }
-                    done.lock().unwrap().push(cell);
-                }
-            });
-        }
-    });
-    done.into_inner().unwrap()
+    let engines = lab::engine::here(BOTH);
+    let _image = lab::engine::make_image("image", lab::engine::image(), &engines);
+    let rows = lab::run::chosen([
+        tmpfs_owner::rows(),
+        boots::rows(),
+        roles::rows(),
+        volumes::rows(),
+        configuration::rows(),
+        supervised::rows(),
+        refusals::rows(),
+    ]);
+    let cells = lab::run::run(&rows, &engines, &STAGE);
+    lab::run::assert_good(&rows, &cells);
 }

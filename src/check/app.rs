@@ -36,7 +36,7 @@ pub(super) fn check(dropped: &Dropped, plan: &Plan, how: &BootCheck, mask: Signa
             return Ok(());
         }
     };
-    let signals = Signals::receive(SignalMask::ALL)?;
+    let signals = Signals::receive(SignalMask::ALL);
     let mut watch = Watch { dropped, mask, main, signals, ended: None, asked: None, answer: None };
     let healthy = match &plan.health {
         Some(health) => watch.until_healthy(health, how, report),

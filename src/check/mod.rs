@@ -5,6 +5,7 @@
 
 mod app;
 mod limits;
+mod mounted;
 mod report;
 mod surfaces;
 
@@ -12,7 +13,7 @@ use rustix::fs::{StatVfsMountFlags, statvfs};
 
 use crate::config::{BootCheck, Config};
 use crate::error::{Error, Result};
-use crate::plan::Plan;
+use crate::plan::{Plan, flags};
 use crate::privilege::{Dropped, Held};
 use crate::sys::SignalMask;
 pub use report::{Format, Report};
@@ -37,7 +38,9 @@ pub fn run(dropped: &Dropped, plan: &Plan, config: &Config, held: &Held, extent:
     report.ok("drop", format!("uid {} gid {}, capabilities {}, read back from the kernel", target.uid, target.gid, target.keep));
     root_file_system(how, &mut report);
     capabilities_beyond(plan, held, &mut report);
+    no_new_privileges(held, &mut report);
     limits::check(&config.limits, &mut report);
+    mounted::check(plan, &mut report);
     surfaces::check(plan, &mut report);
     if extent == Extent::Full {
         app::check(dropped, plan, how, mask, &mut report)?;
@@ -53,7 +56,8 @@ pub fn failed(error: &Error) -> Report {
 }
 
 fn root_file_system(how: &BootCheck, report: &mut Report) {
-    let fix = "add --read-only (and --tmpfs for what must be written), or set boot_check.require_read_only_root = false";
+    let flag = flags::READ_ONLY;
+    let fix = &format!("add {flag} (and --tmpfs for what must be written), or set boot_check.require_read_only_root = false");
     match statvfs("/") {
         Ok(facts) if facts.f_flag.contains(StatVfsMountFlags::RDONLY) => report.ok("root file system", "read-only".into()),
         Ok(_) if how.require_read_only_root => report.fail("root file system", "writable".into(), fix),
@@ -71,6 +75,15 @@ fn capabilities_beyond(plan: &Plan, held: &Held, report: &mut Report) {
     } else {
         // One flag each: Docker takes no list.
         let add: String = needed.names().map(|name| format!(" --cap-add={name}")).collect();
-        report.warn("capabilities", format!("given beyond the plan: {beyond}"), &format!("run with --cap-drop=ALL{add}"));
+        report.warn("capabilities", format!("given beyond the plan: {beyond}"), &format!("run with {}{add}", flags::DROP_ALL));
+    }
+}
+
+/// `/init` sets it, but what the engine runs before, and root steps, would have it too.
+fn no_new_privileges(held: &Held, report: &mut Report) {
+    if held.no_new_privs {
+        report.ok("no_new_privs", "set from the start".into());
+    } else {
+        report.warn("no_new_privs", "not set by the engine".into(), &format!("run with {}", flags::NO_NEW_PRIVILEGES));
     }
 }

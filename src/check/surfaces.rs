@@ -3,12 +3,11 @@
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, Mode, OFlags, open, openat, stat, unlinkat};
+use rustix::fs::{AtFlags, Mode, OFlags, Stat, open, openat, stat, unlinkat};
 
 use super::report::Report;
 use crate::error::{Kernel, errno};
-use crate::facts::mounts;
-use crate::plan::Plan;
+use crate::plan::{Plan, TmpfsPlan};
 
 /// What is written: a page, since a full tmpfs still takes a name.
 const PAGE: [u8; 4096] = [0; 4096];
@@ -16,24 +15,12 @@ const PAGE: [u8; 4096] = [0; 4096];
 /// Probes each surface once, and `HOME`.
 pub(super) fn check(plan: &Plan, report: &mut Report) {
     let uid = plan.target.uid;
-    let table = std::fs::read("/proc/self/mountinfo").map(|text| mounts::parse(&text)).unwrap_or_else(|error| {
-        report.warn("mounts", format!("the sizes of mounts are unknown: /proc/self/mountinfo: {error}"), "mount /proc in the container");
-        Vec::new()
-    });
     for entry in &plan.surfaces.tmpfs {
         let path = Path::new(&entry.path);
         let name = format!("tmpfs {}", entry.path);
         probe(&name, path, uid, report);
-        if stat(path).is_ok_and(|facts| facts.st_mode & 0o1002 == 0o002) {
+        if stat(path).is_ok_and(|facts| facts.st_mode & 0o1002 == 0o002 && !is_kubelets(&facts, plan)) {
             report.fail(&name, "writable to everyone, without the sticky bit".into(), "give it mode 0755 or 0700, or 1777");
-        }
-        if mounts::mounted_at(&table, path).is_some_and(|mount| !mount.limited) {
-            let size = entry.size.as_deref().unwrap_or("64m");
-            report.warn(
-                &name,
-                "without a size, so it may take half of the memory".into(),
-                &format!("--tmpfs {}:rw,size={size},mode={:04o}", entry.path, entry.mode),
-            );
         }
     }
     for entry in &plan.surfaces.volumes {
@@ -48,12 +35,20 @@ pub(super) fn check(plan: &Plan, report: &mut Report) {
     }
 }
 
+/// Whether it is as the kubelet makes it for `fsGroup`: open to everyone, and no one but the kubelet can change that.
+fn is_kubelets(facts: &Stat, plan: &Plan) -> bool {
+    !plan.as_root && facts.st_uid == 0 && facts.st_mode & 0o2000 != 0 && plan.target.groups.contains(&facts.st_gid)
+}
+
 fn probe(name: &str, directory: &Path, uid: u32, report: &mut Report) {
     match write_and_remove(directory) {
         Ok(()) => report.ok(name, format!("{} written to and cleaned by uid {uid}", directory.display())),
         Err((call, reason)) => {
             let fix = match reason {
-                nix::errno::Errno::EROFS => format!("mount something writable there (--tmpfs {}:rw,size=64m,mode=0755)", directory.display()),
+                nix::errno::Errno::EROFS => {
+                    let entry = TmpfsPlan { path: directory.display().to_string(), mode: 0o755, size: None };
+                    format!("mount something writable there (--tmpfs {})", entry.mount())
+                }
                 nix::errno::Errno::ENOSPC => "give it more size, or clean it up".to_owned(),
                 nix::errno::Errno::ENOENT => "create it in the image, mount it, or configure another".to_owned(),
                 _ => format!("list it as [[tmpfs]] or [[volume]] so that it is handed over, or make it uid {uid}'s"),

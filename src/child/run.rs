@@ -58,7 +58,7 @@ pub fn run(runner: Runner<'_>, name: &str, app: &App, timeout: Option<Duration>,
     let pipe = || pipe_with(PipeFlags::CLOEXEC).map_err(|error| failed("pipe2", errno(error)));
     let ((output, into_output), (refusal, into_refusal)) = (pipe()?, pipe()?);
     // Only what ends a step: the rest is the app's, and waits for it.
-    let signals = Signals::receive(STOPS.into_iter().fold(SignalMask::only(SIGCHLD), |set, stop| set.with(SignalMask::only(stop))))?;
+    let signals = Signals::receive(STOPS.into_iter().fold(SignalMask::only(SIGCHLD), |set, stop| set.with(SignalMask::only(stop))));
     let pid = match sys::fork().map_err(|errno| failed("fork", errno))? {
         Side::Child => {
             let _ = setpgid(None, None);

@@ -1,26 +1,18 @@
 //! Waits for signals, and for a point in time if there is one. Nothing else wakes it: it does not poll.
+//!
+//! It needs no descriptor but where there is output to read as well: the limits of a process of the same user are the
+//! app's to lower, and `/init` outlives that. And no one of its events holds off the others, however often it comes.
+//! `rt_sigtimedwait(2)`, `signalfd(2)`.
 
+use std::cell::{Cell, OnceCell};
 use std::os::fd::{BorrowedFd, OwnedFd};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::error::{Error, Result, errno};
-use crate::sys::{SignalMask, signal_descriptor};
-
-/// A signal, and what came with it.
-#[derive(Clone, Copy, Debug)]
-pub struct Signal {
-    /// Its number, from 1 to 64.
-    pub number: i32,
-    /// How it was sent (`si_code`).
-    pub code: i32,
-    /// Who sent it: pid and uid.
-    pub sender: (u32, u32),
-    /// The value of a queued one.
-    pub value: u64,
-}
+use crate::sys::{Signal, SignalMask, signal_descriptor, wait_for_signal};
 
 /// What woke the wait.
 #[derive(Clone, Copy, Debug)]
@@ -35,15 +27,19 @@ pub enum Event {
 
 /// Receives signals of the process, which must be blocked. Those outside of the set go on waiting for whoever comes after.
 #[derive(Debug)]
-pub struct Signals(OwnedFd);
+pub struct Signals {
+    set: SignalMask,
+    /// The last one, after which the next is looked for.
+    last: Cell<i32>,
+    /// Whether the last event was a deadline.
+    was_deadline: Cell<bool>,
+    descriptor: OnceCell<OwnedFd>,
+}
 
 impl Signals {
     /// Starts to receive those of the set; what waited before is received too.
-    ///
-    /// # Errors
-    /// [`Error::Child`].
-    pub fn receive(set: SignalMask) -> Result<Signals> {
-        signal_descriptor(set).map(Signals).map_err(|errno| Error::Child { call: "signalfd4", errno })
+    pub fn receive(set: SignalMask) -> Signals {
+        Signals { set, last: Cell::new(0), was_deadline: Cell::new(false), descriptor: OnceCell::new() }
     }
 
     /// Sleeps until the next signal or the deadline.
@@ -54,38 +50,55 @@ impl Signals {
         self.next_or(deadline, None)
     }
 
-    /// The same, or until there is something to read. Signals come first.
+    /// The same, or until there is something to read.
     ///
     /// # Errors
     /// [`Error::Child`].
     pub fn next_or(&self, deadline: Option<Instant>, watched: Option<BorrowedFd<'_>>) -> Result<Event> {
-        let failed = |call, errno| Error::Child { call, errno };
         loop {
             let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-            let timeout =
-                left.map(|left| Timespec { tv_sec: i64::try_from(left.as_secs()).unwrap_or(i64::MAX), tv_nsec: left.subsec_nanos().into() });
-            let mut polled = vec![PollFd::new(&self.0, PollFlags::IN)];
-            polled.extend(watched.map(|descriptor| PollFd::from_borrowed_fd(descriptor, PollFlags::IN)));
-            match poll(&mut polled, timeout.as_ref()).map_err(errno) {
-                Ok(0) => return Ok(Event::Deadline),
-                Ok(_) if polled.first().is_none_or(|signals| signals.revents().is_empty()) => return Ok(Event::Readable),
-                Ok(_) => {}
-                Err(Errno::EINTR) => continue,
-                Err(reason) => return Err(failed("ppoll", reason)),
+            // In turns with what else there is, as long as it stays in the past.
+            if left == Some(Duration::ZERO) && !self.was_deadline.replace(true) {
+                return Ok(Event::Deadline);
             }
-            let mut info = [0_u8; 128];
-            match rustix::io::read(&self.0, &mut info).map_err(errno) {
-                Ok(_) => return Ok(Event::Signal(signal(&info))),
-                Err(Errno::EINTR | Errno::EAGAIN) => {}
-                Err(reason) => return Err(failed("read of signals", reason)),
+            self.was_deadline.set(false);
+            // The kernel gives the lowest number first; one that pours in would hold off those above it.
+            let above = wait_for_signal(self.set.above(self.last.get()), Some(Duration::ZERO));
+            let patience = if watched.is_some() { Some(Duration::ZERO) } else { left };
+            match above.or_else(|_| wait_for_signal(self.set, patience)) {
+                Ok(signal) => {
+                    self.last.set(signal.number);
+                    return Ok(Event::Signal(signal));
+                }
+                Err(Errno::EAGAIN) => {
+                    let Some(watched) = watched else { return Ok(Event::Deadline) };
+                    if let Some(event) = self.beside(left, watched)? {
+                        return Ok(event);
+                    }
+                }
+                Err(Errno::EINTR) => {}
+                Err(errno) => return Err(Error::Child { call: "rt_sigtimedwait", errno }),
             }
         }
     }
-}
 
-/// `struct signalfd_siginfo` of `signalfd(2)`: fixed offsets on every architecture.
-fn signal(info: &[u8; 128]) -> Signal {
-    let word = |at: usize| info.get(at..).and_then(|rest| rest.first_chunk::<4>()).map_or(0, |bytes| u32::from_ne_bytes(*bytes));
-    let value = info.get(48..).and_then(|rest| rest.first_chunk::<8>()).map_or(0, |bytes| u64::from_ne_bytes(*bytes));
-    Signal { number: word(0).cast_signed(), code: word(8).cast_signed(), sender: (word(12), word(16)), value }
+    /// Sleeps until there is something to read, or the time is over; none for a signal, which is then to be taken.
+    fn beside(&self, left: Option<Duration>, watched: BorrowedFd<'_>) -> Result<Option<Event>> {
+        let failed = |call, errno| Error::Child { call, errno };
+        let descriptor = match self.descriptor.get() {
+            Some(descriptor) => descriptor,
+            None => {
+                let made = signal_descriptor(self.set).map_err(|errno| failed("signalfd4", errno))?;
+                self.descriptor.get_or_init(|| made)
+            }
+        };
+        let timeout = left.map(|left| Timespec { tv_sec: i64::try_from(left.as_secs()).unwrap_or(i64::MAX), tv_nsec: left.subsec_nanos().into() });
+        let mut polled = [PollFd::new(descriptor, PollFlags::IN), PollFd::from_borrowed_fd(watched, PollFlags::IN)];
+        match poll(&mut polled, timeout.as_ref()).map_err(errno) {
+            Ok(0) => Ok(Some(Event::Deadline)),
+            Ok(_) => Ok(polled.first().is_some_and(|signals| signals.revents().is_empty()).then_some(Event::Readable)),
+            Err(Errno::EINTR) => Ok(None),
+            Err(reason) => Err(failed("ppoll", reason)),
+        }
+    }
 }

@@ -23,6 +23,8 @@ and becomes COMMAND or, without one, the selected role's command.
       --check[=full|init]   check the boot: all of it, or through the drop and the write probes
       --health              ask the selected role's health check; exit 0 or 1
       --plan                print what would be done and the capabilities it needs; change nothing
+      --render FORMAT       print the run-time flags this configuration needs, for podman, docker,
+                            quadlet, compose or kubernetes
       --json                print the plan, the check or the health as JSON
   -h, --help                print this
   -V, --version             print the version
@@ -49,10 +51,27 @@ pub enum Action {
         /// Through the app's start and stop.
         full: bool,
     },
+    /// Print the run-time flags.
+    Render(Format),
     /// Print the usage.
     Help,
     /// Print the version.
     Version,
+}
+
+/// What `--render` writes for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// Arguments of `podman run`.
+    Podman,
+    /// Arguments of `docker run`.
+    Docker,
+    /// A unit for Podman's systemd generator.
+    Quadlet,
+    /// A Compose file.
+    Compose,
+    /// Pods.
+    Kubernetes,
 }
 
 /// The command line, parsed.
@@ -79,8 +98,7 @@ pub struct Arguments {
 /// Parses the words after the program's own name.
 ///
 /// # Errors
-/// [`Error::CommandLine`] for an unknown option, a missing or doubled value, and a value of the wrong form;
-/// [`Error::NotBuilt`] for an option of the interface that this version does not have.
+/// [`Error::CommandLine`] for an unknown option, a missing or doubled value, and a value of the wrong form.
 pub fn parse(words: &[&CStr]) -> Result<Arguments> {
     let mut arguments = Arguments {
         action: Action::Boot,
@@ -104,6 +122,10 @@ pub fn parse(words: &[&CStr]) -> Result<Arguments> {
             }
             Arg::Short('s') | Arg::Long("supervise") => arguments.supervise = true,
             Arg::Long("plan") => act(&mut arguments, Action::Plan)?,
+            Arg::Long("render") => {
+                let format = format(&text("--render", &mut parser)?)?;
+                act(&mut arguments, Action::Render(format))?;
+            }
             Arg::Long("health") => act(&mut arguments, Action::Health)?,
             Arg::Long("check") => {
                 let extent = parser.optional_value();
@@ -130,15 +152,29 @@ pub fn parse(words: &[&CStr]) -> Result<Arguments> {
     if arguments.command.first().is_some_and(|first| first.is_empty()) {
         return Err(wrong("the command is an empty word".into()));
     }
+    if matches!(arguments.action, Action::Render(_)) && !arguments.command.is_empty() {
+        return Err(wrong("--render takes no command: it goes after the image's name, or is the image's CMD".into()));
+    }
     Ok(arguments)
 }
 
 fn act(arguments: &mut Arguments, action: Action) -> Result<()> {
     if arguments.action != Action::Boot && arguments.action != action {
-        return Err(wrong("give one of --plan, --check, --health, --help and --version".into()));
+        return Err(wrong("give one of --plan, --render, --check, --health, --help and --version".into()));
     }
     arguments.action = action;
     Ok(())
+}
+
+fn format(name: &str) -> Result<Format> {
+    Ok(match name {
+        "podman" => Format::Podman,
+        "docker" => Format::Docker,
+        "quadlet" => Format::Quadlet,
+        "compose" => Format::Compose,
+        "kubernetes" => Format::Kubernetes,
+        _ => return Err(wrong(format!("--render {name}: the formats are podman, docker, quadlet, compose and kubernetes"))),
+    })
 }
 
 /// A value of an option that may be given once: the second of two would win in silence.

@@ -9,7 +9,7 @@ pub mod environment;
 pub mod file;
 pub mod own;
 mod read;
-mod tables;
+pub mod tables;
 pub mod values;
 
 use std::collections::BTreeMap;
@@ -29,6 +29,8 @@ pub struct At<T> {
 /// The configuration file, as written; defaults are filled in where the interface fixes one.
 #[derive(Debug)]
 pub struct Config {
+    /// `image`, with `${…}`.
+    pub image: Option<At<String>>,
     /// `user`.
     pub user: Option<At<String>>,
     /// `groups`.
@@ -74,6 +76,7 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Config {
         Config {
+            image: None,
             user: None,
             groups: None,
             home: None,

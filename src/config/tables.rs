@@ -10,12 +10,13 @@ use super::read::{Item, Source, items, refuse};
 use super::{At, BootCheck, Config, Directory, Health, Limits, Probe, Requirement, Role, Scope, Step, Supervise, Tmpfs, Volume, values};
 use crate::error::{Place, Result, TextFile};
 
-const TOP: [&str; 19] = [
+const TOP: [&str; 20] = [
     "user",
     "groups",
     "home",
     "umask",
     "workdir",
+    "image",
     "keep_capabilities",
     "role",
     "tmpfs",
@@ -36,12 +37,13 @@ const TOP: [&str; 19] = [
 ///
 /// # Errors
 /// [`crate::error::Error::Config`] with file, line and column.
-pub(super) fn decode(file: &Rc<TextFile>) -> Result<Config> {
+pub fn decode(file: &Rc<TextFile>) -> Result<Config> {
     let source = Source(file);
     let document = source.parse()?;
     let mut config = Config::default();
     for item in items(source, "", document.get_ref()) {
         match item.key {
+            "image" => config.image = Some(item.string()?),
             "user" => config.user = Some(item.string()?),
             "groups" => config.groups = Some(item.strings()?),
             "home" => config.home = Some(item.parsed(home)?.value),

@@ -54,6 +54,7 @@ impl Error {
             | Error::Unset { .. }
             | Error::Required { .. }
             | Error::Secret { .. }
+            | Error::Inexpressible { .. }
             | Error::StepWritable { .. }
             | Error::RootStepsWithoutRoot { .. }
             | Error::MountPoint { .. }

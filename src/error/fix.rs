@@ -7,6 +7,9 @@ use super::Error;
 impl Error {
     /// What to do about it. No wildcard: a new error needs a new remedy.
     pub fn fix(&self) -> String {
+        if let Some(Errno::EMFILE | Errno::ENFILE) = self.errno() {
+            return "allow more open files (--ulimit nofile=1024)".into();
+        }
         match self {
             Error::CommandLine { .. } => "see /init --help; put -- before a command that begins with a dash".into(),
             Error::OwnVariable { name, allowed, .. } => format!("give {name} once, as {allowed}, or unset it"),
@@ -28,6 +31,7 @@ impl Error {
             Error::Identity { .. } => {
                 "give a number from 1 to 4294967294, or a name that is in the image's /etc/passwd (user) or /etc/group (group)".into()
             }
+            Error::Accounts { path, errno: Errno::EFBIG } => format!("make {path} a file of at most 16 MiB"),
             Error::Accounts { path, .. } => format!("make {path} a file that everyone can read, or give the user as numbers"),
             Error::Role { variable, known, .. } => format!("set {variable} to one of: {known}"),
             Error::NoCommand { known, .. } => known.clone(),
@@ -39,6 +43,7 @@ impl Error {
             Error::Secret { name, .. } => {
                 format!("mount the secret (--secret …), or name its file in {name}_FILE; root must be able to read it and the app not to replace it")
             }
+            Error::Inexpressible { remedy, .. } => (*remedy).into(),
             Error::StepWritable { uid, .. } => {
                 format!("make it root's alone and keep it off volumes, since uid {uid} could have root run anything at the next start")
             }
@@ -73,6 +78,22 @@ impl Error {
             Error::WorkingDirectory { .. } => "create it in the image and let the user enter it, or change workdir".into(),
             Error::Output { .. } => "keep standard output open and give it room".into(),
             Error::Stopped { .. } => "nothing to mend: the container was told to stop while it was starting".into(),
+        }
+    }
+
+    /// The kernel's reason, where it is one of the process's own means and not of the object's.
+    fn errno(&self) -> Option<Errno> {
+        match self {
+            Error::Signals { errno, .. }
+            | Error::Descriptors { errno, .. }
+            | Error::ConfigRead { errno, .. }
+            | Error::Accounts { errno, .. }
+            | Error::HandOver { errno, .. }
+            | Error::ProofUnreadable { errno, .. }
+            | Error::Directory { errno, .. }
+            | Error::Child { errno, .. }
+            | Error::WorkingDirectory { errno, .. } => Some(*errno),
+            _ => None,
         }
     }
 }

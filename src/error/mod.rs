@@ -162,6 +162,15 @@ pub enum Error {
         /// What to do about it.
         remedy: &'static str,
     },
+    /// The configuration needs what a format of `--render` cannot say.
+    Inexpressible {
+        /// The format.
+        format: &'static str,
+        /// What it cannot say.
+        what: String,
+        /// What to do about it.
+        remedy: &'static str,
+    },
     /// Root would run what the app's user could write.
     StepWritable {
         /// The root step.

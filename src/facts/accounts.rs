@@ -3,7 +3,8 @@
 //! No NSS: the binary is static, and an image's users are in its files. Lines that do not parse are passed over, as
 //! the C library does: one bad line must not lock every user out, and it can grant nothing.
 
-use std::io::ErrorKind;
+use std::fs::File;
+use std::io::{ErrorKind, Read};
 
 use nix::errno::Errno;
 
@@ -11,6 +12,9 @@ use crate::error::{Error, Result, io_errno};
 
 const PASSWD: &str = "/etc/passwd";
 const GROUP: &str = "/etc/group";
+
+/// A hundred thousand users. What is longer, or has no end, is a mistake or an attack.
+const LARGEST: u64 = 16 << 20;
 
 /// The files that decide who a name is.
 pub const FILES: [&str; 2] = [PASSWD, GROUP];
@@ -121,13 +125,17 @@ fn number(field: &[u8]) -> Option<u32> {
 }
 
 fn text(path: &'static str) -> Result<String> {
-    match std::fs::read(path) {
+    let read = File::open(path).and_then(|file| {
+        let facts = file.metadata()?;
+        let mut bytes = Vec::new();
+        file.take(LARGEST + 1).read_to_end(&mut bytes).map(|_| (bytes, facts))
+    });
+    match read {
+        Ok((bytes, _)) if bytes.len() as u64 > LARGEST => Err(Error::Accounts { path, errno: Errno::EFBIG }),
         // The rest of it might be the line that counts.
-        Ok(bytes) if std::fs::metadata(path).is_ok_and(|facts| facts.is_file() && facts.len() > bytes.len() as u64) => {
-            Err(Error::Accounts { path, errno: Errno::ENODATA })
-        }
+        Ok((bytes, facts)) if facts.is_file() && facts.len() > bytes.len() as u64 => Err(Error::Accounts { path, errno: Errno::ENODATA }),
         // Names of users are ASCII; another byte in a comment field must not hide the rest of the file.
-        Ok(bytes) => Ok(String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())),
+        Ok((bytes, _)) => Ok(String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(String::new()),
         Err(error) => Err(Error::Accounts { path, errno: io_errno(&error) }),
     }

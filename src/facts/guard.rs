@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStringExt;
 use std::path::{Component, Path, PathBuf};
 
 use nix::errno::Errno;
-use rustix::fs::{FileType, Stat, StatVfsMountFlags, lstat, readlink, statvfs};
+use rustix::fs::{FileType, Stat, StatVfsMountFlags, getxattr, lstat, readlink, statvfs};
 
 use crate::error::{errno, io_errno};
 
@@ -67,7 +67,30 @@ fn how_writable(place: &Path, facts: &Stat, uid: u32, groups: &[u32]) -> Option<
         Some(format!("{} is writable to group {}", place.display(), facts.st_gid))
     } else if by_mode && facts.st_mode & 0o002 != 0 {
         Some(format!("{} is writable to everyone", place.display()))
+    } else if by_mode && facts.st_mode & 0o020 != 0 && listed(place, uid, groups) {
+        Some(format!("{} is writable to uid {uid} by its access list", place.display()))
     } else {
         None
     }
+}
+
+/// Whether the access list names the user, or a group of theirs, as one who may write. Its mask is the mode's group part.
+/// `acl(5)`, in the kernel's form: a version, then tag, permissions and id of each entry.
+fn listed(place: &Path, uid: u32, groups: &[u32]) -> bool {
+    const WRITE: u8 = 2;
+    let mut bytes = [0_u8; 4096];
+    let length = match getxattr(place, "system.posix_acl_access", &mut bytes) {
+        Ok(length) => length,
+        // One that is too long to be looked through counts as one that names them.
+        Err(reason) => return reason == rustix::io::Errno::RANGE,
+    };
+    let (entries, _) = bytes.get(4..length).unwrap_or(&[]).as_chunks::<8>();
+    entries.iter().any(|[tag, _, permissions, _, id @ ..]| {
+        let named = match tag {
+            0x02 => u32::from_le_bytes(*id) == uid,
+            0x08 => groups.contains(&u32::from_le_bytes(*id)),
+            _ => false,
+        };
+        named && permissions & WRITE != 0
+    })
 }

@@ -13,8 +13,20 @@ pub struct Mount {
     pub point: Vec<u8>,
     /// The type of its file system.
     pub kind: String,
-    /// Whether the file system was given a size.
-    pub limited: bool,
+    /// Its options, those of the mount and then those of the file system.
+    pub options: String,
+}
+
+impl Mount {
+    /// Whether it has this option.
+    pub fn has(&self, option: &str) -> bool {
+        self.options.split(',').any(|known| known == option)
+    }
+
+    /// The value of an option.
+    pub fn value(&self, name: &str) -> Option<&str> {
+        self.options.split(',').find_map(|option| option.strip_prefix(name)?.strip_prefix('='))
+    }
 }
 
 /// The mounts of a mount table's text, in its order; a line that does not parse is passed over.
@@ -30,12 +42,12 @@ pub fn mounted_at<'a>(mounts: &'a [Mount], path: &Path) -> Option<&'a Mount> {
 fn mount(line: &[u8]) -> Option<Mount> {
     let mut fields = line.split(|byte| *byte == b' ');
     let point = unescape(fields.nth(4)?);
+    let own = String::from_utf8_lossy(fields.next()?);
     // A dash ends the optional fields; the file system's type follows.
     fields.find(|field| *field == b"-")?;
     let kind = String::from_utf8_lossy(fields.next()?).into_owned();
-    let options = fields.nth(1).unwrap_or(b"");
-    let limited = options.split(|byte| *byte == b',').any(|option| option.starts_with(b"size="));
-    Some(Mount { point, kind, limited })
+    let options = format!("{own},{}", String::from_utf8_lossy(fields.nth(1).unwrap_or(b"")));
+    Some(Mount { point, kind, options })
 }
 
 /// The kernel writes space, tab, newline and backslash as three octal digits.
@@ -73,8 +85,11 @@ mod tests {
     }
 
     #[test]
-    fn a_size_is_seen() {
-        assert_eq!(parse(TABLE).iter().map(|mount| mount.limited).collect::<Vec<_>>(), [false, true, false, false]);
+    fn options_of_the_mount_and_of_the_file_system_are_seen() {
+        let mounts = parse(TABLE);
+        assert_eq!(mounts.iter().map(|mount| mount.value("size")).collect::<Vec<_>>(), [None, Some("16384k"), None, None]);
+        assert_eq!((mounts[1].value("mode"), mounts[0].has("relatime"), mounts[1].has("relatime")), (Some("755"), true, false));
+        assert!(!mounts[1].has("mode") && mounts[1].value("mod").is_none());
     }
 
     #[test]

@@ -4,6 +4,8 @@
 //! missing: exec, as the user, has the last word.
 
 use std::ffi::{CString, OsStr};
+use std::fs::File;
+use std::io::Read;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -57,6 +59,19 @@ pub fn find(name: &[u8], path: Option<&[u8]>, working_directory: &Path) -> Resul
             what: if direct { "no such file".into() } else { format!("it is in no directory of PATH={}", String::from_utf8_lossy(search)) },
         }),
     }
+}
+
+/// What stands behind the `#!` of a script, blanks around it aside: its interpreter, and perhaps an argument. None for
+/// what is no script. `execve(2)`.
+///
+/// # Errors
+/// The file cannot be read.
+pub fn interpreter_line(program: &Path) -> std::io::Result<Option<String>> {
+    let mut first = [0_u8; 256];
+    let length = File::open(program)?.read(&mut first)?;
+    let script = first.get(..length).and_then(|bytes| bytes.strip_prefix(b"#!"));
+    let line = script.map(|line| line.split(|byte| *byte == b'\n').next().unwrap_or(line));
+    Ok(line.map(|line| String::from_utf8_lossy(line).trim_matches([' ', '\t']).to_owned()))
 }
 
 fn look(place: &Path) -> Seen {

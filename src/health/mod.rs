@@ -4,7 +4,9 @@
 //! ended whatever it hangs in. It runs as the user. It must not outlive its timeout, nor follow a redirect: a login page
 //! with status 200 is no health.
 
-use std::io::{Read as _, Write as _};
+pub mod http;
+
+use std::io::Read as _;
 use std::net::{TcpStream, ToSocketAddrs};
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant, SystemTime};
@@ -23,9 +25,6 @@ use crate::plan::health::{HealthPlan, Question};
 use crate::privilege::Dropped;
 use crate::record;
 use crate::sys::{self, Side, SignalMask};
-
-/// A longer status line is none.
-const LONGEST_STATUS: usize = 8192;
 
 /// The longest reason that is passed on.
 const LONGEST: usize = 512;
@@ -94,7 +93,7 @@ impl Asked {
 /// # Errors
 /// [`Error::Child`]; inside, why it is not healthy.
 pub fn ask_and_wait(dropped: &Dropped, health: &HealthPlan, mask: SignalMask) -> Result<std::result::Result<(), String>> {
-    let signals = Signals::receive(SignalMask::ALL)?;
+    let signals = Signals::receive(SignalMask::ALL);
     let asked = ask(dropped, health, mask)?;
     loop {
         // Before every wait, not only when SIGCHLD came: one that was lost is not missed.
@@ -144,7 +143,7 @@ fn answer(dropped: &Dropped, health: &HealthPlan, mask: SignalMask, teller: &Own
     let _ = sys::close_on_exec_from(3);
     let answer = match &health.question {
         _ if redirected.is_err() => Err("its output could not be kept out of the report (dup2)".to_owned()),
-        Question::Http { url, status, headers } => http(url, *status, headers),
+        Question::Http { url, status, headers } => http::ask(url, *status, headers),
         Question::Tcp(address) => tcp(address, health.timeout),
         Question::File { path, max_age } => file(path, *max_age),
         Question::Exec(app) => {
@@ -159,43 +158,6 @@ fn answer(dropped: &Dropped, health: &HealthPlan, mask: SignalMask, teller: &Own
             let bytes = reason.as_bytes();
             let _ = rustix::io::write(teller, bytes.get(..LONGEST).unwrap_or(bytes));
             1
-        }
-    }
-}
-
-/// Asks by hand: the clients that are small enough send a `Host` of their own beside the configured one, which servers
-/// refuse (RFC 9112, 3.2).
-fn http(url: &str, wanted: u16, headers: &[(String, String)]) -> std::result::Result<(), String> {
-    let failed = |error: &dyn std::fmt::Display| format!("GET {url}: {error}");
-    let rest = url.strip_prefix("http://").unwrap_or(url);
-    let (authority, target) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
-    let has_port = authority.rsplit_once(':').is_some_and(|(_, port)| !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()));
-    let address = if has_port { authority.to_owned() } else { format!("{authority}:80") };
-    let mut request = format!("GET {}{target} HTTP/1.1\r\n", if target.starts_with('/') { "" } else { "/" });
-    if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
-        request.push_str(&format!("Host: {authority}\r\n"));
-    }
-    for (name, value) in headers {
-        request.push_str(&format!("{name}: {value}\r\n"));
-    }
-    request.push_str("Connection: close\r\n\r\n");
-    let mut server = TcpStream::connect(&address).map_err(|error| failed(&error))?;
-    server.write_all(request.as_bytes()).map_err(|error| failed(&error))?;
-    let (mut head, mut some) = (Vec::new(), [0_u8; 1024]);
-    loop {
-        let length = server.read(&mut some).map_err(|error| failed(&error))?;
-        head.extend(some.get(..length).unwrap_or(&[]));
-        // The status is all that is asked for: an answer that never ends has been given.
-        let mut none = [];
-        let mut response = httparse::Response::new(&mut none);
-        let parsed = response.parse(&head);
-        match (response.code, parsed) {
-            (Some(code), _) if code == wanted => return Ok(()),
-            (Some(code), _) => return Err(failed(&format_args!("status {code} instead of {wanted}"))),
-            (None, Err(error)) => return Err(failed(&error)),
-            (None, _) if head.len() > LONGEST_STATUS => return Err(failed(&"no end of its status line")),
-            (None, _) if length == 0 => return Err(failed(&"the connection was closed without an answer")),
-            (None, _) => {}
         }
     }
 }

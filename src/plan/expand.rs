@@ -10,7 +10,7 @@ use crate::error::{Error, Place, Result};
 ///
 /// # Errors
 /// [`Error::Unset`] for a variable without a value; [`Error::Config`] for a `$` that is no expansion.
-pub(super) fn expand(text: &At<String>, environment: &Environment) -> Result<Vec<u8>> {
+pub fn expand(text: &At<String>, environment: &Environment) -> Result<Vec<u8>> {
     let At { value, place } = text;
     let mut expanded = Vec::with_capacity(value.len());
     let mut rest = value.as_str();

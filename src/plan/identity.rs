@@ -11,20 +11,22 @@ pub(super) const DEFAULT_USER: &str = "1001:1001";
 
 /// A user, resolved.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Identity {
-    pub(super) uid: u32,
-    pub(super) gid: u32,
+pub struct Identity {
+    /// Never 0 and never −1.
+    pub uid: u32,
+    /// The primary group.
+    pub gid: u32,
     /// In order, the primary one among them.
-    pub(super) groups: Vec<u32>,
+    pub groups: Vec<u32>,
     /// Whether a name was looked up: then the image's files decide who the app is.
-    pub(super) by_name: bool,
+    pub by_name: bool,
 }
 
 /// Resolves `uid[:gid]` or `name[:group]` and the supplementary groups.
 ///
 /// # Errors
 /// [`Error::Identity`].
-pub(super) fn resolve(user: &At<String>, groups: Option<&[At<String>]>, accounts: &Accounts) -> Result<Identity> {
+pub fn resolve(user: &At<String>, groups: Option<&[At<String>]>, accounts: &Accounts) -> Result<Identity> {
     let refuse = |what: &str| Error::Identity { place: user.place.clone(), given: user.value.clone(), what: what.to_owned() };
     let (who, group) = user.value.split_once(':').map_or((user.value.as_str(), None), |(who, group)| (who, Some(group)));
     let number = id(who);

@@ -3,10 +3,12 @@
 //! It reads (accounts, the files of `PATH`) and changes nothing. Whatever can be refused is refused here, while the
 //! container is still as the engine made it.
 
+pub mod container;
 mod environment;
-mod expand;
+pub mod expand;
+pub mod flags;
 pub mod health;
-mod identity;
+pub mod identity;
 mod keep;
 mod print;
 mod role;
@@ -14,7 +16,8 @@ mod secrets;
 mod steps;
 mod supervision;
 
-use std::ffi::CString;
+use std::ffi::{CString, OsString};
+use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -112,6 +115,8 @@ pub struct VolumePlan {
     pub path: String,
     /// Whether to walk it when its top is wrong.
     pub recursive: bool,
+    /// Whether other roles have it too.
+    pub shared: bool,
 }
 
 /// Resolves everything.
@@ -144,7 +149,7 @@ pub fn resolve(config: &Config, arguments: &Arguments, handed: Environment, acco
     }
     let surfaces = Surfaces {
         tmpfs: tmpfs(config.tmpfs.iter().filter(|entry| counts(&entry.scope)), &arguments.tmpfs),
-        volumes: config.volumes.iter().filter(|entry| counts(&entry.scope)).map(volume).collect(),
+        volumes: config.volumes.iter().filter(|entry| counts(&entry.scope)).map(|entry| volume(entry, config)).collect(),
         directories: config
             .directories
             .iter()
@@ -181,7 +186,12 @@ pub fn resolve(config: &Config, arguments: &Arguments, handed: Environment, acco
         role: selected.map(|selected| (selected.name.to_owned(), selected.by)),
         as_root,
         secrets: config.secrets.keys().cloned().collect(),
-        needs: if as_root { needs(&surfaces, &steps, target.keep) } else { kept(target.keep) },
+        needs: if as_root {
+            let mounts = !surfaces.tmpfs.is_empty() || !surfaces.volumes.is_empty();
+            needs(mounts, steps.as_root.iter().fold(Set::EMPTY, |all, step| all.with(step.capabilities)), target.keep)
+        } else {
+            kept(target.keep)
+        },
         target,
         by_name,
         surfaces,
@@ -206,15 +216,20 @@ impl Plan {
     }
 }
 
-fn target(config: &Config, arguments: &Arguments, accounts: &Accounts, held: &Held) -> Result<(Target, bool)> {
-    let keep = keep::kept(&config.keep_capabilities)?;
+/// The user that is configured: the ids, and whether names had to be looked up for them.
+fn wanted(config: &Config, arguments: &Arguments, accounts: &Accounts) -> Result<identity::Identity> {
     let given = match (&arguments.user, &config.user) {
         (Some(user), _) => At { value: user.clone(), place: Place::Option("--user") },
         (None, Some(user)) => user.clone(),
         (None, None) => At { value: identity::DEFAULT_USER.into(), place: Place::Default },
     };
+    identity::resolve(&given, config.groups.as_deref(), accounts)
+}
+
+fn target(config: &Config, arguments: &Arguments, accounts: &Accounts, held: &Held) -> Result<(Target, bool)> {
+    let keep = keep::kept(&config.keep_capabilities)?;
     // A start as non-root checks the configuration just the same: it must not fail only where root starts it.
-    let wanted = identity::resolve(&given, config.groups.as_deref(), accounts)?;
+    let wanted = wanted(config, arguments, accounts)?;
     if held.uid.effective == 0 {
         return Ok((Target { uid: wanted.uid, gid: wanted.gid, groups: wanted.groups, keep }, wanted.by_name));
     }
@@ -244,19 +259,20 @@ fn tmpfs<'a>(configured: impl Iterator<Item = &'a Tmpfs>, options: &[(String, u3
     all
 }
 
-fn volume(entry: &Volume) -> VolumePlan {
-    VolumePlan { path: entry.path.value.clone(), recursive: entry.recursive }
+fn volume(entry: &Volume, config: &Config) -> VolumePlan {
+    let roles = entry.scope.roles.as_ref().map_or(config.roles.len(), Vec::len);
+    VolumePlan { path: entry.path.value.clone(), recursive: entry.recursive, shared: roles > 1 }
 }
 
 fn directory(entry: &crate::config::Directory, environment: &Environment) -> Result<(PathBuf, u32)> {
     let path = expand::expand(&entry.path, environment)?;
-    let text = String::from_utf8_lossy(&path);
-    let plain = crate::config::values::path(&text).map_err(|what| Error::Config {
+    // Judged as text, made as the bytes that the app will look for: what is not UTF-8 is no slash, no dot and no NUL.
+    crate::config::values::path(&String::from_utf8_lossy(&path)).map_err(|what| Error::Config {
         place: entry.path.place.clone(),
         what: format!("path: {what}"),
         allowed: "let it expand to an absolute path".into(),
     })?;
-    Ok((PathBuf::from(plain), entry.mode))
+    Ok((PathBuf::from(OsString::from_vec(path)), entry.mode))
 }
 
 /// Refuses a working directory that is not there. What root may not look into, the user will see.
@@ -296,21 +312,41 @@ fn c_string(bytes: Vec<u8>, place: &Place) -> Result<CString> {
 }
 
 /// What a start as root needs, and why.
-fn needs(surfaces: &Surfaces, steps: &Steps, keep: Set) -> Vec<(Set, &'static str)> {
+fn needs(mounts: bool, root_steps: Set, keep: Set) -> Vec<(Set, &'static str)> {
     let mut needs = Vec::new();
-    if !surfaces.tmpfs.is_empty() || !surfaces.volumes.is_empty() {
+    if mounts {
         needs.push((Set::CHOWN, "to hand over mount points"));
     }
     needs.push((Set::SETUID, "to become the user"));
     needs.push((Set::SETGID, "to become the group"));
     needs.push((Set::SETPCAP, "to empty the bounding set and lock the securebits"));
-    let beyond = steps.as_root.iter().fold(Set::EMPTY, |all, step| all.with(step.capabilities));
     let listed = needs.iter().fold(Set::EMPTY, |all, (one, _)| all.with(*one));
-    needs.extend(beyond.without(listed).each().map(|one| (one, "for a root step")));
+    needs.extend(root_steps.without(listed).each().map(|one| (one, "for a root step")));
     needs.extend(kept(keep));
     needs
 }
 
 fn kept(keep: Set) -> Vec<(Set, &'static str)> {
     keep.each().map(|one| (one, "to keep it")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::ffi::OsStrExt;
+
+    #[test]
+    fn a_directory_is_made_under_the_bytes_that_the_app_looks_for() {
+        let at = |value: &str| At { value: value.to_owned(), place: Place::Default };
+        let made = |text| directory(&crate::config::Directory { path: at(text), mode: 0o700, scope: Scope::default() }, &environment());
+        assert_eq!(made("${CACHE}/a").expect("a path").0.as_os_str().as_bytes(), b"/tmp/\xff\xfe/a");
+        assert_eq!(made("${CACHE}/").expect("a path").0, made("${CACHE}").expect("a path").0);
+        for text in ["${CACHE}/..", "${CACHE}//a", "a${CACHE}", "${ROOT}"] {
+            assert!(matches!(made(text), Err(Error::Config { .. })), "{text}");
+        }
+    }
+
+    fn environment() -> Environment {
+        Environment::new(vec![c"CACHE=/tmp/\xff\xfe", c"ROOT=/"])
+    }
 }

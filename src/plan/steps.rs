@@ -1,6 +1,8 @@
 //! The steps that count in this boot, resolved: programs found, words expanded, as whom.
 
-use std::path::Path;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::{expand_words, keep};
@@ -49,14 +51,15 @@ pub(super) fn as_root<'a>(
 ) -> Result<Vec<StepPlan>> {
     steps
         .map(|step| {
-            let plan = resolve(config, step, environment, clean(config, environment))?;
+            let mut plan = resolve(config, step, environment, clean(config, environment, target))?;
+            only_the_first(&mut plan)?;
             out_of_reach(&plan, target)?;
             Ok(plan)
         })
         .collect()
 }
 
-fn clean(config: &Config, environment: &Environment) -> Environment {
+fn clean(config: &Config, environment: &Environment, target: &Target) -> Environment {
     let names = CLEAN.into_iter().chain(config.env.keys().map(String::as_str));
     let mut clean = Environment::default();
     for (name, value) in names.filter_map(|name| Some((name, environment.get(name)?))) {
@@ -64,7 +67,28 @@ fn clean(config: &Config, environment: &Environment) -> Environment {
         let _ = clean.set(name, value);
     }
     let _ = clean.set("HOME", b"/root");
+    let path = roots_places(clean.get("PATH").unwrap_or_default(), target);
+    clean.remove("PATH");
+    if !path.is_empty() {
+        let _ = clean.set("PATH", &path);
+    }
     clean
+}
+
+/// What root cannot look into it cannot judge, and what comes second would run unjudged where the first fails to.
+fn only_the_first(plan: &mut StepPlan) -> Result<()> {
+    let programs = &mut plan.app.programs;
+    programs.retain(|program| Path::new(OsStr::from_bytes(program.to_bytes())).is_file());
+    programs.truncate(1);
+    let name = plan.app.arguments.first().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    if programs.is_empty() { Err(Error::NotFound { name, what: "root cannot look into the places that may hold it".into() }) } else { Ok(()) }
+}
+
+/// The places of a `PATH` that the user cannot write to: a program by the name of root's would else come first.
+fn roots_places(path: &[u8], target: &Target) -> Vec<u8> {
+    let parts = path.split(|byte| *byte == b':').map(|part| Path::new(OsStr::from_bytes(part)));
+    let roots = parts.filter(|part| part.is_absolute() && matches!(guard::writable_to(part, target.uid, &target.groups), Ok(None)));
+    roots.map(|part| part.as_os_str().as_bytes()).collect::<Vec<_>>().join(&b':')
 }
 
 fn resolve(config: &Config, step: &Step, environment: &Environment, given: Environment) -> Result<StepPlan> {
@@ -76,17 +100,32 @@ fn resolve(config: &Config, step: &Step, environment: &Environment, given: Envir
     Ok(StepPlan { name: step.name.value.clone(), app, timeout: step.timeout, capabilities: keep::set(&step.capabilities)? })
 }
 
-/// Refuses a program, or a file that is one of its words, that the app's user could write: root would run it.
+/// Refuses a program, an interpreter of it, or a file that is one of its words, that the app's user could write: root
+/// would run it.
 fn out_of_reach(plan: &StepPlan, target: &Target) -> Result<()> {
-    let words = plan.app.programs.iter().take(1).chain(plan.app.arguments.iter().skip(1));
-    for word in words.filter_map(|word| word.to_str().ok()).filter(|word| word.starts_with('/')) {
-        let path = Path::new(word);
+    let programs = plan.app.programs.iter().flat_map(|program| executed(Path::new(OsStr::from_bytes(program.to_bytes()))));
+    let words = plan.app.arguments.iter().skip(1).map(|word| Path::new(OsStr::from_bytes(word.to_bytes())));
+    let below = Path::new(plan.app.working_directory.as_deref().unwrap_or("."));
+    let files = words.filter(|word| word.components().count() > 1 || word.extension().is_some()).map(|word| below.join(word));
+    for path in programs.chain(files) {
         // A word that names nothing is the step's own to understand.
         if path.is_file()
-            && let Ok(Some(how)) = guard::writable_to(path, target.uid, &target.groups)
+            && let Ok(Some(how)) = guard::writable_to(&path, target.uid, &target.groups)
         {
-            return Err(Error::StepWritable { name: plan.name.clone(), path: word.to_owned(), how, uid: target.uid });
+            return Err(Error::StepWritable { name: plan.name.clone(), path: path.display().to_string(), how, uid: target.uid });
         }
     }
     Ok(())
+}
+
+/// The program and the interpreters that run it, as many as the kernel takes one after the other.
+fn executed(program: &Path) -> Vec<PathBuf> {
+    const MOST: usize = 5;
+    let mut all = vec![program.to_owned()];
+    while all.len() <= MOST
+        && let Some(Ok(Some(line))) = all.last().map(|script| programs::interpreter_line(script))
+    {
+        all.push(PathBuf::from(line.split([' ', '\t']).next().unwrap_or_default()));
+    }
+    all
 }

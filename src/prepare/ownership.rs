@@ -46,7 +46,7 @@ pub(super) fn remedy(errno: Errno, path: &str) -> String {
         Errno::EROFS => format!("mount {path} read-write"),
         Errno::EINVAL => "choose a user whose ids the user namespace maps (/proc/self/uid_map)".to_owned(),
         Errno::EACCES => "let its owner read and enter the directories below it (chmod u+rx)".to_owned(),
-        Errno::EMFILE | Errno::ENFILE => "allow more open files (--ulimit nofile=1024)".to_owned(),
+        Errno::ELOOP => format!("flatten it, or change its owner once from outside (podman unshare chown -R) ({path})"),
         _ => "mend the mount, or let the seccomp profile allow the call".to_owned(),
     }
 }

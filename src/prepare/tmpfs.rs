@@ -58,8 +58,7 @@ fn facts(entry: &TmpfsPlan, directory: &OwnedFd) -> Result<Stat> {
 
 /// The flag that makes the mount point, as an operator would write it.
 fn flag(entry: &TmpfsPlan) -> String {
-    let size = entry.size.as_deref().unwrap_or("64m");
-    format!("add --tmpfs {}:rw,size={size},mode={:04o} (never uid= or gid=), or a memory-backed emptyDir", entry.path, entry.mode)
+    format!("add --tmpfs {} (never uid= or gid=), or a memory-backed emptyDir", entry.mount())
 }
 
 fn failed(entry: &TmpfsPlan, call: &'static str, errno: Errno) -> Error {

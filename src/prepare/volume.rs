@@ -13,10 +13,13 @@ use nix::errno::Errno;
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat, Uid, chownat, fstat, openat};
 
 use super::open::{self, HANDLE};
-use super::ownership::{give, is_theirs, remedy};
+use super::ownership::{bits, give, is_theirs, remedy};
 use crate::error::{Error, Result, errno};
 use crate::plan::VolumePlan;
 use crate::privilege::{Root, Target};
+
+/// Set-user-ID and set-group-ID.
+const SET_ID: u32 = 0o6000;
 
 /// Deeper trees would take more descriptors than a process has by default.
 const DEEPEST: usize = 200;
@@ -24,7 +27,7 @@ const DEEPEST: usize = 200;
 /// Hands it over, unless its top is right already.
 pub(super) fn hand_over(_root: &Root, entry: &VolumePlan, target: &Target) -> Result<()> {
     let path = &entry.path;
-    let remedy = || format!("mount it: --volume NAME:{path}:U,Z, or a throw-away --tmpfs {path}");
+    let remedy = || format!("mount it: --volume {}, or a throw-away --tmpfs {path}", entry.mount("NAME", true));
     let top = open::directory(path, remedy)?;
     if !open::is_mount_point(&top, path)? {
         return Err(Error::MountPoint {
@@ -39,19 +42,13 @@ pub(super) fn hand_over(_root: &Root, entry: &VolumePlan, target: &Target) -> Re
     }
     if entry.recursive {
         let mount = open::mount_number(&top, path)?;
-        let mut walk = Walk { path, target, device: before.st_dev, mount, links: BTreeMap::new(), changed: 0, left: 0 };
+        let mut walk = Walk { path, target, device: before.st_dev, mount, links: BTreeMap::new(), changed: 0, left: 0, set_id: 0 };
         walk.directory(&top, 0)?;
-        walk.linked()?;
+        walk.tell_what_is_left();
         log::info!("{path}: {} entries handed over, {} left as they are", walk.changed, walk.left);
     }
-    change(path, &top, target)
-}
-
-/// A file with several names, until all of them were met.
-struct Linked {
-    handle: OwnedFd,
-    names: u64,
-    met: u64,
+    give(&top, target).map_err(|reason| failed(path, "fchownat", reason))?;
+    read_back(path, &top, target)
 }
 
 struct Walk<'a> {
@@ -59,9 +56,12 @@ struct Walk<'a> {
     target: &'a Target,
     device: u64,
     mount: String,
-    links: BTreeMap<u64, Linked>,
+    /// How many names of a file were met, while there are others.
+    links: BTreeMap<u64, u64>,
     changed: u64,
     left: u64,
+    /// Set-user-ID and set-group-ID files among those that are left.
+    set_id: u64,
 }
 
 impl Walk<'_> {
@@ -94,10 +94,14 @@ impl Walk<'_> {
                 self.left += 1;
                 return Ok(());
             }
+            // Handed over by the last of its names: a handle of each until then would be more than a process may have.
             _ if facts.st_nlink > 1 => {
-                let linked = self.links.entry(facts.st_ino).or_insert(Linked { handle: entry, names: names(&facts), met: 0 });
-                linked.met += 1;
-                return Ok(());
+                let met = self.links.entry(facts.st_ino).or_insert(0);
+                *met += 1;
+                if *met < names(&facts) {
+                    return Ok(());
+                }
+                self.links.remove(&facts.st_ino);
             }
             _ => {}
         }
@@ -112,23 +116,35 @@ impl Walk<'_> {
         }
     }
 
-    /// The files with several names, all of which were met inside; the others stay root's.
-    fn linked(&mut self) -> Result<()> {
-        for (_, linked) in std::mem::take(&mut self.links) {
-            if linked.met >= linked.names {
-                self.give(&linked.handle)?;
-            } else {
-                self.left += 1;
-                log::warn!("{}: a file with a name outside of it stays as it is ({} of {} names met)", self.path, linked.met, linked.names);
-            }
+    /// In one line each. What is left of the files with several names has one outside.
+    fn tell_what_is_left(&mut self) {
+        if self.set_id > 0 {
+            log::warn!("{}: set-user-ID and set-group-ID files of other users stay as they are: {}", self.path, self.set_id);
         }
-        Ok(())
+        let count = self.links.len() as u64;
+        if count > 0 {
+            self.left += count;
+            log::warn!("{}: files with a name outside of it stay as they are: {count}", self.path);
+        }
     }
 
     fn give(&mut self, entry: &OwnedFd) -> Result<()> {
-        if !is_theirs(&facts(self.path, entry)?, self.target) {
-            change(self.path, entry, self.target)?;
-            self.changed += 1;
+        let before = facts(self.path, entry)?;
+        if is_theirs(&before, self.target) {
+            return Ok(());
+        }
+        match give(entry, self.target) {
+            Ok(()) => {
+                read_back(self.path, entry, self.target)?;
+                self.changed += 1;
+            }
+            // A new owner takes such a bit away, and without CAP_FOWNER only its owner may change a mode. It gives nothing
+            // after the drop.
+            Err(Errno::EPERM) if bits(&before) & SET_ID != 0 => {
+                self.left += 1;
+                self.set_id += 1;
+            }
+            Err(reason) => return Err(failed(self.path, "fchownat", reason)),
         }
         Ok(())
     }
@@ -156,8 +172,8 @@ impl Walk<'_> {
     }
 }
 
-fn change(path: &str, entry: &OwnedFd, target: &Target) -> Result<()> {
-    give(entry, target).map_err(|reason| failed(path, "fchownat", reason))?;
+/// Refuses what is not the user's although the call that made it theirs reports success.
+fn read_back(path: &str, entry: &OwnedFd, target: &Target) -> Result<()> {
     let after = facts(path, entry)?;
     if is_theirs(&after, target) {
         return Ok(());

@@ -43,7 +43,7 @@
 pub mod capability;
 mod change;
 mod proof;
-mod status;
+pub mod status;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 

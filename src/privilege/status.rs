@@ -3,6 +3,7 @@
 //! One read tells all sets at once, file-system ids and the number of threads included, which no system call does. It
 //! speaks of the process's first thread; both readers refuse a process with a second one, so that is the caller.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::Read;
 
@@ -75,12 +76,20 @@ impl Held {
         // The file is about 1.5 KB; one read gives a state of one moment.
         let mut buffer = [0_u8; 4096];
         let length = file.read(&mut buffer).map_err(|error| failed("read", io_errno(&error)))?;
-        parse(buffer.get(..length).unwrap_or(&[])).map_err(|line| Error::NotProved { what: format!("{PATH} has no proper line '{line}'") })
+        let mut text = Cow::Borrowed(buffer.get(..length).unwrap_or(&[]));
+        if length == buffer.len() {
+            // Thousands of groups; the kernel has kept the rest of that moment.
+            file.read_to_end(text.to_mut()).map_err(|error| failed("read", io_errno(&error)))?;
+        }
+        parse(&text).map_err(|line| Error::NotProved { what: format!("{PATH} has no proper line '{line}'") })
     }
 }
 
-/// Parses the text; the name of the line that is missing or malformed otherwise.
-fn parse(text: &[u8]) -> std::result::Result<Held, &'static str> {
+/// Parses the text.
+///
+/// # Errors
+/// The name of the line that is missing or malformed.
+pub fn parse(text: &[u8]) -> std::result::Result<Held, &'static str> {
     let mut lines = text.split(|byte| *byte == b'\n');
     // The kernel prints the lines in this order, so each is looked for behind the one before.
     let mut line = |name: &'static str| {

@@ -4,23 +4,23 @@
 //! the app's, no working directory that would pin a mount. It sleeps until a signal comes. It must not end before the
 //! app has, whatever a signal or a call answers. `signal(7)`, `pid_namespaces(7)`, `kill(2)`.
 
-mod readiness;
+pub mod readiness;
 
 use std::time::{Duration, Instant};
 
-use libc::{SI_QUEUE, SIGCHLD, SIGCONT, SIGKILL, SIGSTOP, SIGTERM, SIGTSTP, SIGTTIN, SIGTTOU};
+use libc::{SI_QUEUE, SIGCHLD, SIGCONT, SIGKILL, SIGPIPE, SIGSTOP, SIGTERM, SIGTSTP, SIGTTIN, SIGTTOU};
 use nix::errno::Errno;
 use rustix::process::{Pid, getpid};
 
 use crate::child::leftovers::Leftovers;
 use crate::child::terminal::Terminal;
-use crate::child::wait::{Event, Signal, Signals};
+use crate::child::wait::{Event, Signals};
 use crate::child::{self, Change, Output, Started};
 use crate::error::{Error, Result};
 use crate::launch::App;
 use crate::plan::Supervision;
 use crate::privilege::Dropped;
-use crate::sys::{self, SignalMask};
+use crate::sys::{self, Signal, SignalMask};
 use readiness::{Manager, Readiness};
 
 /// What stops a process by the terminal's doing.
@@ -46,7 +46,7 @@ pub fn run(dropped: &Dropped, mut app: App, how: Supervision, mask: SignalMask) 
     };
     drop((app, foreground));
     settle();
-    let signals = Signals::receive(SignalMask::ALL).inspect_err(|_| child::abandon(main))?;
+    let signals = Signals::receive(SignalMask::ALL);
     let terminal = Terminal::open();
     let mut supervisor = Supervisor { dropped, mask, main, how, first, terminal, forwarded_stop: false, kill_at: None, manager, readiness };
     let code = supervisor.until_app_ends(&signals).inspect_err(|_| child::abandon(main))?;
@@ -128,7 +128,9 @@ impl Supervisor<'_> {
 
     fn forward(&mut self, signal: Signal) {
         let number = self.how.rewrite.iter().find(|(from, _)| *from == signal.number).map_or(signal.number, |(_, to)| *to);
-        if number == 0 {
+        // A log line of /init's own that nobody read leaves one of its own; the app must not die of it.
+        let own = signal.number == SIGPIPE && signal.sender.0 == getpid().as_raw_nonzero().get().unsigned_abs();
+        if number == 0 || own {
             return;
         }
         // One that the app ignores or catches stops nothing; the next stop is someone else's.
@@ -209,7 +211,7 @@ impl Supervisor<'_> {
             log::warn!("cannot stop with the app");
         }
         // The continue that woke us is passed on below, once: forwarded too, it could undo the next stop.
-        let _ = sys::take_pending_signal(SignalMask::only(SIGCONT));
+        let _ = sys::wait_for_signal(SignalMask::only(SIGCONT), Some(Duration::ZERO));
         // Continued: in the foreground by fg, or in the background by bg.
         if terminal.is_ours() {
             terminal.give_to(self.main);

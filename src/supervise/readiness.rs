@@ -78,27 +78,34 @@ impl Readiness {
 
 /// Who waits to hear that the app is ready: the socket of `NOTIFY_SOCKET`.
 #[derive(Clone, Debug)]
-pub(super) struct Manager(Vec<u8>);
+pub struct Manager(Vec<u8>);
 
 impl Manager {
     /// The socket that this value names; none for an empty one.
-    pub(super) fn named(socket: &[u8]) -> Option<Manager> {
+    pub fn named(socket: &[u8]) -> Option<Manager> {
         (!socket.is_empty()).then(|| Manager(socket.to_vec()))
     }
 
     /// Sends one message. A manager that is gone is no reason to stop the app.
-    pub(super) fn tell(&self, message: &str) {
+    pub fn tell(&self, message: &str) {
         if let Err(error) = self.send(message) {
             log::warn!("NOTIFY_SOCKET: {error}");
         }
     }
 
+    /// Its address.
+    ///
+    /// # Errors
+    /// What no address can hold: too many bytes, or a NUL in a path.
+    pub fn address(&self) -> std::io::Result<SocketAddr> {
+        match self.0.strip_prefix(b"@") {
+            Some(name) => SocketAddr::from_abstract_name(name),
+            None => SocketAddr::from_pathname(std::ffi::OsStr::from_bytes(&self.0)),
+        }
+    }
+
     fn send(&self, message: &str) -> std::io::Result<()> {
-        let address = match self.0.strip_prefix(b"@") {
-            Some(name) => SocketAddr::from_abstract_name(name)?,
-            None => SocketAddr::from_pathname(std::ffi::OsStr::from_bytes(&self.0))?,
-        };
-        let sent = UnixDatagram::unbound()?.send_to_addr(message.as_bytes(), &address)?;
+        let sent = UnixDatagram::unbound()?.send_to_addr(message.as_bytes(), &self.address()?)?;
         if sent == message.len() { Ok(()) } else { Err(Error::from(ErrorKind::WriteZero)) }
     }
 }

@@ -41,6 +41,11 @@ impl Arena {
     }
 }
 
+/// What System gave; the end of the process where it gave nothing. The standard library would say half of it and abort.
+fn granted(pointer: *mut u8) -> *mut u8 {
+    if pointer.is_null() { stepdown::record::out_of_memory() } else { pointer }
+}
+
 // SAFETY: `alloc` hands out bytes of the block that no other live allocation has, aligned as asked, or what System gives;
 // `dealloc` and `realloc` tell the two apart by address, so that System gets back only what it gave.
 unsafe impl GlobalAlloc for Arena {
@@ -54,7 +59,7 @@ unsafe impl GlobalAlloc for Arena {
             return unsafe { self.block.get().cast::<u8>().add(start) };
         }
         // SAFETY: the caller's promises are the same ones.
-        unsafe { System.alloc(layout) }
+        granted(unsafe { System.alloc(layout) })
     }
 
     #[inline(never)]
@@ -71,7 +76,7 @@ unsafe impl GlobalAlloc for Arena {
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         let Some(start) = self.offset(pointer) else {
             // SAFETY: what is not in the block came from System, with this layout.
-            return unsafe { System.realloc(pointer, layout, size) };
+            return granted(unsafe { System.realloc(pointer, layout, size) });
         };
         if size <= layout.size() || (size <= SIZE && self.move_end(start + layout.size(), start + size)) {
             return pointer;

@@ -26,6 +26,12 @@ impl SignalMask {
         (1..=64).contains(&signal) && self.0 & (1 << (signal - 1)) != 0
     }
 
+    /// What is in it of the numbers above this one.
+    #[must_use]
+    pub fn above(self, signal: i32) -> SignalMask {
+        SignalMask(self.0 & u64::MAX.checked_shl(signal.unsigned_abs()).unwrap_or(0))
+    }
+
     /// What is in either.
     #[must_use]
     pub fn with(self, other: SignalMask) -> SignalMask {
@@ -62,18 +68,37 @@ pub fn pending_signals() -> Result<SignalMask, Errno> {
     Errno::result(answer).map(|_| pending)
 }
 
-/// Takes one waiting signal of the set out of the queue without waiting for one: `rt_sigtimedwait(2)`.
-/// Its number, or `EAGAIN` when none waits.
+/// A signal, and what came with it: `siginfo_t` of `sigaction(2)`.
+#[derive(Clone, Copy, Debug)]
+pub struct Signal {
+    /// Its number, from 1 to 64.
+    pub number: i32,
+    /// How it was sent (`si_code`).
+    pub code: i32,
+    /// Who sent it: pid and uid.
+    pub sender: (u32, u32),
+    /// The value of a queued one.
+    pub value: u64,
+}
+
+/// Takes one signal of the set, all of which must be blocked, out of the queue; waits for it so long, or without end:
+/// `rt_sigtimedwait(2)`.
 ///
 /// # Errors
-/// `EAGAIN`; `EINTR`.
-pub fn take_pending_signal(set: SignalMask) -> Result<i32, Errno> {
-    let no_wait = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: the set is a live 8-byte word of the size that is passed, the time a live timespec; a null siginfo is allowed.
-    let answer = unsafe {
-        libc::syscall(libc::SYS_rt_sigtimedwait, &raw const set.0, std::ptr::null_mut::<libc::siginfo_t>(), &raw const no_wait, size_of::<u64>())
-    };
-    Errno::result(answer).map(|signal| i32::try_from(signal).unwrap_or(0))
+/// `EAGAIN` when none came; `EINTR`.
+pub fn wait_for_signal(set: SignalMask, patience: Option<Duration>) -> Result<Signal, Errno> {
+    let time = patience
+        .map(|patience| libc::timespec { tv_sec: patience.as_secs().try_into().unwrap_or(i64::MAX), tv_nsec: patience.subsec_nanos().into() });
+    let time = time.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
+    let mut info = [0_u64; 16];
+    // SAFETY: the set is a live 8-byte word of the size that is passed, the time null or a live timespec, and the block of
+    // 128 bytes the size of the kernel's siginfo_t.
+    let answer = unsafe { libc::syscall(libc::SYS_rt_sigtimedwait, &raw const set.0, info.as_mut_ptr(), time, size_of::<u64>()) };
+    let number = i32::try_from(Errno::result(answer)?).unwrap_or(0);
+    // As in queue_signal, below.
+    let [_, code, from, value, ..] = info;
+    let half = |word: u64| u32::try_from(word & u64::from(u32::MAX)).unwrap_or(0);
+    Ok(Signal { number, code: half(code).cast_signed(), sender: (half(from), half(from >> 32)), value })
 }
 
 /// Whether the kernel started this program with more privilege than its caller has: set-user-ID, set-group-ID or file

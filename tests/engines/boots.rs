@@ -81,8 +81,8 @@ fn a_second_start() -> Row {
 
 fn exit_code() -> Row {
     Row::new("the exit code is the app's own", BOTH, |scene| {
-        let outcome = scene.probe(USUAL, "exit:42")?.ended(42)?;
-        outcome.check(facts(&outcome.stdout).contains_key("Uid"), "that the app runs")?;
+        let outcome = scene.probe(USUAL, &["exit:42"])?.ended(42)?;
+        outcome.check(facts(&outcome).contains_key("Uid"), "that the app runs")?;
         Ok("the app, 42".into())
     })
 }

@@ -31,11 +31,11 @@ pub fn rows() -> Vec<Row> {
         kept(),
         Row::new("a configuration everyone may write, on :ro", BOTH, |scene| {
             let options = format!("{FOUR} --volume {}:/etc/init.toml:ro", scene.file("init.toml", "", 0o666));
-            usual().finds("HOME", "/opt/app-root/src").judge(&scene.probe(&options, "")?)
+            usual().finds("HOME", "/opt/app-root/src").judge(&scene.probe(&options, &[])?)
         }),
         Row::new("a configuration everyone may write", BOTH, |scene| {
             let options = format!("{FOUR} --volume {}:/etc/init.toml", scene.file("init.toml", "", 0o666));
-            refusal(78, &["/etc/init.toml is writable to everyone", "--chmod=0644"]).judge(&scene.probe(&options, "")?)
+            refusal(78, &["/etc/init.toml is writable to everyone", "--chmod=0644"]).judge(&scene.probe(&options, &[])?)
         }),
         refused("a directory for a configuration", BOTH, USUAL, &["--config", "/app"], refusal(78, &["the configuration /app is a directory"])),
         refused_with("an unknown key", USUAL, "user = \"1001\"\n\n[[tmpfs]]\npath = \"/home/app\"\n  uid = 1001\n", {
@@ -96,7 +96,7 @@ fn without_streams() -> App {
 
 /// A row in which the probe starts with a configuration of its own.
 fn with(name: &str, options: &'static str, configuration: &'static str, app: App) -> Row {
-    Row::new(name, BOTH, move |scene| app.judge(&scene.probe(&format!("{options} {}", scene.configuration(configuration)), "")?))
+    Row::new(name, BOTH, move |scene| app.judge(&scene.probe(&format!("{options} {}", scene.configuration(configuration)), &[])?))
 }
 
 /// What is kept is in all five sets, and nothing else is in any.

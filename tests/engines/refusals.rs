@@ -74,11 +74,11 @@ fn mounts() -> [Row; 6] {
         refused("no tmpfs", BOTH, FOUR, &[], refusal(78, &["/home/app does not exist", flag])),
         Row::new("a bind mount where a tmpfs belongs", BOTH, move |scene| {
             let options = format!("{FOUR} --volume {}:/home/app", scene.directory("home"));
-            not_tmpfs().judge(&scene.probe(&options, "")?)
+            not_tmpfs().judge(&scene.probe(&options, &[])?)
         }),
         Row::new("a volume where a tmpfs belongs", BOTH, move |scene| {
             let options = format!("{FOUR} --volume {}:/home/app", scene.volume()?);
-            not_tmpfs().judge(&scene.probe(&options, "")?)
+            not_tmpfs().judge(&scene.probe(&options, &[])?)
         }),
         refused("/init --tmpfs of the image's own directory", BOTH, USUAL, &["--tmpfs", "/app"], {
             refusal(78, &["/app is not a tmpfs mount point", "add --tmpfs /app:rw,size=64m,mode=0755"])
@@ -117,7 +117,7 @@ fn words() -> Vec<Row> {
         }),
         Row::new("a working directory that is not there", BOTH, |scene| {
             let options = format!("{FOUR} {}", scene.configuration("workdir = \"/missing\"\n"));
-            refusal(71, &["cannot enter the working directory /missing", "(ENOENT)"]).late().judge(&scene.probe(&options, "")?)
+            refusal(71, &["cannot enter the working directory /missing", "(ENOENT)"]).late().judge(&scene.probe(&options, &[])?)
         }),
     ]
 }

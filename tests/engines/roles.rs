@@ -1,5 +1,6 @@
 //! The four roles of the image, really started: what runs is read from the container while it does.
 
+use crate::lab::row::Verdict;
 use crate::row::{BOTH, Row, Scene, USUAL};
 
 /// A role, the program and the words of its command, and what the app itself says once it is up.
@@ -52,7 +53,7 @@ fn planned(scene: &Scene, role: &str, command: &[&str]) -> Result<(), String> {
     plan.check(json["role"] == role && json["role_from"] == "ROLE" && json["uid"] == 1001, format!("the role {role}"))
 }
 
-fn runs(scene: &Scene, role: &str, command: &[&str], ready: &str) -> Result<String, String> {
+fn runs(scene: &Scene, role: &str, command: &[&str], ready: &str) -> Verdict {
     let mut running = scene.start(&format!("{USUAL} --env ROLE={role}"), &[])?;
     running.until(&format!("init: info: {role}: {} as 1001:1001, capabilities none", command[0]))?;
     running.until(ready)?;
@@ -64,5 +65,5 @@ fn runs(scene: &Scene, role: &str, command: &[&str], ready: &str) -> Result<Stri
     for line in ["Uid:\t1001\t1001\t1001\t1001", "CapPrm:\t0000000000000000", "CapBnd:\t0000000000000000", "NoNewPrivs:\t1"] {
         seen.check(seen.stdout.contains(line), format!("'{line}' in the status of the app"))?;
     }
-    Ok(format!("{}, as 1001:1001", command[0]))
+    Ok(format!("{}, as 1001:1001", command[0]).into())
 }

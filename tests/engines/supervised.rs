@@ -1,9 +1,9 @@
 //! Supervision in a real engine: a stop lets a busy worker finish, and ready means healthy.
 
-use std::os::unix::fs::PermissionsExt;
-use std::os::unix::net::UnixDatagram;
 use std::time::Duration;
 
+use crate::lab::manager::Manager;
+use crate::lab::row::Verdict;
 use crate::row::{PODMAN, Row, Scene, USUAL};
 
 /// A Celery app whose broker is a directory, so that a worker needs nothing but itself.
@@ -73,7 +73,7 @@ pub fn rows() -> Vec<Row> {
             let outcome = stopped_while_busy(scene, "")?;
             outcome.check(outcome.stdout.contains("TASK FINISHED") || outcome.stderr.contains("TASK FINISHED"), "the task finished")?;
             outcome.check(outcome.code == Some(0), "exit code 0")?;
-            Ok(format!("the task finished, {} ms after its start", outcome.took.as_millis()))
+            Ok(format!("the task finished, {} ms after its start", outcome.took.as_millis()).into())
         }),
         Row::new("… with group = true", PODMAN, |scene| {
             // Celery's own children take SIGTERM for themselves: why a stop goes to the main process alone by default.
@@ -87,7 +87,7 @@ pub fn rows() -> Vec<Row> {
 }
 
 /// Stops the worker's container once its task has begun.
-fn stopped_while_busy(scene: &Scene, group: &str) -> Result<crate::call::Outcome, String> {
+fn stopped_while_busy(scene: &Scene, group: &str) -> Result<crate::lab::call::Outcome, String> {
     let work = scene.directory("work");
     std::fs::write(format!("{work}/work.py"), WORK).map_err(|error| error.to_string())?;
     let configuration = scene.configuration(&WORKER.replace("GROUP", group));
@@ -97,38 +97,21 @@ fn stopped_while_busy(scene: &Scene, group: &str) -> Result<crate::call::Outcome
     running.finish()
 }
 
-fn ready_means_healthy(scene: &Scene) -> Result<String, String> {
-    let told = |error: std::io::Error| error.to_string();
-    let directory = scene.directory("notify");
-    let path = format!("{directory}/socket");
-    let manager = UnixDatagram::bind(&path).map_err(told)?;
-    // Open to the account that the engine runs as.
-    for (path, mode) in [(&directory, 0o777), (&path, 0o777)] {
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).map_err(told)?;
-    }
+fn ready_means_healthy(scene: &Scene) -> Verdict {
+    let manager = Manager::listen(scene)?;
     let options = format!("{USUAL} --sdnotify=container {}", scene.configuration(LATE));
-    let mut running = scene.start_with(&options, &[("NOTIFY_SOCKET", &path)])?;
+    let mut running = scene.start_with(&options, &[("NOTIFY_SOCKET", &manager.path)])?;
     // The app itself does not get the socket: it could say ready before it is.
     running.until("UP None")?;
-    let ready = |patience: Duration| -> Result<bool, String> {
-        manager.set_read_timeout(Some(patience)).map_err(told)?;
-        let mut message = [0_u8; 4096];
-        while let Ok(length) = manager.recv(&mut message) {
-            if String::from_utf8_lossy(&message[..length]).lines().any(|line| line == "READY=1") {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    };
     // Several questions' worth of time in which it must not be told.
-    if ready(Duration::from_millis(1500))? {
+    if manager.hears_ready(Duration::from_millis(1500))? {
         return Err(format!("READY=1 before the health check passed\n{}", running.so_far()));
     }
-    scene.engine.must(&format!("exec --user 1001 {} touch /home/app/healthy", scene.container()))?;
-    if !ready(Duration::from_secs(30))? {
+    scene.exec("--user 1001", &["touch", "/home/app/healthy"])?.ended(0)?;
+    if !manager.hears_ready(Duration::from_secs(30))? {
         return Err(format!("no READY=1 after the health check passed\n{}", running.so_far()));
     }
-    scene.engine.must(&format!("stop --time 20 {}", scene.container()))?;
+    scene.ask("stop --time 20")?.ended(0)?;
     let outcome = running.finish()?;
     outcome.check(outcome.code == Some(143), "the app's end by SIGTERM")?;
     Ok("READY=1 once healthy, and not before".into())

@@ -3,8 +3,9 @@
 
 use std::sync::OnceLock;
 
-use crate::engine::{Engine, derived_image, image};
 use crate::expect::{MARK, refusal, usual};
+use crate::lab::engine::{Engine, derived_image, image};
+use crate::lab::row::Verdict;
 use crate::row::{BOTH, DOCKER, FOUR, PODMAN, PROBE, Row, Scene, USUAL, starts};
 
 /// The image of that story: a cache that was baked into the home, the user's own; and `/init` installed as it must not be.
@@ -44,8 +45,8 @@ pub fn rows() -> Vec<Row> {
 }
 
 /// The engine itself says no, in its own words, and nothing of the image runs.
-fn rejected(scene: &Scene, option: &str, word: &str) -> Result<String, String> {
-    let outcome = scene.probe(&format!("{FOUR} {option}"), "")?.ended(125)?;
+fn rejected(scene: &Scene, option: &str, word: &str) -> Verdict {
+    let outcome = scene.probe(&format!("{FOUR} {option}"), &[])?.ended(125)?;
     outcome.check(!outcome.stdout.contains(MARK), "that nothing runs")?;
     outcome.check(outcome.stderr.contains("invalid mount option") && outcome.stderr.contains(word), "'invalid mount option'")?;
     if option.starts_with("--tmpfs") {
@@ -53,12 +54,12 @@ fn rejected(scene: &Scene, option: &str, word: &str) -> Result<String, String> {
         let said = format!("Error: unknown mount option \"{word}\": invalid mount option\n");
         outcome.check(outcome.stderr == said, said.trim_end())?;
     }
-    Ok(format!("125: {}", outcome.stderr.trim_end()))
+    Ok(format!("125: {}", outcome.stderr.trim_end()).into())
 }
 
 /// What the image has below the mount point is copied up with its owners; the mount point alone is root's, and only it
 /// is handed over.
-fn copied_up(scene: &Scene) -> Result<String, String> {
+fn copied_up(scene: &Scene) -> Verdict {
     let outcome = scene.run_image(
         USUAL,
         derived(scene)?,
@@ -77,7 +78,7 @@ fn copied_up(scene: &Scene) -> Result<String, String> {
     app.finds("write /home/app", "ok").finds("write /home/app/.cache", "ok").judge(&outcome)
 }
 
-fn run_derived(scene: &Scene, options: &str) -> Result<crate::call::Outcome, String> {
+fn run_derived(scene: &Scene, options: &str) -> Result<crate::lab::call::Outcome, String> {
     scene.run_image(options, derived(scene)?, &["python3", "-c", PROBE])
 }
 

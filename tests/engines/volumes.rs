@@ -1,7 +1,7 @@
 //! Volumes: the engine's own kinds, handed over by root or found ready by a user.
 
-use crate::engine::is_root;
 use crate::expect::{app, refusal, usual};
+use crate::lab::engine::is_root;
 use crate::row::{BOTH, DOCKER, FOUR, PODMAN, Row, refused_with};
 
 /// One volume at `/data`, its top only.
@@ -16,28 +16,28 @@ pub fn rows() -> Vec<Row> {
     let mut rows = vec![
         Row::new("a new named volume", BOTH, |scene| {
             let options = format!("{FOUR} --volume {}:/data {}", scene.volume()?, scene.configuration(TOP));
-            data(usual()).judge(&scene.probe(&options, "stat:/data write:/data")?)
+            data(usual()).judge(&scene.probe(&options, &["stat:/data", "write:/data"])?)
         }),
         a_used_volume(),
         what_the_image_has(),
         Row::new("a volume with :U", PODMAN, |scene| {
             let options = format!("{FOUR} --volume {}:/data:U {}", scene.volume()?, scene.configuration(TOP));
-            data(usual()).judge(&scene.probe(&options, "stat:/data write:/data")?)
+            data(usual()).judge(&scene.probe(&options, &["stat:/data", "write:/data"])?)
         }),
         Row::new("--user 1001 and a volume with :U", PODMAN, |scene| {
             let options = format!("--user 1001:1001 {FOUR} --volume {}:/data:U {}", scene.volume()?, scene.configuration(TOP));
-            data(app(1001, 1001, "1001")).judge(&scene.probe(&options, "stat:/data write:/data")?)
+            data(app(1001, 1001, "1001")).judge(&scene.probe(&options, &["stat:/data", "write:/data"])?)
         }),
         // Podman gives a volume that nothing was written to yet to the container's user.
         Row::new("--user 1001 and a new volume", PODMAN, |scene| {
             let options = format!("--user 1001:1001 {FOUR} --volume {}:/data {}", scene.volume()?, scene.configuration(TOP));
-            data(app(1001, 1001, "1001")).judge(&scene.probe(&options, "stat:/data write:/data")?)
+            data(app(1001, 1001, "1001")).judge(&scene.probe(&options, &["stat:/data", "write:/data"])?)
         }),
         Row::new("--user 1001 and a volume of root's", BOTH, |scene| {
             let volume = format!("--volume {}:/data", scene.volume()?);
             scene.run(&format!("{volume} --entrypoint touch"), &["/data/old"])?.ended(0)?;
             let options = format!("--user 1001:1001 {FOUR} {volume} {}", scene.configuration(TOP));
-            refusal(78, &["/data is not writable to uid 1001", "EACCES", ":U"]).judge(&scene.probe(&options, "")?)
+            refusal(78, &["/data is not writable to uid 1001", "EACCES", ":U"]).judge(&scene.probe(&options, &[])?)
         }),
         refused_with(
             "no volume where one belongs",
@@ -64,7 +64,7 @@ fn a_used_volume() -> Row {
             os.symlink('/etc/passwd', '/data/link')\nos.chown('/data/a/b', 5000, 5000)";
         scene.run(&format!("{options} --entrypoint python3"), &["-c", fill])?.ended(0)?;
         let options = format!("{FOUR} {options} {}", scene.configuration(ALL));
-        let asked = "stat:/data owners:/data write:/data stat:/data/link stat:/etc/passwd";
+        let asked = &["stat:/data", "owners:/data", "write:/data", "stat:/data/link", "stat:/etc/passwd"];
         let handed = data(usual()).finds("owners /data", "1001:1001").finds("/etc/passwd", "-rw-r--r-- 0:0");
         handed.clone().logs("/data: 6 entries handed over, 0 left as they are").judge(&scene.probe(&options, asked)?)?;
         let again = scene.probe(&options, asked)?;
@@ -78,7 +78,8 @@ fn a_used_volume() -> Row {
 fn what_the_image_has() -> Row {
     Row::new("a new volume over the image's /app/news, recursive", BOTH, |scene| {
         let configuration = scene.configuration("[[volume]]\npath = \"/app/news\"\nrecursive = true\n");
-        let outcome = scene.probe(&format!("{FOUR} --volume /app/news {configuration}"), "owners:/app/news stat:/app/news/web.py write:/app/news")?;
+        let outcome =
+            scene.probe(&format!("{FOUR} --volume /app/news {configuration}"), &["owners:/app/news", "stat:/app/news/web.py", "write:/app/news"])?;
         let handed = usual().finds("HOME", HOME).finds("owners /app/news", "1001:1001").finds("/app/news/web.py", "-rw-r--r-- 1001:1001");
         handed.finds("write /app/news", "ok").judge(&outcome)
     })
@@ -89,11 +90,11 @@ fn bind_mounts() -> [Row; 2] {
     [
         Row::new("a bind mount from outside the user namespace", PODMAN, |scene| {
             let options = format!("{FOUR} --volume {}:/data {}", scene.directory("data"), scene.configuration(TOP));
-            refusal(71, &["cannot hand over /data", "EPERM", ":U"]).judge(&scene.probe(&options, "")?)
+            refusal(71, &["cannot hand over /data", "EPERM", ":U"]).judge(&scene.probe(&options, &[])?)
         }),
         Row::new("a bind mount of root's", DOCKER, |scene| {
             let options = format!("{FOUR} --volume {}:/data {}", scene.directory("data"), scene.configuration(TOP));
-            data(usual()).judge(&scene.probe(&options, "stat:/data write:/data")?)
+            data(usual()).judge(&scene.probe(&options, &["stat:/data", "write:/data"])?)
         }),
     ]
 }

@@ -19,7 +19,7 @@ const STATE: [&str; 9] = ["Umask", "SigPnd", "SigBlk", "SigIgn", "SigCgt", "cwd"
 const REFUSALS: [i32; 7] = [64, 70, 71, 77, 78, 126, 127];
 
 /// The launcher's, for `/init` ending before its children.
-const LEFT_BEHIND: i32 = 99;
+const LEFT_BEHIND: i32 = 200;
 
 /// How long a boot may take, on a machine that is busy with others; and where a hang is tolerated.
 const SECONDS: [u64; 2] = [15, 2];

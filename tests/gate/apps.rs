@@ -1,9 +1,7 @@
 //! Apps that go wrong in a boot check that finds nothing else to say: a small configuration, and `app.py`.
 
 use crate::broken::{Broken, ends};
-use crate::lab::Engine;
-use crate::row::{BOTH, PODMAN, Row};
-use crate::scene::GATE;
+use crate::scene::{BOTH, BROKEN, Engine, GATE, PODMAN, Row, app_file};
 
 /// The flags of a small deployment.
 pub const SMALL: &str = "--read-only --cap-drop=ALL --cap-add=CHOWN,SETUID,SETGID,SETPCAP --tmpfs /home/app:rw,size=16m,mode=0755";
@@ -32,10 +30,10 @@ pub fn app<'a>(way: &[&'a str]) -> Vec<&'a str> {
 /// A gate with this configuration and this way to go wrong.
 pub fn broken(name: &str, engines: &'static [Engine], configuration: String, way: &'static [&'static str], expected: Broken) -> Row {
     Row::new(name, engines, move |scene| {
-        let options = format!("{SMALL} {GATE} {} {}", scene.configuration(&configuration), scene.app());
+        let options = format!("{SMALL} {GATE} {} {}", scene.configuration(&configuration), app_file(scene));
         expected.judge(&scene.run(&options, &app(way))?)
     })
-    .broken()
+    .of(BROKEN)
 }
 
 pub fn rows() -> Vec<Row> {

@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use crate::call::Outcome;
-use crate::row::{Told, Verdict};
-use crate::scene::MARK;
+use crate::lab::call::Outcome;
+use crate::scene::{MARK, Told, Verdict};
 
 /// What must come of it.
 #[derive(Clone, Copy)]
@@ -42,6 +41,6 @@ impl Broken {
         };
         let line = line.ok_or_else(|| format!("expected '{}'\n{}", self.line, outcome.shown()))?;
         outcome.check(line.split_once("; fix: ").is_some_and(|(_, fix)| fix.len() > 5), "how to mend it")?;
-        Ok(Told { code: outcome.code, line: (*line).to_owned(), took: Some(outcome.took) })
+        Ok(Told { line: format!("{}: {line}", self.code), took: Some(outcome.took) })
     }
 }

@@ -1,9 +1,7 @@
 //! Broken deployments of the Django service itself: its own image, configuration and flags, with one thing wrong.
 
 use crate::broken::{Broken, ends};
-use crate::lab::Engine;
-use crate::row::{BOTH, PODMAN, Row};
-use crate::scene::{CONFIGURATION, FLAGS, GATE, Scene, THROW_AWAY, replaced, without};
+use crate::scene::{BOTH, BROKEN, CONFIGURATION, Engine, FLAGS, GATE, PODMAN, Row, Scene, THROW_AWAY, replaced, without};
 
 pub fn rows() -> Vec<Row> {
     let mut rows = missing();
@@ -23,7 +21,7 @@ fn gate() -> String {
 }
 
 fn broken(name: &str, engines: &'static [Engine], options: impl Fn(&Scene) -> String + Send + Sync + 'static, expected: Broken) -> Row {
-    Row::new(name, engines, move |scene| expected.judge(&scene.run(&options(scene), &[])?)).broken()
+    Row::new(name, engines, move |scene| expected.judge(&scene.run(&options(scene), &[])?)).of(BROKEN)
 }
 
 /// The gate with a configuration of its own.
@@ -79,7 +77,7 @@ fn handed_over() -> Vec<Row> {
             let options = format!("{} --volume {volume}:/app/runtime:ro", gate_less(THROW_AWAY));
             ends(71, "cannot hand over /app/runtime: fchownat: Read-only file system (EROFS)").judge(&scene.run(&options, &[])?)
         })
-        .broken(),
+        .of(BROKEN),
         configured("handed over writable to everyone", replaced(CONFIGURATION, "mode = \"0755\"\nsize = \"16m\"", "mode = \"0777\""), {
             ends(1, "FAIL  tmpfs /home/app: writable to everyone, without the sticky bit")
         }),
@@ -132,7 +130,7 @@ fn operator() -> Vec<Row> {
         })
     };
     let command = |name: &str, words: &'static [&'static str], expected: Broken| {
-        Row::new(name, PODMAN, move |scene| expected.judge(&scene.run(&gate(), words)?)).broken()
+        Row::new(name, PODMAN, move |scene| expected.judge(&scene.run(&gate(), words)?)).of(BROKEN)
     };
     let quick = replaced(CONFIGURATION, "timeout = \"60s\"", "timeout = \"8s\"");
     vec![

@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use crate::apps::{HTTP, SMALL, app, patient, small};
-use crate::row::{PODMAN, Row, Told, Verdict};
-use crate::scene::{DROPPED, GATE, MARK, PROBE, Scene, expect};
+use crate::scene::{DROPPED, GATE, MARK, PODMAN, PROBE, Row, Scene, Told, Verdict, app_file, expect};
 
 pub fn rows() -> Vec<Row> {
     vec![
@@ -13,7 +12,7 @@ pub fn rows() -> Vec<Row> {
             healthy(scene)?;
             let outcome = scene.ask("healthcheck run")?.ended(0)?;
             running.until(MARK)?;
-            Ok(Told { code: Some(0), line: "podman healthcheck run: healthy".into(), took: Some(outcome.took) })
+            Ok(Told { line: "podman healthcheck run: healthy".into(), took: Some(outcome.took) })
         }),
         unhealthy("… the app never listens", HTTP, &["idle"], "FAIL  web: GET http://127.0.0.1:8000/: "),
         unhealthy("… the app says nothing: in time", HTTP, &["silent"], "FAIL  web: no answer within 1s"),
@@ -41,7 +40,7 @@ pub fn rows() -> Vec<Row> {
         }),
         Row::new("what counts as an answer: chunked, HTTP/1.0, a body that never ends", PODMAN, |scene| {
             for way in ["chunked", "http10", "endless"] {
-                let options = format!("{SMALL} {GATE} {} {}", scene.configuration(&patient(&format!("health = {HTTP}"), "")), scene.app());
+                let options = format!("{SMALL} {GATE} {} {}", scene.configuration(&patient(&format!("health = {HTTP}"), "")), app_file(scene));
                 let outcome = scene.run(&options, &app(&[way]))?.ended(0)?;
                 outcome.check(outcome.stdout.contains("ok    health: passed"), "the health")?;
             }
@@ -71,9 +70,9 @@ pub fn rows() -> Vec<Row> {
 }
 
 /// A container whose app goes on, with a health check of its own.
-fn serve(scene: &Scene, role: &str, way: &[&str]) -> Result<crate::call::Running, String> {
+fn serve(scene: &Scene, role: &str, way: &[&str]) -> Result<crate::lab::call::Running, String> {
     let role = format!("command = [\"python3\", \"/srv/app.py\"]\n{role}");
-    let options = format!("{SMALL} --stop-signal KILL {} {}", scene.configuration(&small(&role, "")), scene.app());
+    let options = format!("{SMALL} --stop-signal KILL {} {}", scene.configuration(&small(&role, "")), app_file(scene));
     let mut running = scene.start(&options, &app(way))?;
     running.until(MARK)?;
     Ok(running)
@@ -107,6 +106,6 @@ fn unhealthy(name: &'static str, health: &'static str, way: &'static [&'static s
         outcome.check(outcome.stdout.starts_with(line), line)?;
         outcome.check(outcome.took < Duration::from_secs(4), "an answer within its second, and the engine's own time")?;
         scene.ask("healthcheck run")?.ended(1)?;
-        Ok(Told { code: outcome.code, line: outcome.stdout.trim_end().to_owned(), took: Some(outcome.took) })
+        Ok(Told { line: outcome.stdout.trim_end().to_owned(), took: Some(outcome.took) })
     })
 }

@@ -1,7 +1,6 @@
 //! The shell entrypoint that `init.toml` replaces: it passes the same gate, and lets through what is listed here.
 
-use crate::row::{PODMAN, Row};
-use crate::scene::{FLAGS, GATE, MARK, Scene, THROW_AWAY, replaced};
+use crate::scene::{FLAGS, GATE, MARK, PODMAN, Row, Scene, THROW_AWAY, app_file, replaced};
 
 const OLD: &str = include_str!("../django/entrypoint.sh.old");
 
@@ -26,7 +25,7 @@ pub fn rows() -> Vec<Row> {
 }
 
 fn old(scene: &Scene, flags: &str) -> String {
-    format!("{flags} --volume {}:/entrypoint.sh:ro {} --entrypoint /entrypoint.sh", scene.file("entrypoint.sh", OLD, 0o755), scene.app())
+    format!("{flags} --volume {}:/entrypoint.sh:ro {} --entrypoint /entrypoint.sh", scene.file("entrypoint.sh", OLD, 0o755), app_file(scene))
 }
 
 /// A deployment that `/init` stops, and that it lets through.

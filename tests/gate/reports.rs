@@ -1,8 +1,7 @@
 //! Reports: for a machine, through the drop only, and what a check leaves behind, which is nothing.
 
 use crate::apps::{HTTP, SMALL, app, patient, small};
-use crate::row::{BOTH, PODMAN, Row};
-use crate::scene::{DROPPED, FLAGS, GATE, MARK, PROBE, Scene, THROW_AWAY, expect};
+use crate::scene::{BOTH, DROPPED, FLAGS, GATE, MARK, PODMAN, PROBE, Row, Scene, THROW_AWAY, app_file, expect};
 
 pub fn rows() -> Vec<Row> {
     vec![
@@ -65,7 +64,7 @@ pub fn rows() -> Vec<Row> {
         }),
         Row::new("a step that floods the log and forges a record", PODMAN, |scene| {
             let step = "[[step]]\nname = \"the step\"\ncommand = [\"python3\", \"/srv/app.py\", \"floods\"]";
-            let options = format!("{SMALL} {} {}", scene.configuration(&small("", step)), scene.app());
+            let options = format!("{SMALL} {} {}", scene.configuration(&small("", step)), app_file(scene));
             let outcome = scene.run(&options, &["true"])?.ended(0)?;
             outcome.check(outcome.stderr.contains("init: step: the step: init: fatal: forged\n"), "the line, as the step's")?;
             let clean = !outcome.stderr.contains(['\x1b', '\x07']) && !outcome.stderr.lines().any(|line| line.starts_with("init: fatal"));
@@ -76,14 +75,14 @@ pub fn rows() -> Vec<Row> {
         }),
         Row::new("a writable / is a warning where it is allowed", PODMAN, |scene| {
             let configuration = small("", "").replace("[boot_check]", "[boot_check]\nrequire_read_only_root = false");
-            let options = format!("{} {GATE} {} {}", SMALL.replace("--read-only ", ""), scene.configuration(&configuration), scene.app());
+            let options = format!("{} {GATE} {} {}", SMALL.replace("--read-only ", ""), scene.configuration(&configuration), app_file(scene));
             let outcome = scene.run(&options, &app(&["serve"]))?.ended(0)?;
             outcome.check(outcome.stdout.contains("warn  root file system: writable; fix: add --read-only"), "the warning")?;
             Ok("warn, 0".into())
         }),
         Row::new("a capability too many and a tmpfs without a size are warnings", PODMAN, |scene| {
             let flags = SMALL.replace("--cap-add=", "--cap-add=NET_RAW,").replace("size=16m,", "");
-            let options = format!("{flags} {GATE} {} {}", scene.configuration(&small("", "")), scene.app());
+            let options = format!("{flags} {GATE} {} {}", scene.configuration(&small("", "")), app_file(scene));
             let outcome = scene.run(&options, &app(&["serve"]))?.ended(0)?;
             outcome.check(outcome.stdout.contains("warn  capabilities: given beyond the plan: NET_RAW; fix: "), "the first")?;
             outcome.check(outcome.stdout.contains("warn  tmpfs /home/app: without a size"), "the second")?;
@@ -92,9 +91,9 @@ pub fn rows() -> Vec<Row> {
     ]
 }
 
-fn json(scene: &Scene, options: &str, before: &[&str]) -> crate::row::Verdict {
+fn json(scene: &Scene, options: &str, before: &[&str]) -> crate::scene::Verdict {
     let configuration = patient(&format!("health = {HTTP}"), "");
-    let options = format!("{SMALL} {options} {} {}", scene.configuration(&configuration), scene.app());
+    let options = format!("{SMALL} {options} {} {}", scene.configuration(&configuration), app_file(scene));
     let words: Vec<&str> = before.iter().copied().chain(app(&["serve"])).collect();
     let outcome = scene.run(&options, &words)?.ended(0)?;
     let report: serde_json::Value = serde_json::from_str(&outcome.stdout).map_err(|error| format!("{error}\n{}", outcome.shown()))?;
@@ -107,11 +106,12 @@ fn json(scene: &Scene, options: &str, before: &[&str]) -> crate::row::Verdict {
 }
 
 /// A check inside a container that goes on: what its steps and its app leave is gone when it ends, and so are its probes.
-fn leaves_nothing(scene: &Scene) -> crate::row::Verdict {
+fn leaves_nothing(scene: &Scene) -> crate::scene::Verdict {
     let daemon = "[[step]]\nname = \"a step\"\ncommand = [\"python3\", \"/srv/app.py\", \"fork-daemon\"]";
     let root = "[[root_step]]\nname = \"a root step\"\ncommand = [\"python3\", \"/srv/app.py\", \"fork-daemon\"]";
     let configuration = patient(&format!("health = {HTTP}"), &format!("{daemon}\n\n{root}"));
-    let options = format!("{SMALL} --tmpfs /tmp:rw,size=8m,mode=1777 --entrypoint python3 {} {}", scene.configuration(&configuration), scene.app());
+    let options =
+        format!("{SMALL} --tmpfs /tmp:rw,size=8m,mode=1777 --entrypoint python3 {} {}", scene.configuration(&configuration), app_file(scene));
     let mut container = scene.start(&options, &["/srv/app.py", "idle"])?;
     container.until(MARK)?;
     // Whoever it is: a zombie is an empty line. The engine's own list needs a cgroup.

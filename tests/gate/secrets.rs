@@ -1,8 +1,6 @@
 //! Secrets: files that only root may read, values that only the app gets.
 
-use crate::lab::Engine;
-use crate::row::{BOTH, PODMAN, Row, Verdict};
-use crate::scene::{DROPPED, FLAGS, Scene, THROW_AWAY, expect, replaced};
+use crate::scene::{BOTH, DROPPED, Engine, FLAGS, PODMAN, Row, Scene, THROW_AWAY, Verdict, expect, replaced};
 
 /// With an end that an editor would have left.
 const VALUE: &str = "correct horse battery staple";
@@ -36,7 +34,7 @@ pub fn rows() -> Vec<Row> {
     ]
 }
 
-fn asked(scene: &Scene, options: &str, path: &str) -> Result<crate::call::Outcome, String> {
+fn asked(scene: &Scene, options: &str, path: &str) -> Result<crate::lab::call::Outcome, String> {
     let flags = replaced(FLAGS, "--env DJANGO_SECRET_KEY=set-by-hand", "");
     let options = format!("{flags} {THROW_AWAY} --env INIT_LOG=trace {options}");
     let asked = ["hash:DJANGO_SECRET_KEY", "env:DJANGO_SECRET_KEY_FILE", &format!("read:{path}")];

@@ -4,9 +4,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use crate::lab::{Engine, IMAGE};
-use crate::row::{BOTH, PODMAN, Row, Told, Verdict};
-use crate::scene::{CONFIGURATION, DROPPED, FLAGS, GATE, MARK, Scene, THROW_AWAY, expect, replaced};
+use crate::scene::{BOTH, CONFIGURATION, DROPPED, Engine, FLAGS, GATE, MARK, PODMAN, Row, Scene, THROW_AWAY, Told, Verdict, expect, image, replaced};
 
 /// What serving has besides [`FLAGS`].
 const PUBLISHED: &str = "--publish 127.0.0.1::8000";
@@ -17,10 +15,7 @@ const NETWORK: &str = "--network=slirp4netns";
 /// Whether every line is ok. The lab's rootless Podman runs without control groups, so there, and only there, the limit of
 /// processes cannot be read; in Docker it must be the one that was given.
 fn only_ok(scene: &Scene, report: &str) -> bool {
-    let limit = match scene.engine {
-        Engine::Podman => "warn  limit of processes: cannot be read",
-        Engine::Docker => "ok    limit of processes: 1024",
-    };
+    let limit = if scene.engine == Engine::Docker { "ok    limit of processes: 1024" } else { "warn  limit of processes: cannot be read" };
     report.lines().any(|line| line.starts_with(limit)) && report.lines().all(|line| line.starts_with("ok    ") || line.starts_with(limit))
 }
 
@@ -31,12 +26,12 @@ pub fn rows() -> Vec<Row> {
             let lines: Vec<&str> = outcome.stdout.lines().collect();
             outcome.check(lines.len() > 8 && only_ok(scene, &outcome.stdout), "nothing but ok")?;
             outcome.check(lines.iter().any(|line| line.starts_with("ok    health: passed after ")), "the health")?;
-            Ok(Told { code: outcome.code, line: format!("{} checks, all ok", lines.len()), took: Some(outcome.took) })
+            Ok(Told { line: format!("{} checks, all ok", lines.len()), took: Some(outcome.took) })
         }),
         Row::new("the gate, with the network of serving", PODMAN, |scene| {
             let outcome = scene.run(&format!("{} {NETWORK}", gate()), &[])?.ended(0)?;
             outcome.check(only_ok(scene, &outcome.stdout), "nothing but ok")?;
-            Ok(Told { code: outcome.code, line: "all ok".into(), took: Some(outcome.took) })
+            Ok(Told { line: "all ok".into(), took: Some(outcome.took) })
         }),
         Row::new("gate and serving differ in three words", PODMAN, |_| differ()),
         Row::new("serving: /health/, the drop, the CMD unchanged, the firewall", PODMAN, serving),
@@ -151,7 +146,7 @@ fn serving(scene: &Scene) -> Verdict {
         status.check(ours >= 3, format!("'{name}: {value}' of PID 1 and two workers"))?;
     }
     let words = scene.exec("", &["sh", "-c", "tr '\\0' '\\n' </proc/1/cmdline"])?.ended(0)?;
-    let declared = scene.engine.call(&["image", "inspect", "--format", "{{json .Config.Cmd}}", IMAGE].map(str::to_owned))?.ended(0)?;
+    let declared = scene.engine.call(&["image", "inspect", "--format", "{{json .Config.Cmd}}", &image()].map(str::to_owned))?.ended(0)?;
     let declared: Vec<String> = serde_json::from_str(&declared.stdout).map_err(|error| error.to_string())?;
     // The kernel puts a script's interpreter before it.
     let running_words: Vec<&str> = words.stdout.lines().skip(2).collect();
@@ -164,7 +159,7 @@ fn serving(scene: &Scene) -> Verdict {
     let stop = scene.ask("stop --time 20")?.ended(0)?;
     let end = running.finish()?.ended(0)?;
     end.check(stop.took < Duration::from_secs(15) && !end.stdout.contains(MARK), "a stop on SIGTERM")?;
-    Ok(Told { code: end.code, line: format!("200, 400 for a foreign host; HEALTHCHECK {} ms", check.took.as_millis()), took: None })
+    Ok(Told { line: format!("200, 400 for a foreign host; HEALTHCHECK {} ms", check.took.as_millis()), took: None })
 }
 
 fn squeezed(value: &str) -> String {

@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use crate::apps::{HTTP, SMALL, app, broken, patient, small};
 use crate::broken::ends;
-use crate::row::{BOTH, PODMAN, Row, Told};
-use crate::scene::{GATE, MARK, Scene};
+use crate::scene::{BOTH, BROKEN, GATE, MARK, PODMAN, Row, Scene, Told, app_file};
 
 /// A step of this kind that runs `app.py`.
 fn step(kind: &str, way: &str, more: &str) -> String {
@@ -56,12 +55,12 @@ pub fn rows() -> Vec<Row> {
             let options = format!("{SMALL} {GATE} {} --volume {script}:/usr/local/libexec/script", scene.configuration(&small("", entry)));
             ends(78, "refusing the root step 'the step': /usr/local/libexec/script").judge(&scene.run(&options, &["true"])?)
         })
-        .broken(),
+        .of(BROKEN),
         Row::new("a configuration that the app can write", BOTH, |scene| {
             let options = format!("{SMALL} {GATE} --volume {}:/etc/init.toml", scene.file("init.toml", &small("", ""), 0o666));
             ends(78, "/etc/init.toml is writable to everyone; fix: ").judge(&scene.run(&options, &["true"])?)
         })
-        .broken(),
+        .of(BROKEN),
     ];
     rows.extend(secrets());
     rows.extend(stopped());
@@ -71,12 +70,12 @@ pub fn rows() -> Vec<Row> {
 /// A row whose step runs `app.py` too: its mark says nothing about the app.
 fn quiet(name: &str, configuration: String, code: i32, line: &'static str) -> Row {
     Row::new(name, PODMAN, move |scene| {
-        let options = format!("{SMALL} {GATE} {} {}", scene.configuration(&configuration), scene.app());
+        let options = format!("{SMALL} {GATE} {} {}", scene.configuration(&configuration), app_file(scene));
         let mut outcome = scene.run(&options, &app(&["serve"]))?;
         outcome.stderr = of_init(&outcome.stderr);
         ends(code, line).judge(&outcome)
     })
-    .broken()
+    .of(BROKEN)
 }
 
 /// What is not a step's.
@@ -94,7 +93,7 @@ fn secrets() -> Vec<Row> {
             outcome.check(!outcome.stdout.contains("hunter2") && !outcome.stderr.contains("hunter2"), "the secret nowhere")?;
             ends(78, line).judge(&outcome)
         })
-        .broken()
+        .of(BROKEN)
     };
     vec![
         // Root of a user namespace is not root of the file.
@@ -121,7 +120,7 @@ fn secrets() -> Vec<Row> {
 fn stopped() -> Vec<Row> {
     let stopped = |name: &str, configuration: String, way: &'static [&'static str], code: i32, line: &'static str| {
         Row::new(name, PODMAN, move |scene| {
-            let options = format!("{SMALL} {GATE} {} {}", scene.configuration(&configuration), scene.app());
+            let options = format!("{SMALL} {GATE} {} {}", scene.configuration(&configuration), app_file(scene));
             let mut running = scene.start(&options, &app(way))?;
             running.until(MARK)?;
             let stop = scene.ask("stop --time 30")?.ended(0)?;
@@ -132,7 +131,7 @@ fn stopped() -> Vec<Row> {
             let told = ends(code, line).judge(&outcome)?;
             Ok(Told { took: Some(stop.took), ..told })
         })
-        .broken()
+        .of(BROKEN)
     };
     let health = health();
     vec![

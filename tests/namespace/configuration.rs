@@ -62,53 +62,6 @@ fn a_byte_order_mark_does_not_hide_the_first_key() {
     says("\u{feff}usr = 'web'\n").refused(78, &["/etc/init.toml:1:"]);
 }
 
-#[test]
-fn an_unknown_key_is_refused_with_line_and_column() {
-    for (text, at) in [
-        ("usr = 'app'\n", "1:1: unknown key 'usr'"),
-        ("# é\n\n  tmpsf = []\n", "3:3: unknown key 'tmpsf'"),
-        ("[[tmpfs]]\npath = '/a'\nmod = '0755'\n", "3:1: unknown key 'mod' in [[tmpfs]]"),
-        ("[role]\nname = 'x'\n", "2:1: unknown key 'name' in [role]"),
-        ("[roles.web]\ncomand = ['x']\n", "2:1: unknown key 'comand'"),
-        ("env = { A = '1' }\nuser = 'app'\nworkdr = '/'\n", "3:1: unknown key 'workdr'"),
-    ] {
-        says(text).refused(78, &[&format!("{PATH}:{at}"), "fix: allowed here: "]);
-    }
-}
-
-#[test]
-fn a_value_of_the_wrong_kind_is_refused_with_line_and_column() {
-    for (text, at) in [
-        ("user = 1001\n", "1:8: user: an integer where a string belongs"),
-        ("groups = 'video'\n", "1:10: groups: a string where an array of strings belongs"),
-        ("groups = ['a', 1]\n", "1:16: groups: an integer where a string belongs"),
-        ("umask = '0999'\n", "1:9: umask"),
-        ("workdir = 'app'\n", "1:11: workdir"),
-        ("[tmpfs]\npath = '/a'\n", "tmpfs: a table where an array of tables"),
-        ("[[tmpfs]]\npath = 'relative'\n", "2:8: path"),
-        ("[[tmpfs]]\npath = '/a/../b'\n", "2:8: path"),
-        ("[[tmpfs]]\npath = '/'\n", "2:8: path"),
-        ("[[tmpfs]]\npath = '/a'\nmode = 755\n", "3:8: mode"),
-        ("[[tmpfs]]\npath = '/a'\nmode = '4755'\n", "3:8: mode"),
-        ("[[tmpfs]]\nmode = '0755'\n", "[[tmpfs]] without path"),
-        ("[[volume]]\npath = '/a'\nrecursive = 'yes'\n", "3:13: recursive"),
-        ("[roles.web]\ncommand = []\n", "2:11: command"),
-        ("[roles.web]\ncommand = 'gunicorn app:app'\n", "2:11: command"),
-        ("[[tmpfs]]\npath = '/a'\nroles = ['wbe']\n[roles.web]\n", "3:10: no role 'wbe'"),
-        ("[role]\ndefault = 'wbe'\n[roles.web]\n", "2:11: no role 'wbe'"),
-    ] {
-        says(text).refused(78, &[PATH, at]);
-    }
-}
-
-#[test]
-fn what_is_no_toml_is_refused_with_line_and_column() {
-    says("user = \n").refused(78, &["/etc/init.toml:1:", "not TOML"]);
-    says("user = 'app'\nuser = 'web'\n").refused(78, &["/etc/init.toml:2:1", "not TOML"]);
-    says("a = 1\n[[tmpfs]\n").refused(78, &["/etc/init.toml:2:", "not TOML"]);
-    says(&b"x = ".iter().chain([b'['; 100_000].iter()).copied().collect::<Vec<u8>>()[..]).refused(78, &["/etc/init.toml:1:"]);
-}
-
 /// A writable root: on a read-only one nobody can write to the file, whatever its mode.
 fn open() -> Sandbox {
     sandbox().with(|spec| spec.read_only = false).tmpfs("/cache")

@@ -14,6 +14,7 @@ mod kernel;
 mod nonroot;
 mod refusal;
 mod regain;
+mod rendered;
 mod streams;
 mod surroundings;
 mod volumes;

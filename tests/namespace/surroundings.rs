@@ -148,6 +148,16 @@ fn arguments_pass_as_bytes() {
     app.is("exe", "/bin/witness");
 }
 
+// CVE-2021-4034: a program that counts its arguments from one takes the first variable for one where there is none. Kernels
+// since 5.18 put an empty word there.
+#[test]
+fn without_a_single_argument_no_variable_is_taken_for_one() {
+    let base = sandbox().with(|spec| spec.argv.clear()).config("[role]\ndefault = 'web'\n[roles.web]\ncommand = ['witness']\n");
+    let app = base.clone().with(|spec| spec.env.insert(0, b"--user=web".to_vec())).run().app();
+    app.is_dropped_to(1001, 1001, "1001");
+    base.with(|spec| spec.env.clear()).run().app().is_dropped_to(1001, 1001, "1001");
+}
+
 #[test]
 fn the_working_directory_and_the_umask_are_inherited_or_configured() {
     let app = sandbox().with(|spec| (spec.start.cwd, spec.start.umask) = ("/srv".into(), 0o027)).run().app();

@@ -44,6 +44,11 @@ pub fn witness() -> PathBuf {
     path
 }
 
+/// Says how many cases a test has been through. Not by a macro: the harness would keep it to itself.
+pub fn cases(test: &str, count: usize) {
+    let _ = writeln!(std::io::stderr(), "{test}: {count} cases");
+}
+
 /// Ends the whole test program as passed, since what one test lacks all of them do; or fails where all must run.
 pub fn skip(reason: &str) -> ! {
     assert!(std::env::var_os("STEPDOWN_MUST_RUN").is_none_or(|value| value != "1"), "every test must run, but: {reason}");

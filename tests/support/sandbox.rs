@@ -39,6 +39,8 @@ pub fn sandbox() -> Sandbox {
         blocked: 0,
         ignored: 0,
         descriptors: Vec::new(),
+        controlling_terminal: false,
+        limits: Vec::new(),
     };
     let env = ["PATH=/bin:/usr/bin", "HOME=/root", "TERM=xterm"];
     Sandbox {
@@ -46,17 +48,21 @@ pub fn sandbox() -> Sandbox {
             init: init(),
             witness: witness(),
             tree: Vec::new(),
+            without: Vec::new(),
             proc_mounted: true,
+            proc_options: String::new(),
             read_only: true,
             deny_setgroups: false,
             pid_one: true,
             start,
+            groups: Vec::new(),
             streams: [Stream::Null, Stream::Pipe, Stream::Pipe],
             argv: ["/init", "witness"].map(Into::into).to_vec(),
             env: env.map(Into::into).to_vec(),
             filters: Vec::new(),
             faults: None,
             stop: None,
+            races: Vec::new(),
             trace: false,
             seconds: SECONDS,
         },
@@ -65,7 +71,7 @@ pub fn sandbox() -> Sandbox {
 
 /// A root-owned file of the tree.
 pub fn node(path: &str, kind: Kind) -> Node {
-    Node { path: path.into(), kind, owner: (0, 0), mode: None, capabilities: None }
+    Node { path: path.into(), kind, owner: (0, 0), mode: None, capabilities: None, access_list: Vec::new() }
 }
 
 impl Sandbox {
@@ -133,6 +139,16 @@ impl Sandbox {
     /// Answers a system call instead of the kernel: with an errno, or 0 to pretend that it was done.
     pub fn answer(self, call: i64, arguments: &[u32], errno: i32) -> Sandbox {
         self.with(|spec| spec.filters.push(Filter { call, arguments: arguments.to_vec(), errno: u16::try_from(errno).unwrap() }))
+    }
+
+    /// A limit of a resource, soft and hard: `getrlimit(2)`.
+    pub fn limit(self, resource: i32, limit: u64) -> Sandbox {
+        self.with(|spec| spec.start.limits.push((resource, limit)))
+    }
+
+    /// Two names that are exchanged for one another all the time.
+    pub fn race(self, one: &str, other: &str) -> Sandbox {
+        self.with(|spec| spec.races.push((one.into(), other.into())))
     }
 
     /// Signals that come while `/init` reads the accounts.

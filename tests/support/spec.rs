@@ -14,8 +14,12 @@ pub struct Spec {
     pub witness: PathBuf,
     /// What is made in the root, in this order, on top of the basics.
     pub tree: Vec<Node>,
+    /// What of the basics is left out, with all below it.
+    pub without: Vec<String>,
     /// Whether a proc file system is mounted.
     pub proc_mounted: bool,
+    /// Its mount options; `ro` as well.
+    pub proc_options: String,
     /// Whether the root is mounted read-only.
     pub read_only: bool,
     /// Whether the user namespace denies `setgroups(2)`.
@@ -24,6 +28,8 @@ pub struct Spec {
     pub pid_one: bool,
     /// The state it is started in.
     pub start: Start,
+    /// Control groups that it is put into, as directories of the machine.
+    pub groups: Vec<PathBuf>,
     /// Standard input, output and error.
     pub streams: [Stream; 3],
     /// Its arguments, its own name first.
@@ -36,6 +42,8 @@ pub struct Spec {
     pub faults: Option<Faults>,
     /// A signal that comes while it is at work.
     pub stop: Option<Stop>,
+    /// Pairs of names that another process exchanges for one another, over and over, until the boot is over.
+    pub races: Vec<(String, String)>,
     /// Whether its system calls are recorded with strace.
     pub trace: bool,
     /// How long all of it may take.
@@ -61,6 +69,10 @@ pub struct Start {
     pub ignored: u64,
     /// Number and path of further open descriptors; a relative path is opened outside of the container.
     pub descriptors: Vec<(i32, String)>,
+    /// Whether standard output is its controlling terminal.
+    pub controlling_terminal: bool,
+    /// Limits of resources: the resource, and both its limits.
+    pub limits: Vec<(i32, u64)>,
 }
 
 /// What one of the standard streams is.
@@ -72,6 +84,10 @@ pub enum Stream {
     Pipe,
     /// A pipe that nobody reads any more.
     BrokenPipe,
+    /// A pipe that is full, and that somebody holds open who never reads it.
+    FullPipe {
+        blocking: bool,
+    },
     Socket,
     Terminal,
     /// A file of root's with mode 0600.
@@ -87,6 +103,8 @@ pub struct Node {
     pub mode: Option<u32>,
     /// File capabilities, permitted and (if true) effective.
     pub capabilities: Option<(u64, bool)>,
+    /// The access list, `acl(5)`, as the kernel takes it; empty for none.
+    pub access_list: Vec<u8>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -96,10 +114,23 @@ pub enum Kind {
     Symlink(String),
     HardLink(String),
     Fifo,
+    Socket,
+    /// A device node as far as a user namespace may make one: the whiteout of overlay file systems.
+    Device,
+    /// A directory of this many files.
+    Many(usize),
+    /// A directory with this many below one another in it.
+    Deep(usize),
+    /// A directory of this many files, each with two names in it.
+    Linked(usize),
+    /// A directory of files whose names are bytes that no one expects.
+    Odd,
     /// A tmpfs mounted there.
     Tmpfs,
     /// A tmpfs from which nothing can be executed.
     NoexecTmpfs,
+    /// A tmpfs with these options.
+    OptionTmpfs(String),
     /// Another place of the tree mounted there.
     Bind(String),
     /// A directory of the machine mounted there, whose owner the user namespace does not map.
@@ -184,6 +215,10 @@ pub struct Outcome {
     pub stdout: Vec<u8>,
     pub stderr: Vec<u8>,
     pub trace: String,
+    /// How long the boot took.
+    pub took_ms: u64,
+    /// How many exchanges of names there were meanwhile.
+    pub rounds: u64,
     /// The calls that were recorded, and how many were answered by a rule.
     pub calls: Vec<Call>,
     pub answered: usize,

@@ -34,8 +34,15 @@ pub fn attempt(word: &str) -> Option<String> {
         "create" => by_std(OpenOptions::new().write(true).create_new(true).open(object).map(drop)),
         "mkdir" => by_std(fs::create_dir(object)),
         "reopen" => by_std(OpenOptions::new().append(true).open(object).and_then(|mut file| file.write_all(b"reopened\n"))),
+        "list" => by_std(fs::read_dir(object).map(drop)),
+        "link" => by_std(fs::read_link(object).map(drop)),
+        "execute" => by_std(Command::new(object).arg("--version").output().map(drop)),
         "memory" => by_std(OpenOptions::new().write(true).open(format!("/proc/{object}/mem")).map(drop)),
-        "ptrace" => ptrace(object.parse().unwrap_or(1)),
+        "ptrace" => ptrace(libc::PTRACE_ATTACH, object.parse().unwrap_or(1)),
+        "seize" => ptrace(libc::PTRACE_SEIZE, object.parse().unwrap_or(1)),
+        "peek" => move_memory(libc::SYS_process_vm_readv, object.parse().unwrap_or(1)),
+        "poke" => move_memory(libc::SYS_process_vm_writev, object.parse().unwrap_or(1)),
+        "borrow" => borrow(object.parse().unwrap_or(1)),
         "tiocsti" => tiocsti(),
         "status" => status(object),
         "run" => match Command::new(object).arg("child").status() {
@@ -65,10 +72,28 @@ fn status(pid: &str) -> String {
     lines.map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect::<Vec<_>>().join(", ")
 }
 
-fn ptrace(pid: i32) -> String {
+fn ptrace(request: c_int, pid: i32) -> String {
     let none = std::ptr::null_mut::<libc::c_void>();
     // SAFETY: attaching reads and writes no memory of this process.
-    by_nix(Errno::result(unsafe { libc::ptrace(libc::PTRACE_ATTACH, pid, none, none) }).map(drop))
+    by_nix(Errno::result(unsafe { libc::ptrace(request as _, pid, none, none) }).map(drop))
+}
+
+/// Reads or writes a byte of another process: `process_vm_readv(2)`.
+fn move_memory(call: i64, pid: i32) -> String {
+    let mut byte = [0_u8];
+    let ours = libc::iovec { iov_base: byte.as_mut_ptr().cast(), iov_len: 1 };
+    let theirs = libc::iovec { iov_base: std::ptr::without_provenance_mut(0x1000), iov_len: 1 };
+    // SAFETY: one live byte of ours; EFAULT, for the other process's address, would mean that it was allowed.
+    by_nix(Errno::result(unsafe { libc::syscall(call, pid, &raw const ours, 1, &raw const theirs, 1, 0) }).map(drop))
+}
+
+/// Takes a descriptor of another process: `pidfd_getfd(2)`.
+fn borrow(pid: i32) -> String {
+    let pid = rustix::process::Pid::from_raw(pid).unwrap();
+    let flags = rustix::process::PidfdGetfdFlags::empty();
+    let taken =
+        rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()).and_then(|process| rustix::process::pidfd_getfd(process, 0, flags));
+    by_rustix(taken.map(drop))
 }
 
 /// Pushes a character into the terminal's input, as if it had been typed.

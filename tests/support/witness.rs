@@ -10,6 +10,7 @@
 #![allow(clippy::print_stdout, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod launcher;
+mod siege;
 mod spec;
 mod verbs;
 
@@ -45,6 +46,7 @@ extern "C" fn main(_count: c_int, arguments: *const *const c_char, environment: 
     let (arguments, environment) = unsafe { (strings(arguments), strings(environment)) };
     match arguments.get(1).map(|word| word.to_bytes()) {
         Some(b"sandbox") => launcher::main(),
+        Some(b"siege") => siege::main(&arguments.iter().skip(2).map(|word| word.to_str().unwrap()).collect::<Vec<_>>()),
         Some(b"child") => say(&report(&arguments, &environment, "child ")),
         // Where standard output is closed, or what the test is about.
         Some(b"aside") => c_int::from(std::io::stderr().write_all(report(&arguments, &environment, "").as_bytes()).is_err()),

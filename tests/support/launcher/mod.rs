@@ -5,8 +5,10 @@
 //! asked to have that as a child. `user_namespaces(7)`, `pid_namespaces(7)`.
 
 mod answers;
+mod crowd;
 mod lies;
 mod map;
+mod race;
 mod start;
 mod streams;
 mod trace;
@@ -132,7 +134,7 @@ fn keeper(spec: &Spec, sources: &Sources, says_ready: OwnedFd, mapped: OwnedFd) 
     let mut outcome = Outcome { before: tree::snapshot()?, ..Outcome::default() };
     let Some(inner) = clone_inner()? else {
         drop((collected, says_go, failure, listens));
-        start::inner(spec, ends, go, says_failure, speaks.into())
+        start::inner(spec, &sources.groups, ends, go, says_failure, speaks.into())
     };
     drop((ends, go, says_failure, speaks));
     // Only from here on, since what makes processes may have one thread.
@@ -142,6 +144,8 @@ fn keeper(spec: &Spec, sources: &Sources, says_ready: OwnedFd, mapped: OwnedFd) 
     let mut broken = String::new();
     // Its end is closed by the exec of /init, so this waits for no longer than the set-up takes.
     File::from(failure).read_to_string(&mut broken).map_err(because("the inner process"))?;
+    let started = Instant::now();
+    let race = race::Race::start(&spec.races);
     if let (Some(stop), true) = (&spec.stop, broken.is_empty()) {
         streams::interrupt(stop, inner, spec.pid_one)?;
     }
@@ -150,6 +154,8 @@ fn keeper(spec: &Spec, sources: &Sources, says_ready: OwnedFd, mapped: OwnedFd) 
         kill(inner, Signal::SIGKILL).map_err(because("kill"))?;
     }
     (outcome.code, outcome.signal) = ended(inner)?;
+    outcome.took_ms = u64::try_from(started.elapsed().as_millis()).unwrap();
+    outcome.rounds = race.finish();
     outcome.trace = tracer.map(trace::Tracer::finish).transpose()?.unwrap_or_default();
     if let Some(answers) = answers {
         let answers = answers.join().map_err(|_| "the listener panicked")??;

@@ -16,26 +16,29 @@ use super::streams::Ends;
 use super::{Try, answers, because, duplicate_to, ended, move_up, tree};
 use crate::spec::{Filter, Spec};
 
-/// No exit code of `/init`'s: it ended before its children did.
-const LEFT_BEHIND: i32 = 99;
+/// The exit code of the container where `/init`, not being PID 1, left a process behind.
+const SOMETHING_LEFT: i32 = 200;
 
 const EVERY: u64 = (1 << 41) - 1;
 
 /// PID 1 of the container. Never returns.
-pub fn inner(spec: &Spec, ends: Ends, go: OwnedFd, says_failure: OwnedFd, listener: OwnedFd) -> ! {
+pub fn inner(spec: &Spec, groups: &[File], ends: Ends, go: OwnedFd, says_failure: OwnedFd, listener: OwnedFd) -> ! {
     // Out of the way of the numbers that a test may ask for; the exec of /init closes it.
     let result = move_up(says_failure).map(File::from).and_then(|mut failure| {
-        run(spec, ends, go, listener).inspect_err(|why| {
+        run(spec, groups, ends, go, listener).inspect_err(|why| {
             let _ = failure.write_all(why.as_bytes());
         })
     });
     exit(result.unwrap_or(125));
 }
 
-fn run(spec: &Spec, ends: Ends, go: OwnedFd, listener: OwnedFd) -> Try<i32> {
+fn run(spec: &Spec, groups: &[File], ends: Ends, go: OwnedFd, listener: OwnedFd) -> Try<i32> {
     let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
     let mut word = String::new();
     File::from(go).read_to_string(&mut word).map_err(because("the keeper"))?;
+    for mut group in groups {
+        group.write_all(b"0").map_err(because("cgroup.procs"))?;
+    }
     // What a relative path of a descriptor starts from: the machine's root, soon out of reach.
     let outside = rustix::fs::open("/", OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).map_err(because("/"))?;
     enter_root(spec)?;
@@ -52,6 +55,8 @@ fn run(spec: &Spec, ends: Ends, go: OwnedFd, listener: OwnedFd) -> Try<i32> {
     if let Some(faults) = &spec.faults {
         answers::install(faults, &listener)?;
     }
+    // Last of all: nothing here may need what they no longer give.
+    limit(&spec.start.limits)?;
     let Err(errno) = execve(c"/init", &argv, &env);
     Err(format!("execve of /init: {errno}"))
 }
@@ -66,18 +71,27 @@ fn wait_as_pid_one(ends: Ends, child: Pid) -> Try<i32> {
     // SAFETY: takes integers only. The failure pipe is the child's business from here on.
     unsafe { libc::syscall(libc::SYS_close_range, 3, u32::MAX, 0) };
     let (code, signal) = ended(child)?;
-    // What it left behind is this process's child now.
-    if rustix::process::wait(rustix::process::WaitOptions::NOHANG).is_ok_and(|status| status.is_none()) {
-        exit(LEFT_BEHIND);
+    // Whatever is left in the namespace has this process for an ancestor.
+    let nothing_left = matches!(rustix::process::wait(rustix::process::WaitOptions::NOHANG), Err(rustix::io::Errno::CHILD));
+    exit(if nothing_left { code.or(signal.map(|signal| 128 + signal)).unwrap_or(124) } else { SOMETHING_LEFT });
+}
+
+fn limit(limits: &[(i32, u64)]) -> Try<()> {
+    for (resource, most) in limits {
+        let both = libc::rlimit { rlim_cur: *most, rlim_max: *most };
+        // SAFETY: the pointer is to a live structure.
+        Errno::result(unsafe { libc::setrlimit(*resource as _, &raw const both) }).map_err(because("setrlimit"))?;
     }
-    exit(code.or(signal.map(|signal| 128 + signal)).unwrap_or(124));
+    Ok(())
 }
 
 fn enter_root(spec: &Spec) -> Try<()> {
     let proc = format!("{}/proc", tree::ROOT);
     if spec.proc_mounted {
-        mount(Some("proc"), proc.as_str(), Some("proc"), MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC, None::<&str>)
-            .map_err(because("proc"))?;
+        let (read_only, options): (Vec<&str>, Vec<&str>) = spec.proc_options.split(',').partition(|option| *option == "ro");
+        let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
+        let flags = if read_only.is_empty() { flags } else { flags | MsFlags::MS_RDONLY };
+        mount(Some("proc"), proc.as_str(), Some("proc"), flags, Some(options.join(",").as_str())).map_err(because("proc"))?;
     }
     chdir(tree::ROOT).map_err(because("chdir"))?;
     pivot_root(".", ".").map_err(because("pivot_root"))?;
@@ -107,6 +121,10 @@ fn become_start(spec: &Spec, ends: Ends, outside: OwnedFd) -> Try<()> {
         };
         let opened = move_up(opened.map_err(because(path))?)?;
         duplicate_to(&opened, *number)?;
+    }
+    if start.controlling_terminal {
+        nix::unistd::setsid().map_err(because("setsid"))?;
+        rustix::process::ioctl_tiocsctty(rustix::stdio::stdout()).map_err(because("TIOCSCTTY"))?;
     }
     credentials(spec)?;
     // Again, for the tracer; the exec decides anew.

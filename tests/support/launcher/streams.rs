@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::net::UnixStream;
 use std::time::Instant;
@@ -126,6 +126,7 @@ fn make(stream: &Stream) -> Try<(Option<File>, Option<OwnedFd>)> {
             (Some(read.into()), Some(write))
         }
         Stream::BrokenPipe => (None, Some(pipe()?.1)),
+        Stream::FullPipe { blocking } => (None, Some(full_pipe(*blocking)?)),
         Stream::Socket => {
             let (ours, theirs) = UnixStream::pair().map_err(because("socketpair"))?;
             (Some(OwnedFd::from(ours).into()), Some(theirs.into()))
@@ -140,6 +141,16 @@ fn make(stream: &Stream) -> Try<(Option<File>, Option<OwnedFd>)> {
             (None, Some(file.into()))
         }
     })
+}
+
+fn full_pipe(blocking: bool) -> Try<OwnedFd> {
+    let (read, write) = pipe()?;
+    rustix::io::ioctl_fionbio(&write, true).map_err(because("FIONBIO"))?;
+    while rustix::io::write(&write, &[b'.'; 4096]).is_ok() {}
+    rustix::io::ioctl_fionbio(&write, !blocking).map_err(because("FIONBIO"))?;
+    // Open as long as this process lives, and never read.
+    let _ = read.into_raw_fd();
+    Ok(write)
 }
 
 fn terminal() -> Try<(File, OwnedFd)> {

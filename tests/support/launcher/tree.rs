@@ -7,14 +7,15 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{Read as _, Seek as _, Write as _};
 use std::os::unix::fs::{MetadataExt, symlink};
-use std::path::Path;
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
 
 use nix::mount::{MsFlags, mount};
-use nix::sys::stat::Mode;
+use nix::sys::stat::{Mode, SFlag, mknod};
 use nix::unistd::{Gid, Uid, mkfifo};
 use rustix::fs::XattrFlags;
 
-use super::{Try, because, set_mode};
+use super::{Try, because, crowd, set_mode};
 use crate::spec::{Content, Facts, Kind, Node, Spec};
 
 /// Where it is, as the keeper sees it: a directory that every machine has.
@@ -28,11 +29,15 @@ const GROUP: &str = "root:x:0:\nadm:x:4:root\nvideo:x:44:app\naudio:x:29:web,app
 pub struct Sources {
     init: Vec<u8>,
     witness: Vec<u8>,
+    /// Where a process writes that it joins a control group: by the right of whoever opened it, `cgroups(7)`.
+    pub groups: Vec<File>,
 }
 
 impl Sources {
     pub fn open(spec: &Spec) -> Try<Sources> {
-        Ok(Sources { init: loaded(&spec.init)?, witness: loaded(&spec.witness)? })
+        let group = |path: &PathBuf| File::options().write(true).open(path.join("cgroup.procs")).map_err(because(path.display()));
+        let groups = spec.groups.iter().map(group).collect::<Try<_>>()?;
+        Ok(Sources { init: loaded(&spec.init)?, witness: loaded(&spec.witness)?, groups })
     }
 }
 
@@ -67,9 +72,20 @@ pub fn build(spec: &Spec, sources: &Sources) -> Try<()> {
         }
     }
     mount(Some("root"), ROOT, Some("tmpfs"), MsFlags::empty(), Some("mode=0755")).map_err(because("the root's tmpfs"))?;
-    for node in basics() {
+    let is_left_out = |path: &str| spec.without.iter().any(|left_out| Path::new(path).starts_with(left_out));
+    for node in basics().into_iter().filter(|node| !is_left_out(&node.path)) {
         make(&node, sources, &handles)?;
     }
+    if !is_left_out("/dev") {
+        devices()?;
+    }
+    for node in &spec.tree {
+        make(node, sources, &handles).map_err(|why| format!("{}: {why}", node.path))?;
+    }
+    Ok(())
+}
+
+fn devices() -> Try<()> {
     for device in ["null", "zero", "full", "tty", "random", "urandom"] {
         let (path, host) = (format!("{ROOT}/dev/{device}"), format!("/dev/{device}"));
         File::create(&path).map_err(because(&path))?;
@@ -77,15 +93,12 @@ pub fn build(spec: &Spec, sources: &Sources) -> Try<()> {
     }
     let terminals = format!("{ROOT}/dev/pts");
     mount(Some("devpts"), terminals.as_str(), Some("devpts"), MsFlags::empty(), Some("newinstance,ptmxmode=0666,mode=0620,gid=5"))
-        .map_err(because("devpts"))?;
-    for node in &spec.tree {
-        make(node, sources, &handles).map_err(|why| format!("{}: {why}", node.path))?;
-    }
-    Ok(())
+        .map_err(because("devpts"))
 }
 
 fn basics() -> Vec<Node> {
-    let node = |path: &str, kind, mode| Node { path: path.into(), kind, owner: (0, 0), mode: Some(mode), capabilities: None };
+    let node =
+        |path: &str, kind, mode| Node { path: path.into(), kind, owner: (0, 0), mode: Some(mode), capabilities: None, access_list: Vec::new() };
     let directories = ["/bin", "/usr", "/usr/bin", "/etc", "/proc", "/dev", "/dev/pts", "/root", "/run", "/home", "/home/app", "/srv"];
     let mut all: Vec<Node> = directories.into_iter().map(|path| node(path, Kind::Directory, 0o755)).collect();
     all.push(node("/tmp", Kind::Directory, 0o1777));
@@ -100,13 +113,18 @@ fn basics() -> Vec<Node> {
     all
 }
 
+fn is_directory(kind: &Kind) -> bool {
+    matches!(
+        kind,
+        Kind::Directory | Kind::Tmpfs | Kind::NoexecTmpfs | Kind::OptionTmpfs(_) | Kind::Many(_) | Kind::Deep(_) | Kind::Linked(_) | Kind::Odd
+    )
+}
+
 fn make(node: &Node, sources: &Sources, handles: &BTreeMap<String, rustix::fd::OwnedFd>) -> Try<()> {
     let path = format!("{ROOT}{}", node.path);
     let path = path.as_str();
     // A later entry replaces an earlier file.
-    if !matches!(node.kind, Kind::Directory | Kind::Tmpfs | Kind::NoexecTmpfs | Kind::Bind(_) | Kind::HostBind(_))
-        && fs::symlink_metadata(path).is_ok()
-    {
+    if !is_directory(&node.kind) && !matches!(node.kind, Kind::Bind(_) | Kind::HostBind(_)) && fs::symlink_metadata(path).is_ok() {
         fs::remove_file(path).map_err(because("unlink"))?;
     }
     let directory = || fs::create_dir_all(path).map_err(because("mkdir"));
@@ -125,11 +143,18 @@ fn make(node: &Node, sources: &Sources, handles: &BTreeMap<String, rustix::fd::O
         Kind::Symlink(target) => symlink(target, path).map_err(because("symlink"))?,
         Kind::HardLink(other) => fs::hard_link(format!("{ROOT}{other}"), path).map_err(because("link"))?,
         Kind::Fifo => mkfifo(path, Mode::empty()).map_err(because("mkfifo"))?,
-        Kind::Tmpfs | Kind::NoexecTmpfs => {
+        Kind::Socket => drop(UnixListener::bind(path).map_err(because("bind"))?),
+        Kind::Device => mknod(path, SFlag::S_IFCHR, Mode::empty(), 0).map_err(because("mknod"))?,
+        Kind::Many(count) => crowd::many(path, *count, node.owner)?,
+        Kind::Deep(levels) => crowd::deep(path, *levels, node.owner)?,
+        Kind::Linked(count) => crowd::linked(path, *count, node.owner)?,
+        Kind::Odd => crowd::odd(path, node.owner)?,
+        Kind::Tmpfs | Kind::NoexecTmpfs | Kind::OptionTmpfs(_) => {
             directory()?;
-            let noexec = if matches!(node.kind, Kind::NoexecTmpfs) { MsFlags::MS_NOEXEC } else { MsFlags::empty() };
+            let noexec = if matches!(node.kind, Kind::Tmpfs) { MsFlags::empty() } else { MsFlags::MS_NOEXEC };
+            let options = if let Kind::OptionTmpfs(options) = &node.kind { options } else { "mode=0755" };
             let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | noexec;
-            mount(Some("tmpfs"), path, Some("tmpfs"), flags, Some("mode=0755")).map_err(because("mount"))?;
+            mount(Some("tmpfs"), path, Some("tmpfs"), flags, Some(options)).map_err(because("mount"))?;
         }
         Kind::Bind(from) => {
             directory()?;
@@ -141,10 +166,12 @@ fn make(node: &Node, sources: &Sources, handles: &BTreeMap<String, rustix::fd::O
             return bind(&format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(handle)));
         }
     }
-    if !matches!(node.kind, Kind::Symlink(_) | Kind::Bind(_) | Kind::HardLink(_)) {
+    if matches!(node.kind, Kind::Symlink(_)) {
+        std::os::unix::fs::lchown(path, Some(node.owner.0), Some(node.owner.1)).map_err(because("lchown"))?;
+    } else if !matches!(node.kind, Kind::Bind(_) | Kind::HardLink(_)) {
         std::os::unix::fs::chown(path, Some(Uid::from_raw(node.owner.0).as_raw()), Some(Gid::from_raw(node.owner.1).as_raw()))
             .map_err(because("chown"))?;
-        set_mode(path, node.mode.unwrap_or(if matches!(node.kind, Kind::Directory | Kind::Tmpfs | Kind::NoexecTmpfs) { 0o755 } else { 0o644 }))?;
+        set_mode(path, node.mode.unwrap_or(if is_directory(&node.kind) { 0o755 } else { 0o644 }))?;
     }
     if let Some((permitted, effective)) = node.capabilities {
         let halves = [(permitted & 0xffff_ffff) as u32, 0, (permitted >> 32) as u32, 0];
@@ -152,6 +179,10 @@ fn make(node: &Node, sources: &Sources, handles: &BTreeMap<String, rustix::fd::O
         let words = [0x0200_0000 | u32::from(effective)].into_iter().chain(halves);
         let bytes: Vec<u8> = words.flat_map(u32::to_le_bytes).collect();
         rustix::fs::setxattr(path, "security.capability", &bytes, XattrFlags::empty()).map_err(because("setxattr"))?;
+    }
+    if !node.access_list.is_empty() {
+        rustix::fs::setxattr(path, "system.posix_acl_access", &node.access_list, XattrFlags::empty())
+            .map_err(because("setxattr of an access list"))?;
     }
     Ok(())
 }
@@ -164,7 +195,9 @@ pub fn snapshot() -> Try<BTreeMap<String, Facts>> {
 }
 
 fn look(directory: &Path, all: &mut BTreeMap<String, Facts>) -> Try<()> {
-    for entry in fs::read_dir(directory).map_err(because(directory.display()))? {
+    // Listed as a whole: a deep tree would take a descriptor for each of its levels.
+    let entries: Vec<_> = fs::read_dir(directory).map_err(because(directory.display()))?.collect();
+    for entry in entries {
         let path = entry.map_err(because(directory.display()))?.path();
         let shown = path.display().to_string().trim_start_matches(ROOT).to_owned();
         if shown == "/dev" {

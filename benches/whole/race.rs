@@ -1,0 +1,84 @@
+//! Commands against each other: in each round each of them once, in an order drawn anew, so that a slow moment is
+//! everybody's and no one always comes after the same other.
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+/// One of them.
+pub struct Runner {
+    pub name: String,
+    pub command: Command,
+    times: Vec<Duration>,
+}
+
+impl Runner {
+    pub fn new(name: impl Into<String>, command: Command) -> Runner {
+        Runner { name: name.into(), command, times: Vec::new() }
+    }
+
+    fn run(&mut self, prepare: &dyn Fn()) {
+        prepare();
+        let started = Instant::now();
+        let status = self.command.status().unwrap_or_else(|error| panic!("{}: {error}", self.name));
+        self.times.push(started.elapsed());
+        assert!(status.success(), "{}: {status}", self.name);
+    }
+
+    /// The middle one.
+    pub fn median(&mut self) -> Duration {
+        self.quantile(1, 2)
+    }
+
+    /// The one that this share of all is faster than.
+    pub fn quantile(&mut self, part: usize, of: usize) -> Duration {
+        self.times.sort();
+        self.times[self.times.len() * part / of]
+    }
+}
+
+/// Runs them, `prepare` before each.
+pub fn run(runners: &mut [Runner], rounds: usize, prepare: &dyn Fn()) {
+    let mut order: Vec<usize> = (0..runners.len()).collect();
+    let mut random = 0x9e37_79b9_7f4a_7c15_u64;
+    for round in 0..=rounds {
+        for last in (1..order.len()).rev() {
+            // xorshift: the order need not be unforeseeable, only not always the same.
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+            order.swap(last, usize::try_from(random % (last as u64 + 1)).unwrap());
+        }
+        for runner in &order {
+            runners[*runner].run(prepare);
+        }
+        if round == 0 {
+            // The first round brings everything into memory.
+            runners.iter_mut().for_each(|runner| runner.times.clear());
+        }
+    }
+}
+
+/// Prints a table: each one's median, the middle half of its times, and the ratio to the one at `base`.
+pub fn table(title: &str, runners: &mut [Runner], base: usize) {
+    let first = runners[base].median();
+    println!("\n{title}\n\n| | median | middle half | to {} |\n| --- | --- | --- | --- |", short(&runners[base].name));
+    for runner in runners.iter_mut() {
+        let (low, middle, high) = (runner.quantile(1, 4), runner.median(), runner.quantile(3, 4));
+        println!("| {} | {} | {} to {} | {:.2} |", runner.name, shown(middle), shown(low), shown(high), ratio(middle, first));
+    }
+}
+
+fn short(name: &str) -> &str {
+    name.split([':', ',']).next().unwrap_or(name)
+}
+
+pub fn ratio(one: Duration, other: Duration) -> f64 {
+    one.as_secs_f64() / other.as_secs_f64()
+}
+
+pub fn shown(time: Duration) -> String {
+    match time.as_micros() {
+        micros @ ..10_000 => format!("{micros} µs"),
+        micros => format!("{} ms", micros / 1000),
+    }
+}

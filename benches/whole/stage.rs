@@ -1,0 +1,102 @@
+//! Where it is measured: a mount namespace of its own with two tmpfs mount points and a volume, and no capability but
+//! the four that a container is started with.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use caps::{CapSet, Capability};
+use nix::mount::{MsFlags, mount};
+use nix::sched::{CloneFlags, unshare};
+
+/// Everything that the measurements share.
+pub struct Stage {
+    pub init: PathBuf,
+    pub noop: PathBuf,
+    pub floor: PathBuf,
+    /// A directory on disk; `home` and `staticfiles` in it are tmpfs mount points, `volume` a bind mount.
+    pub directory: PathBuf,
+    pub rounds: usize,
+    pub files: usize,
+}
+
+impl Stage {
+    pub fn new(directory: PathBuf) -> Stage {
+        assert!(nix::unistd::geteuid().is_root(), "the measurements hand mount points over: run them as root");
+        let number = |name: &str, default| std::env::var(name).ok().map_or(default, |text| text.parse().expect(name));
+        let init = PathBuf::from(std::env::var_os("STEPDOWN_INIT").expect("STEPDOWN_INIT names the binary"));
+        let built = init.with_file_name("examples");
+        let stage = Stage {
+            init,
+            noop: built.join("noop"),
+            floor: built.join("floor"),
+            directory,
+            rounds: number("ROUNDS", 400),
+            files: number("FILES", 1_000_000),
+        };
+        unshare(CloneFlags::CLONE_NEWNS).expect("unshare");
+        mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None::<&str>).expect("a private root");
+        for name in ["home", "staticfiles", "volume"] {
+            fs::create_dir_all(stage.path(name)).unwrap();
+        }
+        for name in ["home", "staticfiles"] {
+            mount(Some("tmpfs"), &stage.path(name), Some("tmpfs"), MsFlags::empty(), Some("size=16m")).expect("a tmpfs");
+        }
+        let volume = stage.path("volume");
+        mount(Some(&volume), &volume, None::<&str>, MsFlags::MS_BIND, None::<&str>).expect("a bind mount");
+        leave_four();
+        stage
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.directory.join(name)
+    }
+
+    /// Writes a configuration.
+    pub fn configuration(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.path(name);
+        fs::write(&path, text).unwrap();
+        path
+    }
+
+    /// The two tmpfs mount points as entries of a configuration.
+    pub fn mounts(&self) -> String {
+        let entry = |name| format!("[[tmpfs]]\npath = \"{}\"\n", self.path(name).display());
+        format!("user = \"1001:1001\"\nhome = \"/home/app\"\n{}{}", entry("home"), entry("staticfiles"))
+    }
+
+    /// As the engine leaves them: root's, so that there is something to hand over.
+    pub fn reset(&self) {
+        for name in ["home", "staticfiles"] {
+            let path = self.path(name);
+            chown(&path, Some(0), Some(0)).unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o1777)).unwrap();
+        }
+    }
+
+    /// A command with an environment like a container's, that says nothing.
+    pub fn command(&self, program: impl AsRef<Path>) -> Command {
+        let mut command = Command::new(program.as_ref());
+        command.env_clear().current_dir(&self.directory).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command.env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin").env("ROLE", "web").env("APP", &self.noop);
+        command.envs([("HOME", "/root"), ("TERM", "xterm"), ("container", "podman"), ("HOSTNAME", "4c01db0b339c"), ("LANG", "C.UTF-8")]);
+        command
+    }
+
+    /// `/init` with a configuration.
+    pub fn init(&self, configuration: &Path) -> Command {
+        let mut command = self.command(&self.init);
+        command.arg("-c").arg(configuration);
+        command
+    }
+}
+
+fn leave_four() {
+    let four = [Capability::CAP_CHOWN, Capability::CAP_SETUID, Capability::CAP_SETGID, Capability::CAP_SETPCAP];
+    for one in caps::all().into_iter().filter(|one| !four.contains(one)) {
+        // One that is not there need not be dropped.
+        drop(caps::drop(None, CapSet::Bounding, one));
+    }
+    caps::clear(None, CapSet::Inheritable).expect("the inheritable set");
+}

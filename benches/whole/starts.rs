@@ -1,0 +1,47 @@
+//! From spawn to exit with an app that does nothing: two mount points to hand over, everything to drop, everything to
+//! prove; the peers do what they do of that.
+
+use std::path::Path;
+
+use crate::race::{self, Runner, ratio};
+use crate::stage::Stage;
+
+pub fn measure(stage: &Stage) {
+    let noop = stage.noop.display();
+    let roles: String = ["web", "worker", "beat", "flower"].map(|role| format!("[roles.{role}]\ncommand = [\"{noop}\"]\n")).concat();
+    let configuration = stage.configuration("starts.toml", &format!("{}{roles}", stage.mounts()));
+    std::fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/entrypoint.sh"), stage.path("entrypoint.sh")).unwrap();
+
+    let with = |program: &str, words: &[&str]| {
+        let mut command = stage.command(program);
+        command.args(words).arg(&stage.noop);
+        command
+    };
+    let mut supervised = stage.init(&configuration);
+    supervised.arg("--supervise");
+    let mut shell = stage.command("/bin/sh");
+    shell.arg("entrypoint.sh");
+    let drop = ["--reuid", "1001", "--regid", "1001", "--clear-groups", "--inh-caps=-all", "--bounding-set=-all", "--no-new-privs"];
+    let floor = with(&stage.floor.display().to_string(), &[]);
+    let mut runners = [
+        Runner::new("floor: a static program that only executes the app", floor),
+        Runner::new("/init: hand-over, drop, proof, exec", stage.init(&configuration)),
+        Runner::new("/init --supervise: the same, and it stays", supervised),
+        Runner::new("tini-static: stays, no drop", with("/usr/bin/tini-static", &["--"])),
+        Runner::new("catatonit: stays, no drop", with("/usr/bin/catatonit", &["--"])),
+        Runner::new("dumb-init: stays, no drop", with("/usr/bin/dumb-init", &["--"])),
+        Runner::new("gosu: ids only", with("/usr/sbin/gosu", &["1001:1001"])),
+        Runner::new("setpriv: drop, no proof", with("/usr/bin/setpriv", &drop)),
+        Runner::new("entrypoint.sh: chown, case, setpriv", shell),
+    ];
+    race::run(&mut runners, stage.rounds, &|| stage.reset());
+    race::table(&format!("Spawn to exit, {} rounds", stage.rounds), &mut runners, 0);
+    let [floor, exec, supervise, tini, catatonit, .., shell] = &mut runners;
+    let faster = tini.median().min(catatonit.median());
+    println!("\n| ratio | found | goal |\n| --- | --- | --- |");
+    println!("| exec mode / floor | {:.2} | ≤ 2.0 |", ratio(exec.median(), floor.median()));
+    println!("| exec mode / tini-static | {:.2} | ≤ 0.6 |", ratio(exec.median(), tini.median()));
+    println!("| shell entrypoint / exec mode | {:.1} | ≥ 16 |", ratio(shell.median(), exec.median()));
+    println!("| supervise mode / the faster of tini-static and catatonit | {:.2} | ≤ 1.0 |", ratio(supervise.median(), faster));
+    println!("| binary, bytes | {} | ≤ 700000 |", std::fs::metadata(&stage.init).unwrap().len());
+}

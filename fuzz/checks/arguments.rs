@@ -1,0 +1,41 @@
+//! The command line: the app's words come through as they are, and what follows the first of them changes nothing.
+
+use std::ffi::{CStr, CString};
+
+use stepdown::config::args::{self, Arguments};
+use stepdown::config::environment::Environment;
+use stepdown::config::{own, values};
+
+pub fn check(data: &[u8]) {
+    let words: Vec<CString> = super::parts(data).map(|word| CString::new(word).unwrap()).collect();
+    let arguments = match parse(&words) {
+        Ok(arguments) => arguments,
+        Err(error) => return super::refused(&error, &[64]),
+    };
+    assert!(words.ends_with(&arguments.command), "{words:?} became {:?}", arguments.command);
+    assert!(arguments.command.first().is_none_or(|first| !first.is_empty()));
+    for (path, mode) in &arguments.tmpfs {
+        assert!(values::path(path).as_ref() == Ok(path) && *mode <= 0o3777, "{path} {mode:o}");
+    }
+    if !arguments.command.is_empty() {
+        let mut longer = words.clone();
+        longer.push(c"--plan".to_owned());
+        let more = parse(&longer).unwrap_or_else(|error| panic!("{longer:?}: {error}"));
+        assert_eq!(options(&more), options(&arguments));
+        assert_eq!(more.command.split_last().map(|(_, before)| before), Some(arguments.command.as_slice()));
+    }
+    let environment = Environment::default();
+    match own::action(&arguments, &environment) {
+        Ok(action) => assert!(action == arguments.action),
+        Err(error) => super::refused(&error, &[64]),
+    }
+}
+
+fn parse(words: &[CString]) -> stepdown::error::Result<Arguments> {
+    args::parse(&words.iter().map(CString::as_c_str).collect::<Vec<&CStr>>())
+}
+
+fn options(arguments: &Arguments) -> String {
+    let Arguments { action, json, config, user, role, supervise, tmpfs, command: _ } = arguments;
+    format!("{action:?} {json} {config:?} {user:?} {role:?} {supervise} {tmpfs:?}")
+}

@@ -1,0 +1,135 @@
+//! The configuration: a refusal names a line and a column that are there, and a value stands where it says it does.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use stepdown::config::{At, Config, Probe, Scope, tables, values};
+use stepdown::error::{Error, Place, TextFile};
+
+const PATH: &str = "/etc/init.toml";
+const DAY: Duration = Duration::from_secs(86_400);
+
+pub fn check(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let file = Rc::new(TextFile { path: PATH.into(), text: text.into() });
+    match tables::decode(&file) {
+        Ok(config) => sound(&config, text),
+        Err(error) => {
+            super::refused(&error, &[78]);
+            match &error {
+                Error::Config { place, .. } => assert!(rest(text, place).is_some(), "{error}: not a place in {text:?}"),
+                _ => panic!("{error:?}"),
+            }
+        }
+    }
+}
+
+/// The text from a place on; none if there is no such place, or if line and column, as they are shown, lead elsewhere.
+fn rest<'a>(text: &'a str, place: &Place) -> Option<&'a str> {
+    let Place::File { file, offset } = place else { return None };
+    let shown = format!("{place}");
+    let (line, column) = shown.strip_prefix(PATH)?.strip_prefix(':')?.split_once(':')?;
+    let before: usize = text.split_inclusive('\n').take(line.parse::<usize>().ok()? - 1).map(str::len).sum();
+    let here = text.get(before..)?;
+    let column = column.parse::<usize>().ok()? - 1;
+    let at = before + here.char_indices().nth(column).map_or(here.len(), |(at, _)| at);
+    let rest = text.get(*offset..)?;
+    (file.text == text && (at == *offset || offset == &text.len())).then_some(rest)
+}
+
+/// A string's place is its opening quote, and where nothing is escaped its own text follows.
+fn string(text: &str, at: &At<String>) {
+    let here = rest(text, &at.place).unwrap_or_else(|| panic!("{:?} is nowhere in {text:?}", at.place));
+    let quote = here.chars().next().filter(|quote| matches!(quote, '"' | '\'')).unwrap_or_else(|| panic!("{at:?} is at {here:?}"));
+    let (inside, multi_line) = (&here[1..], here[1..].starts_with([quote; 2].iter().collect::<String>().as_str()) && !at.value.is_empty());
+    let plain = inside.split(quote).next().unwrap_or("");
+    if !multi_line && (quote == '\'' || !plain.contains('\\')) {
+        assert_eq!(plain, at.value, "at {:?}", at.place);
+    }
+    assert!(!at.value.contains('\0'));
+}
+
+fn scope(text: &str, scope: &Scope, config: &Config) {
+    for role in scope.roles.iter().flatten() {
+        string(text, role);
+        assert!(config.roles.contains_key(&role.value));
+    }
+    for name in scope.when.keys().chain(scope.unless.keys()) {
+        assert!(values::variable(name).is_ok(), "{name}");
+    }
+}
+
+fn sound(config: &Config, text: &str) {
+    let plain = |path: &At<String>| {
+        assert_eq!(values::path(&path.value).as_ref(), Ok(&path.value));
+        let in_file = rest(text, &path.place).unwrap();
+        assert!(in_file.starts_with(['"', '\'']), "{in_file:?}");
+    };
+    for entry in &config.tmpfs {
+        plain(&entry.path);
+        assert!(entry.mode <= 0o3777);
+        scope(text, &entry.scope, config);
+    }
+    for entry in &config.volumes {
+        plain(&entry.path);
+        scope(text, &entry.scope, config);
+    }
+    for entry in &config.directories {
+        string(text, &entry.path);
+        assert!(entry.mode <= 0o3777);
+        scope(text, &entry.scope, config);
+    }
+    for entry in &config.requirements {
+        assert!(values::variable(&entry.env).is_ok());
+        scope(text, &entry.scope, config);
+    }
+    for step in config.root_steps.iter().chain(&config.steps) {
+        command(text, &step.command);
+        string(text, &step.name);
+        step.capabilities.iter().for_each(|name| string(text, name));
+        assert!(step.timeout.is_none_or(sane));
+        scope(text, &step.scope, config);
+    }
+    assert!(config.steps.iter().all(|step| step.capabilities.is_empty()), "only root steps ask for capabilities");
+    variables(text, config.env.iter().chain(&config.secrets));
+    config.user.iter().chain(config.groups.iter().flatten()).chain(&config.keep_capabilities).for_each(|at| string(text, at));
+    assert!(config.umask.is_none_or(|umask| umask <= 0o777));
+    assert!([&config.home, &config.workdir].into_iter().flatten().all(|path| path.starts_with('/') && !path.contains("/../")));
+    assert!(values::variable(&config.role_variable).is_ok());
+    assert!([config.boot_check.timeout, config.boot_check.grace, config.boot_check.settle, config.supervise.grace].into_iter().all(sane));
+    assert!(config.supervise.exit_codes.iter().all(|(from, to)| from.parse::<u8>().is_ok() && (0..=255).contains(&to.value)));
+    let number = |place| rest(text, place).unwrap().trim_start_matches(['+', '-']).starts_with(|first: char| first.is_ascii_digit());
+    assert!(config.supervise.exit_codes.values().all(|to| number(&to.place)));
+    for role in config.roles.values() {
+        assert!(rest(text, &role.place).is_some());
+        role.command.iter().for_each(|words| command(text, words));
+        variables(text, role.env.iter());
+        assert!(role.supervise.as_ref().is_none_or(|at| rest(text, &at.place).unwrap().starts_with(&at.value.to_string())));
+        let Some(health) = &role.health else { continue };
+        assert!(sane(health.timeout));
+        match &health.probe {
+            Probe::Http { url, status, headers } => {
+                assert!((100..=599).contains(status));
+                headers.values().chain([url]).for_each(|at| string(text, at));
+            }
+            Probe::Exec(words) => command(text, words),
+            Probe::Tcp(one) | Probe::File { path: one, .. } => string(text, one),
+        }
+    }
+}
+
+fn sane(duration: Duration) -> bool {
+    !duration.is_zero() && duration <= DAY
+}
+
+fn command(text: &str, words: &[At<String>]) {
+    assert!(words.first().is_some_and(|first| !first.value.is_empty()));
+    words.iter().for_each(|word| string(text, word));
+}
+
+fn variables<'a>(text: &str, all: impl Iterator<Item = (&'a String, &'a At<String>)>) {
+    for (name, value) in all {
+        assert!(values::variable(name).is_ok(), "{name}");
+        string(text, value);
+    }
+}

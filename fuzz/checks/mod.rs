@@ -1,0 +1,63 @@
+//! What must hold of everything that takes bytes from outside, whatever the bytes: one function for each reader, called
+//! by the fuzz targets with new inputs and by `tests/properties.rs` with the kept ones.
+
+pub mod accounts;
+pub mod arguments;
+pub mod config;
+pub mod expansion;
+pub mod http;
+pub mod identity;
+pub mod mounts;
+pub mod notify;
+pub mod plan;
+pub mod status;
+pub mod values;
+
+use stepdown::config::At;
+use stepdown::error::{Error, Place};
+use stepdown::record;
+
+/// A check: it panics where what it is about does not hold.
+pub type Check = fn(&[u8]);
+
+/// Every check by the name of its target and of its folder of kept inputs.
+pub const ALL: [(&str, Check); 11] = [
+    ("accounts", accounts::check),
+    ("arguments", arguments::check),
+    ("config", config::check),
+    ("expansion", expansion::check),
+    ("http", http::check),
+    ("identity", identity::check),
+    ("mounts", mounts::check),
+    ("notify", notify::check),
+    ("plan", plan::check),
+    ("status", status::check),
+    ("values", values::check),
+];
+
+/// The input's parts: NUL separates, since no text that is read here can hold one.
+pub fn parts(data: &[u8]) -> impl Iterator<Item = &[u8]> {
+    data.split(|byte| *byte == 0)
+}
+
+/// The next part as text; empty where there is none.
+pub fn text<'a>(parts: &mut impl Iterator<Item = &'a [u8]>) -> String {
+    String::from_utf8_lossy(parts.next().unwrap_or(&[])).into_owned()
+}
+
+/// A value that stands nowhere.
+pub fn at(value: &str) -> At<String> {
+    At { value: value.to_owned(), place: Place::Default }
+}
+
+/// A refusal is one line with a remedy, and its exit code is one of those that the interface lists.
+pub fn refused(error: &Error, codes: &[u8]) {
+    assert!(codes.contains(&error.exit_code()), "{error:?} exits with {}", error.exit_code());
+    assert!(!error.fix().is_empty(), "{error:?} has no fix");
+    one_line(&record::escaped(&format!("{error}; fix: {}", error.fix())));
+}
+
+/// Nothing in it ends or hides a line.
+pub fn one_line(text: &str) {
+    assert!(!text.chars().any(|one| one.is_control() && one != '\t'), "{text:?} is more than a line");
+}

@@ -1,0 +1,91 @@
+//! One HTTP question: a request, and what the first bytes of the answer say. RFC 9112.
+//!
+//! By hand: the clients that are small enough send a `Host` of their own beside the configured one, which servers
+//! refuse (RFC 9112, 3.2).
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+
+/// A longer status line is none.
+const LONGEST_STATUS: usize = 8192;
+
+/// Asks, and reads until the status is known.
+pub(super) fn ask(url: &str, wanted: u16, headers: &[(String, String)]) -> Result<(), String> {
+    let failed = |error: &dyn std::fmt::Display| format!("GET {url}: {error}");
+    let (address, request) = request(url, headers);
+    let mut server = TcpStream::connect(&address).map_err(|error| failed(&error))?;
+    server.write_all(request.as_bytes()).map_err(|error| failed(&error))?;
+    let (mut head, mut some) = (Vec::new(), [0_u8; 1024]);
+    loop {
+        let length = server.read(&mut some).map_err(|error| failed(&error))?;
+        head.extend(some.get(..length).unwrap_or(&[]));
+        if let Some(answer) = judge(&head, wanted, length == 0) {
+            return answer.map_err(|what| failed(&what));
+        }
+    }
+}
+
+/// Where to connect to, and what to send.
+pub fn request(url: &str, headers: &[(String, String)]) -> (String, String) {
+    let rest = url.strip_prefix("http://").unwrap_or(url);
+    let (authority, target) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+    let has_port = authority.rsplit_once(':').is_some_and(|(_, port)| !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()));
+    let address = if has_port { authority.to_owned() } else { format!("{authority}:80") };
+    let mut request = format!("GET {}{target} HTTP/1.1\r\n", if target.starts_with('/') { "" } else { "/" });
+    if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
+        request.push_str(&format!("Host: {authority}\r\n"));
+    }
+    for (name, value) in headers {
+        request.push_str(&format!("{name}: {value}\r\n"));
+    }
+    request.push_str("Connection: close\r\n\r\n");
+    (address, request)
+}
+
+/// What the answer says, of which this is the beginning; none while more is needed. The status is all that is asked
+/// for: an answer that never ends has been given.
+///
+/// # Errors
+/// Why it is not the wanted one.
+pub fn judge(head: &[u8], wanted: u16, ended: bool) -> Option<Result<(), String>> {
+    let mut none = [];
+    let mut response = httparse::Response::new(&mut none);
+    let parsed = response.parse(head);
+    // The reason is there once the status line is whole: before that, a digit more could follow.
+    match (response.code, parsed) {
+        (Some(code), parsed) if response.reason.is_some() || (ended && parsed.is_ok()) => {
+            Some(if code == wanted { Ok(()) } else { Err(format!("status {code} instead of {wanted}")) })
+        }
+        (_, Err(error)) => Some(Err(error.to_string())),
+        (_, _) if head.len() > LONGEST_STATUS => Some(Err("no end of its status line".into())),
+        (_, _) if ended => Some(Err("the connection was closed without an answer".into())),
+        (_, _) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_status_line_decides_once_it_is_whole() {
+        for head in ["HTTP/1.1 200 OK\r\n", "HTTP/1.0 200\r\n", "HTTP/1.1 200 \nServer: x", "\r\nHTTP/1.1 200 OK\r\nA: b\r\n\r\nbody"] {
+            assert_eq!(judge(head.as_bytes(), 200, false), Some(Ok(())), "{head:?}");
+            assert_eq!(judge(head.as_bytes(), 204, false), Some(Err("status 200 instead of 204".into())), "{head:?}");
+        }
+        for head in ["", "HTTP/1.1 20", "HTTP/1.1 200", "HTTP/1.1 200 O"] {
+            assert_eq!(judge(head.as_bytes(), 200, false), None, "{head:?}");
+        }
+        assert_eq!(judge(b"HTTP/1.1 200 OK", 200, true), Some(Ok(())), "closed right after it");
+    }
+
+    #[test]
+    fn what_is_no_status_line_is_no_health() {
+        for head in ["HTTP/1.1 2000 OK\r\n", "HTTP/1.1 200OK\r\n", "HTTP/1.1 +20 OK\r\n", "HTTP/3 200 OK\r\n", "SSH-2.0-OpenSSH\r\n", "\0"] {
+            assert!(matches!(judge(head.as_bytes(), 200, false), Some(Err(_))), "{head:?}");
+        }
+        let endless = "HTTP/1.1 200 ".to_owned() + &"x".repeat(LONGEST_STATUS);
+        assert!(matches!(judge(endless.as_bytes(), 200, false), Some(Err(_))));
+        assert!(matches!(judge(b"HTTP/1.1 2", 200, true), Some(Err(_))));
+    }
+}

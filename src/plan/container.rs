@@ -1,0 +1,188 @@
+//! How the container of each role must be started: a start as root with everything given, whatever this process itself
+//! was started with. No program, secret or variable of the app has to be there yet.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::expand::expand;
+use super::role::{self, Selected};
+use super::{TmpfsPlan, VolumePlan, counts, directory, keep, needs, tmpfs, volume, wanted};
+use crate::config::args::{Arguments, Format};
+use crate::config::environment::Environment;
+use crate::config::{At, Config, Limits, Requirement, Scope};
+use crate::error::{Error, Place, Result};
+use crate::facts::accounts::Accounts;
+use crate::privilege::Target;
+use crate::privilege::capability::Set;
+
+/// One container.
+#[derive(Debug)]
+pub struct Container<'a> {
+    /// The role variable and the role.
+    pub role: Option<(&'a str, &'a str)>,
+    /// The image, where it is known.
+    pub image: Option<String>,
+    /// Who the app will be.
+    pub target: Target,
+    /// The capabilities of the start, each with its purpose.
+    pub needs: Vec<(Set, &'static str)>,
+    /// The name of a root step: with one, only root may start it.
+    pub root_step: Option<&'a str>,
+    /// tmpfs mount points.
+    pub tmpfs: Vec<TmpfsPlan>,
+    /// Volumes.
+    pub volumes: Vec<VolumePlan>,
+    /// Directories that the user makes, as configured and as far as their paths are known.
+    pub directories: Vec<(&'a str, PathBuf)>,
+    /// The files of secrets, each once.
+    pub secrets: Vec<&'a str>,
+    /// Variables that the operator gives.
+    pub required: Vec<&'a Requirement>,
+    /// What it is limited to.
+    pub limits: &'a Limits,
+    /// The role's health check.
+    pub health: Option<Asked>,
+    /// Whether `/init` stays, and tells itself when the app is ready.
+    pub supervised: bool,
+    /// How long the app may take to become healthy, its steps included.
+    pub start: Duration,
+    /// How long a stop may take.
+    pub stop: Duration,
+}
+
+/// How an engine asks the health check.
+#[derive(Debug)]
+pub struct Asked {
+    /// The command.
+    pub command: Vec<String>,
+    /// When the engine gives up on it: later than `/init` itself.
+    pub timeout: Duration,
+    /// Between two questions.
+    pub interval: Duration,
+}
+
+/// What an engine needs to start the question and to hear the answer.
+const MARGIN: Duration = Duration::from_secs(5);
+
+/// The containers of a configuration. Formats of one container take the selected role; the others, where neither option
+/// nor variable selects one, every role.
+///
+/// # Errors
+/// [`Error::Role`], [`Error::Identity`], [`Error::Config`], [`Error::Unset`].
+pub fn resolve<'a>(
+    config: &'a Config,
+    arguments: &Arguments,
+    environment: &Environment,
+    accounts: &Accounts,
+    format: Format,
+) -> Result<Vec<Container<'a>>> {
+    let option = arguments.role.as_deref();
+    let one = matches!(format, Format::Podman | Format::Docker);
+    if one || config.roles.is_empty() || option.is_some() || environment.get(&config.role_variable).is_some() {
+        let selected = role::select(config, option, environment, false)?;
+        return Ok(vec![container(config, arguments, selected.as_ref(), environment, accounts)?]);
+    }
+    let mut all = Vec::new();
+    for name in config.roles.keys() {
+        let selected = role::select(config, Some(name), environment, false)?;
+        all.push(container(config, arguments, selected.as_ref(), environment, accounts)?);
+    }
+    Ok(all)
+}
+
+fn container<'a>(
+    config: &'a Config,
+    arguments: &Arguments,
+    selected: Option<&Selected<'a>>,
+    handed: &Environment,
+    accounts: &Accounts,
+) -> Result<Container<'a>> {
+    let environment = conditions(config, selected, handed);
+    let name = selected.map(|selected| selected.name);
+    let counts = |scope: &Scope| counts(scope, name, &environment);
+    let wanted = wanted(config, arguments, accounts)?;
+    let target = Target { uid: wanted.uid, gid: wanted.gid, groups: wanted.groups, keep: keep::kept(&config.keep_capabilities)? };
+    let tmpfs = tmpfs(config.tmpfs.iter().filter(|entry| counts(&entry.scope)), &arguments.tmpfs);
+    let volumes: Vec<_> = config.volumes.iter().filter(|entry| counts(&entry.scope)).map(|entry| volume(entry, config)).collect();
+    let (mut start, mut beyond) = (config.boot_check.timeout, Set::EMPTY);
+    for step in config.steps.iter().chain(&config.root_steps).filter(|step| counts(&step.scope)) {
+        start += step.timeout.unwrap_or(config.boot_check.timeout);
+        beyond = beyond.with(keep::set(&step.capabilities)?);
+    }
+    let directories = config.directories.iter().filter(|entry| counts(&entry.scope));
+    let mut secrets: Vec<&str> = Vec::new();
+    for At { value: file, .. } in config.secrets.values() {
+        if !secrets.contains(&file.as_str()) {
+            secrets.push(file);
+        }
+    }
+    let role = selected.map(|selected| selected.role);
+    let supervised = arguments.supervise || role.and_then(|role| role.supervise.as_ref()).is_some_and(|at| at.value);
+    Ok(Container {
+        role: name.map(|name| (config.role_variable.as_str(), name)),
+        image: image(config, handed)?,
+        needs: needs(!tmpfs.is_empty() || !volumes.is_empty(), beyond, target.keep),
+        root_step: config.root_steps.iter().find(|step| counts(&step.scope)).map(|step| step.name.value.as_str()),
+        target,
+        tmpfs,
+        volumes,
+        directories: directories.filter_map(|entry| Some((entry.path.value.as_str(), directory(entry, &environment).ok()?.0))).collect(),
+        secrets,
+        required: config.requirements.iter().filter(|entry| counts(&entry.scope)).collect(),
+        limits: &config.limits,
+        health: role.and_then(|role| role.health.as_ref()).map(|health| {
+            let timeout = health.timeout + MARGIN;
+            Asked { command: health_command(arguments), timeout, interval: timeout * 2 }
+        }),
+        supervised,
+        start,
+        // The app's own stop, and then that of what it left behind.
+        stop: if supervised { config.supervise.grace * 2 + Duration::from_secs(1) } else { config.boot_check.grace },
+    })
+}
+
+/// What `when` and `unless` look at. A value that refers to what is not there yet is left out.
+fn conditions(config: &Config, selected: Option<&Selected<'_>>, handed: &Environment) -> Environment {
+    let mut environment = handed.clone();
+    let none = BTreeMap::new();
+    for values in [&config.env, selected.map_or(&none, |selected| &selected.role.env)] {
+        let before = environment.clone();
+        for (name, value) in values {
+            if let Ok(value) = expand(value, &before) {
+                // A value with a NUL is refused where it counts: at the start.
+                let _ = environment.set(name, &value);
+            }
+        }
+    }
+    environment
+}
+
+/// The configured image; else what Podman says that it started.
+fn image(config: &Config, environment: &Environment) -> Result<Option<String>> {
+    let refuse = |what: &str| {
+        let place = config.image.as_ref().map_or(Place::Default, |at| at.place.clone());
+        Error::Config { place, what: format!("image: {what}"), allowed: "write it as registry.example/app:1".into() }
+    };
+    let Some(configured) = &config.image else {
+        let told = std::fs::read_to_string("/run/.containerenv").unwrap_or_default();
+        return Ok(told.lines().find_map(|line| line.strip_prefix("image=\"")?.strip_suffix('"')).filter(|name| is_image(name)).map(str::to_owned));
+    };
+    let name = String::from_utf8(expand(configured, environment)?).map_err(|_| refuse("not UTF-8"))?;
+    if is_image(&name) { Ok(Some(name)) } else { Err(refuse(&format!("'{name}' is not the name of an image"))) }
+}
+
+fn is_image(name: &str) -> bool {
+    let first = name.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric());
+    first && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_./:@+".contains(&byte))
+}
+
+/// The question is asked by a process of its own, which must be told the same as the one that boots.
+fn health_command(arguments: &Arguments) -> Vec<String> {
+    let mut command = vec!["/init".to_owned()];
+    for (option, value) in [("--config=", &arguments.config), ("--user=", &arguments.user)] {
+        command.extend(value.iter().map(|value| [option, value].concat()));
+    }
+    command.push("--health".into());
+    command
+}

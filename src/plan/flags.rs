@@ -1,0 +1,80 @@
+//! The flags that a container needs, as engines take them: messages, the boot check and `--render` have them from here.
+
+use super::{TmpfsPlan, VolumePlan};
+
+/// `/` is not to be written to.
+pub const READ_ONLY: &str = "--read-only";
+/// No program is to gain anything by being executed.
+pub const NO_NEW_PRIVILEGES: &str = "--security-opt=no-new-privileges";
+/// No capability but those added by name.
+pub const DROP_ALL: &str = "--cap-drop=ALL";
+
+/// A tmpfs without a size may take half of the machine's memory.
+pub const DEFAULT_SIZE: &str = "64m";
+
+/// The limit of processes.
+pub fn pids(limit: u64) -> String {
+    format!("--pids-limit={limit}")
+}
+
+/// The limit of memory.
+pub fn memory(limit: &str) -> String {
+    format!("--memory={limit}")
+}
+
+impl TmpfsPlan {
+    /// The size to mount it with.
+    pub fn size(&self) -> &str {
+        self.size.as_deref().unwrap_or(DEFAULT_SIZE)
+    }
+
+    /// The value of `--tmpfs`. Never `uid=` or `gid=`, which Podman refuses; `nosuid` and `nodev` are what engines
+    /// add by themselves.
+    pub fn mount(&self) -> String {
+        format!("{}:rw,size={},mode={:04o}", self.path, self.size(), self.mode)
+    }
+}
+
+impl VolumePlan {
+    /// The value of `--volume` for a volume of this name. `U` is Podman's own and lets it change the owner; a label of
+    /// the container's own would lock out the other roles.
+    pub fn mount(&self, name: &str, podman: bool) -> String {
+        let owner = if podman && !self.recursive { "U," } else { "" };
+        let label = if self.shared { 'z' } else { 'Z' };
+        format!("{name}:{}:{owner}{label}", self.path)
+    }
+}
+
+/// A size as engines write it, in bytes; its form was checked when it was read.
+pub fn bytes(size: &str) -> u64 {
+    let digits = size.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
+    let unit = match size.get(digits.len()..).map(str::to_ascii_lowercase).as_deref() {
+        Some("k") => 1 << 10,
+        Some("m") => 1 << 20,
+        Some("g") => 1 << 30,
+        _ => 1,
+    };
+    digits.parse::<u64>().unwrap_or(0).saturating_mul(unit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_in_bytes() {
+        assert_eq!((bytes("1700m"), bytes("64K"), bytes("2g"), bytes("4096")), (1_782_579_200, 65_536, 2_147_483_648, 4096));
+    }
+
+    #[test]
+    fn values_of_flags() {
+        let tmpfs = |size: Option<&str>| TmpfsPlan { path: "/home/app".into(), mode: 0o755, size: size.map(str::to_owned) };
+        assert_eq!(tmpfs(Some("16m")).mount(), "/home/app:rw,size=16m,mode=0755");
+        assert_eq!(tmpfs(None).mount(), "/home/app:rw,size=64m,mode=0755");
+        let volume = |recursive, shared| VolumePlan { path: "/data".into(), recursive, shared };
+        assert_eq!(volume(false, false).mount("data", true), "data:/data:U,Z");
+        assert_eq!(volume(true, false).mount("data", true), "data:/data:Z");
+        assert_eq!(volume(false, true).mount("data", true), "data:/data:U,z");
+        assert_eq!(volume(false, false).mount("data", false), "data:/data:Z");
+    }
+}

@@ -1,0 +1,182 @@
+//! An app of ill will beside a PID 1 of the same user: it gets nothing out of it, and is ended all the same.
+
+use crate::support::capability::FOUR;
+use crate::support::cases;
+use crate::support::run::Run;
+use crate::support::sandbox::{Sandbox, sandbox};
+use crate::support::spec::Stream;
+
+/// Ways into another process of the same user, which the kernel opens for those that may trace it.
+const WAYS: [&str; 22] = [
+    "write=/init",
+    "read=/proc/1/exe",
+    "write=/proc/1/exe",
+    "link=/proc/1/exe",
+    "execute=/proc/1/exe",
+    "link=/proc/1/root",
+    "list=/proc/1/root/etc",
+    "link=/proc/1/cwd",
+    "list=/proc/1/fd",
+    "read=/proc/1/fd/0",
+    "list=/proc/1/map_files",
+    "read=/proc/1/environ",
+    "read=/proc/1/mem",
+    "memory=1",
+    "read=/proc/1/maps",
+    "read=/proc/1/auxv",
+    "read=/proc/1/io",
+    "ptrace=1",
+    "seize=1",
+    "peek=1",
+    "poke=1",
+    "borrow=1",
+];
+
+// CVE-2019-5736: an init of the same user that stays. It is not dumpable, so the kernel keeps the app out.
+#[test]
+fn no_way_leads_into_an_init_that_stays() {
+    let step = "[[step]]\nname = 'first'\ncommand = ['witness']\n";
+    for base in [sandbox(), sandbox().user(1001, 1001, FOUR), sandbox().config(step), sandbox().config(step).user(1001, 1001, 0)] {
+        let words: Vec<&str> = ["--supervise", "witness"].into_iter().chain(WAYS).collect();
+        let run = base.with(|spec| spec.read_only = false).words(words).run();
+        let app = run.app();
+        for way in WAYS {
+            run.check(["EACCES", "EPERM", "ETXTBSY"].contains(&app.attempt(way)), &format!("a refusal of {way}, not {}", app.attempt(way)));
+        }
+        run.untouched("/init");
+    }
+    cases("ways into PID 1", 4 * WAYS.len());
+}
+
+// A step is a program of the user's too, and runs beside an init that is not done.
+#[test]
+fn no_way_leads_into_an_init_from_a_step() {
+    for base in [sandbox(), sandbox().user(1001, 1001, FOUR)] {
+        let words: Vec<String> = WAYS.iter().map(|way| format!("'{way}'")).collect();
+        let step = format!("[[step]]\nname = 'x'\ncommand = ['witness', {}]\n", words.join(", "));
+        let run = base.with(|spec| spec.read_only = false).config(step).run();
+        for way in WAYS {
+            let of = format!("init: step: x: try: {way}: ");
+            let text = run.stderr();
+            let result = text.lines().find_map(|line| line.strip_prefix(&of)).unwrap_or("missing");
+            run.check(["EACCES", "EPERM", "ETXTBSY"].contains(&result), &format!("a refusal of {way}, not {result}"));
+        }
+    }
+    cases("ways into PID 1 from a step", 2 * WAYS.len());
+}
+
+/// What the app of ill will does, with 7 or by a stop in the end, and how the whole ends.
+fn besieged(base: &Sandbox, siege: &str, to: &str, code: i32) -> Run {
+    let run = base.clone().config("[supervise]\ngrace = '300ms'\n").words(["--supervise", "witness", "siege", siege, to]).run();
+    run.check(!run.outcome.timed_out, &format!("that {siege} does not hold it for ever"));
+    run.check(run.outcome.code == Some(code), &format!("exit code {code} after {siege} {to}"));
+    run.check(run.outcome.took_ms < 10_000, &format!("that it takes about the grace, not {} ms", run.outcome.took_ms));
+    run.check(!run.stderr().contains("even SIGKILL"), "that nothing is left");
+    run
+}
+
+/// As PID 1, where it takes everything with it, and below another, where it has to see to that itself.
+fn both() -> [Sandbox; 2] {
+    [sandbox(), sandbox().with(|spec| spec.pid_one = false)]
+}
+
+fn exits_and_stops(siege: &str) -> usize {
+    for base in both() {
+        besieged(&base, siege, "to=exit", 7);
+        besieged(&base, siege, "to=stop", 137);
+    }
+    4
+}
+
+#[test]
+fn a_flood_of_signals_holds_off_neither_the_end_nor_the_grace() {
+    let floods = ["flood=1", "flood=15", "flood=17", "flood=40", "flood=64", "flood=1,2,3,10,12,15,17,28,40,64"];
+    let count: usize = floods.into_iter().map(exits_and_stops).sum();
+    cases("floods of signals", count);
+}
+
+#[test]
+fn what_forks_without_end_is_ended() {
+    for base in both() {
+        let limited = base.limit(libc::RLIMIT_NPROC, 48);
+        besieged(&limited, "bomb", "to=exit", 7);
+        besieged(&limited, "bomb", "to=stop", 137);
+    }
+    cases("fork bombs", 4);
+}
+
+#[test]
+fn daemons_are_ended_whoever_adopted_them() {
+    cases("daemons", exits_and_stops("daemons") + exits_and_stops("adopt"));
+}
+
+#[test]
+fn an_app_that_stopped_itself_is_ended() {
+    for base in both() {
+        besieged(&base, "stopped", "to=stop", 137);
+    }
+    cases("stopped apps", 2);
+}
+
+#[test]
+fn an_app_that_closed_everything_is_ended() {
+    cases("apps without descriptors", exits_and_stops("closing"));
+}
+
+#[test]
+fn full_streams_hold_up_nothing() {
+    let mut count = 0;
+    for blocking in [true, false] {
+        for base in both() {
+            let full = base.with(|spec| spec.streams = [Stream::Null, Stream::FullPipe { blocking }, Stream::FullPipe { blocking }]);
+            besieged(&full, "fill", "to=exit", 7);
+            besieged(&full, "fill", "to=stop", 137);
+            count += 2;
+        }
+    }
+    cases("full streams", count);
+}
+
+#[test]
+fn signals_to_init_itself_end_nothing_as_pid_1() {
+    besieged(&sandbox(), "kill", "to=exit", 7);
+    besieged(&sandbox(), "kill", "to=stop", 137);
+    // The app itself is among those that its helper kills.
+    besieged(&sandbox(), "massacre", "to=stop", 137);
+    cases("KILL and STOP to PID 1", 3);
+}
+
+// What it writes is to be read as fast as it comes, and the time to be looked at all the same.
+#[test]
+fn a_step_that_writes_or_signals_without_end_is_ended_in_time() {
+    let mut count = 0;
+    for siege in ["chatter", "flood=17", "flood=10,28"] {
+        for base in both() {
+            let step = format!("[[step]]\nname = 'x'\ncommand = ['witness', 'siege', '{siege}', 'to=nothing']\ntimeout = '300ms'\n");
+            let run = base.config(step).with(|spec| spec.streams[2] = Stream::Null).run();
+            run.check(!run.outcome.timed_out && !run.started(), &format!("that {siege} ends at its timeout"));
+            run.check(run.outcome.code == Some(70), "exit code 70");
+            count += 1;
+        }
+    }
+    cases("steps without end", count);
+}
+
+// The kernel lets a user change the limits of all their processes. PID 1 needs none of what they take.
+#[test]
+fn an_init_without_limits_to_live_by_still_ends_it() {
+    cases("PID 1 squeezed", exits_and_stops("squeeze"));
+}
+
+#[test]
+fn games_with_the_terminal_end_with_the_app() {
+    for base in both() {
+        let terminal = base.with(|spec| {
+            spec.streams = [Stream::Null, Stream::Terminal, Stream::Terminal];
+            spec.start.controlling_terminal = true;
+        });
+        besieged(&terminal, "terminal", "to=exit", 7);
+        besieged(&terminal, "terminal", "to=stop", 137);
+    }
+    cases("games with the terminal", 4);
+}

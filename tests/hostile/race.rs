@@ -1,0 +1,67 @@
+//! Names that are exchanged while `/init` walks: a directory for a link, a file for a link, a mount point for a link.
+
+use super::volume::{nothing_outside_is_touched, text, volume};
+use crate::support::cases;
+use crate::support::sandbox::{Sandbox, sandbox};
+use crate::support::spec::Kind;
+
+/// How often each of them is tried: most boots lose the race, and one that wins is enough.
+const BOOTS: usize = 12;
+
+/// A volume in which a directory, a file and a directory in the middle are exchanged for links to what is outside, and back.
+fn racing() -> Sandbox {
+    let racy = volume(|base| {
+        base.owned("/disk/data/a", Kind::Directory, (0, 0), 0o755)
+            .owned("/disk/data/a/many", Kind::Many(300), (0, 0), 0o755)
+            .owned("/disk/data/a/middle", Kind::Directory, (0, 0), 0o755)
+            .owned("/disk/data/a/middle/one", text(), (0, 0), 0o644)
+            .owned("/disk/data/a/file", text(), (0, 0), 0o644)
+            .node("/disk/data/a/to-file", Kind::Symlink("/disk/secret".into()))
+            .node("/disk/data/a/to-directory", Kind::Symlink("/disk/secrets".into()))
+            .owned("/disk/data/z", Kind::Many(300), (0, 0), 0o755)
+    });
+    racy.race("/disk/data/a/middle", "/disk/data/a/to-directory").race("/disk/data/a/file", "/disk/data/a/to-file")
+}
+
+#[test]
+fn a_walk_that_is_raced_touches_nothing_outside() {
+    let newer = [libc::SYS_openat2, libc::SYS_statx];
+    let mut rounds = 0;
+    for boot in 0..BOOTS {
+        let old = |sandbox: Sandbox| newer.into_iter().fold(sandbox, |sandbox, call| sandbox.answer(call, &[], libc::ENOSYS));
+        let run = if boot % 4 == 3 { old(racing()) } else { racing() }.run();
+        run.app().is_dropped_to(1001, 1001, "1001");
+        nothing_outside_is_touched(&run);
+        rounds += run.outcome.rounds;
+    }
+    assert!(rounds > 1000, "the racers hardly ran: {rounds} exchanges");
+    cases(&format!("raced walks ({rounds} exchanges)"), BOOTS);
+}
+
+/// The way to a mount point, exchanged for a link to another one.
+#[test]
+fn a_mount_point_that_is_raced_is_the_right_one_or_none() {
+    let (mut handed, mut refused, mut rounds) = (0, 0, 0);
+    for _ in 0..BOOTS {
+        let run = sandbox()
+            .node("/var", Kind::Directory)
+            .node("/var/lib", Kind::Directory)
+            .tmpfs("/var/lib/cache")
+            .tmpfs("/target/cache")
+            .node("/var/link", Kind::Symlink("/target".into()))
+            .config("[[tmpfs]]\npath = '/var/lib/cache'\nmode = '0777'\n")
+            .race("/var/lib", "/var/link")
+            .run();
+        run.untouched("/target/cache");
+        if run.started() {
+            run.app().is_dropped_to(1001, 1001, "1001");
+            handed += 1;
+        } else {
+            run.refused_late(78, &["/var/lib/cache has a symbolic link in it"]);
+            refused += 1;
+        }
+        rounds += run.outcome.rounds;
+    }
+    assert!(rounds > 100, "the racer hardly ran: {rounds} exchanges");
+    cases(&format!("raced mount points ({handed} handed over, {refused} refused, {rounds} exchanges)"), BOOTS);
+}

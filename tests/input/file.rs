@@ -1,0 +1,142 @@
+//! What is in place of the configuration, and how much of it: read within bounds, or refused.
+
+use crate::support::cases;
+use crate::support::run::Run;
+use crate::support::sandbox::{Sandbox, sandbox};
+use crate::support::spec::{Content, Kind};
+
+const PATH: &str = "/etc/init.toml";
+
+/// Little memory, little stack, and no time to speak of.
+fn bounded(base: Sandbox) -> Run {
+    let run = base.limit(libc::RLIMIT_AS, 128 << 20).limit(libc::RLIMIT_STACK, 1 << 20).run();
+    run.check(run.outcome.took_ms < 5000, &format!("an answer at once, not after {} ms", run.outcome.took_ms));
+    run
+}
+
+fn says(text: impl Into<Vec<u8>>) -> Sandbox {
+    sandbox().file(PATH, text)
+}
+
+fn repeated(before: &str, unit: &str, times: usize) -> String {
+    before.to_owned() + &unit.repeat(times)
+}
+
+#[test]
+fn nothing_else_is_read_for_a_file() {
+    let kinds = [
+        (Kind::Directory, "a directory"),
+        (Kind::Fifo, "a FIFO"),
+        (Kind::Socket, "ENXIO"),
+        (Kind::Device, "EACCES"),
+        (Kind::Symlink("/dev/zero".into()), "not a regular file"),
+        (Kind::Symlink("/dev/tty".into()), "ENXIO"),
+        (Kind::Symlink("/dev/pts/ptmx".into()), "not a regular file"),
+        (Kind::Symlink("/proc/self/fd/0".into()), "not a regular file"),
+        (Kind::Symlink("/proc/self/fd".into()), "a directory"),
+    ];
+    let count = kinds.len();
+    for (kind, what) in kinds {
+        bounded(sandbox().node(PATH, kind)).refused(78, &[PATH, what]);
+    }
+    cases("other kinds of files", count);
+}
+
+#[test]
+fn files_of_proc_are_read_for_what_they_are_not() {
+    let files =
+        ["/proc/self/status", "/proc/self/maps", "/proc/self/mountinfo", "/proc/self/auxv", "/proc/self/cmdline", "/proc/self/mem", "/proc/kallsyms"];
+    for path in files {
+        bounded(sandbox().words(["--config", path, "witness"])).refused(78, &[path]);
+    }
+    cases("files of /proc", files.len());
+}
+
+#[test]
+fn a_file_of_a_hundred_megabytes_is_refused_at_once() {
+    // With room for a tenth of it.
+    let run = sandbox().file_mode(PATH, Content::Repeat(b'#', 100 << 20), 0o644).limit(libc::RLIMIT_AS, 10 << 20).run();
+    run.refused(78, &["larger than 1048576 bytes"]);
+    run.check(run.outcome.took_ms < 5000, &format!("that it is not read as a whole: {} ms", run.outcome.took_ms));
+    cases(&format!("a hundred megabytes ({} ms)", run.outcome.took_ms), 1);
+}
+
+#[test]
+fn nesting_has_an_end() {
+    let million = 250_000;
+    let texts = [
+        (repeated("x = ", "[", million), "cannot recurse further"),
+        (repeated("x = ", "[", million / 2) + &"]".repeat(million / 2), "cannot recurse further"),
+        (repeated("x = ", "{a=", million / 3), "cannot recurse further"),
+        (repeated("x = ", "[{a=", million / 4), "cannot recurse further"),
+        (repeated("a", ".a", million / 2) + " = 1", "recursion limit"),
+        (repeated("[", "a.", million / 2) + "a]", "recursion limit"),
+        (repeated("[[", "a.", million / 2) + "a]]", "recursion limit"),
+        (repeated("env = {", "A", million), "not TOML"),
+        (repeated("user = ", "\"\"\"", million / 3), "not TOML"),
+        (repeated("", "[a]\n", million / 4), "duplicate key"),
+        (repeated("", "[[a]]\n", 3000), "unknown key 'a'"),
+    ];
+    let count = texts.len();
+    for (text, what) in texts {
+        bounded(says(text)).refused(78, &["/etc/init.toml:", what]);
+    }
+    cases("nesting without end", count);
+}
+
+#[test]
+fn values_without_an_end_are_cut_short_in_the_record() {
+    let million = 250_000;
+    let texts = [
+        repeated("user = '", "x", million) + "'",
+        repeated("[limits]\npids = ", "9", million),
+        repeated("umask = '", "é", million / 2) + "'",
+        repeated("", "k", million) + " = 1",
+        repeated("[roles.web]\ncommand = ['sh']\n[role]\ndefault = '", "x", million) + "'",
+        repeated("[roles.", "r", million) + "]\n[[tmpfs]]\npath = '/a'\nroles = ['x']",
+        repeated("env = { A = '$", "x", million) + "' }",
+    ];
+    let count = texts.len();
+    for text in texts {
+        let record = bounded(says(text)).refused(78, &["/etc/init.toml:", "…", "; fix: "]);
+        assert!(record.chars().count() < 4096, "a record of {} characters", record.chars().count());
+    }
+    cases("values without end", count);
+}
+
+#[test]
+fn a_page_of_a_million_bytes_is_read() {
+    let million = 1_000_000;
+    for text in [repeated("# ", "x", million), repeated("", "\n", million), repeated("", "# x\n", million / 4), repeated("", " ", million)] {
+        bounded(says(text)).app().is_dropped_to(1001, 1001, "1001");
+    }
+    cases("long pages", 4);
+}
+
+#[test]
+fn line_ends_of_other_systems_are_understood_or_named() {
+    let run = says("user = 'web'\r\n[env]\r\nA = 'x'\r\n").run();
+    run.app().is_dropped_to(1002, 2002, "29 2002");
+    assert_eq!(run.app().variable("A"), "x");
+    says("user = 'web'\r\n\r\n  usr = 'x'\r\n").run().refused(78, &["/etc/init.toml:3:3: unknown key 'usr'"]);
+    says("user = 'web'\ruser = 'app'\r").run().refused(78, &["/etc/init.toml:1:", "not TOML"]);
+    cases("line ends", 3);
+}
+
+#[test]
+fn bytes_that_are_no_text_are_named_by_their_line() {
+    let texts: [(&[u8], &str); 8] = [
+        (b"\xff", "not UTF-8 in line 1"),
+        (b"user = 'app'\n\xc3", "not UTF-8 in line 2"),
+        (b"# \xed\xa0\x80\n", "not UTF-8 in line 1"),
+        (b"#\n#\n# \xf8\x88\x80\x80\x80\n", "not UTF-8 in line 3"),
+        (b"\xfe\xff\x00u\x00s", "not UTF-8 in line 1"),
+        (b"user = 'app'\n\0\n", "/etc/init.toml:2:2: not TOML"),
+        (b"user\0 = 'app'\n", "/etc/init.toml:1:5: not TOML"),
+        (b"# \x07\n", "/etc/init.toml:1:3: not TOML"),
+    ];
+    for (text, what) in texts {
+        bounded(says(text)).refused(78, &[what]);
+    }
+    cases("bytes that are no text", texts.len());
+}

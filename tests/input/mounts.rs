@@ -1,0 +1,73 @@
+//! Mount points that the mount table has to spell, and mounts on mounts; with the kernel's own answer and without.
+
+use crate::support::cases;
+use crate::support::run::Run;
+use crate::support::sandbox::{Sandbox, sandbox};
+use crate::support::spec::Kind;
+
+/// Without `statx(2)` the mount table tells what is a mount point.
+fn both(base: &Sandbox) -> [Run; 2] {
+    [base.run(), base.clone().answer(libc::SYS_statx, &[], libc::ENOSYS).run()]
+}
+
+fn toml(path: &str) -> String {
+    let escaped: String = path.chars().map(|letter| format!("\\U{:08x}", u32::from(letter))).collect();
+    format!("[[tmpfs]]\npath = \"{escaped}\"\nmode = '0700'\n")
+}
+
+const NAMES: [&str; 12] =
+    ["/a b", "/ ", "/a\tb", "/a\nb", "/a\\b", "/a\\040b", "/a\\", "/a#b", "/- - tmpfs tmpfs rw", "/\u{e9}\u{202e}", "/a\r", "/\u{1b}[31m"];
+
+#[test]
+fn any_name_of_a_mount_point_is_found() {
+    for name in NAMES {
+        for run in both(&sandbox().tmpfs(name).config(toml(name))) {
+            run.app().is_dropped_to(1001, 1001, "1001");
+            run.owns(name, 1001, 1001, 0o700);
+        }
+    }
+    cases("names of mount points", 2 * NAMES.len());
+}
+
+// What one of them is when its spelling is read wrongly.
+#[test]
+fn no_name_is_taken_for_another() {
+    for (mounted, asked) in [("/a b", "/a\\040b"), ("/a\\040b", "/a b"), ("/a\nb", "/a\\012b"), ("/a", "/a b"), ("/a b", "/a"), ("/a/b", "/a")] {
+        let base = sandbox().tmpfs(mounted).node(asked, Kind::Directory).config(toml(asked));
+        for run in both(&base) {
+            let record = run.refused(78, &["not the mount point itself"]);
+            assert!(!record.chars().any(char::is_control), "{record}");
+            run.untouched(mounted);
+        }
+    }
+    cases("names taken for one another", 12);
+}
+
+#[test]
+fn the_last_of_several_mounts_counts() {
+    let twice = sandbox().tmpfs("/a").tmpfs("/a").tmpfs("/a").config(toml("/a"));
+    for run in both(&twice) {
+        run.owns("/a", 1001, 1001, 0o700);
+    }
+    // A directory of the same file system over it is a mount point too, and a tmpfs: the engine's business.
+    let bound = sandbox().node("/b", Kind::Directory).tmpfs("/a").node("/a", Kind::Bind("/b".into())).config(toml("/a"));
+    for run in both(&bound) {
+        run.owns("/a", 1001, 1001, 0o700);
+    }
+    let hidden = sandbox().tmpfs("/a").node("/a", Kind::Bind("/dev/pts".into())).config(toml("/a"));
+    for run in both(&hidden) {
+        run.refused(78, &["/a is not a tmpfs mount point"]);
+    }
+    cases("mounts on mounts", 6);
+}
+
+#[test]
+fn a_table_of_hundreds_of_mounts_is_read() {
+    let many = (0..300).fold(sandbox().tmpfs("/m"), |base, number| base.tmpfs(&format!("/m/{number}")));
+    for run in both(&many.config(toml("/m/299"))) {
+        run.app().is_dropped_to(1001, 1001, "1001");
+        run.owns("/m/299", 1001, 1001, 0o700);
+        run.untouched("/m/298");
+    }
+    cases("hundreds of mounts", 2);
+}

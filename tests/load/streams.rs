@@ -1,0 +1,89 @@
+//! Standard streams that are closed, or that nobody reads.
+
+use crate::support::cases;
+use crate::support::run::Run;
+use crate::support::sandbox::{Sandbox, sandbox};
+use crate::support::spec::Stream;
+
+fn with(streams: [Stream; 3]) -> Sandbox {
+    sandbox().with(|spec| spec.streams = streams)
+}
+
+fn ends(base: &Sandbox, code: i32) -> Run {
+    let run = base.run();
+    run.check(!run.outcome.timed_out, "that it ends");
+    run.check(run.outcome.code == Some(code), &format!("exit code {code}"));
+    run
+}
+
+#[test]
+fn any_of_the_streams_can_be_closed() {
+    let mut count = 0;
+    for closed in 0..8 {
+        let stream = |number: usize, open: Stream| if closed & (1 << number) != 0 { Stream::Closed } else { open };
+        let streams = [stream(0, Stream::Null), stream(1, Stream::Pipe), stream(2, Stream::Pipe)];
+        for (words, code) in [
+            (&["witness", "exit=7"][..], 7),
+            (&["--supervise", "witness", "exit=7"], 7),
+            (&["--user", "bogus", "witness"], 78),
+            (&["--nonsense"], 64),
+        ] {
+            let step = "[[step]]\nname = 'first'\ncommand = ['witness']\n";
+            ends(&with(streams.clone()).config(step).words(words), code);
+            count += 1;
+        }
+    }
+    cases("closed streams", count);
+}
+
+/// Log, step's output and fatal record, all of it on a standard error that is full.
+fn unread(blocking: bool) -> Sandbox {
+    let chatter: Vec<String> = (0..200).map(|number| format!("'word{number}'")).collect();
+    let step = format!("[[step]]\nname = 'first'\ncommand = ['witness', {}]\n", chatter.join(", "));
+    with([Stream::Null, Stream::Pipe, Stream::FullPipe { blocking }]).config(step).env("INIT_LOG=trace")
+}
+
+#[test]
+fn a_standard_error_that_nobody_reads_holds_up_a_boot_for_moments() {
+    let mut slowest = 0;
+    for blocking in [true, false] {
+        // Where the kernel can write without waiting, and where it has to be asked whether it would.
+        for filtered in [None, Some(libc::ENOSYS), Some(libc::EOPNOTSUPP), Some(libc::EPERM)] {
+            let base = filtered.into_iter().fold(unread(blocking), |base, errno| base.answer(libc::SYS_pwritev2, &[], errno));
+            for (words, code) in [
+                (&["witness", "exit=7"][..], 7),
+                (&["--supervise", "witness", "exit=7"], 7),
+                (&["--user", "bogus", "witness"], 78),
+                (&["nowhere"], 127),
+            ] {
+                let run = ends(&base.clone().words(words), code);
+                run.check(run.outcome.took_ms < 10_000, &format!("a second and the machine's own, not {} ms", run.outcome.took_ms));
+                slowest = slowest.max(run.outcome.took_ms);
+            }
+        }
+    }
+    cases(&format!("standard errors that nobody reads (the slowest {slowest} ms)"), 32);
+}
+
+#[test]
+fn a_reader_that_is_gone_ends_nothing() {
+    for words in [&["witness", "exit=7"][..], &["--supervise", "witness", "exit=7"]] {
+        let step = "[[step]]\nname = 'first'\ncommand = ['witness']\n";
+        ends(&with([Stream::Null, Stream::Pipe, Stream::BrokenPipe]).config(step).words(words).env("INIT_LOG=trace"), 7);
+    }
+    // Without a reader of its report a check has not passed.
+    let check = with([Stream::Null, Stream::BrokenPipe, Stream::Pipe]).words(["--check=init", "witness"]).run();
+    check.check(check.outcome.code == Some(71) && check.stderr().contains("EPIPE"), "a report that is not read to fail");
+    cases("readers that are gone", 3);
+}
+
+// A file takes what it is given, also where a write that may not wait is refused at first.
+#[test]
+fn a_file_gets_every_record() {
+    for errno in [libc::EAGAIN, libc::EOPNOTSUPP] {
+        let base = with([Stream::Null, Stream::Pipe, Stream::File("/log".into())]).env("INIT_LOG=debug");
+        let run = ends(&base.answer(libc::SYS_pwritev2, &[], errno).words(["witness"]), 0);
+        run.check(run.stderr().contains("init: info: /bin/witness as 1001:1001"), "the records in the file");
+    }
+    cases("files", 2);
+}

@@ -1,0 +1,38 @@
+//! What an app finds itself with, one `name: value` a line, and what it is after the drop.
+
+use std::collections::BTreeMap;
+
+use super::call::Outcome;
+
+/// The mark that every app of the rows leaves on standard output.
+pub const MARK: &str = "app: started";
+
+/// What the app is after the drop.
+pub const DROPPED: &[(&str, &str)] = &[
+    ("Uid", "1001 1001 1001 1001"),
+    ("Gid", "1001 1001 1001 1001"),
+    ("Groups", "1001"),
+    ("CapInh", "0000000000000000"),
+    ("CapPrm", "0000000000000000"),
+    ("CapEff", "0000000000000000"),
+    ("CapBnd", "0000000000000000"),
+    ("CapAmb", "0000000000000000"),
+    ("NoNewPrivs", "1"),
+];
+
+/// The lines of either stream: in a check the app has only one.
+pub fn facts(outcome: &Outcome) -> BTreeMap<String, String> {
+    let lines = outcome.stdout.lines().chain(outcome.stderr.lines());
+    let pairs = lines.filter_map(|line| line.split_once(": ").or_else(|| line.split_once(":\t")));
+    pairs.map(|(name, value)| (name.to_owned(), value.split_whitespace().collect::<Vec<_>>().join(" "))).collect()
+}
+
+/// That the facts have these values.
+pub fn expect(outcome: &Outcome, expected: &[(&str, &str)]) -> Result<(), String> {
+    let found = facts(outcome);
+    for (name, value) in expected {
+        let is = found.get(*name).map_or("nothing", String::as_str);
+        outcome.check(is == *value, format!("'{name}: {value}', found '{is}'"))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,68 @@
+//! Podman's client attaches to a container beside its start, and now and then gets nothing of what one that ends within a
+//! millisecond printed. The container's log has it all, so the log counts where the client got less.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use super::call::Outcome;
+
+static COMPLETED: AtomicU32 = AtomicU32::new(0);
+
+/// How many runs were completed from their log.
+pub fn completed() -> u32 {
+    COMPLETED.load(Ordering::Relaxed)
+}
+
+/// The run, completed from the container's log.
+pub fn complete(outcome: Outcome, log: &str) -> Outcome {
+    let Some(whole) = whole(&outcome, log) else { return outcome };
+    COMPLETED.fetch_add(1, Ordering::Relaxed);
+    whole
+}
+
+/// The run with the streams of the log, if the client's are only the beginning of those.
+fn whole(outcome: &Outcome, log: &str) -> Option<Outcome> {
+    let more = |stream, got: &str| {
+        // The client's own complaints stand beside what it got of the container.
+        let (complaints, got): (Vec<&str>, Vec<&str>) = got.split_inclusive('\n').partition(|line| line.starts_with("time=\""));
+        let (logged, got) = (of(log, stream), got.concat());
+        (logged.len() > got.len() && logged.starts_with(&got)).then(|| complaints.concat() + &logged)
+    };
+    let (stdout, stderr) = (more("stdout", &outcome.stdout), more("stderr", &outcome.stderr));
+    if stdout.is_none() && stderr.is_none() {
+        return None;
+    }
+    let outcome = outcome.clone();
+    Some(Outcome { stdout: stdout.unwrap_or(outcome.stdout), stderr: stderr.unwrap_or(outcome.stderr), ..outcome })
+}
+
+/// One stream of a log: `TIME STREAM TAG TEXT`, where the tag is F for a whole line and P for a part of one.
+fn of(log: &str, stream: &str) -> String {
+    let mut text = String::new();
+    for line in log.lines() {
+        let mut fields = line.splitn(4, ' ').skip(1);
+        if fields.next() == Some(stream) {
+            let whole = fields.next() == Some("F");
+            text.push_str(fields.next().unwrap_or_default());
+            text.push_str(if whole { "\n" } else { "" });
+        }
+    }
+    text
+}
+
+#[test]
+fn a_lost_stream_is_completed_and_another_is_not_touched() {
+    let log = "T stderr F init: fatal: a\nT stdout P app: \nT stdout F started\n";
+    let run = |stdout: &str, stderr: &str| Outcome {
+        command: String::new(),
+        code: Some(0),
+        stdout: stdout.into(),
+        stderr: stderr.into(),
+        took: Duration::ZERO,
+    };
+    let lost = whole(&run("", ""), log).unwrap();
+    assert_eq!((lost.stdout.as_str(), lost.stderr.as_str()), ("app: started\n", "init: fatal: a\n"));
+    assert!(whole(&run("app: started\n", "Error: the engine's own\n"), log).is_none());
+    let complaint = "time=\"2026\" level=error msg=\"no systemd\"\n";
+    assert_eq!(whole(&run("app: started\n", complaint), log).unwrap().stderr, format!("{complaint}init: fatal: a\n"));
+}

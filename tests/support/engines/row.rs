@@ -1,0 +1,62 @@
+//! A row of a table: its name, where it runs, and its story, which says in a line what came of it.
+
+use std::time::Duration;
+
+use super::engine::Engine;
+use super::scene::Scene;
+
+/// What came of a row.
+#[derive(Clone, Debug)]
+pub struct Told {
+    pub line: String,
+    /// How long the container took, where the row is one container; else the whole row counts.
+    pub took: Option<Duration>,
+}
+
+impl From<&str> for Told {
+    fn from(line: &str) -> Told {
+        Told::from(line.to_owned())
+    }
+}
+
+impl From<String> for Told {
+    fn from(line: String) -> Told {
+        Told { line, took: None }
+    }
+}
+
+pub type Verdict = Result<Told, String>;
+
+type Story = Box<dyn Fn(&Scene) -> Verdict + Send + Sync>;
+
+pub struct Row {
+    pub name: String,
+    /// The part of the table that it belongs to.
+    pub part: &'static str,
+    engines: &'static [Engine],
+    story: Story,
+}
+
+impl Row {
+    pub fn new(name: impl Into<String>, engines: &'static [Engine], story: impl Fn(&Scene) -> Verdict + Send + Sync + 'static) -> Row {
+        Row { name: name.into(), part: "row", engines, story: Box::new(story) }
+    }
+
+    /// The same row in another part.
+    pub fn of(self, part: &'static str) -> Row {
+        Row { part, ..self }
+    }
+
+    /// The same row in fewer engines.
+    pub fn only(self, engines: &'static [Engine]) -> Row {
+        Row { engines, ..self }
+    }
+
+    pub fn runs_in(&self, engine: Engine) -> bool {
+        self.engines.contains(&engine)
+    }
+
+    pub fn run(&self, scene: &Scene) -> Verdict {
+        (self.story)(scene)
+    }
+}
