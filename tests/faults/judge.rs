@@ -101,7 +101,7 @@ fn compare(scene: &Scene, clean: &Clean, run: &Run) -> (bool, BTreeMap<Deviation
     let code = outcome.code.unwrap_or(-1);
     deviates(outcome.timed_out, Deviation::Hang, &String::new);
     // Below another init the signal is in that one's exit code.
-    let signal = outcome.signal.or((code > 128).then_some(code - 128));
+    let signal = outcome.signal.or((code > 128 && code != LEFT_BEHIND).then_some(code - 128));
     deviates(signal.is_some() && !outcome.timed_out, Deviation::Signal, &|| format!("{signal:?}"));
     deviates(code == LEFT_BEHIND, Deviation::LeftBehind, &String::new);
 
