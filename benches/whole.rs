@@ -25,11 +25,14 @@ use std::process::Command;
 
 use stage::Stage;
 
+/// One table.
+type Measure = fn(&Stage);
+
 fn main() {
     let Some(directory) = std::env::var_os(DIRECTORY) else { return set_the_stage() };
     let only = std::env::var("ONLY").unwrap_or_default();
     let stage = Stage::new(directory.into());
-    let tables: [(&str, fn(&Stage)); 5] = [
+    let tables: [(&str, Measure); 5] = [
         ("starts", starts::measure),
         ("health", health::measure),
         ("memory", memory::measure),

@@ -18,7 +18,8 @@ pub fn check(data: &[u8]) {
         let line = [b"22 1 0:21 / ", escaped(&point).as_slice(), b" rw shared:1 - tmpfs tmpfs rw,size=4k\n"].concat();
         let mounts = parse(&line);
         assert_eq!(mounts.len(), 1, "{line:?}");
-        assert_eq!((mounts[0].point.as_slice(), mounts[0].kind.as_str(), mounts[0].limited), (point.as_slice(), "tmpfs", true));
+        let mount = &mounts[0];
+        assert_eq!((mount.point.as_slice(), mount.kind.as_str(), mount.value("size")), (point.as_slice(), "tmpfs", Some("4k")));
     }
 }
 

@@ -1,17 +1,19 @@
-//! Configuration and environment to the plan: whatever they say, the app is not root, and the plan is told in full.
+//! Configuration and environment to the plan and to what is rendered: whatever they say, the app is not root, and all is
+//! told, a line a thing.
 
 use std::ffi::CStr;
 use std::rc::Rc;
 
-use stepdown::config::args::{self, Arguments};
+use stepdown::config::args::{self, Arguments, Format};
 use stepdown::config::environment::Environment;
 use stepdown::config::{tables, values};
 use stepdown::error::TextFile;
 use stepdown::facts::accounts::Accounts;
-use stepdown::plan;
+use stepdown::plan::{self, container};
 use stepdown::privilege::Held;
 use stepdown::privilege::capability::Set;
 use stepdown::privilege::status::Ids;
+use stepdown::render;
 
 const ACCOUNTS: (&str, &str) = ("root:x:0:0::/root:\napp:x:1001:100::/home/app:\n", "video:x:44:app\nusers:x:100:\n");
 
@@ -28,6 +30,16 @@ pub fn check(data: &[u8]) {
         assert!(environment.set(name, value));
     }
     let accounts = Accounts::from_text(ACCOUNTS.0, ACCOUNTS.1);
+    for format in [Format::Podman, Format::Docker, Format::Quadlet, Format::Compose, Format::Kubernetes] {
+        let containers = container::resolve(&config, &arguments(&[]), &environment, &accounts, format);
+        match containers.and_then(|containers| render::render(format, &containers)) {
+            Ok(rendered) => {
+                assert!(rendered.page.ends_with('\n'), "{format:?}: {:?}", rendered.page);
+                rendered.page.lines().for_each(super::one_line);
+            }
+            Err(error) => super::refused(&error, &[78, 126, 127, 71, 64]),
+        }
+    }
     for (held, words) in [(root(), &[][..]), (root(), &[c"--plan", c"sh", c"-c", c"\xff"]), (user(), &[c"--health"])] {
         match plan::resolve(&config, &arguments(words), environment.clone(), &accounts, &held) {
             Ok(plan) => sound(&plan, &held),
