@@ -50,7 +50,10 @@ pub(crate) fn story(handed: entry::Handed) -> u8 {
     let told = boot(handed, &mut format).and_then(|next| match next {
         Next::Told(code) => Ok(code),
         Next::Become(dropped, app, mask) => Err(launch::exec(&dropped, &app, mask)),
-        Next::Stay(dropped, app, mask, how) => supervise::run(&dropped, app, how, mask),
+        Next::Stay(dropped, app, mask, how) => {
+            MEMORY.give_back(&dropped);
+            supervise::run(&dropped, app, how, mask)
+        }
     });
     told.unwrap_or_else(|error| {
         record::fatal(&error);

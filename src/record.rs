@@ -79,6 +79,8 @@ fn say(level: &str, text: fmt::Arguments<'_>) {
 fn put(mut rest: &[u8]) {
     while !rest.is_empty() {
         match write(rest.get(..AT_ONCE).unwrap_or(rest)) {
+            // A write of nothing is none: it would be tried for ever.
+            Ok(0) => return,
             Ok(length) => rest = rest.get(length..).unwrap_or(&[]),
             Err(Errno::INTR) => {}
             Err(Errno::AGAIN) if has_room() => {}

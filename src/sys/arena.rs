@@ -2,16 +2,22 @@
 //!
 //! A boot allocates some hundred small things and is over; the C library would ask the kernel for its pages in two dozen
 //! calls, give them back in as many, and touch each anew. What is freed last comes back, everything else stays taken,
-//! and what no longer fits goes to the C library: a PID 1 that stays for months allocates there and leaks nothing.
+//! and what no longer fits goes to the C library: a PID 1 that stays for months allocates there and leaks nothing. Before
+//! it stays, the pages on which nothing lives any more go back to the kernel.
 
 #![allow(unsafe_code)]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::UnsafeCell;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering::Relaxed};
+
+use stepdown::privilege::Dropped;
 
 /// In bytes: enough for a configuration of some hundred roles. Pages of it that are never used cost nothing.
 const SIZE: usize = 1 << 20;
+
+/// The least size of a page. On a kernel with larger ones `give_back` may be refused, and nothing is lost.
+const PAGE: usize = 4096;
 
 /// The block, aligned for everything that a boot allocates.
 #[repr(C, align(64))]
@@ -19,6 +25,8 @@ pub(crate) struct Arena {
     block: UnsafeCell<[u8; SIZE]>,
     /// How much of it, from the front, is taken.
     taken: AtomicUsize,
+    /// How many live allocations each page has a part of; the block may begin in the middle of one.
+    live: [AtomicU16; SIZE / PAGE + 1],
 }
 
 // SAFETY: the block is only reached through what `alloc` hands out, and `taken` moves atomically, so that no two threads
@@ -27,7 +35,7 @@ unsafe impl Sync for Arena {}
 
 impl Arena {
     pub(crate) const fn new() -> Arena {
-        Arena { block: UnsafeCell::new([0; SIZE]), taken: AtomicUsize::new(0) }
+        Arena { block: UnsafeCell::new([0; SIZE]), taken: AtomicUsize::new(0), live: [const { AtomicU16::new(0) }; SIZE / PAGE + 1] }
     }
 
     /// Where a pointer lies in the block, if it does.
@@ -38,6 +46,47 @@ impl Arena {
     /// Moves the end of what is taken, unless it is no longer where it was seen.
     fn move_end(&self, from: usize, to: usize) -> bool {
         to <= SIZE && self.taken.compare_exchange(from, to, Relaxed, Relaxed).is_ok()
+    }
+
+    /// The pages of an allocation.
+    fn pages(&self, start: usize, size: usize) -> &[AtomicU16] {
+        let from_page = self.block.get().addr() % PAGE + start;
+        self.live.get(from_page / PAGE..(from_page + size).div_ceil(PAGE)).unwrap_or(&[])
+    }
+
+    fn born(&self, start: usize, size: usize) {
+        self.pages(start, size).iter().for_each(|page| {
+            page.fetch_add(1, Relaxed);
+        });
+    }
+
+    fn dead(&self, start: usize, size: usize) {
+        self.pages(start, size).iter().for_each(|page| {
+            page.fetch_sub(1, Relaxed);
+        });
+    }
+
+    /// Gives the pages on which nothing lives back to the kernel: `madvise(2)`, `MADV_DONTNEED`. What was proved with the
+    /// drop is also that there is one thread: no other allocates meanwhile.
+    pub(crate) fn give_back(&self, _dropped: &Dropped) {
+        let first = self.block.get().addr() / PAGE * PAGE;
+        let end = self.block.get().addr() + SIZE;
+        let mut run: Option<usize> = None;
+        let pages = self.live.iter().enumerate().map(|(number, live)| (first + number * PAGE, live.load(Relaxed) == 0));
+        for (page, empty) in pages.chain([(usize::MAX, false)]) {
+            // The first and the last may be shared with what is beside the block.
+            let whole = page >= self.block.get().addr() && page.saturating_add(PAGE) <= end;
+            match run {
+                None if empty && whole => run = Some(page),
+                Some(start) if !(empty && whole) => {
+                    let length = page.min(end / PAGE * PAGE) - start;
+                    // SAFETY: whole pages of the block on which nothing lives, and no other thread.
+                    unsafe { libc::madvise(self.block.get().cast::<u8>().with_addr(start).cast(), length, libc::MADV_DONTNEED) };
+                    run = None;
+                }
+                _ => {}
+            }
+        }
     }
 }
 
@@ -55,6 +104,7 @@ unsafe impl GlobalAlloc for Arena {
         // Up to the block's own alignment an aligned offset is an aligned address; what asks for more is System's.
         let start = taken.next_multiple_of(layout.align());
         if layout.align() <= align_of::<Arena>() && layout.size() <= SIZE && self.move_end(taken, start + layout.size()) {
+            self.born(start, layout.size());
             // SAFETY: start + size is within the block: move_end said so.
             return unsafe { self.block.get().cast::<u8>().add(start) };
         }
@@ -66,7 +116,10 @@ unsafe impl GlobalAlloc for Arena {
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
         match self.offset(pointer) {
             // The last one goes back; any other stays taken.
-            Some(start) => drop(self.move_end(start + layout.size(), start)),
+            Some(start) => {
+                self.dead(start, layout.size());
+                self.move_end(start + layout.size(), start);
+            }
             // SAFETY: what is not in the block came from System, with this layout.
             None => unsafe { System.dealloc(pointer, layout) },
         }
@@ -79,6 +132,8 @@ unsafe impl GlobalAlloc for Arena {
             return granted(unsafe { System.realloc(pointer, layout, size) });
         };
         if size <= layout.size() || (size <= SIZE && self.move_end(start + layout.size(), start + size)) {
+            self.born(start, size);
+            self.dead(start, layout.size());
             return pointer;
         }
         // SAFETY: the alignment is a valid one, and the caller promises a size that does not overflow with it.
@@ -86,6 +141,7 @@ unsafe impl GlobalAlloc for Arena {
         if !moved.is_null() {
             // SAFETY: both are live and do not overlap, and the old one is the smaller.
             unsafe { std::ptr::copy_nonoverlapping(pointer, moved, layout.size()) };
+            self.dead(start, layout.size());
         }
         moved
     }

@@ -4,7 +4,8 @@ use crate::broken::{Broken, ends};
 use crate::scene::{BOTH, BROKEN, Engine, GATE, PODMAN, Row, app_file};
 
 /// The flags of a small deployment.
-pub const SMALL: &str = "--read-only --cap-drop=ALL --cap-add=CHOWN,SETUID,SETGID,SETPCAP --tmpfs /home/app:rw,size=16m,mode=0755";
+pub const SMALL: &str =
+    "--read-only --security-opt=no-new-privileges --cap-drop=ALL --cap-add=CHOWN,SETUID,SETGID,SETPCAP --tmpfs /home/app:rw,size=16m,mode=0755";
 
 /// Asks the app of `app.py`.
 pub const HTTP: &str = "{ http = \"http://127.0.0.1:8000/\", timeout = \"1s\" }";

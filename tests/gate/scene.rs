@@ -19,7 +19,7 @@ pub const PROBE: &str = include_str!("probe.py");
 pub const APP: &str = include_str!("app.py");
 
 /// The flags of the service's deployment: gate and serving share them, word for word.
-pub const FLAGS: &str = "--read-only --cap-drop=ALL --cap-add=NET_ADMIN,CHOWN,SETUID,SETGID,SETPCAP --pids-limit=1024 \
+pub const FLAGS: &str = "--read-only --security-opt=no-new-privileges --cap-drop=ALL --cap-add=NET_ADMIN,CHOWN,SETUID,SETGID,SETPCAP --pids-limit=1024 \
     --tmpfs /tmp:rw,size=64m,mode=1777 --tmpfs /app/staticfiles:rw,size=32m,mode=0755 --tmpfs /home/app:rw,size=16m,mode=0755 \
     --env OPENAI_API_KEY=key-of-a-test --env DJANGO_SECRET_KEY=set-by-hand";
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::time::{Duration, Instant};
 
-use super::quiet::private_dirty;
+use super::quiet::anonymous;
 use super::running::Running;
 use super::stage::Stage;
 use super::table::{Try, failed, note, scenario};
@@ -39,7 +39,7 @@ fn burst(run: &mut Running, counts: &mut BTreeMap<i32, u64>, sent: &mut u64, cou
 
 fn cost(run: &mut Running) -> Try<(u64, usize)> {
     run.asleep()?;
-    let memory = private_dirty(run)?;
+    let memory = anonymous(run)?;
     Ok((memory, fs::read_dir(format!("/proc/{}/fd", run.pid)).map_or(0, Iterator::count)))
 }
 
