@@ -51,7 +51,7 @@ pub(crate) fn story(handed: entry::Handed) -> u8 {
         Next::Told(code) => Ok(code),
         Next::Become(dropped, app, mask) => Err(launch::exec(&dropped, &app, mask)),
         Next::Stay(dropped, app, mask, how) => {
-            MEMORY.give_back(&dropped);
+            MEMORY.give_back();
             supervise::run(&dropped, app, how, mask)
         }
     });

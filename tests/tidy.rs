@@ -109,6 +109,16 @@ fn unsafe_is_under_sys_only() {
     }
 }
 
+// Credentials belong to threads, and the boot's memory is not shared: a second thread would undo both.
+#[test]
+fn no_thread_is_started() {
+    for (path, text) in sources("src") {
+        let found =
+            code(&text).lines().position(|line| ["std::thread", "pthread", "thread::spawn", "thread::scope"].iter().any(|way| line.contains(way)));
+        assert!(found.is_none(), "{path}:{}: a thread", found.unwrap_or(0) + 1);
+    }
+}
+
 #[test]
 fn every_unsafe_block_has_its_argument() {
     for (path, text) in sources("src").into_iter().chain(sources("tests")) {

@@ -15,7 +15,7 @@ pub struct Stage {
     pub init: PathBuf,
     pub noop: PathBuf,
     pub floor: PathBuf,
-    /// A directory on disk; `home` and `staticfiles` in it are tmpfs mount points, `volume` a bind mount.
+    /// A directory on disk; `home` and `staticfiles` in it are tmpfs mount points, `volume` and `empty` bind mounts.
     pub directory: PathBuf,
     pub rounds: usize,
     pub files: usize,
@@ -37,14 +37,15 @@ impl Stage {
         };
         unshare(CloneFlags::CLONE_NEWNS).expect("unshare");
         mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None::<&str>).expect("a private root");
-        for name in ["home", "staticfiles", "volume"] {
+        for name in ["home", "staticfiles", "volume", "empty"] {
             fs::create_dir_all(stage.path(name)).unwrap();
         }
         for name in ["home", "staticfiles"] {
             mount(Some("tmpfs"), &stage.path(name), Some("tmpfs"), MsFlags::empty(), Some("size=16m")).expect("a tmpfs");
         }
-        let volume = stage.path("volume");
-        mount(Some(&volume), &volume, None::<&str>, MsFlags::MS_BIND, None::<&str>).expect("a bind mount");
+        for volume in ["volume", "empty"].map(|name| stage.path(name)) {
+            mount(Some(&volume), &volume, None::<&str>, MsFlags::MS_BIND, None::<&str>).expect("a bind mount");
+        }
         leave_four();
         stage
     }

@@ -51,6 +51,19 @@ impl Environment {
         self.entries.iter().find_map(|entry| entry.value_of(name))
     }
 
+    /// The value of a variable; how many entries it has where there are several.
+    ///
+    /// # Errors
+    /// Their number.
+    pub fn only(&self, name: &str) -> Result<Option<&[u8]>, usize> {
+        let mut values = self.entries.iter().filter_map(|entry| entry.value_of(name));
+        let first = values.next();
+        match values.count() {
+            0 => Ok(first),
+            further => Err(1 + further),
+        }
+    }
+
     /// How many entries a variable has.
     pub fn count(&self, name: &str) -> usize {
         self.entries.iter().filter(|entry| entry.value_of(name).is_some()).count()

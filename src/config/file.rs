@@ -1,13 +1,13 @@
 //! Finds and reads the configuration file. Whatever is in its place, reading it ends: a directory, a FIFO and an endless
 //! file are refused. `open(2)`.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::Read;
-use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+use std::os::unix::fs::FileTypeExt;
 use std::rc::Rc;
 
 use nix::errno::Errno;
-use rustix::fs::OFlags;
+use rustix::fs::{Mode, OFlags, open};
 
 use super::{Config, tables};
 use crate::error::{Error, Result, TextFile, io_errno};
@@ -47,9 +47,8 @@ fn read(path: &str) -> Result<String> {
     let failed = |call, error: &std::io::Error| Error::ConfigRead { path: path.to_owned(), call, errno: io_errno(error) };
     let kind = |what: String| Error::ConfigKind { path: path.to_owned(), what };
     // Without O_NONBLOCK a FIFO in its place would hold the boot until somebody writes to it.
-    let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
-    let mut file: File =
-        OpenOptions::new().read(true).custom_flags(i32::try_from(flags.bits()).unwrap_or(0)).open(path).map_err(|error| failed("open", &error))?;
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+    let mut file = File::from(open(path, flags, Mode::empty()).map_err(|error| failed("open", &error.into()))?);
     let facts = file.metadata().map_err(|error| failed("fstat", &error))?;
     let found = facts.file_type();
     if !found.is_file() {

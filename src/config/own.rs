@@ -63,10 +63,7 @@ pub fn json(arguments: &Arguments, environment: &Environment) -> Result<bool> {
 }
 
 fn once<'a>(environment: &'a Environment, name: &'static str, allowed: &'static str) -> Result<Option<&'a [u8]>> {
-    match environment.count(name) {
-        0 | 1 => Ok(environment.get(name)),
-        times => Err(Error::OwnVariable { name, what: format!("is set {times} times"), allowed }),
-    }
+    environment.only(name).map_err(|times| Error::OwnVariable { name, what: format!("is set {times} times"), allowed })
 }
 
 fn wrong(name: &'static str, value: &[u8], allowed: &'static str) -> Error {

@@ -7,6 +7,7 @@ use std::fs::File;
 use std::io::{ErrorKind, Read};
 
 use nix::errno::Errno;
+use rustix::fs::{Mode, OFlags, open};
 
 use crate::error::{Error, Result, io_errno};
 
@@ -104,8 +105,8 @@ impl<'a> Line<'a> {
 
 /// The lines of either file: a name, and the fields behind the password's.
 fn entries(text: &str) -> impl Iterator<Item = (&[u8], impl Iterator<Item = &[u8]>)> {
-    text.as_bytes().split(|byte| *byte == b'\n').filter_map(|line| {
-        let mut fields = line.split(|byte| *byte == b':');
+    text.split('\n').filter_map(|line| {
+        let mut fields = line.as_bytes().split(|byte| *byte == b':');
         let name = fields.next().filter(|name| !name.is_empty())?;
         fields.next()?;
         Some((name, fields))
@@ -125,9 +126,11 @@ fn number(field: &[u8]) -> Option<u32> {
 }
 
 fn text(path: &'static str) -> Result<String> {
-    let read = File::open(path).and_then(|file| {
+    // Not File::open: with close-on-exec the C library's makes a second call of it.
+    let opened = open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
+    let read = opened.map_err(std::io::Error::from).map(File::from).and_then(|file| {
         let facts = file.metadata()?;
-        let mut bytes = Vec::new();
+        let mut bytes = Vec::with_capacity(usize::try_from(facts.len().min(LARGEST)).unwrap_or(0) + 1);
         file.take(LARGEST + 1).read_to_end(&mut bytes).map(|_| (bytes, facts))
     });
     match read {

@@ -53,9 +53,9 @@ fn mark_all(first: i32) -> bool {
 /// How many descriptors systemd or an engine passes on: only if they are meant for this very process.
 fn passed_on_purpose(environment: &Environment) -> i32 {
     let number = |name| environment.get(name).and_then(|value| std::str::from_utf8(value).ok()).and_then(|text| text.parse::<u32>().ok());
-    let for_us = number("LISTEN_PID") == Some(std::process::id());
+    let for_us = || number("LISTEN_PID") == Some(std::process::id());
     // A descriptor table has at most about a million entries.
-    number("LISTEN_FDS").filter(|_| for_us).and_then(|count| i32::try_from(count.min(1 << 20)).ok()).unwrap_or(0)
+    number("LISTEN_FDS").filter(|_| for_us()).and_then(|count| i32::try_from(count.min(1 << 20)).ok()).unwrap_or(0)
 }
 
 fn mark_each(first: i32) -> Result<()> {

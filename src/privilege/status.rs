@@ -7,6 +7,8 @@ use std::borrow::Cow;
 use std::fs::File;
 use std::io::Read;
 
+use rustix::fs::{Mode, OFlags, open};
+
 use crate::error::{Error, Result, errno, io_errno};
 
 use super::capability::Set;
@@ -68,7 +70,8 @@ impl Held {
     /// [`Error::ProofUnreadable`] when `/proc` is absent, is no proc file system, or lacks a line.
     pub fn read() -> Result<Held> {
         let failed = |call, errno| Error::ProofUnreadable { call, object: PATH.into(), errno };
-        let mut file = File::open(PATH).map_err(|error| failed("open", io_errno(&error)))?;
+        let opened = open(PATH, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
+        let mut file = File::from(opened.map_err(|error| failed("open", errno(error)))?);
         let kind = rustix::fs::fstatfs(&file).map_err(|error| failed("fstatfs", errno(error)))?.f_type;
         if kind != PROC_SUPER_MAGIC {
             return Err(Error::NotProved { what: format!("{PATH} is not on a proc file system (type {kind:#x})") });

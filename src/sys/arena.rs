@@ -8,10 +8,7 @@
 #![allow(unsafe_code)]
 
 use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::UnsafeCell;
-use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering::Relaxed};
-
-use stepdown::privilege::Dropped;
+use std::cell::{Cell, UnsafeCell};
 
 /// In bytes: enough for a configuration of some hundred roles. Pages of it that are never used cost nothing.
 const SIZE: usize = 1 << 20;
@@ -24,18 +21,18 @@ const PAGE: usize = 4096;
 pub(crate) struct Arena {
     block: UnsafeCell<[u8; SIZE]>,
     /// How much of it, from the front, is taken.
-    taken: AtomicUsize,
+    taken: Cell<usize>,
     /// How many live allocations each page has a part of; the block may begin in the middle of one.
-    live: [AtomicU16; SIZE / PAGE + 1],
+    live: [Cell<u16>; SIZE / PAGE + 1],
 }
 
-// SAFETY: the block is only reached through what `alloc` hands out, and `taken` moves atomically, so that no two threads
-// are handed the same bytes.
+// SAFETY: no thread is ever started here: no source of this program names the library's, and both ends of the drop refuse
+// a second one. So nothing of this is used by two at once, and it need not be paid for that it could.
 unsafe impl Sync for Arena {}
 
 impl Arena {
     pub(crate) const fn new() -> Arena {
-        Arena { block: UnsafeCell::new([0; SIZE]), taken: AtomicUsize::new(0), live: [const { AtomicU16::new(0) }; SIZE / PAGE + 1] }
+        Arena { block: UnsafeCell::new([0; SIZE]), taken: Cell::new(0), live: [const { Cell::new(0) }; SIZE / PAGE + 1] }
     }
 
     /// Where a pointer lies in the block, if it does.
@@ -45,34 +42,33 @@ impl Arena {
 
     /// Moves the end of what is taken, unless it is no longer where it was seen.
     fn move_end(&self, from: usize, to: usize) -> bool {
-        to <= SIZE && self.taken.compare_exchange(from, to, Relaxed, Relaxed).is_ok()
+        let moves = to <= SIZE && self.taken.get() == from;
+        if moves {
+            self.taken.set(to);
+        }
+        moves
     }
 
     /// The pages of an allocation.
-    fn pages(&self, start: usize, size: usize) -> &[AtomicU16] {
+    fn pages(&self, start: usize, size: usize) -> &[Cell<u16>] {
         let from_page = self.block.get().addr() % PAGE + start;
         self.live.get(from_page / PAGE..(from_page + size).div_ceil(PAGE)).unwrap_or(&[])
     }
 
     fn born(&self, start: usize, size: usize) {
-        self.pages(start, size).iter().for_each(|page| {
-            page.fetch_add(1, Relaxed);
-        });
+        self.pages(start, size).iter().for_each(|page| page.set(page.get().wrapping_add(1)));
     }
 
     fn dead(&self, start: usize, size: usize) {
-        self.pages(start, size).iter().for_each(|page| {
-            page.fetch_sub(1, Relaxed);
-        });
+        self.pages(start, size).iter().for_each(|page| page.set(page.get().wrapping_sub(1)));
     }
 
-    /// Gives the pages on which nothing lives back to the kernel: `madvise(2)`, `MADV_DONTNEED`. What was proved with the
-    /// drop is also that there is one thread: no other allocates meanwhile.
-    pub(crate) fn give_back(&self, _dropped: &Dropped) {
+    /// Gives the pages on which nothing lives back to the kernel: `madvise(2)`, `MADV_DONTNEED`.
+    pub(crate) fn give_back(&self) {
         let first = self.block.get().addr() / PAGE * PAGE;
         let end = self.block.get().addr() + SIZE;
         let mut run: Option<usize> = None;
-        let pages = self.live.iter().enumerate().map(|(number, live)| (first + number * PAGE, live.load(Relaxed) == 0));
+        let pages = self.live.iter().enumerate().map(|(number, live)| (first + number * PAGE, live.get() == 0));
         for (page, empty) in pages.chain([(usize::MAX, false)]) {
             // The first and the last may be shared with what is beside the block.
             let whole = page >= self.block.get().addr() && page.saturating_add(PAGE) <= end;
@@ -80,7 +76,7 @@ impl Arena {
                 None if empty && whole => run = Some(page),
                 Some(start) if !(empty && whole) => {
                     let length = page.min(end / PAGE * PAGE) - start;
-                    // SAFETY: whole pages of the block on which nothing lives, and no other thread.
+                    // SAFETY: whole pages of the block on which nothing lives, and nothing comes to meanwhile.
                     unsafe { libc::madvise(self.block.get().cast::<u8>().with_addr(start).cast(), length, libc::MADV_DONTNEED) };
                     run = None;
                 }
@@ -100,7 +96,7 @@ fn granted(pointer: *mut u8) -> *mut u8 {
 unsafe impl GlobalAlloc for Arena {
     #[inline(never)]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let taken = self.taken.load(Relaxed);
+        let taken = self.taken.get();
         // Up to the block's own alignment an aligned offset is an aligned address; what asks for more is System's.
         let start = taken.next_multiple_of(layout.align());
         if layout.align() <= align_of::<Arena>() && layout.size() <= SIZE && self.move_end(taken, start + layout.size()) {
