@@ -31,7 +31,7 @@ use stepdown::sys::{self, SignalMask};
 use stepdown::{child, health, launch, record, render, steps, supervise};
 
 #[global_allocator]
-static MEMORY: arena::Arena = arena::Arena::new();
+static MEMORY: arena::Arena = arena::Arena::new(record::out_of_memory);
 
 /// What is left to do when everything is prepared, and everything that was needed for it is let go.
 enum Next {

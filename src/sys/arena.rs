@@ -13,7 +13,7 @@ use std::cell::{Cell, UnsafeCell};
 /// In bytes: enough for a configuration of some hundred roles. Pages of it that are never used cost nothing.
 const SIZE: usize = 1 << 20;
 
-/// The least size of a page. On a kernel with larger ones `give_back` may be refused, and nothing is lost.
+/// The usual size of a page.
 const PAGE: usize = 4096;
 
 /// The block, aligned for everything that a boot allocates.
@@ -24,6 +24,7 @@ pub(crate) struct Arena {
     taken: Cell<usize>,
     /// How many live allocations each page has a part of; the block may begin in the middle of one.
     live: [Cell<u16>; SIZE / PAGE + 1],
+    none_left: fn() -> !,
 }
 
 // SAFETY: no thread is ever started here: no source of this program names the library's, and both ends of the drop refuse
@@ -31,8 +32,14 @@ pub(crate) struct Arena {
 unsafe impl Sync for Arena {}
 
 impl Arena {
-    pub(crate) const fn new() -> Arena {
-        Arena { block: UnsafeCell::new([0; SIZE]), taken: Cell::new(0), live: [const { Cell::new(0) }; SIZE / PAGE + 1] }
+    /// `none_left` ends the process where there is no memory: the standard library would say half of it and abort.
+    pub(crate) const fn new(none_left: fn() -> !) -> Arena {
+        Arena { block: UnsafeCell::new([0; SIZE]), taken: Cell::new(0), live: [const { Cell::new(0) }; SIZE / PAGE + 1], none_left }
+    }
+
+    /// What System gave.
+    fn granted(&self, pointer: *mut u8) -> *mut u8 {
+        if pointer.is_null() { (self.none_left)() } else { pointer }
     }
 
     /// Where a pointer lies in the block, if it does.
@@ -65,6 +72,11 @@ impl Arena {
 
     /// Gives the pages on which nothing lives back to the kernel: `madvise(2)`, `MADV_DONTNEED`.
     pub(crate) fn give_back(&self) {
+        // SAFETY: getauxval reads the auxiliary vector that the kernel put on the stack; any type number is allowed.
+        if unsafe { libc::getauxval(libc::AT_PAGESZ) } != PAGE as u64 {
+            // The kernel rounds up to its own, larger ones: on the rest of those something may live.
+            return;
+        }
         let first = self.block.get().addr() / PAGE * PAGE;
         let end = self.block.get().addr() + SIZE;
         let mut run: Option<usize> = None;
@@ -86,11 +98,6 @@ impl Arena {
     }
 }
 
-/// What System gave; the end of the process where it gave nothing. The standard library would say half of it and abort.
-fn granted(pointer: *mut u8) -> *mut u8 {
-    if pointer.is_null() { stepdown::record::out_of_memory() } else { pointer }
-}
-
 // SAFETY: `alloc` hands out bytes of the block that no other live allocation has, aligned as asked, or what System gives;
 // `dealloc` and `realloc` tell the two apart by address, so that System gets back only what it gave.
 unsafe impl GlobalAlloc for Arena {
@@ -105,7 +112,7 @@ unsafe impl GlobalAlloc for Arena {
             return unsafe { self.block.get().cast::<u8>().add(start) };
         }
         // SAFETY: the caller's promises are the same ones.
-        granted(unsafe { System.alloc(layout) })
+        self.granted(unsafe { System.alloc(layout) })
     }
 
     #[inline(never)]
@@ -125,7 +132,7 @@ unsafe impl GlobalAlloc for Arena {
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         let Some(start) = self.offset(pointer) else {
             // SAFETY: what is not in the block came from System, with this layout.
-            return granted(unsafe { System.realloc(pointer, layout, size) });
+            return self.granted(unsafe { System.realloc(pointer, layout, size) });
         };
         if size <= layout.size() || (size <= SIZE && self.move_end(start + layout.size(), start + size)) {
             self.born(start, size);
