@@ -14,7 +14,13 @@ const USUAL: [&str; 2] = ["nosuid", "nodev"];
 const LARGEST_PAGE: u64 = 65_536;
 
 pub(super) fn check(plan: &Plan, report: &mut Report) {
-    let table = mounts::parse(&std::fs::read("/proc/self/mountinfo").unwrap_or_default());
+    let table = match std::fs::read("/proc/self/mountinfo") {
+        Ok(text) => mounts::parse(&text),
+        Err(error) => {
+            report.warn("mounts", format!("cannot be compared: /proc/self/mountinfo: {error}"), "mount /proc in the container");
+            return;
+        }
+    };
     // A Pod has no options for its mounts, and not being root is how one is started.
     let by_flags = plan.as_root && plan.app.environment.get("KUBERNETES_SERVICE_HOST").is_none();
     for entry in &plan.surfaces.tmpfs {
