@@ -31,7 +31,7 @@ use stepdown::sys::{self, SignalMask};
 use stepdown::{child, health, launch, record, render, steps, supervise};
 
 #[global_allocator]
-static MEMORY: arena::Arena = arena::Arena::new(record::out_of_memory);
+static MEMORY: arena::Arena = arena::Arena::new();
 
 /// What is left to do when everything is prepared, and everything that was needed for it is let go.
 enum Next {
@@ -46,6 +46,7 @@ enum Next {
 /// Tells it, and gives the exit code. Signals are blocked already; it returns if the app was not started, or has ended
 /// under supervision.
 pub(crate) fn story(handed: entry::Handed) -> u8 {
+    MEMORY.end_by(record::out_of_memory);
     let mut format = None;
     let told = boot(handed, &mut format).and_then(|next| match next {
         Next::Told(code) => Ok(code),

@@ -24,7 +24,8 @@ pub(crate) struct Arena {
     taken: Cell<usize>,
     /// How many live allocations each page has a part of; the block may begin in the middle of one.
     live: [Cell<u16>; SIZE / PAGE + 1],
-    none_left: fn() -> !,
+    /// Set at the start of the program: with an address in it the block would not be zero, and be in the file.
+    none_left: Cell<Option<fn() -> !>>,
 }
 
 // SAFETY: no thread is ever started here: no source of this program names the library's, and both ends of the drop refuse
@@ -32,14 +33,21 @@ pub(crate) struct Arena {
 unsafe impl Sync for Arena {}
 
 impl Arena {
-    /// `none_left` ends the process where there is no memory: the standard library would say half of it and abort.
-    pub(crate) const fn new(none_left: fn() -> !) -> Arena {
-        Arena { block: UnsafeCell::new([0; SIZE]), taken: Cell::new(0), live: [const { Cell::new(0) }; SIZE / PAGE + 1], none_left }
+    pub(crate) const fn new() -> Arena {
+        Arena { block: UnsafeCell::new([0; SIZE]), taken: Cell::new(0), live: [const { Cell::new(0) }; SIZE / PAGE + 1], none_left: Cell::new(None) }
+    }
+
+    /// What ends the process where there is no memory: the standard library would say half of it and abort.
+    pub(crate) fn end_by(&self, none_left: fn() -> !) {
+        self.none_left.set(Some(none_left));
     }
 
     /// What System gave.
     fn granted(&self, pointer: *mut u8) -> *mut u8 {
-        if pointer.is_null() { (self.none_left)() } else { pointer }
+        match self.none_left.get() {
+            Some(end) if pointer.is_null() => end(),
+            _ => pointer,
+        }
     }
 
     /// Where a pointer lies in the block, if it does.
