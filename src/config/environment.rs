@@ -64,11 +64,6 @@ impl Environment {
         }
     }
 
-    /// How many entries a variable has.
-    pub fn count(&self, name: &str) -> usize {
-        self.entries.iter().filter(|entry| entry.value_of(name).is_some()).count()
-    }
-
     /// Sets a variable at the place of its first entry, or at the end. Further entries of that name go.
     /// False, and nothing changed, if the value holds a NUL, which no environment can.
     #[must_use]
@@ -121,7 +116,7 @@ mod tests {
     #[test]
     fn a_variable_that_is_set_is_there_once_and_in_its_place() {
         let mut environment = sample();
-        assert_eq!((environment.get("A"), environment.count("A")), (Some(&b"1"[..]), 2));
+        assert_eq!((environment.get("A"), environment.only("A")), (Some(&b"1"[..]), Err(2)));
         assert!(environment.set("A", b"9"));
         assert_eq!(lines(&environment), [&b"A=9"[..], b"ODD", b"B=\xff", b"=C:=x", b"AB=3"]);
     }
@@ -130,6 +125,6 @@ mod tests {
     fn a_value_with_a_nul_changes_nothing() {
         let mut environment = sample();
         assert!(!environment.set("A", b"x\0y"));
-        assert_eq!(environment.count("A"), 2);
+        assert_eq!(environment.only("A"), Err(2));
     }
 }

@@ -26,12 +26,11 @@ pub(super) fn select<'a>(config: &'a Config, option: Option<&str>, environment: 
             None => Ok(None),
         };
     }
+    // getenv and most languages take the first, others the last: two roles at once.
+    let given = || environment.only(variable).map_err(|times| refuse(format!("the role variable {variable} is set {times} times")));
     let (name, by) = if let Some(name) = option {
         (name.to_owned(), "--role".to_owned())
-    } else if environment.count(variable) > 1 {
-        // getenv and most languages take the first, others the last: two roles at once.
-        return Err(refuse(format!("the role variable {variable} is set {} times", environment.count(variable))));
-    } else if let Some(value) = environment.get(variable) {
+    } else if let Some(value) = given()? {
         (String::from_utf8_lossy(value).into_owned(), variable.clone())
     } else if let Some(default) = &config.default_role {
         (default.value.clone(), "role.default".to_owned())
