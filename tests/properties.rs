@@ -144,6 +144,22 @@ fn the_small_languages_take_only_their_one_form() {
 }
 
 #[test]
+fn a_document_is_what_its_judge_makes_of_it() {
+    let (mut documents, mut refused) = (0, 0);
+    let mut judge = |text: &str| *if checks::document::compare(text) { &mut documents } else { &mut refused } += 1;
+    // Which table may be opened, extended or closed by what, in every order.
+    let tables = ["[a]\n", "[a.b]\n", "[a.b.c]\n", "[[a]]\n", "[[a.b]]\n", "a.b = 1\n", "a.b.c = 1\n", "a = {b = 1}\n", "b = 1\n", "b.c = 1\n"];
+    every(&tables, 5, |text, _| judge(text));
+    let signs = ["a", "=", "'", "\"", "\\", "{", "}", "[", "]", ",", ".", "#", "\n", "\r", " ", "0", "_", "x", "é", "\u{1}"];
+    every(&signs, 4, |text, _| judge(text));
+    for inside in ["a = ", "a = \"", "a = '''", "a = 1979-", "a = 0", "a = 1."] {
+        let signs = ["0", "1", "9", "_", "-", "+", ":", "T", ".", "e", "x", "u", "\\", "\"", "'", "\n"];
+        every(&signs, 4, |text, _| judge(&format!("{inside}{text}")));
+    }
+    assert!(documents > 5_000 && refused > 100_000, "{documents} documents, {refused} refused");
+}
+
+#[test]
 fn a_configuration_cut_off_anywhere_is_read_or_refused_with_its_place() {
     let whole = include_bytes!("../fuzz/every-key.toml");
     for length in 0..whole.len() {

@@ -52,7 +52,7 @@ fn string(text: &str, at: &At<String>) {
 fn scope(text: &str, scope: &Scope, config: &Config) {
     for role in scope.roles.iter().flatten() {
         string(text, role);
-        assert!(config.roles.contains_key(&role.value));
+        assert!(config.role(&role.value).is_some());
     }
     for name in scope.when.keys().chain(scope.unless.keys()) {
         assert!(values::variable(name).is_ok(), "{name}");
@@ -100,7 +100,7 @@ fn sound(config: &Config, text: &str) {
     assert!(config.supervise.exit_codes.iter().all(|(from, to)| from.parse::<u8>().is_ok() && (0..=255).contains(&to.value)));
     let number = |place| rest(text, place).unwrap().trim_start_matches(['+', '-']).starts_with(|first: char| first.is_ascii_digit());
     assert!(config.supervise.exit_codes.values().all(|to| number(&to.place)));
-    for role in config.roles.values() {
+    for (_, role) in &config.roles {
         assert!(rest(text, &role.place).is_some());
         role.command.iter().for_each(|words| command(text, words));
         variables(text, role.env.iter());

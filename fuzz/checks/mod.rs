@@ -4,6 +4,7 @@
 pub mod accounts;
 pub mod arguments;
 pub mod config;
+pub mod document;
 pub mod expansion;
 pub mod http;
 pub mod identity;
@@ -21,10 +22,11 @@ use stepdown::record;
 pub type Check = fn(&[u8]);
 
 /// Every check by the name of its target and of its folder of kept inputs.
-pub const ALL: [(&str, Check); 11] = [
+pub const ALL: [(&str, Check); 12] = [
     ("accounts", accounts::check),
     ("arguments", arguments::check),
     ("config", config::check),
+    ("document", document::check),
     ("expansion", expansion::check),
     ("http", http::check),
     ("identity", identity::check),

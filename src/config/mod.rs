@@ -69,8 +69,22 @@ pub struct Config {
     pub boot_check: BootCheck,
     /// `[supervise]`.
     pub supervise: Supervise,
-    /// `[roles]`, by name.
-    pub roles: BTreeMap<String, Role>,
+    /// `[roles]`, each with its name, in the order of the file.
+    pub roles: Vec<(String, Role)>,
+}
+
+impl Config {
+    /// The role of this name, with the name.
+    pub fn role(&self, name: &str) -> Option<&(String, Role)> {
+        self.roles.iter().find(|(known, _)| known == name)
+    }
+
+    /// The names of the roles, in their own order.
+    pub fn role_names(&self) -> Vec<&str> {
+        let mut names: Vec<&str> = self.roles.iter().map(|(name, _)| name.as_str()).collect();
+        names.sort_unstable();
+        names
+    }
 }
 
 impl Default for Config {
@@ -96,7 +110,7 @@ impl Default for Config {
             limits: Limits::default(),
             boot_check: BootCheck::default(),
             supervise: Supervise::default(),
-            roles: BTreeMap::new(),
+            roles: Vec::new(),
         }
     }
 }
@@ -232,7 +246,7 @@ pub struct Role {
     /// Its environment, over `[env]`.
     pub env: BTreeMap<String, At<String>>,
     /// How to tell that it works.
-    pub health: Option<Health>,
+    pub health: Option<Box<Health>>,
 }
 
 /// A health check.

@@ -1,14 +1,13 @@
 //! TOML values to Rust ones, with line and column in every refusal.
 //!
-//! Only the parser of the `toml` crate is used: it keeps positions. A derived decoder would double the binary's share
-//! of it and say less.
+//! Only the parser of the library is used: it keeps positions, and takes a tenth of a derived decoder's time. What is
+//! written first is refused first.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
-use toml::Spanned;
-use toml::de::{DeArray, DeTable, DeValue};
+use toml_spanner::{Arena, Array, Document, Item as Node, Key, Span, Table, Value};
 
 use super::{At, values};
 use crate::error::{Error, Place, Result, TextFile};
@@ -18,16 +17,16 @@ use crate::error::{Error, Place, Result, TextFile};
 pub(super) struct Source<'a>(pub(super) &'a Rc<TextFile>);
 
 impl<'a> Source<'a> {
-    /// The place of a byte offset.
-    pub(super) fn place(self, offset: usize) -> Place {
-        Place::File { file: Rc::clone(self.0), offset }
+    /// Where it begins.
+    pub(super) fn place(self, span: Span) -> Place {
+        Place::File { file: Rc::clone(self.0), offset: span.range().start }
     }
 
     /// Parses the text as a whole.
-    pub(super) fn parse(self) -> Result<Spanned<DeTable<'a>>> {
-        DeTable::parse(&self.0.text).map_err(|error| Error::Config {
-            place: self.place(error.span().map_or(0, |span| span.start)),
-            what: format!("not TOML: {}", error.message()),
+    pub(super) fn parse(self, arena: &'a Arena) -> Result<Document<'a>> {
+        toml_spanner::parse(&self.0.text, arena).map_err(|error| Error::Config {
+            place: self.place(error.span()),
+            what: format!("not TOML: {}", error.message(&self.0.text)),
             allowed: "mend the syntax (toml.io)".into(),
         })
     }
@@ -39,18 +38,18 @@ pub(super) struct Item<'a> {
     /// The name of the table it stands in, for messages.
     table: &'a str,
     pub(super) key: &'a str,
-    key_at: usize,
-    value: &'a Spanned<DeValue<'a>>,
+    key_at: Span,
+    value: &'a Node<'a>,
 }
 
-/// The keys of a table, in the order of their names.
-pub(super) fn items<'a>(source: Source<'a>, table: &'a str, entries: &'a DeTable<'a>) -> impl Iterator<Item = Item<'a>> {
-    entries.iter().map(move |(key, value)| Item { source, table, key: key.get_ref().as_ref(), key_at: key.span().start, value })
+/// The keys of a table, in the order of the file.
+pub(super) fn items<'a>(source: Source<'a>, table: &'a str, entries: &'a Table<'a>) -> impl Iterator<Item = Item<'a>> {
+    entries.iter().map(move |(Key { name, span }, value)| Item { source, table, key: name, key_at: *span, value })
 }
 
 impl<'a> Item<'a> {
     pub(super) fn place(&self) -> Place {
-        self.source.place(self.value.span().start)
+        self.source.place(self.value.span())
     }
 
     /// The refusal of a key that the table does not have.
@@ -68,17 +67,17 @@ impl<'a> Item<'a> {
         refuse(self.place(), format!("{}: {what}", self.key), allowed)
     }
 
-    fn expected(&self, what: &str, value: &Spanned<DeValue<'_>>) -> Error {
-        let (article, kind) = match value.get_ref() {
-            DeValue::String(_) => ("a", "string"),
-            DeValue::Integer(_) => ("an", "integer"),
-            DeValue::Float(_) => ("a", "float"),
-            DeValue::Boolean(_) => ("a", "boolean"),
-            DeValue::Datetime(_) => ("a", "date or time"),
-            DeValue::Array(_) => ("an", "array"),
-            DeValue::Table(_) => ("a", "table"),
+    fn expected(&self, what: &str, value: &Node<'_>) -> Error {
+        let (article, kind) = match value.value() {
+            Value::String(_) => ("a", "string"),
+            Value::Integer(_) => ("an", "integer"),
+            Value::Float(_) => ("a", "float"),
+            Value::Boolean(_) => ("a", "boolean"),
+            Value::DateTime(_) => ("a", "date or time"),
+            Value::Array(_) => ("an", "array"),
+            Value::Table(_) => ("a", "table"),
         };
-        let place = self.source.place(value.span().start);
+        let place = self.source.place(value.span());
         refuse(place, format!("{}: {article} {kind} where {what} belongs", self.key), &format!("write {what}"))
     }
 
@@ -87,15 +86,15 @@ impl<'a> Item<'a> {
         self.string_of(self.value)
     }
 
-    fn string_of(&self, value: &Spanned<DeValue<'_>>) -> Result<At<String>> {
-        let DeValue::String(text) = value.get_ref() else {
+    fn string_of(&self, value: &Node<'_>) -> Result<At<String>> {
+        let Value::String(text) = value.value() else {
             return Err(self.expected("a string", value));
         };
-        let place = self.source.place(value.span().start);
+        let place = self.source.place(value.span());
         if text.contains('\0') {
             return Err(refuse(place, format!("{}: a NUL in a string", self.key), "leave it out: neither paths nor arguments can hold one"));
         }
-        Ok(At { value: text.as_ref().to_owned(), place })
+        Ok(At { value: (*text).to_owned(), place })
     }
 
     /// A string of a small language of its own.
@@ -113,20 +112,20 @@ impl<'a> Item<'a> {
 
     /// `true` or `false`.
     pub(super) fn boolean(&self) -> Result<At<bool>> {
-        match self.value.get_ref() {
-            DeValue::Boolean(value) => Ok(At { value: *value, place: self.place() }),
+        match self.value.value() {
+            Value::Boolean(value) => Ok(At { value: *value, place: self.place() }),
             _ => Err(self.expected("true or false", self.value)),
         }
     }
 
     /// An integer within bounds.
     pub(super) fn integer(&self, least: i64, most: i64) -> Result<At<i64>> {
-        let DeValue::Integer(number) = self.value.get_ref() else {
+        let Value::Integer(number) = self.value.value() else {
             return Err(self.expected("an integer", self.value));
         };
-        match i64::from_str_radix(number.as_str(), number.radix()) {
-            Ok(value) if (least..=most).contains(&value) => Ok(At { value, place: self.place() }),
-            _ => Err(self.refuse(format!("{number} is out of range"), &format!("an integer from {least} to {most}"))),
+        match number.as_i64() {
+            Some(value) if (least..=most).contains(&value) => Ok(At { value, place: self.place() }),
+            _ => Err(self.refuse(format!("{} is out of range", number.as_i128()), &format!("an integer from {least} to {most}"))),
         }
     }
 
@@ -144,29 +143,29 @@ impl<'a> Item<'a> {
         }
     }
 
-    fn array(&self, what: &str) -> Result<&'a DeArray<'a>> {
-        match self.value.get_ref() {
-            DeValue::Array(array) => Ok(array),
+    fn array(&self, what: &str) -> Result<&'a Array<'a>> {
+        match self.value.value() {
+            Value::Array(array) => Ok(array),
             _ => Err(self.expected(what, self.value)),
         }
     }
 
     /// A table.
-    pub(super) fn table(&self) -> Result<&'a DeTable<'a>> {
+    pub(super) fn table(&self) -> Result<&'a Table<'a>> {
         self.table_of(self.value)
     }
 
-    fn table_of(&self, value: &'a Spanned<DeValue<'a>>) -> Result<&'a DeTable<'a>> {
-        match value.get_ref() {
-            DeValue::Table(table) => Ok(table),
+    fn table_of(&self, value: &'a Node<'a>) -> Result<&'a Table<'a>> {
+        match value.value() {
+            Value::Table(table) => Ok(table),
             _ => Err(self.expected("a table", value)),
         }
     }
 
     /// An array of tables, each with where it begins.
-    pub(super) fn tables(&self) -> Result<Vec<(&'a DeTable<'a>, Place)>> {
+    pub(super) fn tables(&self) -> Result<Vec<(&'a Table<'a>, Place)>> {
         let array = self.array("an array of tables ([[…]])")?;
-        array.iter().map(|value| Ok((self.table_of(value)?, self.source.place(value.span().start)))).collect()
+        array.iter().map(|value| Ok((self.table_of(value)?, self.source.place(value.span())))).collect()
     }
 
     /// A table of variables: names that `${…}` can refer to, each with a string.
@@ -174,17 +173,31 @@ impl<'a> Item<'a> {
         self.named(values::variable, Item::string)
     }
 
-    /// A table of names of a form and values of a kind.
+    /// A table of names of a form and values of a kind, in the order of the file.
+    pub(super) fn listed<T>(
+        &self,
+        name: impl Fn(&str) -> std::result::Result<String, String>,
+        value: impl Fn(&Item<'a>) -> Result<T>,
+    ) -> Result<Vec<(String, T)>> {
+        let table = self.table()?;
+        let mut all = Vec::with_capacity(table.len());
+        for item in items(self.source, self.key, table) {
+            let name =
+                name(item.key).map_err(|what| refuse(self.source.place(item.key_at), format!("{}: {what}", self.key), "write it in that form"))?;
+            all.push((name, value(&item)?));
+        }
+        Ok(all)
+    }
+
+    /// The same, by name.
     pub(super) fn named<T>(
         &self,
         name: impl Fn(&str) -> std::result::Result<String, String>,
         value: impl Fn(&Item<'a>) -> Result<T>,
     ) -> Result<BTreeMap<String, T>> {
         let mut all = BTreeMap::new();
-        for item in items(self.source, self.key, self.table()?) {
-            let name =
-                name(item.key).map_err(|what| refuse(self.source.place(item.key_at), format!("{}: {what}", self.key), "write it in that form"))?;
-            all.insert(name, value(&item)?);
+        for (name, value) in self.listed(name, value)? {
+            all.insert(name, value);
         }
         Ok(all)
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
-use toml::de::DeTable;
+use toml_spanner::{Arena, Table};
 
 use super::read::{Item, Source, items, refuse};
 use super::{At, BootCheck, Config, Directory, Health, Limits, Probe, Requirement, Role, Scope, Step, Supervise, Tmpfs, Volume, values};
@@ -39,9 +39,10 @@ const TOP: [&str; 20] = [
 /// [`crate::error::Error::Config`] with file, line and column.
 pub fn decode(file: &Rc<TextFile>) -> Result<Config> {
     let source = Source(file);
-    let document = source.parse()?;
+    let arena = Arena::new();
+    let document = source.parse(&arena)?;
     let mut config = Config::default();
-    for item in items(source, "", document.get_ref()) {
+    for item in items(source, "", document.table()) {
         match item.key {
             "image" => config.image = Some(item.string()?),
             "user" => config.user = Some(item.string()?),
@@ -62,7 +63,7 @@ pub fn decode(file: &Rc<TextFile>) -> Result<Config> {
             "limits" => config.limits = limits(source, item.table()?)?,
             "boot_check" => config.boot_check = boot_check(source, item.table()?)?,
             "supervise" => config.supervise = supervise(source, item.table()?)?,
-            "roles" => config.roles = item.named(role_name, |item| role(source, item))?,
+            "roles" => config.roles = item.listed(role_name, |item| role(source, item))?,
             _ => return Err(item.unknown(&TOP)),
         }
     }
@@ -79,10 +80,12 @@ fn check_roles(config: &Config) -> Result<()> {
         .chain(config.requirements.iter().map(|entry| &entry.scope))
         .chain(config.root_steps.iter().chain(&config.steps).map(|entry| &entry.scope));
     let named = scopes.flat_map(|scope| scope.roles.iter().flatten()).chain(&config.default_role);
+    let mut known = None;
     for role in named {
-        if !config.roles.contains_key(&role.value) {
-            let known: Vec<&str> = config.roles.keys().map(String::as_str).collect();
-            return Err(refuse(role.place.clone(), format!("no role '{}' in [roles]", role.value), &format!("one of: {}", known.join(", "))));
+        let known = known.get_or_insert_with(|| config.role_names());
+        if known.binary_search(&role.value.as_str()).is_err() {
+            let allowed = format!("one of: {}", known.join(", "));
+            return Err(refuse(role.place.clone(), format!("no role '{}' in [roles]", role.value), &allowed));
         }
     }
     Ok(())
@@ -100,7 +103,7 @@ fn check_paths(config: &Config) -> Result<()> {
     Ok(())
 }
 
-fn each<'a, T>(item: &Item<'a>, decode: impl Fn(&'a DeTable<'a>, Place) -> Result<T>) -> Result<Vec<T>> {
+fn each<'a, T>(item: &Item<'a>, decode: impl Fn(&'a Table<'a>, Place) -> Result<T>) -> Result<Vec<T>> {
     item.tables()?.into_iter().map(|(table, place)| decode(table, place)).collect()
 }
 
@@ -123,7 +126,7 @@ fn role_name(text: &str) -> std::result::Result<String, String> {
     }
 }
 
-fn selection<'a>(source: Source<'a>, table: &'a DeTable<'a>, config: &mut Config) -> Result<()> {
+fn selection<'a>(source: Source<'a>, table: &'a Table<'a>, config: &mut Config) -> Result<()> {
     for item in items(source, "[role]", table) {
         match item.key {
             "env" => config.role_variable = item.parsed(values::variable)?.value,
@@ -149,7 +152,7 @@ fn plain(variables: BTreeMap<String, At<String>>) -> BTreeMap<String, String> {
     variables.into_iter().map(|(name, at)| (name, at.value)).collect()
 }
 
-fn tmpfs<'a>(source: Source<'a>, table: &'a DeTable<'a>, place: Place) -> Result<Tmpfs> {
+fn tmpfs<'a>(source: Source<'a>, table: &'a Table<'a>, place: Place) -> Result<Tmpfs> {
     let (mut path, mut mode, mut size, mut scope) = (None, 0o755, None, Scope::default());
     for item in items(source, "[[tmpfs]]", table) {
         match item.key {
@@ -163,7 +166,7 @@ fn tmpfs<'a>(source: Source<'a>, table: &'a DeTable<'a>, place: Place) -> Result
     Ok(Tmpfs { path: needed(path, "[[tmpfs]]", "path", &place)?, mode, size, scope })
 }
 
-fn volume<'a>(source: Source<'a>, table: &'a DeTable<'a>, place: Place) -> Result<Volume> {
+fn volume<'a>(source: Source<'a>, table: &'a Table<'a>, place: Place) -> Result<Volume> {
     let (mut path, mut recursive, mut scope) = (None, false, Scope::default());
     for item in items(source, "[[volume]]", table) {
         match item.key {
@@ -176,7 +179,7 @@ fn volume<'a>(source: Source<'a>, table: &'a DeTable<'a>, place: Place) -> Resul
     Ok(Volume { path: needed(path, "[[volume]]", "path", &place)?, recursive, scope })
 }
 
-fn directory<'a>(source: Source<'a>, table: &'a DeTable<'a>, place: Place) -> Result<Directory> {
+fn directory<'a>(source: Source<'a>, table: &'a Table<'a>, place: Place) -> Result<Directory> {
     let (mut path, mut mode, mut scope) = (None, 0o755, Scope::default());
     for item in items(source, "[[directory]]", table) {
         match item.key {
@@ -189,7 +192,7 @@ fn directory<'a>(source: Source<'a>, table: &'a DeTable<'a>, place: Place) -> Re
     Ok(Directory { path: needed(path, "[[directory]]", "path", &place)?, mode, scope })
 }
 
-fn requirement<'a>(source: Source<'a>, table: &'a DeTable<'a>, place: Place) -> Result<Requirement> {
+fn requirement<'a>(source: Source<'a>, table: &'a Table<'a>, place: Place) -> Result<Requirement> {
     let (mut env, mut hint, mut scope) = (None, None, Scope::default());
     for item in items(source, "[[require]]", table) {
         match item.key {
@@ -202,7 +205,7 @@ fn requirement<'a>(source: Source<'a>, table: &'a DeTable<'a>, place: Place) -> 
     Ok(Requirement { env: needed(env, "[[require]]", "env", &place)?, hint, scope })
 }
 
-fn step<'a>(source: Source<'a>, table: &'a DeTable<'a>, place: Place, root: bool) -> Result<Step> {
+fn step<'a>(source: Source<'a>, table: &'a Table<'a>, place: Place, root: bool) -> Result<Step> {
     let entry = if root { "[[root_step]]" } else { "[[step]]" };
     let (mut name, mut command, mut capabilities, mut timeout, mut scope) = (None, None, Vec::new(), None, Scope::default());
     for item in items(source, entry, table) {
@@ -220,7 +223,7 @@ fn step<'a>(source: Source<'a>, table: &'a DeTable<'a>, place: Place, root: bool
     Ok(Step { name: needed(name, entry, "name", &place)?, command, capabilities, timeout, scope })
 }
 
-fn limits<'a>(source: Source<'a>, table: &'a DeTable<'a>) -> Result<Limits> {
+fn limits<'a>(source: Source<'a>, table: &'a Table<'a>) -> Result<Limits> {
     let mut limits = Limits::default();
     for item in items(source, "[limits]", table) {
         match item.key {
@@ -232,7 +235,7 @@ fn limits<'a>(source: Source<'a>, table: &'a DeTable<'a>) -> Result<Limits> {
     Ok(limits)
 }
 
-fn boot_check<'a>(source: Source<'a>, table: &'a DeTable<'a>) -> Result<BootCheck> {
+fn boot_check<'a>(source: Source<'a>, table: &'a Table<'a>) -> Result<BootCheck> {
     let mut check = BootCheck::default();
     for item in items(source, "[boot_check]", table) {
         match item.key {
@@ -246,7 +249,7 @@ fn boot_check<'a>(source: Source<'a>, table: &'a DeTable<'a>) -> Result<BootChec
     Ok(check)
 }
 
-fn supervise<'a>(source: Source<'a>, table: &'a DeTable<'a>) -> Result<Supervise> {
+fn supervise<'a>(source: Source<'a>, table: &'a Table<'a>) -> Result<Supervise> {
     let mut supervise = Supervise::default();
     for item in items(source, "[supervise]", table) {
         match item.key {
@@ -274,7 +277,7 @@ fn role<'a>(source: Source<'a>, role: &Item<'a>) -> Result<Role> {
             "command" => decoded.command = Some(item.command()?),
             "supervise" => decoded.supervise = Some(item.boolean()?),
             "env" => decoded.env = item.variables()?,
-            "health" => decoded.health = Some(health(source, &item)?),
+            "health" => decoded.health = Some(Box::new(health(source, &item)?)),
             _ => return Err(item.unknown(&["command", "supervise", "env", "health"])),
         }
     }

@@ -84,7 +84,7 @@ pub fn resolve<'a>(
         return Ok(vec![container(config, arguments, selected.as_ref(), environment, accounts)?]);
     }
     let mut all = Vec::new();
-    for name in config.roles.keys() {
+    for name in config.role_names() {
         let selected = role::select(config, Some(name), environment, false)?;
         all.push(container(config, arguments, selected.as_ref(), environment, accounts)?);
     }

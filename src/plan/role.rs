@@ -39,7 +39,7 @@ pub(super) fn select<'a>(config: &'a Config, option: Option<&str>, environment: 
     } else {
         return Err(refuse(format!("no role is selected: {variable} is unset, there is no role.default and no command")));
     };
-    match config.roles.get_key_value(&name) {
+    match config.role(&name) {
         Some((name, role)) => Ok(Some(Selected { name, role, by })),
         None if name.is_empty() => Err(refuse(format!("the role by {by} is empty"))),
         None => Err(refuse(format!("unknown role '{name}' by {by}"))),
@@ -48,5 +48,5 @@ pub(super) fn select<'a>(config: &'a Config, option: Option<&str>, environment: 
 
 /// The names of the roles, for messages.
 pub(super) fn known(config: &Config) -> String {
-    if config.roles.is_empty() { "none".to_owned() } else { config.roles.keys().map(String::as_str).collect::<Vec<_>>().join(", ") }
+    if config.roles.is_empty() { "none".to_owned() } else { config.role_names().join(", ") }
 }
