@@ -4,6 +4,8 @@
 
 #[path = "sys/arena.rs"]
 mod arena;
+#[path = "sys/clock.rs"]
+mod clock;
 #[path = "sys/entry.rs"]
 mod entry;
 
