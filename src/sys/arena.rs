@@ -16,17 +16,22 @@ const SIZE: usize = 1 << 20;
 /// The usual size of a page.
 const PAGE: usize = 4096;
 
-/// The block, aligned for everything that a boot allocates.
-#[repr(C, align(64))]
+/// The block, and what is known of it.
+#[repr(C)]
 pub(crate) struct Arena {
-    block: UnsafeCell<[u8; SIZE]>,
-    /// How much of it, from the front, is taken.
+    /// How much of the block, from the front, is taken.
     taken: Cell<usize>,
     /// How many live allocations each page has a part of; the block may begin in the middle of one.
     live: [Cell<u16>; SIZE / PAGE + 1],
     /// Set at the start of the program: with an address in it the block would not be zero, and be in the file.
     none_left: Cell<Option<fn() -> !>>,
+    /// Last, so that what comes before it shares a page with the first of what it hands out.
+    block: Block,
 }
+
+/// Aligned for everything that a boot allocates.
+#[repr(C, align(64))]
+struct Block(UnsafeCell<[u8; SIZE]>);
 
 // SAFETY: no thread is ever started here: no source of this program names the library's, and both ends of the drop refuse
 // a second one. So nothing of this is used by two at once, and it need not be paid for that it could.
@@ -34,7 +39,8 @@ unsafe impl Sync for Arena {}
 
 impl Arena {
     pub(crate) const fn new() -> Arena {
-        Arena { block: UnsafeCell::new([0; SIZE]), taken: Cell::new(0), live: [const { Cell::new(0) }; SIZE / PAGE + 1], none_left: Cell::new(None) }
+        let live = [const { Cell::new(0) }; SIZE / PAGE + 1];
+        Arena { taken: Cell::new(0), live, none_left: Cell::new(None), block: Block(UnsafeCell::new([0; SIZE])) }
     }
 
     /// What ends the process where there is no memory: the standard library would say half of it and abort.
@@ -52,7 +58,7 @@ impl Arena {
 
     /// Where a pointer lies in the block, if it does.
     fn offset(&self, pointer: *mut u8) -> Option<usize> {
-        pointer.addr().checked_sub(self.block.get().addr()).filter(|offset| *offset < SIZE)
+        pointer.addr().checked_sub(self.block.0.get().addr()).filter(|offset| *offset < SIZE)
     }
 
     /// Moves the end of what is taken, unless it is no longer where it was seen.
@@ -66,7 +72,7 @@ impl Arena {
 
     /// The pages of an allocation.
     fn pages(&self, start: usize, size: usize) -> &[Cell<u16>] {
-        let from_page = self.block.get().addr() % PAGE + start;
+        let from_page = self.block.0.get().addr() % PAGE + start;
         self.live.get(from_page / PAGE..(from_page + size).div_ceil(PAGE)).unwrap_or(&[])
     }
 
@@ -85,19 +91,19 @@ impl Arena {
             // The kernel rounds up to its own, larger ones: on the rest of those something may live.
             return;
         }
-        let first = self.block.get().addr() / PAGE * PAGE;
-        let end = self.block.get().addr() + SIZE;
+        let first = self.block.0.get().addr() / PAGE * PAGE;
+        let end = self.block.0.get().addr() + SIZE;
         let mut run: Option<usize> = None;
         let pages = self.live.iter().enumerate().map(|(number, live)| (first + number * PAGE, live.get() == 0));
         for (page, empty) in pages.chain([(usize::MAX, false)]) {
             // The first and the last may be shared with what is beside the block.
-            let whole = page >= self.block.get().addr() && page.saturating_add(PAGE) <= end;
+            let whole = page >= self.block.0.get().addr() && page.saturating_add(PAGE) <= end;
             match run {
                 None if empty && whole => run = Some(page),
                 Some(start) if !(empty && whole) => {
                     let length = page.min(end / PAGE * PAGE) - start;
                     // SAFETY: whole pages of the block on which nothing lives, and nothing comes to meanwhile.
-                    unsafe { libc::madvise(self.block.get().cast::<u8>().with_addr(start).cast(), length, libc::MADV_DONTNEED) };
+                    unsafe { libc::madvise(self.block.0.get().cast::<u8>().with_addr(start).cast(), length, libc::MADV_DONTNEED) };
                     run = None;
                 }
                 _ => {}
@@ -114,10 +120,10 @@ unsafe impl GlobalAlloc for Arena {
         let taken = self.taken.get();
         // Up to the block's own alignment an aligned offset is an aligned address; what asks for more is System's.
         let start = taken.next_multiple_of(layout.align());
-        if layout.align() <= align_of::<Arena>() && layout.size() <= SIZE && self.move_end(taken, start + layout.size()) {
+        if layout.align() <= align_of::<Block>() && layout.size() <= SIZE && self.move_end(taken, start + layout.size()) {
             self.born(start, layout.size());
             // SAFETY: start + size is within the block: move_end said so.
-            return unsafe { self.block.get().cast::<u8>().add(start) };
+            return unsafe { self.block.0.get().cast::<u8>().add(start) };
         }
         // SAFETY: the caller's promises are the same ones.
         self.granted(unsafe { System.alloc(layout) })
