@@ -56,12 +56,12 @@ impl Accounts {
 
     /// The first user of this name.
     pub fn user_named(&self, name: &str) -> Option<User<'_>> {
-        self.users().find(|user| user.name == name.as_bytes()).and_then(Line::user)
+        self.users().filter(|(user, _, _)| *user == name.as_bytes()).find_map(user)
     }
 
     /// The first user with this id.
     pub fn user_with(&self, uid: u32) -> Option<User<'_>> {
-        self.users().find(|user| user.uid == uid).and_then(Line::user)
+        self.users().filter(|(_, id, _)| *id == uid).find_map(user)
     }
 
     /// The id of the first group of this name.
@@ -75,12 +75,9 @@ impl Accounts {
         self.groups().filter(|(_, _, members)| is_member(members)).map(|(_, gid, _)| gid).collect()
     }
 
-    fn users(&self) -> impl Iterator<Item = Line<'_>> {
-        entries(&self.passwd).filter_map(|(name, mut fields)| {
-            let uid = number(fields.next()?)?;
-            let gid = number(fields.next()?)?;
-            Some(Line { name, uid, gid, home: fields.nth(1).unwrap_or(b"") })
-        })
+    /// Of each line no more than who it is about: most are not asked for.
+    fn users(&self) -> impl Iterator<Item = (&[u8], u32, impl Iterator<Item = &[u8]>)> {
+        entries(&self.passwd).filter_map(|(name, mut fields)| Some((name, number(fields.next()?)?, fields)))
     }
 
     fn groups(&self) -> impl Iterator<Item = (&[u8], u32, &[u8])> {
@@ -88,25 +85,17 @@ impl Accounts {
     }
 }
 
-/// A line of `/etc/passwd` while it is searched.
-struct Line<'a> {
-    name: &'a [u8],
-    uid: u32,
-    gid: u32,
-    home: &'a [u8],
-}
-
-impl<'a> Line<'a> {
-    fn user(self) -> Option<User<'a>> {
-        let text = |bytes: &'a [u8]| std::str::from_utf8(bytes).ok();
-        Some(User { name: text(self.name)?, uid: self.uid, gid: self.gid, home: text(self.home)? })
-    }
+/// The rest of a line of `/etc/passwd`.
+fn user<'a>((name, uid, mut fields): (&'a [u8], u32, impl Iterator<Item = &'a [u8]>)) -> Option<User<'a>> {
+    let text = |bytes: &'a [u8]| std::str::from_utf8(bytes).ok();
+    let gid = number(fields.next()?)?;
+    Some(User { name: text(name)?, uid, gid, home: text(fields.nth(1).unwrap_or(b""))? })
 }
 
 /// The lines of either file: a name, and the fields behind the password's.
 fn entries(text: &str) -> impl Iterator<Item = (&[u8], impl Iterator<Item = &[u8]>)> {
-    text.split('\n').filter_map(|line| {
-        let mut fields = line.as_bytes().split(|byte| *byte == b':');
+    text.as_bytes().split(|byte| *byte == b'\n').filter_map(|line| {
+        let mut fields = line.split(|byte| *byte == b':');
         let name = fields.next().filter(|name| !name.is_empty())?;
         fields.next()?;
         Some((name, fields))
