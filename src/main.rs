@@ -139,6 +139,8 @@ fn boot(handed: entry::Handed, format: &mut Option<check::Format>) -> Result<Nex
             if has_children {
                 child::adopt_orphans(false);
             }
+            // The app's exec takes all memory at once; piece by piece, a long configuration would take its time.
+            std::mem::forget(loaded);
             Next::Become(dropped, plan.app, mask)
         }
     })

@@ -3,6 +3,7 @@
 //! No NSS: the binary is static, and an image's users are in its files. Lines that do not parse are passed over, as
 //! the C library does: one bad line must not lock every user out, and it can grant nothing.
 
+use std::cell::OnceCell;
 use std::fs::File;
 use std::io::{ErrorKind, Read};
 
@@ -21,10 +22,11 @@ const LARGEST: u64 = 16 << 20;
 pub const FILES: [&str; 2] = [PASSWD, GROUP];
 
 /// The accounts of the image.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Accounts {
     passwd: String,
-    group: String,
+    /// Read when a group is first asked for: ids that are given as numbers need none.
+    group: OnceCell<String>,
 }
 
 /// One line of `/etc/passwd`.
@@ -41,17 +43,17 @@ pub struct User<'a> {
 }
 
 impl Accounts {
-    /// Reads both files. One that is absent has no lines.
+    /// Reads the users. A file that is absent has no lines.
     ///
     /// # Errors
     /// [`Error::Accounts`].
     pub fn read() -> Result<Accounts> {
-        Ok(Accounts { passwd: text(PASSWD)?, group: text(GROUP)? })
+        Ok(Accounts { passwd: text(PASSWD)?, group: OnceCell::new() })
     }
 
     /// Takes the texts of both files.
     pub fn from_text(passwd: &str, group: &str) -> Accounts {
-        Accounts { passwd: passwd.to_owned(), group: group.to_owned() }
+        Accounts { passwd: passwd.to_owned(), group: OnceCell::from(group.to_owned()) }
     }
 
     /// The first user of this name.
@@ -65,14 +67,20 @@ impl Accounts {
     }
 
     /// The id of the first group of this name.
-    pub fn group_named(&self, name: &str) -> Option<u32> {
-        self.groups().find(|(group, _, _)| *group == name.as_bytes()).map(|(_, gid, _)| gid)
+    ///
+    /// # Errors
+    /// [`Error::Accounts`].
+    pub fn group_named(&self, name: &str) -> Result<Option<u32>> {
+        Ok(self.groups()?.find(|(group, _, _)| *group == name.as_bytes()).map(|(_, gid, _)| gid))
     }
 
     /// The ids of the groups that list this user as a member.
-    pub fn groups_of(&self, name: &str) -> Vec<u32> {
+    ///
+    /// # Errors
+    /// [`Error::Accounts`].
+    pub fn groups_of(&self, name: &str) -> Result<Vec<u32>> {
         let is_member = |members: &[u8]| members.split(|byte| *byte == b',').any(|member| member == name.as_bytes());
-        self.groups().filter(|(_, _, members)| is_member(members)).map(|(_, gid, _)| gid).collect()
+        Ok(self.groups()?.filter(|(_, _, members)| is_member(members)).map(|(_, gid, _)| gid).collect())
     }
 
     /// Of each line no more than who it is about: most are not asked for.
@@ -80,8 +88,13 @@ impl Accounts {
         entries(&self.passwd).filter_map(|(name, mut fields)| Some((name, number(fields.next()?)?, fields)))
     }
 
-    fn groups(&self) -> impl Iterator<Item = (&[u8], u32, &[u8])> {
-        entries(&self.group).filter_map(|(name, mut fields)| Some((name, number(fields.next()?)?, fields.next().unwrap_or(b""))))
+    fn groups(&self) -> Result<impl Iterator<Item = (&[u8], u32, &[u8])>> {
+        if self.group.get().is_none() {
+            // Only this fills it, and it is empty.
+            let _ = self.group.set(text(GROUP)?);
+        }
+        let lines = entries(self.group.get().map_or("", String::as_str));
+        Ok(lines.filter_map(|(name, mut fields)| Some((name, number(fields.next()?)?, fields.next().unwrap_or(b"")))))
     }
 }
 
@@ -160,8 +173,9 @@ mod tests {
 
     #[test]
     fn a_member_is_a_whole_name() {
-        assert_eq!(sample().groups_of("app"), [44, 29]);
-        assert_eq!((sample().group_named("video"), sample().group_named("broken")), (Some(44), None));
+        assert_eq!(sample().groups_of("app").expect("no file is read"), [44, 29]);
+        let named = ["video", "broken"].map(|name| sample().group_named(name).expect("no file is read"));
+        assert_eq!(named, [Some(44), None]);
     }
 
     #[test]

@@ -25,7 +25,7 @@ pub struct Identity {
 /// Resolves `uid[:gid]` or `name[:group]` and the supplementary groups.
 ///
 /// # Errors
-/// [`Error::Identity`].
+/// [`Error::Identity`], [`Error::Accounts`].
 pub fn resolve(user: &At<String>, groups: Option<&[At<String>]>, accounts: &Accounts) -> Result<Identity> {
     let refuse = |what: &str| Error::Identity { place: user.place.clone(), given: user.value.clone(), what: what.to_owned() };
     let (who, group) = user.value.split_once(':').map_or((user.value.as_str(), None), |(who, group)| (who, Some(group)));
@@ -38,13 +38,13 @@ pub fn resolve(user: &At<String>, groups: Option<&[At<String>]>, accounts: &Acco
         return Err(refuse("is root (uid 0): the app never runs as root"));
     }
     let gid = match group {
-        Some(group) => gid_of(group, accounts).ok_or_else(|| refuse("names no known group"))?,
+        Some(group) => gid_of(group, accounts)?.ok_or_else(|| refuse("names no known group"))?,
         // As engines do: the user's own group; for a number that no one has, the same number.
         None => named.or_else(|| accounts.user_with(uid)).map_or(uid, |entry| entry.gid),
     };
     let supplementary = match groups {
         Some(listed) => listed.iter().map(|group| supplementary(group, accounts)).collect::<Result<_>>()?,
-        None if number.is_none() => accounts.groups_of(who),
+        None if number.is_none() => accounts.groups_of(who)?,
         None => Vec::new(),
     };
     let is_name = |text: &str| id(text).is_none();
@@ -63,15 +63,18 @@ fn sorted(gid: u32, supplementary: Vec<u32>) -> Vec<u32> {
 }
 
 fn supplementary(group: &At<String>, accounts: &Accounts) -> Result<u32> {
-    gid_of(&group.value, accounts).ok_or_else(|| Error::Identity {
+    gid_of(&group.value, accounts)?.ok_or_else(|| Error::Identity {
         place: Place::clone(&group.place),
         given: group.value.clone(),
         what: "names no known group".into(),
     })
 }
 
-fn gid_of(group: &str, accounts: &Accounts) -> Option<u32> {
-    id(group).or_else(|| accounts.group_named(group))
+fn gid_of(group: &str, accounts: &Accounts) -> Result<Option<u32>> {
+    match id(group) {
+        None => accounts.group_named(group),
+        number => Ok(number),
+    }
 }
 
 fn unknown(who: &str) -> &'static str {
