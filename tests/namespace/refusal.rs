@@ -95,15 +95,19 @@ fn a_user_of_a_line_that_is_none_is_refused() {
 
 #[test]
 fn accounts_that_cannot_be_read_are_named() {
-    for file in ["/etc/passwd", "/etc/group"] {
+    for (file, user) in [("/etc/passwd", "1001:1001"), ("/etc/group", "1001:app")] {
+        let busy = || busy().words(["--user", user, "witness"]);
         busy().node(file, Kind::Symlink("/etc".into())).run().refused(78, &[&format!("cannot read {file}"), "EISDIR"]);
         busy()
             .owned(file, Kind::File(Content::Bytes(Vec::new())), (2000, 2000), 0o600)
             .run()
             .refused(78, &[&format!("cannot read {file}"), "EACCES"]);
-        // An image may have neither.
+    }
+    // Where no name is to be looked up, an image may have neither; and what is in the one for groups is not asked.
+    for file in ["/etc/passwd", "/etc/group"] {
         busy().node(file, Kind::Symlink("/nowhere".into())).run().app().is_dropped_to(1001, 1001, "1001");
     }
+    busy().node("/etc/group", Kind::Symlink("/etc".into())).run().app().is_dropped_to(1001, 1001, "1001");
 }
 
 #[test]
