@@ -2,8 +2,8 @@
 //!
 //! The app of a previous life may have owned all of it. So every entry is opened as a handle without following a link,
 //! judged and changed through the handle; other mounts and device nodes are left alone; and a file with a second name
-//! is handed over only if every name was met inside, since one outside would hand over what is not the volume's
-//! (CVE-2017-18078). `chown(2)`, `fchownat(2)`.
+//! is handed over only if every name was met inside, where nobody else could move one to be met twice, since one outside
+//! would hand over what is not the volume's (CVE-2017-18078). `chown(2)`, `fchownat(2)`.
 
 use std::collections::BTreeMap;
 use std::ffi::CStr;
@@ -23,6 +23,8 @@ const SET_ID: u32 = 0o6000;
 
 /// Write permission of the group, which is also the most that an access list gives to anyone, and of others.
 const WRITE_OF_OTHERS: u32 = 0o022;
+
+const ROOT: u32 = Uid::ROOT.as_raw();
 
 /// Deeper trees would take more descriptors than a process has by default.
 const DEEPEST: usize = 200;
@@ -59,9 +61,9 @@ impl Walk<'_> {
         }
         let readable = self.readable(handle)?;
         // After it may have changed hands to be read.
-        let closed = self.is_closed(handle)?;
+        let kept = self.is_kept(handle, ROOT)?;
         let mut below = Names::default();
-        let (path, pieces) = (self.path, if closed { Pieces::Small } else { Pieces::Whole });
+        let (path, pieces) = (self.path, if kept { Pieces::Small } else { Pieces::Whole });
         let failed = |reason| failed(path, "getdents64", reason);
         listing.read(&readable, pieces, failed, |names| {
             for (name, inode, directory) in names.iter() {
@@ -83,14 +85,14 @@ impl Walk<'_> {
     fn entry(&mut self, directory: &OwnedFd, name: &CStr) -> Result<bool> {
         let Some(entry) = self.open(directory, name)? else { return Ok(false) };
         let seen = self.look(&entry)?;
-        self.judge(&entry, &seen)
+        self.judge(directory, &entry, &seen)
     }
 
     /// What is in it comes first where it is a directory.
     fn below(&mut self, directory: &OwnedFd, name: &CStr, depth: usize, listing: &mut Listing) -> Result<()> {
         let Some(entry) = self.open(directory, name)? else { return Ok(()) };
         let seen = self.look(&entry)?;
-        if self.judge(&entry, &seen)? {
+        if self.judge(directory, &entry, &seen)? {
             self.directory(&entry, depth + 1, listing)?;
             // It may have changed hands to be read.
             let seen = self.look(&entry)?;
@@ -121,7 +123,7 @@ impl Walk<'_> {
     }
 
     /// Hands it over or leaves it. Whether it is a directory, to which neither is done.
-    fn judge(&mut self, entry: &OwnedFd, seen: &Seen) -> Result<bool> {
+    fn judge(&mut self, directory: &OwnedFd, entry: &OwnedFd, seen: &Seen) -> Result<bool> {
         if seen.device != self.device || self.leaves_mount(entry, seen)? {
             self.left += 1;
             return Ok(false);
@@ -133,10 +135,13 @@ impl Walk<'_> {
                 self.left += 1;
                 return Ok(false);
             }
-            // Handed over by the last of its names: a handle of each until then would be more than a process may have.
+            _ if seen.owner == self.user() => return Ok(false),
+            // Handed over by the last of its names: a handle of each until then would be more than a process may have. None
+            // counts that somebody else may move: it could be met as often as the file has names.
             _ if seen.names > 1 => {
+                let counts = self.is_kept(directory, seen.owner.0)?;
                 let met = self.links.entry(seen.inode).or_insert(0);
-                *met += 1;
+                *met += u64::from(counts);
                 if *met < seen.names {
                     return Ok(false);
                 }
@@ -149,8 +154,7 @@ impl Walk<'_> {
     }
 
     fn give(&mut self, entry: &OwnedFd, before: &Seen) -> Result<()> {
-        let user = (self.target.uid, self.target.gid);
-        if before.owner == user {
+        if before.owner == self.user() {
             return Ok(());
         }
         match give(entry, self.target) {
@@ -172,10 +176,14 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// Whether only root can add a name to it, for as long as it is not handed over.
-    fn is_closed(&self, handle: &OwnedFd) -> Result<bool> {
-        let seen = self.look(handle)?;
-        Ok(seen.owner.0 == Uid::ROOT.as_raw() && seen.mode & WRITE_OF_OTHERS == 0)
+    /// Whether nobody but root and this owner could have added or moved a name in it up to now.
+    fn is_kept(&self, directory: &OwnedFd, owner: u32) -> Result<bool> {
+        let seen = self.look(directory)?;
+        Ok(seen.mode & WRITE_OF_OTHERS == 0 && (seen.owner.0 == ROOT || seen.owner.0 == owner))
+    }
+
+    fn user(&self) -> (u32, u32) {
+        (self.target.uid, self.target.gid)
     }
 
     /// The directory opened to be listed. Root without `CAP_DAC_OVERRIDE` may have to own it for that; its right owner gets
@@ -192,7 +200,7 @@ impl Walk<'_> {
         opened.map_err(|reason| self.failed("openat", reason))
     }
 
-    /// In one line each. What is left of the files with several names has one outside.
+    /// In one line each. What is left of the files with several names has one outside, or where it does not count.
     fn tell_what_is_left(&mut self) {
         if self.set_id > 0 {
             log::warn!("{}: set-user-ID and set-group-ID files of other users stay as they are: {}", self.path, self.set_id);
@@ -200,7 +208,7 @@ impl Walk<'_> {
         let count = self.links.len() as u64;
         if count > 0 {
             self.left += count;
-            log::warn!("{}: files with a name outside of it stay as they are: {count}", self.path);
+            log::warn!("{}: files with a name outside of it, or in a directory that others may write to, stay as they are: {count}", self.path);
         }
     }
 
