@@ -5,12 +5,14 @@
 //! a previous life may have owned the directory and left one. `path_resolution(7)`, `openat2(2)`, `chown(2)`.
 
 pub mod descriptors;
+mod listing;
 mod open;
 mod ownership;
 mod stdio;
 mod tmpfs;
 mod user;
 mod volume;
+mod walk;
 
 use crate::error::Result;
 use crate::plan::Surfaces;

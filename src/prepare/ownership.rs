@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use nix::errno::Errno;
 use rustix::fs::{AtFlags, Gid, Mode, Stat, Uid, chownat, fchmod};
 
-use crate::error::errno;
+use crate::error::{Error, errno};
 use crate::privilege::Target;
 
 /// Makes it the user's: `fchownat(2)` of the handle itself.
@@ -49,4 +49,15 @@ pub(super) fn remedy(errno: Errno, path: &str) -> String {
         Errno::ELOOP => format!("flatten it, or change its owner once from outside (podman unshare chown -R) ({path})"),
         _ => "mend the mount, or let the seccomp profile allow the call".to_owned(),
     }
+}
+
+/// A call on something of a volume that the kernel refused.
+pub(super) fn failed(path: &str, call: &'static str, errno: Errno) -> Error {
+    Error::HandOver { path: path.to_owned(), call, errno, remedy: remedy(errno, path) }
+}
+
+/// What is not the user's although the call that made it theirs reports success.
+pub(super) fn unproved(path: &str, after: &Stat, target: &Target) -> Error {
+    let found = format!("it, or a file in it, belongs to {}:{} instead of {}:{}", after.st_uid, after.st_gid, target.uid, target.gid);
+    Error::HandOverUnproved { path: path.to_owned(), found }
 }

@@ -38,6 +38,33 @@ fn a_walk_that_is_raced_touches_nothing_outside() {
     cases(&format!("raced walks ({rounds} exchanges)"), BOOTS);
 }
 
+/// How often a name is moved between two looks: each time is a matter of luck.
+const MOVES: usize = 36;
+
+/// A file with a name outside, exchanged for another one in a directory that is open to whoever exchanges them: both names
+/// are met as its own, as many as it has.
+#[test]
+fn a_name_that_is_moved_does_not_count_twice() {
+    let mut rounds = 0;
+    for boot in 0..MOVES {
+        let (owner, mode) = if boot % 2 == 0 { ((1001, 1001), 0o755) } else { ((0, 0), 0o777) };
+        let planted = volume(|base| {
+            // Many, for time enough between the two.
+            base.owned("/disk/data/open", Kind::Many(300), owner, mode)
+                .owned("/disk/data/open/file", text(), (0, 0), 0o644)
+                .node("/disk/data/open/innocent", Kind::HardLink("/disk/shadow".into()))
+        });
+        let run = planted.race("/disk/data/open/innocent", "/disk/data/open/file").run();
+        run.app().is_dropped_to(1001, 1001, "1001");
+        // An exchange is a change of the file too: only its owner tells.
+        run.owns("/disk/shadow", 0, 0, 0o640);
+        run.owns("/data/open", 1001, 1001, mode);
+        rounds += run.outcome.rounds;
+    }
+    assert!(rounds > 1000, "the racer hardly ran: {rounds} exchanges");
+    cases(&format!("names that are moved ({rounds} exchanges)"), MOVES);
+}
+
 /// The way to a mount point, exchanged for a link to another one.
 #[test]
 fn a_mount_point_that_is_raced_is_the_right_one_or_none() {

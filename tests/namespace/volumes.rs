@@ -104,7 +104,40 @@ fn a_file_with_a_name_outside_of_the_volume_stays_as_it_is() {
     run.owns("/data/innocent", 0, 0, 0o600);
     run.owns("/data/twice", 1001, 1001, 0o600);
     run.owns("/data/dir/again", 1001, 1001, 0o600);
-    run.check(run.stderr().contains("files with a name outside of it stay as they are: 1"), "a warning about the file that stays");
+    run.check(
+        run.stderr().contains("files with a name outside of it, or in a directory that others may write to, stay as they are: 1"),
+        "a warning about the file that stays",
+    );
+}
+
+// Where others may write, a name could be moved to be met twice.
+#[test]
+fn a_file_with_several_names_is_handed_over_where_nobody_else_can_move_them() {
+    let twice = |base: Sandbox, name: &str, directory: ((u32, u32), u32), file_owner: (u32, u32)| {
+        let at = format!("/disk/data/{name}");
+        base.owned(&at, Kind::Directory, directory.0, directory.1)
+            .owned(&format!("{at}/one"), file(), file_owner, 0o600)
+            .node(&format!("{at}/two"), Kind::HardLink(format!("{at}/one")))
+    };
+    let run = volume(
+        (0, 0),
+        |base| {
+            let base = twice(base, "roots", ((0, 0), 0o755), (2000, 2000));
+            let base = twice(base, "owners", ((2000, 2000), 0o755), (2000, 2000));
+            let base = twice(base, "others", ((1001, 1001), 0o755), (0, 0));
+            let base = twice(base, "groups", ((0, 0), 0o775), (0, 0));
+            twice(base, "open", ((0, 0), 0o1777), (0, 0))
+        },
+        true,
+    );
+    for directory in ["roots", "owners"] {
+        run.owns(&format!("/data/{directory}/one"), 1001, 1001, 0o600);
+    }
+    for directory in ["others", "groups", "open"] {
+        run.untouched(&format!("/data/{directory}/one"));
+    }
+    let told = "files with a name outside of it, or in a directory that others may write to, stay as they are: 3";
+    run.check(run.stderr().contains(told), "a warning about the files that stay");
 }
 
 #[test]

@@ -1,0 +1,95 @@
+//! Lists a directory in large pieces, each in the order of its inodes.
+//!
+//! In that order the file system's table of inodes is gone through from front to back, and what was changed last is still at
+//! hand. One buffer serves a whole walk, and a name takes no allocation of its own: `getdents64(2)`.
+
+use std::ffi::CStr;
+use std::os::fd::OwnedFd;
+
+use nix::errno::Errno;
+use rustix::fs::{FileType, RawDir};
+
+use crate::error::errno;
+
+/// Of one call, in bytes: some thousand names.
+const BUFFER: usize = 256 * 1024;
+
+/// How much of a directory is held at a time.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pieces {
+    /// As much as fits into the buffer.
+    Small,
+    /// All of it: somebody could add names as fast as they are gone through.
+    Whole,
+}
+
+/// Names of one directory.
+#[derive(Default)]
+pub(super) struct Names {
+    /// Each with its zero.
+    text: Vec<u8>,
+    /// Of each: the inode, where its name begins, and whether it is listed as a directory.
+    order: Vec<(u64, usize, bool)>,
+}
+
+impl Names {
+    pub(super) fn push(&mut self, name: &CStr, inode: u64, directory: bool) {
+        self.order.push((inode, self.text.len(), directory));
+        self.text.extend_from_slice(name.to_bytes_with_nul());
+    }
+
+    fn clear(&mut self) {
+        self.text.clear();
+        self.order.clear();
+    }
+
+    /// Each name, its inode, and whether it is listed as a directory, which is only a hint.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&CStr, u64, bool)> {
+        let name = |from| CStr::from_bytes_until_nul(self.text.get(from..)?).ok();
+        self.order.iter().filter_map(move |(inode, from, directory)| Some((name(*from)?, *inode, *directory)))
+    }
+}
+
+/// The buffers.
+#[derive(Default)]
+pub(super) struct Listing {
+    buffer: Vec<u8>,
+    names: Names,
+}
+
+impl Listing {
+    /// Hands each piece of the directory on.
+    ///
+    /// # Errors
+    /// `getdents64(2)`'s, put into words by `failed`, and those of `piece`.
+    pub(super) fn read<E>(
+        &mut self,
+        directory: &OwnedFd,
+        pieces: Pieces,
+        failed: impl Fn(Errno) -> E,
+        mut piece: impl FnMut(&Names) -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.buffer.reserve_exact(BUFFER);
+        let mut entries = RawDir::new(directory, self.buffer.spare_capacity_mut());
+        loop {
+            self.names.clear();
+            let mut over = true;
+            while let Some(entry) = entries.next() {
+                let entry = entry.map_err(|error| failed(errno(error)))?;
+                let name = entry.file_name();
+                if name != c"." && name != c".." {
+                    self.names.push(name, entry.ino(), entry.file_type() == FileType::Directory);
+                }
+                if pieces == Pieces::Small && entries.is_buffer_empty() {
+                    over = false;
+                    break;
+                }
+            }
+            self.names.order.sort_unstable();
+            piece(&self.names)?;
+            if over {
+                return Ok(());
+            }
+        }
+    }
+}
