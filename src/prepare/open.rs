@@ -60,22 +60,18 @@ fn walk(path: &str) -> std::result::Result<OwnedFd, Errno> {
     Ok(here)
 }
 
-/// Whether the open directory is the root of a mount; the mount table answers where the kernel does not.
+/// Whether the directory seen at this path is the root of a mount; the mount table answers where the kernel does not.
 ///
 /// # Errors
 /// [`Error::HandOver`].
-pub(super) fn is_mount_point(directory: impl AsFd, path: &str) -> Result<bool> {
-    match is_mount_root(directory) {
+pub(super) fn is_mount_point(directory: &Seen, path: &str) -> Result<bool> {
+    match directory.mount_root {
         Some(root) => Ok(root),
         None => Ok(mounted_at(&mount_table(path)?, Path::new(path)).is_some()),
     }
 }
 
 /// The kernel's own answer: since Linux 5.8, unless a filter keeps it.
-fn is_mount_root(file: impl AsFd) -> Option<bool> {
-    mount_root(&statx(file, "", AtFlags::EMPTY_PATH, StatxFlags::empty()).ok()?)
-}
-
 fn mount_root(facts: &Statx) -> Option<bool> {
     facts.stx_attributes_mask.contains(StatxAttributes::MOUNT_ROOT).then(|| facts.stx_attributes.contains(StatxAttributes::MOUNT_ROOT))
 }

@@ -3,8 +3,9 @@
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 use nix::errno::Errno;
-use rustix::fs::{AtFlags, Gid, Mode, Stat, Uid, chownat, fchmod};
+use rustix::fs::{AtFlags, Gid, Mode, Uid, chownat, fchmod};
 
+use super::open::Seen;
 use crate::error::{Error, errno};
 use crate::privilege::Target;
 
@@ -25,13 +26,13 @@ pub(super) fn set_mode(directory: BorrowedFd<'_>, mode: u32) -> std::result::Res
 }
 
 /// The permission bits of a file's mode.
-pub(super) fn bits(facts: &Stat) -> u32 {
-    facts.st_mode & 0o7777
+pub(super) fn bits(mode: u32) -> u32 {
+    mode & 0o7777
 }
 
 /// Whether both owner and group are the user's.
-pub(super) fn is_theirs(facts: &Stat, target: &Target) -> bool {
-    facts.st_uid == target.uid && facts.st_gid == target.gid
+pub(super) fn is_theirs(seen: &Seen, target: &Target) -> bool {
+    seen.owner == (target.uid, target.gid)
 }
 
 /// The kernel's reason for refusing a hand-over, translated: EPERM in spite of `CAP_CHOWN` is an owner that the user
@@ -57,7 +58,8 @@ pub(super) fn failed(path: &str, call: &'static str, errno: Errno) -> Error {
 }
 
 /// What is not the user's although the call that made it theirs reports success.
-pub(super) fn unproved(path: &str, after: &Stat, target: &Target) -> Error {
-    let found = format!("it, or a file in it, belongs to {}:{} instead of {}:{}", after.st_uid, after.st_gid, target.uid, target.gid);
+pub(super) fn unproved(path: &str, after: &Seen, target: &Target) -> Error {
+    let (uid, gid) = after.owner;
+    let found = format!("it, or a file in it, belongs to {uid}:{gid} instead of {}:{}", target.uid, target.gid);
     Error::HandOverUnproved { path: path.to_owned(), found }
 }

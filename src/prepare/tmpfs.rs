@@ -7,7 +7,7 @@
 use std::os::fd::{AsFd, OwnedFd};
 
 use nix::errno::Errno;
-use rustix::fs::{Stat, fstat, fstatfs};
+use rustix::fs::fstatfs;
 
 use super::open;
 use super::ownership::{bits, give, is_theirs, remedy, set_mode};
@@ -31,29 +31,27 @@ pub(super) fn hand_over(_root: &Root, entry: &TmpfsPlan, target: &Target) -> Res
     let directory = open::directory(&entry.path, || flag(entry))?;
     let kind = fstatfs(&directory).map_err(|error| failed(entry, "fstatfs", errno(error)))?.f_type;
     let is_tmpfs = kind == TMPFS_MAGIC;
-    if !is_tmpfs || !open::is_mount_point(&directory, &entry.path)? {
+    let look = || open::look(&directory).map_err(|reason| failed(entry, "fstat", reason));
+    let before = look()?;
+    if !is_tmpfs || !open::is_mount_point(&before, &entry.path)? {
         let what = if is_tmpfs { "is a directory on a tmpfs, but not the mount point itself" } else { "is not a tmpfs mount point" };
         return Err(Error::MountPoint { path: entry.path.clone(), what: what.into(), remedy: flag(entry) });
     }
-    let before = facts(entry, &directory)?;
     if !is_theirs(&before, target) {
-        if before.st_uid == 0 && bits(&before) != entry.mode {
+        if before.owner.0 == 0 && bits(before.mode) != entry.mode {
             set_mode(directory.as_fd(), entry.mode).map_err(|reason| failed(entry, "fchmod", reason))?;
         }
         give(&directory, target).map_err(|reason| failed(entry, "fchownat", reason))?;
     }
-    let after = facts(entry, &directory)?;
+    let after = look()?;
+    let (uid, gid) = after.owner;
     if !is_theirs(&after, target) {
-        let found = format!("it belongs to {}:{} instead of {}:{}", after.st_uid, after.st_gid, target.uid, target.gid);
+        let found = format!("it belongs to {uid}:{gid} instead of {}:{}", target.uid, target.gid);
         return Err(Error::HandOverUnproved { path: entry.path.clone(), found });
     }
-    log::debug!("{} belongs to {}:{}, mode {:04o}", entry.path, after.st_uid, after.st_gid, bits(&after));
-    let unmended = bits(&after) != entry.mode;
+    log::debug!("{} belongs to {uid}:{gid}, mode {:04o}", entry.path, bits(after.mode));
+    let unmended = bits(after.mode) != entry.mode;
     Ok(unmended.then(|| Unmended { directory, path: entry.path.clone(), mode: entry.mode }))
-}
-
-fn facts(entry: &TmpfsPlan, directory: &OwnedFd) -> Result<Stat> {
-    fstat(directory).map_err(|error| failed(entry, "fstat", errno(error)))
 }
 
 /// The flag that makes the mount point, as an operator would write it.

@@ -24,8 +24,8 @@ pub fn mend(_dropped: &Dropped, unmended: Vec<Unmended>) -> Result<()> {
         let failed = |call, errno| Error::HandOver { path: path.clone(), call, errno, remedy: format!("mount it with mode={mode:04o}") };
         set_mode(directory.as_fd(), mode).map_err(|reason| failed("fchmod", reason))?;
         let after = fstat(&directory).map_err(|error| failed("fstat", errno(error)))?;
-        if bits(&after) != mode {
-            return Err(Error::HandOverUnproved { path, found: format!("its mode is {:04o} instead of {mode:04o}", bits(&after)) });
+        if bits(after.st_mode) != mode {
+            return Err(Error::HandOverUnproved { path, found: format!("its mode is {:04o} instead of {mode:04o}", bits(after.st_mode)) });
         }
     }
     Ok(())
@@ -69,7 +69,7 @@ pub fn make_directories(_dropped: &Dropped, directories: &[(PathBuf, u32)], targ
                 chmod(path, Mode::from_raw_mode(*mode)).map_err(|error| failed("chmod", errno(error)))?;
                 let after = stat(path).map_err(|error| failed("stat", errno(error)))?;
                 // The kernel takes set-group-ID away in silence where the group is not the user's.
-                if (bits(&after) ^ mode) & !SET_GROUP_ID != 0 {
+                if (bits(after.st_mode) ^ mode) & !SET_GROUP_ID != 0 {
                     return Err(Error::NotDone { call: "chmod", object: format!("the mode {mode:04o} of {}", path.display()) });
                 }
             }

@@ -10,7 +10,7 @@ use std::ffi::CStr;
 use std::os::fd::OwnedFd;
 
 use nix::errno::Errno;
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, Uid, chownat, fstat, openat};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, Uid, chownat, openat};
 
 use super::listing::{Listing, Names, Pieces};
 use super::open::{self, HANDLE, Seen};
@@ -159,7 +159,7 @@ impl Walk<'_> {
         }
         match give(entry, self.target) {
             Ok(()) => {
-                let after = fstat(entry).map_err(|error| self.failed("fstat", errno(error)))?;
+                let after = self.look(entry)?;
                 if !is_theirs(&after, self.target) {
                     return Err(unproved(self.path, &after, self.target));
                 }
