@@ -131,7 +131,13 @@ impl<'a> Item<'a> {
 
     /// An array of strings.
     pub(super) fn strings(&self) -> Result<Vec<At<String>>> {
-        self.array("an array of strings")?.iter().map(|value| self.string_of(value)).collect()
+        let array = self.array("an array of strings")?;
+        // Collected, it would have room for more words than most commands have.
+        let mut all = Vec::with_capacity(array.len());
+        for value in array.iter() {
+            all.push(self.string_of(value)?);
+        }
+        Ok(all)
     }
 
     /// A command: an array of strings, the first not empty.
