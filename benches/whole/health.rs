@@ -11,11 +11,10 @@ pub fn measure(stage: &Stage) {
     let port = listener.local_addr().unwrap().port();
     thread::spawn(move || listener.incoming().for_each(drop));
     let text = format!("[roles.web]\ncommand = [\"{}\"]\nhealth = {{ tcp = \"127.0.0.1:{port}\" }}\n", stage.noop.display());
-    let mut asked = stage.init(&stage.configuration("health.toml", &text));
-    asked.arg("--health");
+    let asked = stage.init("/init --health, tcp", &stage.configuration("health.toml", &text), &["--health"]);
     let mut python = stage.command("/usr/bin/python3");
     python.arg("-c").arg(format!("import socket; socket.create_connection(('127.0.0.1', {port}), 5).close()"));
-    let mut runners = [Runner::new("/init --health, tcp", asked), Runner::new("python3 -c, socket.create_connection", python)];
+    let mut runners = [asked, Runner::new("python3 -c, socket.create_connection", python)];
     race::run(&mut runners, stage.rounds / 4, &|| ());
     race::table("A health check", &mut runners, 0);
     let [asked, python] = &mut runners;

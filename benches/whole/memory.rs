@@ -8,8 +8,8 @@ use crate::stage::Stage;
 
 pub fn measure(stage: &Stage) {
     let configuration = stage.configuration("memory.toml", &format!("{}[roles.web]\ncommand = [\"sleep\", \"60\"]\n", stage.mounts()));
-    let mut init = stage.init(&configuration);
-    init.arg("--supervise");
+    let mut init = stage.command(&stage.inits[0]);
+    init.arg("-c").arg(&configuration).arg("--supervise");
     let waiting = |program: &str, words: &[&str]| {
         let mut command = stage.command(program);
         command.args(words).args(["--", "sleep", "60"]);

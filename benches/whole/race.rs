@@ -7,19 +7,25 @@ use std::time::{Duration, Instant};
 /// One of them.
 pub struct Runner {
     pub name: String,
-    pub command: Command,
+    /// The same by turns, of different copies of the program.
+    commands: Vec<Command>,
     times: Vec<Duration>,
 }
 
 impl Runner {
     pub fn new(name: impl Into<String>, command: Command) -> Runner {
-        Runner { name: name.into(), command, times: Vec::new() }
+        Runner::of_copies(name, vec![command])
     }
 
-    fn run(&mut self, prepare: &dyn Fn()) {
+    pub fn of_copies(name: impl Into<String>, commands: Vec<Command>) -> Runner {
+        Runner { name: name.into(), commands, times: Vec::new() }
+    }
+
+    fn run(&mut self, round: usize, prepare: &dyn Fn()) {
         prepare();
+        let turn = round % self.commands.len();
         let started = Instant::now();
-        let status = self.command.status().unwrap_or_else(|error| panic!("{}: {error}", self.name));
+        let status = self.commands[turn].status().unwrap_or_else(|error| panic!("{}: {error}", self.name));
         self.times.push(started.elapsed());
         assert!(status.success(), "{}: {status}", self.name);
     }
@@ -49,7 +55,7 @@ pub fn run(runners: &mut [Runner], rounds: usize, prepare: &dyn Fn()) {
             order.swap(last, usize::try_from(random % (last as u64 + 1)).unwrap());
         }
         for runner in &order {
-            runners[*runner].run(prepare);
+            runners[*runner].run(round, prepare);
         }
         if round == 0 {
             // The first round brings everything into memory.

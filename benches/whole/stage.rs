@@ -10,11 +10,18 @@ use caps::{CapSet, Capability};
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 
+use crate::race::Runner;
+
+/// Where in memory the kernel keeps a file is worth up to seven hundredths of a start: the same program from several
+/// files, each in its turn, is measured without that luck.
+const COPIES: usize = 8;
+
 /// Everything that the measurements share.
 pub struct Stage {
-    pub init: PathBuf,
+    /// Copies of `/init`, as an image's layer would bring it: written from front to back, as no linker does.
+    pub inits: Vec<PathBuf>,
+    pub floors: Vec<PathBuf>,
     pub noop: PathBuf,
-    pub floor: PathBuf,
     /// A directory on disk; `home` and `staticfiles` in it are tmpfs mount points, `volume` and `empty` bind mounts.
     pub directory: PathBuf,
     pub rounds: usize,
@@ -26,12 +33,22 @@ impl Stage {
         assert!(nix::unistd::geteuid().is_root(), "the measurements hand mount points over: run them as root");
         let number = |name: &str, default| std::env::var(name).ok().map_or(default, |text| text.parse().expect(name));
         let init = PathBuf::from(std::env::var_os("STEPDOWN_INIT").expect("STEPDOWN_INIT names the binary"));
-        let built = init.with_file_name("examples");
+        let examples = init.with_file_name("examples");
+        fs::create_dir_all(&directory).unwrap();
+        let copies = |program: &Path, name: &str| -> Vec<PathBuf> {
+            (0..COPIES)
+                .map(|number| {
+                    let copy = directory.join(format!("{name}{number}"));
+                    fs::copy(program, &copy).unwrap_or_else(|error| panic!("{}: {error}", program.display()));
+                    copy
+                })
+                .collect()
+        };
         let stage = Stage {
-            init,
-            noop: built.join("noop"),
-            floor: built.join("floor"),
-            directory,
+            inits: copies(&init, "init"),
+            floors: copies(&examples.join("floor"), "floor"),
+            noop: copies(&examples.join("noop"), "noop").remove(0),
+            directory: directory.clone(),
             rounds: number("ROUNDS", 400),
             files: number("FILES", 1_000_000),
         };
@@ -85,11 +102,14 @@ impl Stage {
         command
     }
 
-    /// `/init` with a configuration.
-    pub fn init(&self, configuration: &Path) -> Command {
-        let mut command = self.command(&self.init);
-        command.arg("-c").arg(configuration);
-        command
+    /// `/init` with a configuration and these words behind it.
+    pub fn init(&self, name: impl Into<String>, configuration: &Path, words: &[&str]) -> Runner {
+        let command = |init: &PathBuf| {
+            let mut command = self.command(init);
+            command.arg("-c").arg(configuration).args(words);
+            command
+        };
+        Runner::of_copies(name, self.inits.iter().map(command).collect())
     }
 }
 

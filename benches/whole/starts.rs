@@ -17,19 +17,17 @@ pub fn measure(stage: &Stage) {
         command.args(words).arg(&stage.noop);
         command
     };
-    let mut supervised = stage.init(&configuration);
-    supervised.arg("--supervise");
     let shell = |program| {
         let mut command = stage.command(program);
         command.arg("entrypoint.sh");
         command
     };
     let drop = ["--reuid", "1001", "--regid", "1001", "--clear-groups", "--inh-caps=-all", "--bounding-set=-all", "--no-new-privs"];
-    let floor = with(&stage.floor.display().to_string(), &[]);
+    let floors = stage.floors.iter().map(|floor| with(&floor.display().to_string(), &[])).collect();
     let mut runners = [
-        Runner::new("floor: a static program that only executes the app", floor),
-        Runner::new("/init: hand-over, drop, proof, exec", stage.init(&configuration)),
-        Runner::new("/init --supervise: the same, and it stays", supervised),
+        Runner::of_copies("floor: a static program that only executes the app", floors),
+        stage.init("/init: hand-over, drop, proof, exec", &configuration, &[]),
+        stage.init("/init --supervise: the same, and it stays", &configuration, &["--supervise"]),
         Runner::new("tini-static: stays, no drop", with("/usr/bin/tini-static", &["--"])),
         Runner::new("catatonit: stays, no drop", with("/usr/bin/catatonit", &["--"])),
         Runner::new("dumb-init: stays, no drop", with("/usr/bin/dumb-init", &["--"])),
@@ -49,5 +47,5 @@ pub fn measure(stage: &Stage) {
         println!("| shell entrypoint, {name} / exec mode | {:.1} | ≥ 16 |", ratio(shell.median(), exec.median()));
     }
     println!("| supervise mode / the faster of tini-static and catatonit | {:.2} | ≤ 1.0 |", ratio(supervise.median(), faster));
-    println!("| binary, bytes | {} | ≤ 700000 |", std::fs::metadata(&stage.init).unwrap().len());
+    println!("| binary, bytes | {} | ≤ 700000 |", std::fs::metadata(&stage.inits[0]).unwrap().len());
 }
