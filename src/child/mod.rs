@@ -8,7 +8,6 @@ pub mod terminal;
 pub mod wait;
 
 use std::io::{ErrorKind, Read};
-use std::os::fd::AsFd;
 
 use libc::{SIGCHLD, SIGKILL};
 use nix::errno::Errno;
@@ -63,7 +62,7 @@ pub fn start(dropped: &Dropped, app: &App, mask: SignalMask, output: Output, ter
             if ignored {
                 let _ = sys::set_ignored(SIGCHLD, true);
             }
-            let redirected = if output == Output::ToStandardError { rustix::stdio::dup2_stdout(std::io::stderr().as_fd()) } else { Ok(()) };
+            let redirected = if output == Output::ToStandardError { rustix::stdio::dup2_stdout(rustix::stdio::stderr()) } else { Ok(()) };
             let error = match redirected {
                 Ok(()) => launch::exec(dropped, &with_own_pid(app), mask),
                 Err(reason) => failed("dup2", errno(reason)),

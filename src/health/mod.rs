@@ -8,7 +8,7 @@ pub mod http;
 
 use std::io::Read as _;
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant, SystemTime};
 
 use libc::SIGKILL;
@@ -144,7 +144,7 @@ fn answer(dropped: &Dropped, health: &HealthPlan, mask: SignalMask, teller: &Own
     if let Ok(null) = openat(CWD, "/dev/null", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()) {
         let _ = rustix::stdio::dup2_stdin(null);
     }
-    let redirected = rustix::stdio::dup2_stdout(std::io::stderr().as_fd());
+    let redirected = rustix::stdio::dup2_stdout(rustix::stdio::stderr());
     // Sockets of an activation are the app's.
     let _ = sys::close_on_exec_from(3);
     let answer = match &health.question {

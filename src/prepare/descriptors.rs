@@ -45,7 +45,7 @@ pub fn put_in_order(environment: &Environment) -> Result<bool> {
 /// Marks them by one call. Whether it did: it does not before Linux 5.11, nor where a filter answers for it, and one more
 /// descriptor, unmarked, tells that from success.
 fn mark_all(first: i32) -> bool {
-    let witness = rustix::io::dup(std::io::stderr());
+    let witness = rustix::io::dup(rustix::stdio::stderr());
     let marked = sys::close_on_exec_from(first.unsigned_abs()).is_ok();
     marked && witness.is_ok_and(|witness| rustix::io::fcntl_getfd(&witness).is_ok_and(|flags| flags.contains(FdFlags::CLOEXEC)))
 }

@@ -3,9 +3,10 @@
 //! An engine's pipe is root's with mode 0600, and opening it again by name asks for permission anew. Only pipes, ptys
 //! and sockets: a file is somebody's, and stays theirs. Best effort: the app has the open descriptors in any case.
 
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::BorrowedFd;
 
 use rustix::fs::{FileType, Uid, fchown, fstat, major};
+use rustix::stdio::{stderr, stdout};
 
 use crate::privilege::{Root, Target};
 
@@ -14,7 +15,7 @@ const PTY_MAJORS: std::ops::RangeInclusive<u32> = 136..=143;
 
 /// Hands both over where they are of those kinds and not the user's yet.
 pub(super) fn hand_over(_root: &Root, target: &Target) {
-    for (name, stream) in [("standard output", std::io::stdout().as_fd()), ("standard error", std::io::stderr().as_fd())] {
+    for (name, stream) in [("standard output", stdout()), ("standard error", stderr())] {
         if let Err(error) = change(stream, target.uid) {
             log::debug!("{name} stays as it is: {error}");
         }

@@ -77,7 +77,7 @@ impl Held {
             return Err(Error::NotProved { what: format!("{PATH} is not on a proc file system (type {kind:#x})") });
         }
         // The file is about 1.5 KB; one read gives a state of one moment.
-        let mut buffer = [0_u8; 4096];
+        let mut buffer = [0_u8; 2048];
         let length = file.read(&mut buffer).map_err(|error| failed("read", io_errno(&error)))?;
         let mut text = Cow::Borrowed(buffer.get(..length).unwrap_or(&[]));
         if length == buffer.len() {
