@@ -4,6 +4,7 @@
 //! `environ(7)`.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::ffi::{CStr, CString};
 
 /// The environment of the app to be.
@@ -29,6 +30,15 @@ impl Entry {
     fn new(text: Cow<'static, CStr>) -> Entry {
         let sign = text.to_bytes().iter().position(|byte| *byte == b'=');
         Entry { text, sign }
+    }
+
+    /// The entry that gives a variable this value; None if the value holds a NUL, which no environment can.
+    fn of(name: &str, value: &[u8]) -> Option<Entry> {
+        CString::new([name.as_bytes(), b"=", value].concat()).ok().map(|text| Entry::new(Cow::Owned(text)))
+    }
+
+    fn name(&self) -> Option<&[u8]> {
+        self.text.to_bytes().get(..self.sign?)
     }
 
     /// The value, if the entry is this variable's.
@@ -68,10 +78,7 @@ impl Environment {
     /// False, and nothing changed, if the value holds a NUL, which no environment can.
     #[must_use]
     pub fn set(&mut self, name: &str, value: &[u8]) -> bool {
-        let Ok(entry) = CString::new([name.as_bytes(), b"=", value].concat()) else {
-            return false;
-        };
-        let entry = Entry::new(Cow::Owned(entry));
+        let Some(entry) = Entry::of(name, value) else { return false };
         match self.entries.iter_mut().find(|entry| entry.value_of(name).is_some()) {
             None => self.entries.push(entry),
             Some(first) => {
@@ -81,6 +88,21 @@ impl Environment {
             }
         }
         true
+    }
+
+    /// Sets several, as if one after the other, and goes through what is there once: they may be thousands.
+    ///
+    /// # Errors
+    /// The first whose value holds a NUL; nothing is changed then.
+    pub fn set_all<'a>(&mut self, values: &BTreeMap<&'a str, Vec<u8>>) -> Result<(), &'a str> {
+        let fresh = |(name, value): (&&'a str, &Vec<u8>)| Ok((name.as_bytes(), Some(Entry::of(name, value).ok_or(*name)?)));
+        let mut fresh: BTreeMap<&[u8], Option<Entry>> = values.iter().map(fresh).collect::<Result<_, _>>()?;
+        self.entries.retain_mut(|entry| match entry.name().and_then(|name| fresh.get_mut(name)) {
+            None => true,
+            Some(first) => first.take().map(|first| *entry = first).is_some(),
+        });
+        self.entries.extend(fresh.into_values().flatten());
+        Ok(())
     }
 
     /// Removes every entry of a variable.
@@ -119,6 +141,18 @@ mod tests {
         assert_eq!((environment.get("A"), environment.only("A")), (Some(&b"1"[..]), Err(2)));
         assert!(environment.set("A", b"9"));
         assert_eq!(lines(&environment), [&b"A=9"[..], b"ODD", b"B=\xff", b"=C:=x", b"AB=3"]);
+    }
+
+    #[test]
+    fn several_are_set_as_one_after_the_other() {
+        let (mut at_once, mut singly) = (sample(), sample());
+        let values = BTreeMap::from([("A", b"9".to_vec()), ("NEW", b"n=".to_vec()), ("AB", Vec::new()), ("Z", b"z".to_vec())]);
+        assert_eq!(at_once.set_all(&values), Ok(()));
+        assert!(values.iter().all(|(name, value)| singly.set(name, value)));
+        assert_eq!(lines(&at_once), lines(&singly));
+        assert_eq!(lines(&at_once), [&b"A=9"[..], b"ODD", b"B=\xff", b"=C:=x", b"AB=", b"NEW=n=", b"Z=z"]);
+        assert_eq!(at_once.set_all(&BTreeMap::from([("B", b"1".to_vec()), ("N", b"\0".to_vec())])), Err("N"));
+        assert_eq!(lines(&at_once), lines(&singly));
     }
 
     #[test]

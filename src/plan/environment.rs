@@ -33,18 +33,19 @@ fn force(environment: &mut Environment, values: &BTreeMap<String, At<String>>) -
     if values.is_empty() {
         return Ok(());
     }
-    let before = environment.clone();
+    let mut expanded = BTreeMap::new();
     for (name, value) in values {
-        set(environment, name, &expand(value, &before)?, &value.place)?;
+        expanded.insert(name.as_str(), expand(value, environment)?);
     }
-    Ok(())
+    environment.set_all(&expanded).map_err(|name| with_a_nul(name, values.get(name).map_or(&Place::Default, |value| &value.place)))
 }
 
-fn set(environment: &mut Environment, name: &str, value: &[u8], place: &Place) -> Result<()> {
-    if environment.set(name, value) {
-        return Ok(());
-    }
-    Err(Error::Config { place: place.clone(), what: format!("a NUL in the value of {name}"), allowed: "leave it out".into() })
+fn set(environment: &mut Environment, name: &str, value: &str) -> Result<()> {
+    if environment.set(name, value.as_bytes()) { Ok(()) } else { Err(with_a_nul(name, &Place::Default)) }
+}
+
+fn with_a_nul(name: &str, place: &Place) -> Error {
+    Error::Config { place: place.clone(), what: format!("a NUL in the value of {name}"), allowed: "leave it out".into() }
 }
 
 /// `HOME`, `USER` and `LOGNAME` follow the user: the engine set them for root. What the operator or the image chose
@@ -59,7 +60,7 @@ fn follow_user(environment: &mut Environment, config: &Config, target: &Target, 
         (None, login) => Some(login.map(|user| user.home).filter(|home| !home.is_empty()).unwrap_or("/")),
     };
     if let Some(home) = home {
-        set(environment, "HOME", home.as_bytes(), &Place::Default)?;
+        set(environment, "HOME", home)?;
     }
     // Without an entry the number serves: programs that ask for a name give up when there is none.
     let number = target.uid.to_string();
@@ -67,7 +68,7 @@ fn follow_user(environment: &mut Environment, config: &Config, target: &Target, 
     for variable in ["USER", "LOGNAME"] {
         let is_roots = environment.get(variable).is_none_or(|user| user.is_empty() || user == roots.map_or("root", |root| root.name).as_bytes());
         if is_roots || !chosen {
-            set(environment, variable, name.as_bytes(), &Place::Default)?;
+            set(environment, variable, name)?;
         }
     }
     Ok(())
