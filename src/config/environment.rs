@@ -95,8 +95,10 @@ impl Environment {
     /// # Errors
     /// The first whose value holds a NUL; nothing is changed then.
     pub fn set_all<'a>(&mut self, values: &BTreeMap<&'a str, Vec<u8>>) -> Result<(), &'a str> {
-        let fresh = |(name, value): (&&'a str, &Vec<u8>)| Ok((name.as_bytes(), Some(Entry::of(name, value).ok_or(*name)?)));
-        let mut fresh: BTreeMap<&[u8], Option<Entry>> = values.iter().map(fresh).collect::<Result<_, _>>()?;
+        let mut fresh: BTreeMap<&[u8], Option<Entry>> = BTreeMap::new();
+        for (name, value) in values {
+            fresh.insert(name.as_bytes(), Some(Entry::of(name, value).ok_or(*name)?));
+        }
         self.entries.retain_mut(|entry| match entry.name().and_then(|name| fresh.get_mut(name)) {
             None => true,
             Some(first) => first.take().map(|first| *entry = first).is_some(),

@@ -113,6 +113,23 @@ fn a_page_of_a_million_bytes_is_read() {
 }
 
 #[test]
+fn a_page_of_nothing_but_entries_is_resolved_at_once() {
+    let all = |before: &str, count: usize, one: fn(usize) -> String| before.to_owned() + &(0..count).map(one).collect::<String>();
+    let texts = [
+        all("[env]\n", 60_000, |number| format!("V{number} = 'x'\n")),
+        all("[env]\n", 40_000, |number| format!("V{number} = '${{PATH}}'\n")),
+        all("", 20_000, |number| format!("[roles.r{number}]\ncommand = ['sh']\n")),
+        all("[roles.web]\n", 15_000, |number| format!("[[directory]]\npath = '/run/{number}'\nroles = ['web']\n")),
+        all("", 12_000, |number| format!("[[tmpfs]]\npath = '/cache/{number}'\nroles = ['r{}']\n[roles.r{number}]\n", 11_999 - number)),
+    ];
+    let count = texts.len();
+    for text in texts {
+        bounded(says(text).words(["nowhere"])).refused(127, &["nowhere"]);
+    }
+    cases("pages of entries", count);
+}
+
+#[test]
 fn line_ends_of_other_systems_are_understood_or_named() {
     let run = says("user = 'web'\r\n[env]\r\nA = 'x'\r\n").run();
     run.app().is_dropped_to(1002, 2002, "29 2002");
