@@ -15,7 +15,7 @@ mod no_backtrace;
 
 use std::io::Write as _;
 use std::path::Path;
-use std::time::Duration;
+use std::time::Instant;
 
 use nix::errno::Errno;
 use stepdown::check::{self, Extent};
@@ -29,7 +29,7 @@ use stepdown::launch::App;
 use stepdown::plan::{self, Plan, Supervision, container};
 use stepdown::prepare::{self, descriptors};
 use stepdown::privilege::{self, Dropped, Held, Start, Target};
-use stepdown::sys::{self, SignalMask};
+use stepdown::sys::SignalMask;
 use stepdown::{child, health, launch, record, render, steps, supervise};
 
 #[global_allocator]
@@ -70,7 +70,7 @@ pub(crate) fn story(handed: entry::Handed) -> u8 {
 
 /// Until there is nothing left to prepare. `format` is set once the boot is a check, for the report of its failure.
 fn boot(handed: entry::Handed, format: &mut Option<check::Format>) -> Result<Next> {
-    let started = sys::monotonic();
+    let started = Instant::now();
     let mask = handed.mask.map_err(|errno| Error::Signals { call: "rt_sigprocmask", errno })?;
     let environment = Environment::new(handed.environment);
     installed::refuse_privileged()?;
@@ -188,7 +188,7 @@ fn ask_health(plan: &Plan, held: &Held, mask: SignalMask, json: bool, out: &Out)
     Ok(if answer.is_ok() { told } else { Next::Told(1) })
 }
 
-fn announce(plan: &Plan, started: Duration) {
+fn announce(plan: &Plan, started: Instant) {
     let role = plan.role.as_ref().map(|(name, _)| format!("{name}: ")).unwrap_or_default();
     let target = &plan.target;
     log::info!(
@@ -197,7 +197,7 @@ fn announce(plan: &Plan, started: Duration) {
         target.uid,
         target.gid,
         target.keep,
-        sys::monotonic().saturating_sub(started).as_micros()
+        started.elapsed().as_micros()
     );
 }
 

@@ -108,16 +108,6 @@ pub fn started_with_more_privilege() -> bool {
     unsafe { libc::getauxval(libc::AT_SECURE) != 0 }
 }
 
-/// The time since some moment in the past, for differences: `clock_gettime(2)`, `CLOCK_MONOTONIC`.
-///
-/// By system call: finding the faster way in the vDSO takes longer than the two readings of a boot.
-pub fn monotonic() -> Duration {
-    let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: the pointer is to a live timespec; without an answer it stays zero.
-    unsafe { libc::syscall(libc::SYS_clock_gettime, libc::CLOCK_MONOTONIC, &raw mut now) };
-    Duration::new(now.tv_sec.unsigned_abs(), u32::try_from(now.tv_nsec).unwrap_or(0))
-}
-
 /// Marks every descriptor from `first` up close-on-exec: `close_range(2)` with `CLOSE_RANGE_CLOEXEC` (Linux 5.11).
 ///
 /// # Errors

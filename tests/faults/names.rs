@@ -5,13 +5,13 @@ macro_rules! names {
     ($($name:ident)*) => { [$((libc::$name, stringify!($name)),)*] };
 }
 
-const COMMON: [(i64, &str); 68] = names! {
+const COMMON: [(i64, &str); 69] = names! {
     SYS_read SYS_write SYS_close SYS_fstat SYS_lseek SYS_mmap SYS_mprotect SYS_munmap SYS_brk SYS_rt_sigaction SYS_rt_sigprocmask SYS_rt_sigpending
     SYS_rt_sigtimedwait SYS_rt_sigqueueinfo SYS_ioctl SYS_writev SYS_readv SYS_mremap SYS_madvise SYS_dup SYS_dup3 SYS_getpid SYS_sendto SYS_socket
     SYS_connect SYS_clone SYS_execve SYS_wait4 SYS_waitid SYS_kill SYS_fcntl SYS_getdents64 SYS_getcwd SYS_chdir SYS_fchmod SYS_fchown SYS_umask
     SYS_prctl SYS_getxattr SYS_statfs SYS_fstatfs SYS_set_tid_address SYS_exit_group SYS_openat SYS_mkdirat SYS_fchownat SYS_newfstatat SYS_unlinkat
     SYS_readlinkat SYS_fchmodat SYS_faccessat SYS_ppoll SYS_pipe2 SYS_signalfd4 SYS_statx SYS_openat2 SYS_faccessat2 SYS_close_range SYS_setpgid
-    SYS_getpgid SYS_getppid SYS_getgroups SYS_setgroups SYS_getresuid SYS_setresuid SYS_getresgid SYS_setresgid SYS_capget
+    SYS_getpgid SYS_getppid SYS_clock_gettime SYS_getgroups SYS_setgroups SYS_getresuid SYS_setresuid SYS_getresgid SYS_setresgid SYS_capget
 };
 
 #[cfg(target_arch = "x86_64")]
