@@ -170,10 +170,11 @@ pub fn resolve(config: &Config, arguments: &Arguments, handed: Environment, acco
     if let Some(directory) = working_directory.as_deref().filter(|_| !made_later) {
         refuse_missing(directory)?;
     }
-    // The engine's CMD is not among the words of a health check, and not among those of a plan that is only printed.
-    let starts = !matches!(arguments.action, Action::Health | Action::Plan);
     let (words, programs) = match words(config, selected.as_ref(), arguments, &environment) {
-        Err(Error::NoCommand { .. }) if !starts => (Vec::new(), Vec::new()),
+        // Whether the app could be started is no question of a health check: it was.
+        _ if arguments.action == Action::Health => (Vec::new(), Vec::new()),
+        // The engine's CMD is not among the words of a plan that is only printed.
+        Err(Error::NoCommand { .. }) if arguments.action == Action::Plan => (Vec::new(), Vec::new()),
         Err(error) => return Err(error),
         Ok(words) => {
             let below = working_directory.as_deref().unwrap_or(".");

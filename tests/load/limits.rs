@@ -73,7 +73,7 @@ fn with_too_little_memory_it_says_so() {
 
 #[test]
 fn a_large_configuration_in_little_memory_is_refused_in_a_record() {
-    let text = "x = ".to_owned() + &"[".repeat(250_000);
+    let text = "x = [".to_owned() + &"0,".repeat(450_000) + "]";
     let run = busy().config(text).limit(RLIMIT_AS, 8 * MIB).run();
     run.refused(71, &["cannot allocate memory", "ENOMEM", "--memory"]);
     cases("out of memory", 1);
@@ -116,7 +116,7 @@ fn a_small_stack_is_enough() {
     }
     // As deep as the parser goes.
     let nested = "x = ".to_owned() + &"[".repeat(100_000);
-    sandbox().config(nested).limit(RLIMIT_STACK, 128 << 10).run().refused(78, &["cannot recurse further"]);
+    sandbox().config(nested).limit(RLIMIT_STACK, 128 << 10).run().refused(78, &["Max recursion depth exceeded"]);
     cases("small stacks", 9);
 }
 
