@@ -170,13 +170,14 @@ pub fn resolve(config: &Config, arguments: &Arguments, handed: Environment, acco
     if let Some(directory) = working_directory.as_deref().filter(|_| !made_later) {
         refuse_missing(directory)?;
     }
-    let (words, programs) = match words(config, selected.as_ref(), arguments, &environment) {
-        // Whether the app could be started is no question of a health check: it was.
-        _ if arguments.action == Action::Health => (Vec::new(), Vec::new()),
+    // Whether the app could be started is no question of a health check: it was.
+    let asked = (arguments.action != Action::Health).then(|| words(config, selected.as_ref(), arguments, &environment));
+    let (words, programs) = match asked {
+        None => (Vec::new(), Vec::new()),
         // The engine's CMD is not among the words of a plan that is only printed.
-        Err(Error::NoCommand { .. }) if arguments.action == Action::Plan => (Vec::new(), Vec::new()),
-        Err(error) => return Err(error),
-        Ok(words) => {
+        Some(Err(Error::NoCommand { .. })) if arguments.action == Action::Plan => (Vec::new(), Vec::new()),
+        Some(Err(error)) => return Err(error),
+        Some(Ok(words)) => {
             let below = working_directory.as_deref().unwrap_or(".");
             let name = words.first().map_or(&b""[..], |word| word.to_bytes());
             let programs = programs::find(name, environment.get("PATH"), Path::new(below))?;

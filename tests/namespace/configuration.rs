@@ -141,3 +141,11 @@ fn a_start_without_root_obeys_the_users_own_configuration() {
     let run = open().owned(PATH, Kind::File(Content::Bytes(Vec::new())), (1001, 1001), 0o644).user(1001, 1001, 0).run();
     run.app().is_dropped_to(1001, 1001, "1001");
 }
+
+#[test]
+fn a_health_check_asks_for_the_app_and_not_for_its_program() {
+    let web = || sandbox().config("[roles.web]\ncommand = ['/nowhere']\nhealth = { file = '/etc/group' }\n");
+    web().words(["--role", "web"]).run().refused(127, &["/nowhere"]);
+    let asked = web().words(["--role", "web", "--health"]).run();
+    asked.check(asked.outcome.code == Some(0) && asked.stdout().contains("web: healthy"), "an answer");
+}
