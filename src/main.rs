@@ -13,6 +13,7 @@ mod entry;
 #[path = "sys/no_backtrace.rs"]
 mod no_backtrace;
 
+use std::io::Write as _;
 use std::path::Path;
 use std::time::Instant;
 
@@ -21,7 +22,7 @@ use stepdown::check::{self, Extent};
 use stepdown::config::args::{self, Action};
 use stepdown::config::environment::Environment;
 use stepdown::config::{file, own};
-use stepdown::error::{Error, Result, errno};
+use stepdown::error::{Error, Result, io_errno};
 use stepdown::facts::accounts::{self, Accounts};
 use stepdown::facts::{guard, installed};
 use stepdown::launch::App;
@@ -212,15 +213,7 @@ impl Out {
         if !self.open {
             return Err(Error::Output { errno: Errno::EBADF });
         }
-        let mut rest = text.as_bytes();
-        while !rest.is_empty() {
-            match rustix::io::retry_on_intr(|| rustix::io::write(rustix::stdio::stdout(), rest)) {
-                // A write of nothing would be tried for ever.
-                Ok(0) => return Err(Error::Output { errno: Errno::EIO }),
-                Ok(length) => rest = rest.get(length..).unwrap_or(&[]),
-                Err(reason) => return Err(Error::Output { errno: errno(reason) }),
-            }
-        }
-        Ok(Next::Told(0))
+        let mut out = std::io::stdout();
+        out.write_all(text.as_bytes()).and_then(|()| out.flush()).map(|()| Next::Told(0)).map_err(|error| Error::Output { errno: io_errno(&error) })
     }
 }

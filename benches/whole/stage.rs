@@ -35,19 +35,16 @@ impl Stage {
         let init = PathBuf::from(std::env::var_os("STEPDOWN_INIT").expect("STEPDOWN_INIT names the binary"));
         let examples = init.with_file_name("examples");
         fs::create_dir_all(&directory).unwrap();
-        let copies = |program: &Path, name: &str| -> Vec<PathBuf> {
-            (0..COPIES)
-                .map(|number| {
-                    let copy = directory.join(format!("{name}{number}"));
-                    fs::copy(program, &copy).unwrap_or_else(|error| panic!("{}: {error}", program.display()));
-                    copy
-                })
-                .collect()
+        let copy = |program: &Path, name: &str| {
+            let copy = directory.join(name);
+            fs::copy(program, &copy).unwrap_or_else(|error| panic!("{}: {error}", program.display()));
+            copy
         };
+        let copies = |program: &Path, name: &str| (0..COPIES).map(|number| copy(program, &format!("{name}{number}"))).collect();
         let stage = Stage {
             inits: copies(&init, "init"),
             floors: copies(&examples.join("floor"), "floor"),
-            noop: copies(&examples.join("noop"), "noop").remove(0),
+            noop: copy(&examples.join("noop"), "noop"),
             directory: directory.clone(),
             rounds: number("ROUNDS", 400),
             files: number("FILES", 1_000_000),

@@ -1,7 +1,7 @@
 //! TOML values to Rust ones, with line and column in every refusal.
 //!
-//! Only the parser of the library is used: it keeps positions, and takes a tenth of a derived decoder's time. What is
-//! written first is refused first.
+//! Only the parser of the library is used: it keeps positions, and a derived decoder would say less. What is written first
+//! is refused first.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;

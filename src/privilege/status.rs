@@ -81,7 +81,7 @@ impl Held {
         let length = file.read(&mut buffer).map_err(|error| failed("read", io_errno(&error)))?;
         let mut text = Cow::Borrowed(buffer.get(..length).unwrap_or(&[]));
         if length == buffer.len() {
-            // Thousands of groups; the kernel has kept the rest of that moment.
+            // Many groups; the kernel has kept the rest of that moment.
             file.read_to_end(text.to_mut()).map_err(|error| failed("read", io_errno(&error)))?;
         }
         parse(&text).map_err(|line| Error::NotProved { what: format!("{PATH} has no proper line '{line}'") })
