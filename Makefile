@@ -37,7 +37,7 @@ test: tools build lint size cross again
 	@trap 'for engine in podman podman-root podman5 docker; do tests/lab/$$engine --lab-stop; done' EXIT; trap 'exit 130' INT TERM; set -ex; \
 		cargo test --locked --target $(NATIVE) -- --nocapture --skip every_named_test_ran 2>&1 | tee $(LOG); \
 		STEPDOWN_TESTS_LOG=$(LOG) cargo test --locked --target $(NATIVE) --test ledger every_named_test_ran; \
-		cargo test --locked --doc
+		cargo test --locked --target $(NATIVE) --doc
 
 # What needs neither root nor an engine.
 unit: build

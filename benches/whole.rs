@@ -3,7 +3,14 @@
 //!
 //! `STEPDOWN_INIT` names the binary; `ROUNDS` (400) and `FILES` (1000000) say how much; `ONLY` names one table.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::print_stdout, clippy::print_stderr)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::print_stderr
+)]
 #![allow(missing_docs, unreachable_pub)]
 
 #[path = "whole/health.rs"]

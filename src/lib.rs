@@ -11,11 +11,11 @@
 //! | --- | --- | --- |
 //! | 0 | [`error`] | what failed, on what, the kernel's reason, the fix, the exit code |
 //! | 0 | [`sys`] | the only unsafe |
-//! | 1 | [`record`] | one record, one line, one write |
+//! | 1 | [`logger`] | one record, one line, one write |
 //! | 1 | [`config`] | argv, environment and TOML to a `Config` |
 //! | 1 | [`facts`] | accounts, mounts, programs, how `/init` is installed |
 //! | 1 | [`privilege`] | the two tokens, the drop and its proof |
-//! | 2 | [`launch`] | exec |
+//! | 2 | [`exec`] | exec |
 //! | 3 | [`plan`] | configuration and facts to everything that will be done |
 //! | 3 | [`child`] | fork, wait, the terminal's foreground |
 //! | 4 | [`prepare`] | descriptors, hand-over, the user's directories |
@@ -35,13 +35,13 @@ pub mod check;
 pub mod child;
 pub mod config;
 pub mod error;
+pub mod exec;
 pub mod facts;
 pub mod health;
-pub mod launch;
+pub mod logger;
 pub mod plan;
 pub mod prepare;
 pub mod privilege;
-pub mod record;
 pub mod render;
 pub mod steps;
 pub mod supervise;

@@ -36,12 +36,14 @@ fn run_one(runner: Runner<'_>, step: &StepPlan, mask: SignalMask) -> Result<()> 
         End::Changed(Change::Exited(code)) => failed(format!("exited with {code}{said}"), mend),
         End::Changed(Change::Killed(signal)) => failed(format!("was ended by signal {signal}{said}"), mend),
         End::Changed(Change::Stopped(signal)) => failed(format!("was stopped by signal {signal}{said}"), mend),
-        End::TimedOut => {
-            failed(format!("did not end within {:?}{said}", step.timeout.unwrap_or_default()), "find what it waits for, or raise its timeout")
-        }
-        End::Stopped(signal) => {
-            failed(format!("was ended, since the container was told to stop (signal {signal})"), "nothing to mend: the stop came during the boot")
-        }
+        End::TimedOut => failed(
+            format!("did not end within {:?}{said}", step.timeout.unwrap_or_default()),
+            "find what it waits for, or raise its timeout",
+        ),
+        End::Stopped(signal) => failed(
+            format!("was ended, since the container was told to stop (signal {signal})"),
+            "nothing to mend: the stop came during the boot",
+        ),
         End::NotStarted(reason) => failed(reason, "make its command one that the image has and its user may run"),
     }
 }

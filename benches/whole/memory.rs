@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use crate::stage::Stage;
 
 pub fn measure(stage: &Stage) {
-    let configuration = stage.configuration("memory.toml", &format!("{}[roles.web]\ncommand = [\"sleep\", \"60\"]\n", stage.mounts()));
+    let configuration =
+        stage.configuration("memory.toml", &format!("{}[roles.web]\ncommand = [\"sleep\", \"60\"]\n", stage.mounts()));
     let mut init = stage.command(&stage.inits[0]);
     init.arg("-c").arg(&configuration).arg("--supervise");
     let waiting = |program: &str, words: &[&str]| {
@@ -44,7 +45,8 @@ fn anonymous(mut command: Command) -> u64 {
     let line = smaps.lines().find_map(|line| line.strip_prefix("Anonymous:")).unwrap();
     let kib = line.trim().trim_end_matches(" kB").parse().unwrap();
     // It dropped to another user, or forwards: either way the child is the one to end.
-    nix::sys::signal::kill(nix::unistd::Pid::from_raw(waits.id().cast_signed()), nix::sys::signal::Signal::SIGTERM).unwrap();
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(waits.id().cast_signed()), nix::sys::signal::Signal::SIGTERM)
+        .unwrap();
     drop(child);
     drop(waits.wait());
     kib

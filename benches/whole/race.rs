@@ -70,7 +70,14 @@ pub fn table(title: &str, runners: &mut [Runner], base: usize) {
     println!("\n{title}\n\n| | median | middle half | to {} |\n| --- | --- | --- | --- |", short(&runners[base].name));
     for runner in runners.iter_mut() {
         let (low, middle, high) = (runner.quantile(1, 4), runner.median(), runner.quantile(3, 4));
-        println!("| {} | {} | {} to {} | {:.2} |", runner.name, shown(middle), shown(low), shown(high), ratio(middle, first));
+        println!(
+            "| {} | {} | {} to {} | {:.2} |",
+            runner.name,
+            shown(middle),
+            shown(low),
+            shown(high),
+            ratio(middle, first)
+        );
     }
 }
 

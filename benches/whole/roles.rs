@@ -7,7 +7,12 @@ pub fn measure(stage: &Stage) {
     let noop = stage.noop.display();
     let mut runners = [4, 40, 400].map(|count| {
         let roles: String = (0..count)
-            .map(|number| format!("[roles.{}]\ncommand = [\"{noop}\"]\n", if number == 0 { "web".into() } else { format!("r{number}") }))
+            .map(|number| {
+                format!(
+                    "[roles.{}]\ncommand = [\"{noop}\"]\n",
+                    if number == 0 { "web".into() } else { format!("r{number}") }
+                )
+            })
             .collect();
         let text = format!("{}{roles}", stage.mounts());
         let path = stage.configuration(&format!("roles{count}.toml"), &text);

@@ -40,7 +40,8 @@ impl Stage {
             fs::copy(program, &copy).unwrap_or_else(|error| panic!("{}: {error}", program.display()));
             copy
         };
-        let copies = |program: &Path, name: &str| (0..COPIES).map(|number| copy(program, &format!("{name}{number}"))).collect();
+        let copies =
+            |program: &Path, name: &str| (0..COPIES).map(|number| copy(program, &format!("{name}{number}"))).collect();
         let stage = Stage {
             inits: copies(&init, "init"),
             floors: copies(&examples.join("floor"), "floor"),
@@ -50,12 +51,14 @@ impl Stage {
             files: number("FILES", 1_000_000),
         };
         unshare(CloneFlags::CLONE_NEWNS).expect("unshare");
-        mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None::<&str>).expect("a private root");
+        mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None::<&str>)
+            .expect("a private root");
         for name in ["home", "staticfiles", "volume", "empty"] {
             fs::create_dir_all(stage.path(name)).unwrap();
         }
         for name in ["home", "staticfiles"] {
-            mount(Some("tmpfs"), &stage.path(name), Some("tmpfs"), MsFlags::empty(), Some("size=16m")).expect("a tmpfs");
+            mount(Some("tmpfs"), &stage.path(name), Some("tmpfs"), MsFlags::empty(), Some("size=16m"))
+                .expect("a tmpfs");
         }
         for volume in ["volume", "empty"].map(|name| stage.path(name)) {
             mount(Some(&volume), &volume, None::<&str>, MsFlags::MS_BIND, None::<&str>).expect("a bind mount");
@@ -93,9 +96,23 @@ impl Stage {
     /// A command with an environment like a container's, that says nothing.
     pub fn command(&self, program: impl AsRef<Path>) -> Command {
         let mut command = Command::new(program.as_ref());
-        command.env_clear().current_dir(&self.directory).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        command.env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin").env("ROLE", "web").env("APP", &self.noop);
-        command.envs([("HOME", "/root"), ("TERM", "xterm"), ("container", "podman"), ("HOSTNAME", "4c01db0b339c"), ("LANG", "C.UTF-8")]);
+        command
+            .env_clear()
+            .current_dir(&self.directory)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        command
+            .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
+            .env("ROLE", "web")
+            .env("APP", &self.noop);
+        command.envs([
+            ("HOME", "/root"),
+            ("TERM", "xterm"),
+            ("container", "podman"),
+            ("HOSTNAME", "4c01db0b339c"),
+            ("LANG", "C.UTF-8"),
+        ]);
         command
     }
 

@@ -8,9 +8,11 @@ use crate::stage::Stage;
 
 pub fn measure(stage: &Stage) {
     let noop = stage.noop.display();
-    let roles: String = ["web", "worker", "beat", "flower"].map(|role| format!("[roles.{role}]\ncommand = [\"{noop}\"]\n")).concat();
+    let roles: String =
+        ["web", "worker", "beat", "flower"].map(|role| format!("[roles.{role}]\ncommand = [\"{noop}\"]\n")).concat();
     let configuration = stage.configuration("starts.toml", &format!("{}{roles}", stage.mounts()));
-    std::fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/entrypoint.sh"), stage.path("entrypoint.sh")).unwrap();
+    std::fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/entrypoint.sh"), stage.path("entrypoint.sh"))
+        .unwrap();
 
     let with = |program: &str, words: &[&str]| {
         let mut command = stage.command(program);
@@ -22,7 +24,16 @@ pub fn measure(stage: &Stage) {
         command.arg("entrypoint.sh");
         command
     };
-    let drop = ["--reuid", "1001", "--regid", "1001", "--clear-groups", "--inh-caps=-all", "--bounding-set=-all", "--no-new-privs"];
+    let drop = [
+        "--reuid",
+        "1001",
+        "--regid",
+        "1001",
+        "--clear-groups",
+        "--inh-caps=-all",
+        "--bounding-set=-all",
+        "--no-new-privs",
+    ];
     let floors = stage.floors.iter().map(|floor| with(&floor.display().to_string(), &[])).collect();
     let mut runners = [
         Runner::of_copies("floor: a static program that only executes the app", floors),
@@ -46,6 +57,9 @@ pub fn measure(stage: &Stage) {
     for (name, shell) in [("dash", dash), ("bash", bash)] {
         println!("| shell entrypoint, {name} / exec mode | {:.1} | ≥ 16 |", ratio(shell.median(), exec.median()));
     }
-    println!("| supervise mode / the faster of tini-static and catatonit | {:.2} | ≤ 1.0 |", ratio(supervise.median(), faster));
+    println!(
+        "| supervise mode / the faster of tini-static and catatonit | {:.2} | ≤ 1.0 |",
+        ratio(supervise.median(), faster)
+    );
     println!("| binary, bytes | {} | ≤ 700000 |", std::fs::metadata(&stage.inits[0]).unwrap().len());
 }

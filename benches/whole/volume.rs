@@ -13,7 +13,10 @@ const IN_A_DIRECTORY: usize = 1000;
 pub fn measure(stage: &Stage) {
     let role = format!("[roles.web]\ncommand = [\"{}\"]\n", stage.noop.display());
     let over = |shown: String, name: &str| {
-        let text = format!("user = \"1001:1001\"\n[[volume]]\npath = \"{}\"\nrecursive = true\n{role}", stage.path(name).display());
+        let text = format!(
+            "user = \"1001:1001\"\n[[volume]]\npath = \"{}\"\nrecursive = true\n{role}",
+            stage.path(name).display()
+        );
         stage.init(shown, &stage.configuration(&format!("{name}.toml"), &text), &[])
     };
     let volume = stage.path("volume");
@@ -29,7 +32,10 @@ pub fn measure(stage: &Stage) {
     }
     // Or what was made is written to disk in the time of whoever comes next.
     nix::unistd::sync();
-    let mut right = [over("already right, no file".into(), "empty"), over(format!("already right, {} files", stage.files), "volume")];
+    let mut right = [
+        over("already right, no file".into(), "empty"),
+        over(format!("already right, {} files", stage.files), "volume"),
+    ];
     race::run(&mut right, stage.rounds / 4, &|| ());
     race::table("A volume that is right already", &mut right, 0);
 
@@ -38,7 +44,8 @@ pub fn measure(stage: &Stage) {
         command.args(["-R", owner]).arg(&volume);
         command
     };
-    let mut wrong = [Runner::new("wrong owner, chown -R", chown_r("1001:1001")), over("wrong owner, /init".into(), "volume")];
+    let mut wrong =
+        [Runner::new("wrong owner, chown -R", chown_r("1001:1001")), over("wrong owner, /init".into(), "volume")];
     race::run(&mut wrong, 3, &|| {
         assert!(chown_r("0:0").status().unwrap().success());
         nix::unistd::sync();

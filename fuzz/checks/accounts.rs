@@ -10,8 +10,14 @@ pub fn check(data: &[u8]) {
         let name = line.split(':').next().unwrap_or("");
         let found = accounts.user_named(name);
         // Written anew, and otherwise: by collecting all fields.
-        let first = passwd.split('\n').map(|line| line.split(':').collect::<Vec<_>>()).find(|fields| fields[0] == name && is_user(fields));
-        assert_eq!(found.map(|user| (user.uid, user.gid, user.home)), first.filter(|fields| !fields[0].is_empty()).map(|fields| facts(&fields)));
+        let first = passwd
+            .split('\n')
+            .map(|line| line.split(':').collect::<Vec<_>>())
+            .find(|fields| fields[0] == name && is_user(fields));
+        assert_eq!(
+            found.map(|user| (user.uid, user.gid, user.home)),
+            first.filter(|fields| !fields[0].is_empty()).map(|fields| facts(&fields))
+        );
         if let Some(user) = found {
             assert!(user.uid != u32::MAX && user.gid != u32::MAX, "{user:?}");
             assert_eq!(accounts.user_with(user.uid).map(|other| other.uid), Some(user.uid));

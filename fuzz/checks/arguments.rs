@@ -4,7 +4,7 @@ use std::ffi::{CStr, CString};
 
 use stepdown::config::args::{self, Arguments};
 use stepdown::config::environment::Environment;
-use stepdown::config::{own, values};
+use stepdown::config::{control, values};
 
 pub fn check(data: &[u8]) {
     let words: Vec<CString> = super::parts(data).map(|word| CString::new(word).unwrap()).collect();
@@ -25,7 +25,7 @@ pub fn check(data: &[u8]) {
         assert_eq!(more.command.split_last().map(|(_, before)| before), Some(arguments.command.as_slice()));
     }
     let environment = Environment::default();
-    match own::action(&arguments, &environment) {
+    match control::action(&arguments, &environment) {
         Ok(action) => assert!(action == arguments.action),
         Err(error) => super::refused(&error, &[64]),
     }

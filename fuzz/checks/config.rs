@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use stepdown::config::{At, Config, Probe, Scope, tables, values};
+use stepdown::config::{At, Config, Probe, Scope, decode, values};
 use stepdown::error::{Error, Place, TextFile};
 
 const PATH: &str = "/etc/init.toml";
@@ -12,7 +12,7 @@ const DAY: Duration = Duration::from_secs(86_400);
 pub fn check(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let file = Rc::new(TextFile { path: PATH.into(), text: text.into() });
-    match tables::decode(&file) {
+    match decode::decode(&file) {
         Ok(config) => sound(&config, text),
         Err(error) => {
             super::refused(&error, &[78]);
@@ -40,8 +40,13 @@ fn rest<'a>(text: &'a str, place: &Place) -> Option<&'a str> {
 /// A string's place is its opening quote, and where nothing is escaped its own text follows.
 fn string(text: &str, at: &At<String>) {
     let here = rest(text, &at.place).unwrap_or_else(|| panic!("{:?} is nowhere in {text:?}", at.place));
-    let quote = here.chars().next().filter(|quote| matches!(quote, '"' | '\'')).unwrap_or_else(|| panic!("{at:?} is at {here:?}"));
-    let (inside, multi_line) = (&here[1..], here[1..].starts_with([quote; 2].iter().collect::<String>().as_str()) && !at.value.is_empty());
+    let quote = here
+        .chars()
+        .next()
+        .filter(|quote| matches!(quote, '"' | '\''))
+        .unwrap_or_else(|| panic!("{at:?} is at {here:?}"));
+    let (inside, multi_line) =
+        (&here[1..], here[1..].starts_with([quote; 2].iter().collect::<String>().as_str()) && !at.value.is_empty());
     let plain = inside.split(quote).next().unwrap_or("");
     if !multi_line && (quote == '\'' || !plain.contains('\\')) {
         assert_eq!(plain, at.value, "at {:?}", at.place);
@@ -92,19 +97,43 @@ fn sound(config: &Config, text: &str) {
     }
     assert!(config.steps.iter().all(|step| step.capabilities.is_empty()), "only root steps ask for capabilities");
     variables(text, config.env.iter().chain(&config.secrets));
-    config.user.iter().chain(config.groups.iter().flatten()).chain(&config.keep_capabilities).for_each(|at| string(text, at));
+    config
+        .user
+        .iter()
+        .chain(config.groups.iter().flatten())
+        .chain(&config.keep_capabilities)
+        .for_each(|at| string(text, at));
     assert!(config.umask.is_none_or(|umask| umask <= 0o777));
-    assert!([&config.home, &config.workdir].into_iter().flatten().all(|path| path.starts_with('/') && !path.contains("/../")));
+    assert!(
+        [&config.home, &config.workdir]
+            .into_iter()
+            .flatten()
+            .all(|path| path.starts_with('/') && !path.contains("/../"))
+    );
     assert!(values::variable(&config.role_variable).is_ok());
-    assert!([config.boot_check.timeout, config.boot_check.grace, config.boot_check.settle, config.supervise.grace].into_iter().all(sane));
-    assert!(config.supervise.exit_codes.iter().all(|(from, to)| from.parse::<u8>().is_ok() && (0..=255).contains(&to.value)));
-    let number = |place| rest(text, place).unwrap().trim_start_matches(['+', '-']).starts_with(|first: char| first.is_ascii_digit());
+    assert!(
+        [config.boot_check.timeout, config.boot_check.grace, config.boot_check.settle, config.supervise.grace]
+            .into_iter()
+            .all(sane)
+    );
+    assert!(
+        config
+            .supervise
+            .exit_codes
+            .iter()
+            .all(|(from, to)| from.parse::<u8>().is_ok() && (0..=255).contains(&to.value))
+    );
+    let number = |place| {
+        rest(text, place).unwrap().trim_start_matches(['+', '-']).starts_with(|first: char| first.is_ascii_digit())
+    };
     assert!(config.supervise.exit_codes.values().all(|to| number(&to.place)));
     for (_, role) in &config.roles {
         assert!(rest(text, &role.place).is_some());
         role.command.iter().for_each(|words| command(text, words));
         variables(text, role.env.iter());
-        assert!(role.supervise.as_ref().is_none_or(|at| rest(text, &at.place).unwrap().starts_with(&at.value.to_string())));
+        assert!(
+            role.supervise.as_ref().is_none_or(|at| rest(text, &at.place).unwrap().starts_with(&at.value.to_string()))
+        );
         let Some(health) = &role.health else { continue };
         assert!(sane(health.timeout));
         match &health.probe {

@@ -26,7 +26,9 @@ pub fn compare(text: &str) -> bool {
         }
         // Both have limits, at other depths and for other numbers.
         (Ok(_), Err(judge)) => {
-            let limit = ["recursion", "number too", "out of range", "too large"].iter().any(|limit| judge.message().contains(limit));
+            let limit = ["recursion", "number too", "out of range", "too large"]
+                .iter()
+                .any(|limit| judge.message().contains(limit));
             assert!(limit || beyond_integers(text, &arena), "refused only by the judge: {judge} in {text:?}");
         }
         (Err(ours), Ok(_)) => {
@@ -65,8 +67,12 @@ fn same_table(ours: &Table<'_>, judge: &DeTable<'_>, text: &str) {
 fn same(ours: &Item<'_>, judge: &DeValue<'_>, text: &str) {
     let equal = match (ours.value(), judge) {
         (Value::String(one), DeValue::String(other)) => *one == other.as_ref(),
-        (Value::Integer(one), DeValue::Integer(other)) => i128::from_str_radix(other.as_str(), other.radix()) == Ok(one.as_i128()),
-        (Value::Float(one), DeValue::Float(other)) => other.as_str().parse::<f64>().is_ok_and(|other| one.total_cmp(&other).is_eq() || one.is_nan()),
+        (Value::Integer(one), DeValue::Integer(other)) => {
+            i128::from_str_radix(other.as_str(), other.radix()) == Ok(one.as_i128())
+        }
+        (Value::Float(one), DeValue::Float(other)) => {
+            other.as_str().parse::<f64>().is_ok_and(|other| one.total_cmp(&other).is_eq() || one.is_nan())
+        }
         (Value::Boolean(one), DeValue::Boolean(other)) => one == other,
         (Value::DateTime(_), DeValue::Datetime(_)) => true,
         (Value::Array(one), DeValue::Array(other)) => {

@@ -25,7 +25,10 @@ pub fn check(data: &[u8]) {
     let url = String::from_utf8_lossy(head);
     if !url.contains(char::is_whitespace) {
         let (address, sent) = request(&format!("http://{url}"), &[("X-One".into(), "1".into())]);
-        assert!(address.rsplit_once(':').is_some_and(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit())), "{address}");
+        assert!(
+            address.rsplit_once(':').is_some_and(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit())),
+            "{address}"
+        );
         assert!(sent.starts_with("GET /") && sent.ends_with("\r\nConnection: close\r\n\r\n"));
         assert_eq!(sent.matches('\n').count(), 5, "{sent:?}");
     }
@@ -40,6 +43,7 @@ fn status(head: &[u8]) -> Option<u16> {
     }
     let rest = rest.strip_prefix("HTTP/1.1 ").or_else(|| rest.strip_prefix("HTTP/1.0 "))?;
     let (code, after) = rest.split_at_checked(3)?;
-    let proper = code.bytes().all(|byte| byte.is_ascii_digit()) && after.starts_with([' ', '\r', '\n']) && after.contains('\n');
+    let proper =
+        code.bytes().all(|byte| byte.is_ascii_digit()) && after.starts_with([' ', '\r', '\n']) && after.contains('\n');
     proper.then(|| code.parse().ok()).flatten()
 }

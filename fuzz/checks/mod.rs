@@ -16,7 +16,7 @@ pub mod values;
 
 use stepdown::config::At;
 use stepdown::error::{Error, Place};
-use stepdown::record;
+use stepdown::logger;
 
 /// A check: it panics where what it is about does not hold.
 pub type Check = fn(&[u8]);
@@ -56,7 +56,7 @@ pub fn at(value: &str) -> At<String> {
 pub fn refused(error: &Error, codes: &[u8]) {
     assert!(codes.contains(&error.exit_code()), "{error:?} exits with {}", error.exit_code());
     assert!(!error.fix().is_empty(), "{error:?} has no fix");
-    one_line(&record::escaped(&format!("{error}; fix: {}", error.fix())));
+    one_line(&logger::escaped(&format!("{error}; fix: {}", error.fix())));
 }
 
 /// Nothing in it ends or hides a line.

@@ -11,7 +11,10 @@ pub fn check(data: &[u8]) {
     for mount in &mounts {
         let path = Path::new(std::ffi::OsStr::from_bytes(&mount.point));
         let last = mounts.iter().rposition(|other| other.point == mount.point).expect("it is there");
-        assert!(mounted_at(&mounts, path).is_some_and(|found| std::ptr::eq(found, &mounts[last])), "{path:?} is hidden by mount {last}");
+        assert!(
+            mounted_at(&mounts, path).is_some_and(|found| std::ptr::eq(found, &mounts[last])),
+            "{path:?} is hidden by mount {last}"
+        );
     }
     if !data.contains(&0) {
         let point = [b"/", data].concat();
@@ -19,7 +22,10 @@ pub fn check(data: &[u8]) {
         let mounts = parse(&line);
         assert_eq!(mounts.len(), 1, "{line:?}");
         let mount = &mounts[0];
-        assert_eq!((mount.point.as_slice(), mount.kind.as_str(), mount.value("size")), (point.as_slice(), "tmpfs", Some("4k")));
+        assert_eq!(
+            (mount.point.as_slice(), mount.kind.as_str(), mount.value("size")),
+            (point.as_slice(), "tmpfs", Some("4k"))
+        );
     }
 }
 

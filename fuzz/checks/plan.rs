@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use stepdown::config::args::{self, Arguments, Format};
 use stepdown::config::environment::Environment;
-use stepdown::config::{tables, values};
+use stepdown::config::{decode, values};
 use stepdown::error::TextFile;
 use stepdown::facts::accounts::Accounts;
 use stepdown::plan::{self, container};
@@ -21,7 +21,7 @@ pub fn check(data: &[u8]) {
     let mut parts = super::parts(data);
     let Ok(text) = std::str::from_utf8(parts.next().unwrap_or(&[])) else { return };
     let file = Rc::new(TextFile { path: "/etc/init.toml".into(), text: text.into() });
-    let Ok(mut config) = tables::decode(&file) else { return };
+    let Ok(mut config) = decode::decode(&file) else { return };
     // Their files are opened, and this may run as root on a machine with devices.
     config.secrets.clear();
     let mut environment = Environment::default();
@@ -52,9 +52,16 @@ fn sound(plan: &plan::Plan, held: &Held) {
     let target = &plan.target;
     assert!(target.uid != 0 && target.uid != u32::MAX && target.gid != u32::MAX, "{target:?}");
     assert!(target.groups.contains(&target.gid) && target.groups.is_sorted());
-    assert!([Set::SETUID, Set::SETGID, Set::SETPCAP].iter().all(|never| !target.keep.contains(*never)), "{}", target.keep);
+    assert!(
+        [Set::SETUID, Set::SETGID, Set::SETPCAP].iter().all(|never| !target.keep.contains(*never)),
+        "{}",
+        target.keep
+    );
     let needed = plan.needs.iter().fold(Set::EMPTY, |all, (need, _)| all.with(*need));
-    assert!(needed.contains(target.keep) && (!plan.as_root || needed.contains(Set::SETUID.with(Set::SETGID).with(Set::SETPCAP))));
+    assert!(
+        needed.contains(target.keep)
+            && (!plan.as_root || needed.contains(Set::SETUID.with(Set::SETGID).with(Set::SETPCAP)))
+    );
     let there = held.permitted.contains(needed) && held.bounding.contains(target.keep);
     assert_eq!(plan.preflight(held).is_ok(), there, "{needed}");
     assert!(plan.surfaces.tmpfs.iter().all(|entry| values::path(&entry.path).as_ref() == Ok(&entry.path)));

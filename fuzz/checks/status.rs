@@ -11,7 +11,8 @@ pub fn check(data: &[u8]) {
     }
     let mut numbers = data.chunks_exact(4).map(|four| u32::from_le_bytes(four.try_into().unwrap()));
     let mut next = || numbers.next().unwrap_or(0);
-    let ids = |next: &mut dyn FnMut() -> u32| Ids { real: next(), effective: next(), saved: next(), file_system: next() };
+    let ids =
+        |next: &mut dyn FnMut() -> u32| Ids { real: next(), effective: next(), saved: next(), file_system: next() };
     let set = |next: &mut dyn FnMut() -> u32| Set::from_bits(u64::from(next()) << 32 | u64::from(next()));
     let held = Held {
         uid: ids(&mut next),
@@ -29,7 +30,8 @@ pub fn check(data: &[u8]) {
     assert_eq!(parse(text.as_bytes()).as_ref(), Ok(&held));
     // A line less is refused by its name.
     for name in ["Uid", "Gid", "Groups", "Threads", "CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb", "NoNewPrivs"] {
-        let without: String = text.lines().filter(|line| !line.starts_with(name)).map(|line| format!("{line}\n")).collect();
+        let without: String =
+            text.lines().filter(|line| !line.starts_with(name)).map(|line| format!("{line}\n")).collect();
         assert_eq!(parse(without.as_bytes()), Err(name));
     }
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use stepdown::config::values;
 use stepdown::facts::accounts::id;
+use stepdown::logger::escaped;
 use stepdown::privilege::capability::Set;
-use stepdown::record::escaped;
 
 pub fn check(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
@@ -18,7 +18,13 @@ pub fn check(data: &[u8]) {
     }
     if let Ok(path) = values::path(&text) {
         assert_eq!(values::path(&path).as_ref(), Ok(&path));
-        assert!(path.starts_with('/') && path.len() > 1 && !path.ends_with('/') && !path.contains("//") && !path.contains('\0'));
+        assert!(
+            path.starts_with('/')
+                && path.len() > 1
+                && !path.ends_with('/')
+                && !path.contains("//")
+                && !path.contains('\0')
+        );
         assert!(format!("{path}/").find("/../").or(format!("{path}/").find("/./")).is_none(), "{path}");
         assert_eq!(text.strip_suffix('/').unwrap_or(&text), path);
     }
@@ -38,14 +44,27 @@ pub fn check(data: &[u8]) {
         assert!(size == *text && digits(text.trim_end_matches(['k', 'm', 'g', 'K', 'M', 'G'])));
     }
     if let Ok(name) = values::variable(&text) {
-        assert!(name == *text && !digits(&text[..1]) && text.bytes().all(|byte| byte == b'_' || byte.is_ascii_alphanumeric()));
+        assert!(
+            name == *text
+                && !digits(&text[..1])
+                && text.bytes().all(|byte| byte == b'_' || byte.is_ascii_alphanumeric())
+        );
     }
     match id(&text) {
-        Some(id) => assert!(digits(&text) && id != u32::MAX && text.trim_start_matches('0') == id.to_string().trim_start_matches('0')),
-        None => assert!(!digits(&text) || text.parse::<u32>().is_ok_and(|id| id == u32::MAX) || text.trim_start_matches('0').len() >= 10),
+        Some(id) => assert!(
+            digits(&text) && id != u32::MAX && text.trim_start_matches('0') == id.to_string().trim_start_matches('0')
+        ),
+        None => assert!(
+            !digits(&text)
+                || text.parse::<u32>().is_ok_and(|id| id == u32::MAX)
+                || text.trim_start_matches('0').len() >= 10
+        ),
     }
     if let Some(set) = Set::named(&text) {
-        assert!(set.each().count() == 1 && set.names().next().as_deref().and_then(Set::named) == Some(set), "{text} is {set}");
+        assert!(
+            set.each().count() == 1 && set.names().next().as_deref().and_then(Set::named) == Some(set),
+            "{text} is {set}"
+        );
     }
     let line = escaped(&text);
     super::one_line(&line);

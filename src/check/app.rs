@@ -11,8 +11,8 @@ use crate::child::wait::{Event, Signals};
 use crate::child::{self, Change, Output, Started};
 use crate::config::BootCheck;
 use crate::error::{Error, Result};
+use crate::exec;
 use crate::health::{self, Asked};
-use crate::launch;
 use crate::plan::Plan;
 use crate::plan::health::HealthPlan;
 use crate::privilege::Dropped;
@@ -25,14 +25,24 @@ const PAUSE: Duration = Duration::from_millis(250);
 const LAST: Duration = Duration::from_secs(2);
 
 /// Checks the app.
-pub(super) fn check(dropped: &Dropped, plan: &Plan, how: &BootCheck, mask: SignalMask, report: &mut Report) -> Result<()> {
+pub(super) fn check(
+    dropped: &Dropped,
+    plan: &Plan,
+    how: &BootCheck,
+    mask: SignalMask,
+    report: &mut Report,
+) -> Result<()> {
     let mut app = plan.app.clone();
     // The gate is nobody's service to announce.
     app.environment.remove("NOTIFY_SOCKET");
     let main = match child::start(dropped, &app, mask, Output::ToStandardError, None)? {
         Started::Running(main) => main,
         Started::Refused(code) => {
-            report.fail("app", format!("could not be started (exit code {code})"), "see the line above on standard error");
+            report.fail(
+                "app",
+                format!("could not be started (exit code {code})"),
+                "see the line above on standard error",
+            );
             return Ok(());
         }
     };
@@ -69,7 +79,11 @@ impl Watch<'_> {
         loop {
             let now = Instant::now();
             if let Some(change) = self.ended {
-                report.fail("app", format!("{} before it was healthy", told(change)), "see its own lines on standard error");
+                report.fail(
+                    "app",
+                    format!("{} before it was healthy", told(change)),
+                    "see its own lines on standard error",
+                );
                 return Ok(());
             }
             match self.answer.take() {
@@ -117,7 +131,11 @@ impl Watch<'_> {
         let deadline = Instant::now().checked_add(how.settle).unwrap_or_else(Instant::now);
         while self.ended.is_none() && self.next(deadline)? {}
         match self.ended {
-            Some(change) => report.fail("app", format!("{} within {:?}", told(change), how.settle), "see its own lines on standard error"),
+            Some(change) => report.fail(
+                "app",
+                format!("{} within {:?}", told(change), how.settle),
+                "see its own lines on standard error",
+            ),
             None => report.ok("app", format!("up for {:?}; the role has no health check", how.settle)),
         }
         Ok(())
@@ -138,7 +156,11 @@ impl Watch<'_> {
             report.ok("stop", format!("ended {} ms after SIGTERM", began.elapsed().as_millis()));
             return interrupted;
         }
-        report.fail("stop", format!("still running {:?} after SIGTERM; killed", how.grace), "let the app end on SIGTERM, or raise boot_check.grace");
+        report.fail(
+            "stop",
+            format!("still running {:?} after SIGTERM; killed", how.grace),
+            "let the app end on SIGTERM, or raise boot_check.grace",
+        );
         self.send(SIGKILL);
         interrupted = interrupted.and(self.until_ended(Instant::now(), LAST));
         interrupted
@@ -163,7 +185,7 @@ impl Watch<'_> {
         match self.signals.next(Some(wake_at))? {
             Event::Deadline => return Ok(false),
             Event::Readable => {}
-            Event::Signal(signal) if launch::is_stop(signal.number, self.mask) => {
+            Event::Signal(signal) if exec::is_stop(signal.number, self.mask) => {
                 return Err(Error::Stopped { signal: signal.number, during: "while the app was being checked" });
             }
             Event::Signal(_) => {

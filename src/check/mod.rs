@@ -31,11 +31,21 @@ pub enum Extent {
 ///
 /// # Errors
 /// [`crate::error::Error::Child`], [`crate::error::Error::Stopped`].
-pub fn run(dropped: &Dropped, plan: &Plan, config: &Config, held: &Held, extent: Extent, mask: SignalMask) -> Result<Report> {
+pub fn run(
+    dropped: &Dropped,
+    plan: &Plan,
+    config: &Config,
+    held: &Held,
+    extent: Extent,
+    mask: SignalMask,
+) -> Result<Report> {
     let how = &config.boot_check;
     let mut report = Report::default();
     let target = &plan.target;
-    report.ok("drop", format!("uid {} gid {}, capabilities {}, read back from the kernel", target.uid, target.gid, target.keep));
+    report.ok(
+        "drop",
+        format!("uid {} gid {}, capabilities {}, read back from the kernel", target.uid, target.gid, target.keep),
+    );
     root_file_system(how, &mut report);
     capabilities_beyond(plan, held, &mut report);
     no_new_privileges(held, &mut report);
@@ -57,12 +67,17 @@ pub fn failed(error: &Error) -> Report {
 
 fn root_file_system(how: &BootCheck, report: &mut Report) {
     let flag = flags::READ_ONLY;
-    let fix = &format!("add {flag} (and --tmpfs for what must be written), or set boot_check.require_read_only_root = false");
+    let fix =
+        &format!("add {flag} (and --tmpfs for what must be written), or set boot_check.require_read_only_root = false");
     match statvfs("/") {
-        Ok(facts) if facts.f_flag.contains(StatVfsMountFlags::RDONLY) => report.ok("root file system", "read-only".into()),
+        Ok(facts) if facts.f_flag.contains(StatVfsMountFlags::RDONLY) => {
+            report.ok("root file system", "read-only".into())
+        }
         Ok(_) if how.require_read_only_root => report.fail("root file system", "writable".into(), fix),
         Ok(_) => report.warn("root file system", "writable".into(), fix),
-        Err(error) => report.fail("root file system", format!("statvfs: {error}"), "let the seccomp profile allow statfs"),
+        Err(error) => {
+            report.fail("root file system", format!("statvfs: {error}"), "let the seccomp profile allow statfs")
+        }
     }
 }
 
@@ -75,7 +90,11 @@ fn capabilities_beyond(plan: &Plan, held: &Held, report: &mut Report) {
     } else {
         // One flag each: Docker takes no list.
         let add: String = needed.names().map(|name| format!(" --cap-add={name}")).collect();
-        report.warn("capabilities", format!("given beyond the plan: {beyond}"), &format!("run with {}{add}", flags::DROP_ALL));
+        report.warn(
+            "capabilities",
+            format!("given beyond the plan: {beyond}"),
+            &format!("run with {}{add}", flags::DROP_ALL),
+        );
     }
 }
 

@@ -17,7 +17,11 @@ pub(super) fn check(plan: &Plan, report: &mut Report) {
     let table = match std::fs::read("/proc/self/mountinfo") {
         Ok(text) => mounts::parse(&text),
         Err(error) => {
-            report.warn("mounts", format!("cannot be compared: /proc/self/mountinfo: {error}"), "mount /proc in the container");
+            report.warn(
+                "mounts",
+                format!("cannot be compared: /proc/self/mountinfo: {error}"),
+                "mount /proc in the container",
+            );
             return;
         }
     };
@@ -29,7 +33,9 @@ pub(super) fn check(plan: &Plan, report: &mut Report) {
             report.warn(&format!("tmpfs {}", entry.path), difference, &format!("run with --tmpfs {}", entry.mount()));
         }
     }
-    for entry in plan.surfaces.volumes.iter().filter(|entry| mounts::mounted_at(&table, Path::new(&entry.path)).is_none()) {
+    for entry in
+        plan.surfaces.volumes.iter().filter(|entry| mounts::mounted_at(&table, Path::new(&entry.path)).is_none())
+    {
         let fix = format!("run with --volume {}", entry.mount("NAME", true));
         not_mounted().into_iter().for_each(|what| report.warn(&format!("volume {}", entry.path), what, &fix));
     }
@@ -43,7 +49,9 @@ fn differences(entry: &TmpfsPlan, mount: &Mount, by_flags: bool) -> Vec<String> 
     let mut found = Vec::new();
     match (mount.value("size"), &entry.size) {
         (None, _) => found.push("without a size, so it may take half of the memory".to_owned()),
-        (Some(size), Some(wanted)) if !is_size(flags::bytes(size), flags::bytes(wanted)) => found.push(format!("size {size} instead of {wanted}")),
+        (Some(size), Some(wanted)) if !is_size(flags::bytes(size), flags::bytes(wanted)) => {
+            found.push(format!("size {size} instead of {wanted}"))
+        }
         _ => {}
     }
     if by_flags {
@@ -52,7 +60,8 @@ fn differences(entry: &TmpfsPlan, mount: &Mount, by_flags: bool) -> Vec<String> 
         if let Some(mode) = mode.filter(|mode| *mode != entry.mode) {
             found.push(format!("mounted with mode {mode:04o} instead of {:04o}", entry.mode));
         }
-        found.extend(USUAL.iter().filter(|option| !mount.has(option)).map(|option| format!("mounted without {option}")));
+        found
+            .extend(USUAL.iter().filter(|option| !mount.has(option)).map(|option| format!("mounted without {option}")));
     }
     found
 }
@@ -82,9 +91,18 @@ mod tests {
 
     #[test]
     fn every_difference_is_told() {
-        assert_eq!(found(Some("16m"), "rw,nosuid,nodev,noexec,rw,size=8192k,mode=755", true), ["size 8192k instead of 16m"]);
-        assert_eq!(found(Some("8m"), "rw,nosuid,nodev,noexec,rw,size=16384k,mode=755", true), ["size 16384k instead of 8m"]);
-        assert_eq!(found(None, "rw,nosuid,nodev,noexec,rw,mode=755", true), ["without a size, so it may take half of the memory"]);
+        assert_eq!(
+            found(Some("16m"), "rw,nosuid,nodev,noexec,rw,size=8192k,mode=755", true),
+            ["size 8192k instead of 16m"]
+        );
+        assert_eq!(
+            found(Some("8m"), "rw,nosuid,nodev,noexec,rw,size=16384k,mode=755", true),
+            ["size 16384k instead of 8m"]
+        );
+        assert_eq!(
+            found(None, "rw,nosuid,nodev,noexec,rw,mode=755", true),
+            ["without a size, so it may take half of the memory"]
+        );
         assert_eq!(
             found(Some("16m"), "rw,relatime,rw,size=16384k", true),
             ["mounted with mode 1777 instead of 0755", "mounted without nosuid", "mounted without nodev"]

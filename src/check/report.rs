@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::record;
+use crate::logger;
 
 /// How it is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,7 +69,8 @@ impl Report {
         }
         if format == Format::Json {
             // Strings and booleans have no way to fail; an empty line would be no JSON, and tell.
-            let mut line = serde_json::to_string(&Whole { passed: self.passed(), checks: &self.checks }).unwrap_or_default();
+            let mut line =
+                serde_json::to_string(&Whole { passed: self.passed(), checks: &self.checks }).unwrap_or_default();
             line.push('\n');
             return line;
         }
@@ -85,7 +86,7 @@ impl Line {
             Status::Fail => "FAIL ",
         };
         let fix = self.fix.as_ref().map(|fix| format!("; fix: {fix}")).unwrap_or_default();
-        let mut line = record::escaped(&format!("{status} {}: {}{fix}", self.check, self.detail));
+        let mut line = logger::escaped(&format!("{status} {}: {}{fix}", self.check, self.detail));
         line.push('\n');
         line
     }
@@ -103,6 +104,9 @@ mod tests {
         assert!(report.passed());
         assert_eq!(report.print(Format::Text), "ok    a: b\\nFAIL forged\nwarn  c: d; fix: e\n");
         report.fail("f", "g".into(), "h");
-        assert!(!report.passed() && report.print(Format::Json).starts_with(r#"{"passed":false,"checks":[{"status":"ok","check":"a","#));
+        assert!(
+            !report.passed()
+                && report.print(Format::Json).starts_with(r#"{"passed":false,"checks":[{"status":"ok","check":"a","#)
+        );
     }
 }

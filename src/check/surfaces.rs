@@ -20,7 +20,11 @@ pub(super) fn check(plan: &Plan, report: &mut Report) {
         let name = format!("tmpfs {}", entry.path);
         probe(&name, path, uid, report);
         if stat(path).is_ok_and(|facts| facts.st_mode & 0o1002 == 0o002 && !is_kubelets(&facts, plan)) {
-            report.fail(&name, "writable to everyone, without the sticky bit".into(), "give it mode 0755 or 0700, or 1777");
+            report.fail(
+                &name,
+                "writable to everyone, without the sticky bit".into(),
+                "give it mode 0755 or 0700, or 1777",
+            );
         }
     }
     for entry in &plan.surfaces.volumes {
@@ -60,7 +64,8 @@ fn probe(name: &str, directory: &Path, uid: u32, report: &mut Report) {
 
 /// Creates a file of a new name, fills it, and removes it whatever happened.
 fn write_and_remove(directory: &Path) -> Result<(), (&'static str, nix::errno::Errno)> {
-    let directory = open(directory, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).map_err(|error| ("open", errno(error)))?;
+    let directory = open(directory, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
+        .map_err(|error| ("open", errno(error)))?;
     let name = format!(".init-check-{}", std::process::id());
     let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let file = openat(&directory, &name, flags, Mode::RUSR | Mode::WUSR).map_err(|error| ("create", errno(error)))?;

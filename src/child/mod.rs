@@ -14,9 +14,9 @@ use nix::errno::Errno;
 use rustix::process::{Pid, WaitOptions, WaitStatus, getpid, setpgid};
 
 use crate::error::{Error, Result, errno};
-use crate::launch::{self, App};
+use crate::exec::{self, App};
+use crate::logger;
 use crate::privilege::Dropped;
-use crate::record;
 use crate::sys::{self, Side, SignalMask};
 use terminal::Terminal;
 
@@ -43,10 +43,17 @@ pub enum Output {
 ///
 /// # Errors
 /// [`Error::Child`].
-pub fn start(dropped: &Dropped, app: &App, mask: SignalMask, output: Output, terminal: Option<&Terminal>) -> Result<Started> {
+pub fn start(
+    dropped: &Dropped,
+    app: &App,
+    mask: SignalMask,
+    output: Output,
+    terminal: Option<&Terminal>,
+) -> Result<Started> {
     let failed = |call, errno| Error::Child { call, errno };
     // Close-on-exec: its end closes by itself when the program is there.
-    let (report, reporter) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).map_err(|error| failed("pipe2", errno(error)))?;
+    let (report, reporter) =
+        rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).map_err(|error| failed("pipe2", errno(error)))?;
     // With SIGCHLD ignored the kernel would reap in our place and the status be lost; the app gets it back as it was.
     let ignored = sys::is_ignored(SIGCHLD);
     if ignored {
@@ -62,12 +69,16 @@ pub fn start(dropped: &Dropped, app: &App, mask: SignalMask, output: Output, ter
             if ignored {
                 let _ = sys::set_ignored(SIGCHLD, true);
             }
-            let redirected = if output == Output::ToStandardError { rustix::stdio::dup2_stdout(rustix::stdio::stderr()) } else { Ok(()) };
+            let redirected = if output == Output::ToStandardError {
+                rustix::stdio::dup2_stdout(rustix::stdio::stderr())
+            } else {
+                Ok(())
+            };
             let error = match redirected {
-                Ok(()) => launch::exec(dropped, &with_own_pid(app), mask),
+                Ok(()) => exec::exec_app(dropped, &with_own_pid(app), mask),
                 Err(reason) => failed("dup2", errno(reason)),
             };
-            record::fatal(&error);
+            logger::fatal(&error);
             let _ = rustix::io::write(&reporter, &[error.exit_code()]);
             sys::exit_now(error.exit_code())
         }
@@ -174,7 +185,8 @@ fn change(status: WaitStatus) -> Option<Change> {
 /// `/proc/PID/status` tells. A process that is gone does nothing.
 pub fn acts_by_default(pid: Pid, signal: i32) -> bool {
     let status = std::fs::read_to_string(format!("/proc/{}/status", pid.as_raw_nonzero())).unwrap_or_default();
-    let set = |name: &str| status.lines().find_map(|line| u64::from_str_radix(line.strip_prefix(name)?.trim(), 16).ok());
+    let set =
+        |name: &str| status.lines().find_map(|line| u64::from_str_radix(line.strip_prefix(name)?.trim(), 16).ok());
     match (set("SigIgn:"), set("SigCgt:")) {
         (Some(ignored), Some(caught)) => (ignored | caught) & (1 << (signal - 1)) == 0,
         _ => false,
@@ -213,7 +225,8 @@ pub fn descendants() -> Vec<i32> {
     let mut unread = vec![getpid().as_raw_nonzero().get()];
     while let Some(process) = unread.pop() {
         let text = std::fs::read_to_string(format!("/proc/{process}/task/{process}/children")).unwrap_or_default();
-        let children: Vec<i32> = text.split_ascii_whitespace().filter_map(|pid| pid.parse().ok()).filter(|pid| !all.contains(pid)).collect();
+        let children: Vec<i32> =
+            text.split_ascii_whitespace().filter_map(|pid| pid.parse().ok()).filter(|pid| !all.contains(pid)).collect();
         all.extend(&children);
         unread.extend(children);
     }

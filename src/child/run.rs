@@ -13,9 +13,9 @@ use super::leftovers::Leftovers;
 use super::wait::{Event, Signals};
 use super::{Change, next_change};
 use crate::error::{Error, Result, errno};
-use crate::launch::{self, App, STOPS};
+use crate::exec::{self, App, STOPS};
+use crate::logger;
 use crate::privilege::{Dropped, Root};
-use crate::record;
 use crate::sys::{self, Side, SignalMask};
 
 /// Between SIGTERM and SIGKILL for what a command leaves behind, or for one that took too long.
@@ -53,12 +53,20 @@ pub enum End {
 ///
 /// # Errors
 /// [`Error::Child`].
-pub fn run(runner: Runner<'_>, name: &str, app: &App, timeout: Option<Duration>, mask: SignalMask) -> Result<(End, String)> {
+pub fn run(
+    runner: Runner<'_>,
+    name: &str,
+    app: &App,
+    timeout: Option<Duration>,
+    mask: SignalMask,
+) -> Result<(End, String)> {
     let failed = |call, errno| Error::Child { call, errno };
     let pipe = || pipe_with(PipeFlags::CLOEXEC).map_err(|error| failed("pipe2", errno(error)));
     let ((output, into_output), (refusal, into_refusal)) = (pipe()?, pipe()?);
     // Only what ends a step: the rest is the app's, and waits for it.
-    let signals = Signals::receive(STOPS.into_iter().fold(SignalMask::only(SIGCHLD), |set, stop| set.with(SignalMask::only(stop))));
+    let signals = Signals::receive(
+        STOPS.into_iter().fold(SignalMask::only(SIGCHLD), |set, stop| set.with(SignalMask::only(stop))),
+    );
     let pid = match sys::fork().map_err(|errno| failed("fork", errno))? {
         Side::Child => {
             let _ = setpgid(None, None);
@@ -67,8 +75,8 @@ pub fn run(runner: Runner<'_>, name: &str, app: &App, timeout: Option<Duration>,
             let _ = sys::close_on_exec_from(3);
             let error = match (redirected, runner) {
                 (Err(reason), _) => failed("dup2", errno(reason)),
-                (Ok(()), Runner::Root(root)) => launch::exec_as_root(root, app, mask),
-                (Ok(()), Runner::User(dropped)) => launch::exec(dropped, app, mask),
+                (Ok(()), Runner::Root(root)) => exec::exec_root_step(root, app, mask),
+                (Ok(()), Runner::User(dropped)) => exec::exec_app(dropped, app, mask),
             };
             let _ = rustix::io::write(&into_refusal, error.to_string().as_bytes());
             sys::exit_now(error.exit_code())
@@ -99,7 +107,13 @@ fn redirect(output: &OwnedFd) -> rustix::io::Result<()> {
     rustix::stdio::dup2_stderr(output)
 }
 
-fn wait(pid: Pid, signals: &Signals, relay: &mut Relay<'_>, deadline: Option<Instant>, mask: SignalMask) -> Result<End> {
+fn wait(
+    pid: Pid,
+    signals: &Signals,
+    relay: &mut Relay<'_>,
+    deadline: Option<Instant>,
+    mask: SignalMask,
+) -> Result<End> {
     loop {
         // Before every wait, not only when SIGCHLD came: one that was lost is not missed.
         while let Some((changed, change)) = next_change().map_err(|errno| Error::Child { call: "wait4", errno })? {
@@ -110,7 +124,7 @@ fn wait(pid: Pid, signals: &Signals, relay: &mut Relay<'_>, deadline: Option<Ins
         match signals.next_or(deadline, relay.open.then(|| relay.output.as_fd()))? {
             Event::Readable => relay.some(),
             Event::Deadline => return Ok(End::TimedOut),
-            Event::Signal(signal) if launch::is_stop(signal.number, mask) => {
+            Event::Signal(signal) if exec::is_stop(signal.number, mask) => {
                 return Ok(End::Stopped(signal.number));
             }
             Event::Signal(_) => {}
@@ -155,7 +169,7 @@ impl Relay<'_> {
     }
 
     fn flush(&mut self) {
-        record::relay(self.name, &self.line);
+        logger::relay(self.name, &self.line);
         if !self.line.trim_ascii().is_empty() {
             self.last = String::from_utf8_lossy(self.line.get(..LAST).unwrap_or(&self.line)).into_owned();
         }

@@ -92,7 +92,10 @@ impl Signals {
                 self.descriptor.get_or_init(|| made)
             }
         };
-        let timeout = left.map(|left| Timespec { tv_sec: i64::try_from(left.as_secs()).unwrap_or(i64::MAX), tv_nsec: left.subsec_nanos().into() });
+        let timeout = left.map(|left| Timespec {
+            tv_sec: i64::try_from(left.as_secs()).unwrap_or(i64::MAX),
+            tv_nsec: left.subsec_nanos().into(),
+        });
         let mut polled = [PollFd::new(descriptor, PollFlags::IN), PollFd::from_borrowed_fd(watched, PollFlags::IN)];
         match poll(&mut polled, timeout.as_ref()).map_err(errno) {
             Ok(0) => Ok(Some(Event::Deadline)),

@@ -173,7 +173,11 @@ fn format(name: &str) -> Result<Format> {
         "quadlet" => Format::Quadlet,
         "compose" => Format::Compose,
         "kubernetes" => Format::Kubernetes,
-        _ => return Err(wrong(format!("--render {name}: the formats are podman, docker, quadlet, compose and kubernetes"))),
+        _ => {
+            return Err(wrong(format!(
+                "--render {name}: the formats are podman, docker, quadlet, compose and kubernetes"
+            )));
+        }
     })
 }
 

@@ -148,7 +148,8 @@ mod tests {
     #[test]
     fn several_are_set_as_one_after_the_other() {
         let (mut at_once, mut singly) = (sample(), sample());
-        let values = BTreeMap::from([("A", b"9".to_vec()), ("NEW", b"n=".to_vec()), ("AB", Vec::new()), ("Z", b"z".to_vec())]);
+        let values =
+            BTreeMap::from([("A", b"9".to_vec()), ("NEW", b"n=".to_vec()), ("AB", Vec::new()), ("Z", b"z".to_vec())]);
         assert_eq!(at_once.set_all(&values), Ok(()));
         assert!(values.iter().all(|(name, value)| singly.set(name, value)));
         assert_eq!(lines(&at_once), lines(&singly));

@@ -9,7 +9,7 @@ use std::rc::Rc;
 use nix::errno::Errno;
 use rustix::fs::{Mode, OFlags, open};
 
-use super::{Config, tables};
+use super::{Config, decode};
 use crate::error::{Error, Result, TextFile, io_errno};
 
 /// Where the configuration is unless it is named.
@@ -36,15 +36,18 @@ pub fn load(named: Option<&str>) -> Result<Loaded> {
     match read(path) {
         Ok(text) => {
             let file = Rc::new(TextFile { path: path.to_owned(), text });
-            Ok(Loaded { config: tables::decode(&file)?, path: Some(path.to_owned()) })
+            Ok(Loaded { config: decode::decode(&file)?, path: Some(path.to_owned()) })
         }
-        Err(Error::ConfigRead { errno: Errno::ENOENT, .. }) if named.is_none() => Ok(Loaded { config: Config::default(), path: None }),
+        Err(Error::ConfigRead { errno: Errno::ENOENT, .. }) if named.is_none() => {
+            Ok(Loaded { config: Config::default(), path: None })
+        }
         Err(error) => Err(error),
     }
 }
 
 fn read(path: &str) -> Result<String> {
-    let failed = |call, error: &std::io::Error| Error::ConfigRead { path: path.to_owned(), call, errno: io_errno(error) };
+    let failed =
+        |call, error: &std::io::Error| Error::ConfigRead { path: path.to_owned(), call, errno: io_errno(error) };
     let kind = |what: String| Error::ConfigKind { path: path.to_owned(), what };
     // Without O_NONBLOCK a FIFO in its place would hold the boot until somebody writes to it.
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;

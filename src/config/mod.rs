@@ -5,11 +5,11 @@
 //! column.
 
 pub mod args;
+pub mod control;
+pub mod decode;
 pub mod environment;
 pub mod file;
-pub mod own;
-mod read;
-pub mod tables;
+mod toml;
 pub mod values;
 
 use std::collections::BTreeMap;
@@ -211,7 +211,12 @@ pub struct BootCheck {
 
 impl Default for BootCheck {
     fn default() -> BootCheck {
-        BootCheck { timeout: Duration::from_secs(90), grace: Duration::from_secs(20), settle: Duration::from_secs(3), require_read_only_root: true }
+        BootCheck {
+            timeout: Duration::from_secs(90),
+            grace: Duration::from_secs(20),
+            settle: Duration::from_secs(3),
+            require_read_only_root: true,
+        }
     }
 }
 
@@ -230,7 +235,12 @@ pub struct Supervise {
 
 impl Default for Supervise {
     fn default() -> Supervise {
-        Supervise { grace: Duration::from_secs(10), signals: BTreeMap::new(), group: false, exit_codes: BTreeMap::new() }
+        Supervise {
+            grace: Duration::from_secs(10),
+            signals: BTreeMap::new(),
+            group: false,
+            exit_codes: BTreeMap::new(),
+        }
     }
 }
 

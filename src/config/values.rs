@@ -57,8 +57,12 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     };
     match (number.parse::<u64>(), milliseconds) {
         // A day is longer than any step or stop should take, and keeps every sum of them in range.
-        (Ok(number), Some(each)) if number > 0 && number <= 86_400_000 / each => Ok(Duration::from_millis(number * each)),
-        _ => Err(format!("'{text}' is not a duration: a number with ms, s or m, above 0 and at most a day, such as 10s")),
+        (Ok(number), Some(each)) if number > 0 && number <= 86_400_000 / each => {
+            Ok(Duration::from_millis(number * each))
+        }
+        _ => {
+            Err(format!("'{text}' is not a duration: a number with ms, s or m, above 0 and at most a day, such as 10s"))
+        }
     }
 }
 

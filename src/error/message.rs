@@ -13,9 +13,15 @@ impl fmt::Display for Error {
             Error::OwnVariable { name, what, .. } => write!(f, "{name} {what}"),
             Error::PrivilegedInstall { how } => write!(f, "refusing to run /init: {how}"),
             Error::Signals { call, errno } => write!(f, "cannot keep the signals in order: {}", Reason(call, *errno)),
-            Error::Descriptors { call, object, errno } => write!(f, "cannot put {object} in order: {}", Reason(call, *errno)),
-            Error::NotDone { call, object } => write!(f, "cannot set {object}: {call} reports success, but it is not so"),
-            Error::ConfigRead { path, call, errno } => write!(f, "cannot read the configuration {path}: {}", Reason(call, *errno)),
+            Error::Descriptors { call, object, errno } => {
+                write!(f, "cannot put {object} in order: {}", Reason(call, *errno))
+            }
+            Error::NotDone { call, object } => {
+                write!(f, "cannot set {object}: {call} reports success, but it is not so")
+            }
+            Error::ConfigRead { path, call, errno } => {
+                write!(f, "cannot read the configuration {path}: {}", Reason(call, *errno))
+            }
             Error::ConfigKind { path, what } => write!(f, "the configuration {path} is {what}"),
             Error::ConfigWritable { path, how, .. } => write!(f, "refusing {path}: {how}"),
             Error::Config { place, what, .. } => write!(f, "{place}: {what}"),
@@ -36,21 +42,32 @@ impl fmt::Display for Error {
             Error::NotExecutable { path, what, .. } => write!(f, "cannot run {path}: {what}"),
             Error::CapabilityMissing { missing, .. } => write!(f, "missing capability {missing}"),
             Error::RootStepsWithoutRoot { uid, step } => {
-                write!(f, "started as uid {uid}, but the root step '{step}' needs root: the app must not be reached without it")
+                write!(
+                    f,
+                    "started as uid {uid}, but the root step '{step}' needs root: the app must not be reached without it"
+                )
             }
             Error::MountPoint { path, what, .. } => write!(f, "{path} {what}"),
             Error::HandOver { path, call, errno, .. } => write!(f, "cannot hand over {path}: {}", Reason(call, *errno)),
             Error::HandOverUnproved { path, found } => write!(f, "hand-over of {path} not proved: {found}"),
-            Error::NotWritable { path, uid, errno } => write!(f, "{path} is not writable to uid {uid}: {}", Reason("access", *errno)),
-            Error::Drop { call, object, errno, .. } => write!(f, "cannot drop privilege: {call} of {object}: {}", Kernel(*errno)),
+            Error::NotWritable { path, uid, errno } => {
+                write!(f, "{path} is not writable to uid {uid}: {}", Reason("access", *errno))
+            }
+            Error::Drop { call, object, errno, .. } => {
+                write!(f, "cannot drop privilege: {call} of {object}: {}", Kernel(*errno))
+            }
             Error::ProofUnreadable { call, object, errno } => {
                 write!(f, "drop not proved: cannot read back {object}: {}", Reason(call, *errno))
             }
             Error::NotProved { what } => write!(f, "drop not proved: {what}"),
             Error::Threads { count } => write!(f, "refusing to drop privilege with {count} threads"),
-            Error::Directory { path, call, errno, .. } => write!(f, "cannot make the directory {path}: {}", Reason(call, *errno)),
+            Error::Directory { path, call, errno, .. } => {
+                write!(f, "cannot make the directory {path}: {}", Reason(call, *errno))
+            }
             Error::Child { call, errno } => write!(f, "cannot run the app as a child: {}", Reason(call, *errno)),
-            Error::WorkingDirectory { path, errno } => write!(f, "cannot enter the working directory {path}: {}", Reason("chdir", *errno)),
+            Error::WorkingDirectory { path, errno } => {
+                write!(f, "cannot enter the working directory {path}: {}", Reason("chdir", *errno))
+            }
             Error::Output { errno } => write!(f, "cannot write to standard output: {}", Reason("write", *errno)),
             Error::Stopped { signal, during } => write!(f, "stopped by signal {signal} {during}"),
         }

@@ -138,9 +138,13 @@ fn text(path: &'static str) -> Result<String> {
     match read {
         Ok((bytes, _)) if bytes.len() as u64 > LARGEST => Err(Error::Accounts { path, errno: Errno::EFBIG }),
         // The rest of it might be the line that counts.
-        Ok((bytes, facts)) if facts.is_file() && facts.len() > bytes.len() as u64 => Err(Error::Accounts { path, errno: Errno::ENODATA }),
+        Ok((bytes, facts)) if facts.is_file() && facts.len() > bytes.len() as u64 => {
+            Err(Error::Accounts { path, errno: Errno::ENODATA })
+        }
         // Names of users are ASCII; another byte in a comment field must not hide the rest of the file.
-        Ok((bytes, _)) => Ok(String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())),
+        Ok((bytes, _)) => {
+            Ok(String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
+        }
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(String::new()),
         Err(error) => Err(Error::Accounts { path, errno: io_errno(&error) }),
     }

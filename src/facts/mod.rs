@@ -1,8 +1,8 @@
 //! What the image and the kernel say: accounts, the mount table, where programs are. Parsers take text; nothing here decides or changes.
 
 pub mod accounts;
-pub mod guard;
-pub mod installed;
 pub mod mounts;
 pub mod programs;
 pub mod secrets;
+pub mod self_check;
+pub mod writable;

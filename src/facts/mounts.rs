@@ -87,8 +87,14 @@ mod tests {
     #[test]
     fn options_of_the_mount_and_of_the_file_system_are_seen() {
         let mounts = parse(TABLE);
-        assert_eq!(mounts.iter().map(|mount| mount.value("size")).collect::<Vec<_>>(), [None, Some("16384k"), None, None]);
-        assert_eq!((mounts[1].value("mode"), mounts[0].has("relatime"), mounts[1].has("relatime")), (Some("755"), true, false));
+        assert_eq!(
+            mounts.iter().map(|mount| mount.value("size")).collect::<Vec<_>>(),
+            [None, Some("16384k"), None, None]
+        );
+        assert_eq!(
+            (mounts[1].value("mode"), mounts[0].has("relatime"), mounts[1].has("relatime")),
+            (Some("755"), true, false)
+        );
         assert!(!mounts[1].has("mode") && mounts[1].value("mod").is_none());
     }
 

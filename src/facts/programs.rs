@@ -37,7 +37,10 @@ pub fn find(name: &[u8], path: Option<&[u8]>, working_directory: &Path) -> Resul
         vec![working_directory.join(OsStr::from_bytes(name))]
     } else {
         // An empty part of PATH is the working directory.
-        search.split(|byte| *byte == b':').map(|part| working_directory.join(OsStr::from_bytes(part)).join(OsStr::from_bytes(name))).collect()
+        search
+            .split(|byte| *byte == b':')
+            .map(|part| working_directory.join(OsStr::from_bytes(part)).join(OsStr::from_bytes(name)))
+            .collect()
     };
     let (mut programs, mut unfit) = (Vec::new(), None);
     for place in places {
@@ -56,7 +59,11 @@ pub fn find(name: &[u8], path: Option<&[u8]>, working_directory: &Path) -> Resul
         }),
         (true, None) => Err(Error::NotFound {
             name: String::from_utf8_lossy(name).into_owned(),
-            what: if direct { "no such file".into() } else { format!("it is in no directory of PATH={}", String::from_utf8_lossy(search)) },
+            what: if direct {
+                "no such file".into()
+            } else {
+                format!("it is in no directory of PATH={}", String::from_utf8_lossy(search))
+            },
         }),
     }
 }

@@ -29,7 +29,9 @@ pub(super) fn ask(url: &str, wanted: u16, headers: &[(String, String)]) -> Resul
 pub fn request(url: &str, headers: &[(String, String)]) -> (String, String) {
     let rest = url.strip_prefix("http://").unwrap_or(url);
     let (authority, target) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
-    let has_port = authority.rsplit_once(':').is_some_and(|(_, port)| !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()));
+    let has_port = authority
+        .rsplit_once(':')
+        .is_some_and(|(_, port)| !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()));
     let address = if has_port { authority.to_owned() } else { format!("{authority}:80") };
     let mut request = format!("GET {}{target} HTTP/1.1\r\n", if target.starts_with('/') { "" } else { "/" });
     if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
@@ -69,7 +71,12 @@ mod tests {
 
     #[test]
     fn the_status_line_decides_once_it_is_whole() {
-        for head in ["HTTP/1.1 200 OK\r\n", "HTTP/1.0 200\r\n", "HTTP/1.1 200 \nServer: x", "\r\nHTTP/1.1 200 OK\r\nA: b\r\n\r\nbody"] {
+        for head in [
+            "HTTP/1.1 200 OK\r\n",
+            "HTTP/1.0 200\r\n",
+            "HTTP/1.1 200 \nServer: x",
+            "\r\nHTTP/1.1 200 OK\r\nA: b\r\n\r\nbody",
+        ] {
             assert_eq!(judge(head.as_bytes(), 200, false), Some(Ok(())), "{head:?}");
             assert_eq!(judge(head.as_bytes(), 204, false), Some(Err("status 200 instead of 204".into())), "{head:?}");
         }
@@ -81,7 +88,14 @@ mod tests {
 
     #[test]
     fn what_is_no_status_line_is_no_health() {
-        for head in ["HTTP/1.1 2000 OK\r\n", "HTTP/1.1 200OK\r\n", "HTTP/1.1 +20 OK\r\n", "HTTP/3 200 OK\r\n", "SSH-2.0-OpenSSH\r\n", "\0"] {
+        for head in [
+            "HTTP/1.1 2000 OK\r\n",
+            "HTTP/1.1 200OK\r\n",
+            "HTTP/1.1 +20 OK\r\n",
+            "HTTP/3 200 OK\r\n",
+            "SSH-2.0-OpenSSH\r\n",
+            "\0",
+        ] {
             assert!(matches!(judge(head.as_bytes(), 200, false), Some(Err(_))), "{head:?}");
         }
         let endless = "HTTP/1.1 200 ".to_owned() + &"x".repeat(LONGEST_STATUS);

@@ -20,10 +20,10 @@ use serde::Serialize;
 use crate::child::wait::{Event, Signals};
 use crate::child::{Change, next_change};
 use crate::error::{Error, Result, errno};
-use crate::launch;
+use crate::exec;
+use crate::logger;
 use crate::plan::health::{HealthPlan, Question};
 use crate::privilege::Dropped;
-use crate::record;
 use crate::sys::{self, Side, SignalMask};
 
 /// The longest reason that is passed on.
@@ -45,7 +45,8 @@ pub struct Asked {
 /// [`Error::Child`].
 pub fn ask(dropped: &Dropped, health: &HealthPlan, mask: SignalMask) -> Result<Asked> {
     let failed = |call, errno| Error::Child { call, errno };
-    let (reason, teller) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).map_err(|error| failed("pipe2", errno(error)))?;
+    let (reason, teller) =
+        rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).map_err(|error| failed("pipe2", errno(error)))?;
     match sys::fork().map_err(|errno| failed("fork", errno))? {
         Side::Child => {
             let _ = setpgid(None, None);
@@ -92,7 +93,11 @@ impl Asked {
 ///
 /// # Errors
 /// [`Error::Child`]; inside, why it is not healthy.
-pub fn ask_and_wait(dropped: &Dropped, health: &HealthPlan, mask: SignalMask) -> Result<std::result::Result<(), String>> {
+pub fn ask_and_wait(
+    dropped: &Dropped,
+    health: &HealthPlan,
+    mask: SignalMask,
+) -> Result<std::result::Result<(), String>> {
     // The one question that ends by itself, within its timeout: it takes no process that can be ended, half of a check's time.
     if let Question::Tcp(address) = &health.question
         && address.parse::<SocketAddr>().is_ok()
@@ -132,7 +137,9 @@ pub fn report(role: Option<&str>, answer: &std::result::Result<(), String>, json
         serde_json::to_string(&Shown { role, healthy: reason.is_none(), reason }).unwrap_or_default()
     } else {
         let role = role.unwrap_or("health");
-        record::escaped(&reason.map_or_else(|| format!("ok    {role}: healthy"), |reason| format!("FAIL  {role}: {reason}")))
+        logger::escaped(
+            &reason.map_or_else(|| format!("ok    {role}: healthy"), |reason| format!("FAIL  {role}: {reason}")),
+        )
     };
     line.push('\n');
     line
@@ -153,8 +160,8 @@ fn answer(dropped: &Dropped, health: &HealthPlan, mask: SignalMask, teller: &Own
         Question::Tcp(address) => tcp(address, health.timeout),
         Question::File { path, max_age } => file(path, *max_age),
         Question::Exec(app) => {
-            let error = launch::exec(dropped, app, mask);
-            record::fatal(&error);
+            let error = exec::exec_app(dropped, app, mask);
+            logger::fatal(&error);
             Err(error.to_string())
         }
     };
@@ -185,5 +192,9 @@ fn file(path: &std::path::Path, max_age: Option<Duration>) -> std::result::Resul
     let written = facts.modified().map_err(|error| format!("{}: {error}", path.display()))?;
     // A time to come is as fresh as now.
     let age = SystemTime::now().duration_since(written).unwrap_or(Duration::ZERO);
-    if age <= most { Ok(()) } else { Err(format!("{} was written {} ms ago, at most {most:?} are allowed", path.display(), age.as_millis())) }
+    if age <= most {
+        Ok(())
+    } else {
+        Err(format!("{} was written {} ms ago, at most {most:?} are allowed", path.display(), age.as_millis()))
+    }
 }

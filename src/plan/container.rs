@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::expand::expand;
 use super::role::{self, Selected};
-use super::{TmpfsPlan, VolumePlan, counts, directory, keep, needs, tmpfs, volume, wanted};
+use super::{TmpfsPlan, VolumePlan, capabilities, counts, directory, needs, tmpfs, volume, wanted};
 use crate::config::args::{Arguments, Format};
 use crate::config::environment::Environment;
 use crate::config::{At, Config, Limits, Requirement, Scope};
@@ -102,13 +102,19 @@ fn container<'a>(
     let name = selected.map(|selected| selected.name);
     let counts = |scope: &Scope| counts(scope, name, &environment);
     let wanted = wanted(config, arguments, accounts)?;
-    let target = Target { uid: wanted.uid, gid: wanted.gid, groups: wanted.groups, keep: keep::kept(&config.keep_capabilities)? };
+    let target = Target {
+        uid: wanted.uid,
+        gid: wanted.gid,
+        groups: wanted.groups,
+        keep: capabilities::kept(&config.keep_capabilities)?,
+    };
     let tmpfs = tmpfs(config.tmpfs.iter().filter(|entry| counts(&entry.scope)), &arguments.tmpfs);
-    let volumes: Vec<_> = config.volumes.iter().filter(|entry| counts(&entry.scope)).map(|entry| volume(entry, config)).collect();
+    let volumes: Vec<_> =
+        config.volumes.iter().filter(|entry| counts(&entry.scope)).map(|entry| volume(entry, config)).collect();
     let (mut start, mut beyond) = (config.boot_check.timeout, Set::EMPTY);
     for step in config.steps.iter().chain(&config.root_steps).filter(|step| counts(&step.scope)) {
         start += step.timeout.unwrap_or(config.boot_check.timeout);
-        beyond = beyond.with(keep::set(&step.capabilities)?);
+        beyond = beyond.with(capabilities::set(&step.capabilities)?);
     }
     let directories = config.directories.iter().filter(|entry| counts(&entry.scope));
     let mut secrets: Vec<&str> = Vec::new();
@@ -127,7 +133,9 @@ fn container<'a>(
         target,
         tmpfs,
         volumes,
-        directories: directories.filter_map(|entry| Some((entry.path.value.as_str(), directory(entry, &environment).ok()?.0))).collect(),
+        directories: directories
+            .filter_map(|entry| Some((entry.path.value.as_str(), directory(entry, &environment).ok()?.0)))
+            .collect(),
         secrets,
         required: config.requirements.iter().filter(|entry| counts(&entry.scope)).collect(),
         limits: &config.limits,
@@ -166,7 +174,11 @@ fn image(config: &Config, environment: &Environment) -> Result<Option<String>> {
     };
     let Some(configured) = &config.image else {
         let told = std::fs::read_to_string("/run/.containerenv").unwrap_or_default();
-        return Ok(told.lines().find_map(|line| line.strip_prefix("image=\"")?.strip_suffix('"')).filter(|name| is_image(name)).map(str::to_owned));
+        return Ok(told
+            .lines()
+            .find_map(|line| line.strip_prefix("image=\"")?.strip_suffix('"'))
+            .filter(|name| is_image(name))
+            .map(str::to_owned));
     };
     let name = String::from_utf8(expand(configured, environment)?).map_err(|_| refuse("not UTF-8"))?;
     if is_image(&name) { Ok(Some(name)) } else { Err(refuse(&format!("'{name}' is not the name of an image"))) }

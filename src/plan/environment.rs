@@ -37,7 +37,9 @@ fn force(environment: &mut Environment, values: &BTreeMap<String, At<String>>) -
     for (name, value) in values {
         expanded.insert(name.as_str(), expand(value, environment)?);
     }
-    environment.set_all(&expanded).map_err(|name| with_a_nul(name, values.get(name).map_or(&Place::Default, |value| &value.place)))
+    environment
+        .set_all(&expanded)
+        .map_err(|name| with_a_nul(name, values.get(name).map_or(&Place::Default, |value| &value.place)))
 }
 
 fn set(environment: &mut Environment, name: &str, value: &str) -> Result<()> {
@@ -45,12 +47,22 @@ fn set(environment: &mut Environment, name: &str, value: &str) -> Result<()> {
 }
 
 fn with_a_nul(name: &str, place: &Place) -> Error {
-    Error::Config { place: place.clone(), what: format!("a NUL in the value of {name}"), allowed: "leave it out".into() }
+    Error::Config {
+        place: place.clone(),
+        what: format!("a NUL in the value of {name}"),
+        allowed: "leave it out".into(),
+    }
 }
 
 /// `HOME`, `USER` and `LOGNAME` follow the user: the engine set them for root. What the operator or the image chose
 /// stays; a configured `home` counts over both.
-fn follow_user(environment: &mut Environment, config: &Config, target: &Target, login: Option<User<'_>>, accounts: &Accounts) -> Result<()> {
+fn follow_user(
+    environment: &mut Environment,
+    config: &Config,
+    target: &Target,
+    login: Option<User<'_>>,
+    accounts: &Accounts,
+) -> Result<()> {
     let roots = accounts.user_with(0);
     let chosen = environment.get("HOME").is_some_and(|home| !is_roots_home(home, roots));
     let home = match (&config.home, login) {
@@ -66,7 +78,9 @@ fn follow_user(environment: &mut Environment, config: &Config, target: &Target, 
     let number = target.uid.to_string();
     let name = login.map_or(number.as_str(), |user| user.name);
     for variable in ["USER", "LOGNAME"] {
-        let is_roots = environment.get(variable).is_none_or(|user| user.is_empty() || user == roots.map_or("root", |root| root.name).as_bytes());
+        let is_roots = environment
+            .get(variable)
+            .is_none_or(|user| user.is_empty() || user == roots.map_or("root", |root| root.name).as_bytes());
         if is_roots || !chosen {
             set(environment, variable, name)?;
         }
@@ -87,7 +101,8 @@ mod tests {
     fn composed(handed: &[&'static CStr], config: &Config, uid: u32) -> Environment {
         let accounts = Accounts::from_text("root:x:0:0::/var/root:\napp:x:1001:1001::/home/app:\n", "");
         let target = Target { uid, gid: uid, groups: vec![uid], keep: Set::EMPTY };
-        compose(Environment::new(handed.to_vec()), config, None, &target, accounts.user_with(uid), &accounts).expect("composes")
+        compose(Environment::new(handed.to_vec()), config, None, &target, accounts.user_with(uid), &accounts)
+            .expect("composes")
     }
 
     fn three(environment: &Environment) -> [&[u8]; 3] {
@@ -97,7 +112,13 @@ mod tests {
     #[test]
     fn home_user_and_logname_follow_the_user() {
         let none = Config::default();
-        for handed in [&[][..], &[c"HOME=/root", c"USER=root"], &[c"HOME=/var/root", c"LOGNAME=root"], &[c"HOME=/"], &[c"HOME=/root", c"USER=bob"]] {
+        for handed in [
+            &[][..],
+            &[c"HOME=/root", c"USER=root"],
+            &[c"HOME=/var/root", c"LOGNAME=root"],
+            &[c"HOME=/"],
+            &[c"HOME=/root", c"USER=bob"],
+        ] {
             assert_eq!(three(&composed(handed, &none, 1001)), [&b"/home/app"[..], b"app", b"app"], "{handed:?}");
         }
         assert_eq!(three(&composed(&[c"HOME=/root"], &none, 5000)), [&b"/"[..], b"5000", b"5000"]);
@@ -106,7 +127,10 @@ mod tests {
     #[test]
     fn what_the_operator_or_the_configuration_chose_stays() {
         let none = Config::default();
-        assert_eq!(three(&composed(&[c"HOME=/data", c"USER=bob", c"LOGNAME=root"], &none, 1001)), [&b"/data"[..], b"bob", b"app"]);
+        assert_eq!(
+            three(&composed(&[c"HOME=/data", c"USER=bob", c"LOGNAME=root"], &none, 1001)),
+            [&b"/data"[..], b"bob", b"app"]
+        );
         let home = Config { home: Some("/srv".into()), ..Config::default() };
         assert_eq!(three(&composed(&[c"HOME=/data"], &home, 1001)), [&b"/srv"[..], b"app", b"app"]);
     }

@@ -37,7 +37,11 @@ fn variable(inside: &str, place: &Place, environment: &Environment) -> Result<Ve
     }
     let value = environment.get(name);
     let full = value.filter(|value| !value.is_empty());
-    let unset = |message: Option<&str>| Error::Unset { name: name.to_owned(), place: place.clone(), message: message.map(str::to_owned) };
+    let unset = |message: Option<&str>| Error::Unset {
+        name: name.to_owned(),
+        place: place.clone(),
+        message: message.map(str::to_owned),
+    };
     match operation {
         None => value.map(<[u8]>::to_vec).ok_or_else(|| unset(None)),
         Some(operation) => match (operation.strip_prefix('-'), operation.strip_prefix('?')) {
@@ -89,7 +93,9 @@ mod tests {
         for text in ["${NONE}", "${NONE:?say why}", "${EMPTY:?say why}"] {
             assert!(matches!(with(text), Err(Error::Unset { .. })), "{text}");
         }
-        for text in ["$PORT", "a$", "${PORT", "${}", "${1}", "${PORT:}", "${PORT:+x}", "${NONE:-${PORT}}", "${A B}", "$(id)"] {
+        for text in
+            ["$PORT", "a$", "${PORT", "${}", "${1}", "${PORT:}", "${PORT:+x}", "${NONE:-${PORT}}", "${A B}", "$(id)"]
+        {
             assert!(matches!(with(text), Err(Error::Config { .. })), "{text}");
         }
     }

@@ -63,12 +63,16 @@ mod tests {
 
     #[test]
     fn sizes_in_bytes() {
-        assert_eq!((bytes("1700m"), bytes("64K"), bytes("2g"), bytes("4096")), (1_782_579_200, 65_536, 2_147_483_648, 4096));
+        assert_eq!(
+            (bytes("1700m"), bytes("64K"), bytes("2g"), bytes("4096")),
+            (1_782_579_200, 65_536, 2_147_483_648, 4096)
+        );
     }
 
     #[test]
     fn values_of_flags() {
-        let tmpfs = |size: Option<&str>| TmpfsPlan { path: "/home/app".into(), mode: 0o755, size: size.map(str::to_owned) };
+        let tmpfs =
+            |size: Option<&str>| TmpfsPlan { path: "/home/app".into(), mode: 0o755, size: size.map(str::to_owned) };
         assert_eq!(tmpfs(Some("16m")).mount(), "/home/app:rw,size=16m,mode=0755");
         assert_eq!(tmpfs(None).mount(), "/home/app:rw,size=64m,mode=0755");
         let volume = |recursive, shared| VolumePlan { path: "/data".into(), recursive, shared };

@@ -8,8 +8,8 @@ use super::expand::expand;
 use crate::config::environment::Environment;
 use crate::config::{At, Config, Health, Probe};
 use crate::error::{Error, Result};
+use crate::exec::App;
 use crate::facts::programs;
-use crate::launch::App;
 
 /// A health check.
 #[derive(Clone, Debug)]
@@ -68,13 +68,16 @@ pub(super) fn resolve(config: &Config, health: &Health, environment: &Environmen
                 umask: config.umask,
             })
         }
-        Probe::File { path, max_age } => Question::File { path: PathBuf::from(text(path, environment)?), max_age: *max_age },
+        Probe::File { path, max_age } => {
+            Question::File { path: PathBuf::from(text(path, environment)?), max_age: *max_age }
+        }
     };
     Ok(HealthPlan { question, timeout: health.timeout })
 }
 
 fn text(at: &At<String>, environment: &Environment) -> Result<String> {
-    String::from_utf8(expand(at, environment)?).map_err(|_| refuse(at, "expands to bytes that are not UTF-8".into(), "let it expand to text"))
+    String::from_utf8(expand(at, environment)?)
+        .map_err(|_| refuse(at, "expands to bytes that are not UTF-8".into(), "let it expand to text"))
 }
 
 fn texts(all: &BTreeMap<String, At<String>>, environment: &Environment) -> Result<Vec<(String, String)>> {
@@ -107,8 +110,13 @@ fn http_url(at: &At<String>, environment: &Environment) -> Result<String> {
 
 fn address_of(at: &At<String>, environment: &Environment) -> Result<String> {
     let address = text(at, environment)?;
-    let port = address.rsplit_once(':').filter(|(host, _)| !host.is_empty()).and_then(|(_, port)| port.parse::<u16>().ok());
-    if port.is_some() { Ok(address) } else { Err(refuse(at, format!("'{}' expands to no HOST:PORT", at.value), "such as 127.0.0.1:5555")) }
+    let port =
+        address.rsplit_once(':').filter(|(host, _)| !host.is_empty()).and_then(|(_, port)| port.parse::<u16>().ok());
+    if port.is_some() {
+        Ok(address)
+    } else {
+        Err(refuse(at, format!("'{}' expands to no HOST:PORT", at.value), "such as 127.0.0.1:5555"))
+    }
 }
 
 fn refuse(at: &At<String>, what: String, allowed: &str) -> Error {

@@ -27,8 +27,10 @@ pub struct Identity {
 /// # Errors
 /// [`Error::Identity`], [`Error::Accounts`].
 pub fn resolve(user: &At<String>, groups: Option<&[At<String>]>, accounts: &Accounts) -> Result<Identity> {
-    let refuse = |what: &str| Error::Identity { place: user.place.clone(), given: user.value.clone(), what: what.to_owned() };
-    let (who, group) = user.value.split_once(':').map_or((user.value.as_str(), None), |(who, group)| (who, Some(group)));
+    let refuse =
+        |what: &str| Error::Identity { place: user.place.clone(), given: user.value.clone(), what: what.to_owned() };
+    let (who, group) =
+        user.value.split_once(':').map_or((user.value.as_str(), None), |(who, group)| (who, Some(group)));
     let number = id(who);
     let named = if number.is_none() { accounts.user_named(who) } else { None };
     let Some(uid) = number.or(named.map(|entry| entry.uid)) else {
@@ -48,7 +50,9 @@ pub fn resolve(user: &At<String>, groups: Option<&[At<String>]>, accounts: &Acco
         None => Vec::new(),
     };
     let is_name = |text: &str| id(text).is_none();
-    let by_name = number.is_none() || group.is_none_or(is_name) || groups.is_some_and(|groups| groups.iter().any(|group| is_name(&group.value)));
+    let by_name = number.is_none()
+        || group.is_none_or(is_name)
+        || groups.is_some_and(|groups| groups.iter().any(|group| is_name(&group.value)));
     Ok(Identity { uid, gid, groups: sorted(gid, supplementary), by_name })
 }
 
@@ -127,7 +131,8 @@ mod tests {
     #[test]
     fn only_numbers_throughout_ask_no_file() {
         assert!(!resolved("1001:1001", Some(&["44"])).expect("resolves").by_name);
-        for (user, groups) in [("app", None), ("1001:users", None), ("1001:1001", Some(&["video"][..])), ("1001", None)] {
+        for (user, groups) in [("app", None), ("1001:users", None), ("1001:1001", Some(&["video"][..])), ("1001", None)]
+        {
             assert!(resolved(user, groups).expect(user).by_name, "{user}");
         }
     }

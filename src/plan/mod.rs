@@ -3,13 +3,13 @@
 //! It reads (accounts, the files of `PATH`) and changes nothing. Whatever can be refused is refused here, while the
 //! container is still as the engine made it.
 
+mod capabilities;
 pub mod container;
 mod environment;
 pub mod expand;
 pub mod flags;
 pub mod health;
 pub mod identity;
-mod keep;
 mod print;
 mod role;
 mod secrets;
@@ -27,9 +27,9 @@ use crate::config::args::{Action, Arguments};
 use crate::config::environment::Environment;
 use crate::config::{At, Config, Scope, Tmpfs, Volume};
 use crate::error::{Error, Place, Result, io_errno};
+use crate::exec::App;
 use crate::facts::accounts::Accounts;
 use crate::facts::programs;
-use crate::launch::App;
 use crate::privilege::capability::{self, Set};
 use crate::privilege::{Held, Target};
 pub use print::{json, text};
@@ -123,7 +123,13 @@ pub struct VolumePlan {
 ///
 /// # Errors
 /// All of exit codes 78, 126 and 127; see [`Error`].
-pub fn resolve(config: &Config, arguments: &Arguments, handed: Environment, accounts: &Accounts, held: &Held) -> Result<Plan> {
+pub fn resolve(
+    config: &Config,
+    arguments: &Arguments,
+    handed: Environment,
+    accounts: &Accounts,
+    held: &Held,
+) -> Result<Plan> {
     let as_root = held.uid.effective == 0;
     let selected = role::select(config, arguments.role.as_deref(), &handed, !arguments.command.is_empty())?;
     let (target, by_name) = target(config, arguments, accounts, held)?;
@@ -149,7 +155,12 @@ pub fn resolve(config: &Config, arguments: &Arguments, handed: Environment, acco
     }
     let surfaces = Surfaces {
         tmpfs: tmpfs(config.tmpfs.iter().filter(|entry| counts(&entry.scope)), &arguments.tmpfs),
-        volumes: config.volumes.iter().filter(|entry| counts(&entry.scope)).map(|entry| volume(entry, config)).collect(),
+        volumes: config
+            .volumes
+            .iter()
+            .filter(|entry| counts(&entry.scope))
+            .map(|entry| volume(entry, config))
+            .collect(),
         directories: config
             .directories
             .iter()
@@ -158,10 +169,16 @@ pub fn resolve(config: &Config, arguments: &Arguments, handed: Environment, acco
             .collect::<Result<_>>()?,
     };
     let steps = Steps {
-        as_root: steps::as_root(config, config.root_steps.iter().filter(|step| counts(&step.scope)), &environment, &target)?,
+        as_root: steps::as_root(
+            config,
+            config.root_steps.iter().filter(|step| counts(&step.scope)),
+            &environment,
+            &target,
+        )?,
         as_user: steps::as_user(config, config.steps.iter().filter(|step| counts(&step.scope)), &environment)?,
     };
-    let stays = arguments.supervise || selected.as_ref().and_then(|selected| selected.role.supervise.as_ref()).is_some_and(|at| at.value);
+    let stays = arguments.supervise
+        || selected.as_ref().and_then(|selected| selected.role.supervise.as_ref()).is_some_and(|at| at.value);
     let role_health = selected.as_ref().and_then(|selected| selected.role.health.as_ref());
     let health = role_health.map(|health| health::resolve(config, health, &environment)).transpose()?;
     let supervision = supervision::resolve(config, health.clone())?;
@@ -211,9 +228,15 @@ impl Plan {
     /// [`Error::CapabilityMissing`] with the flags that add them.
     pub fn preflight(&self, held: &Held) -> Result<()> {
         // What is kept must also be inheritable by a user's process, so it must be permitted and in the bounding set.
-        let there = |need: Set| held.permitted.contains(need) && (!self.target.keep.contains(need) || held.bounding.contains(need));
-        let missing: Vec<(String, &str)> =
-            self.needs.iter().filter(|(need, _)| !there(*need)).map(|(need, purpose)| (need.to_string(), *purpose)).collect();
+        let there = |need: Set| {
+            held.permitted.contains(need) && (!self.target.keep.contains(need) || held.bounding.contains(need))
+        };
+        let missing: Vec<(String, &str)> = self
+            .needs
+            .iter()
+            .filter(|(need, _)| !there(*need))
+            .map(|(need, purpose)| (need.to_string(), *purpose))
+            .collect();
         if missing.is_empty() { Ok(()) } else { Err(capability::missing(&missing)) }
     }
 }
@@ -229,7 +252,7 @@ fn wanted(config: &Config, arguments: &Arguments, accounts: &Accounts) -> Result
 }
 
 fn target(config: &Config, arguments: &Arguments, accounts: &Accounts, held: &Held) -> Result<(Target, bool)> {
-    let keep = keep::kept(&config.keep_capabilities)?;
+    let keep = capabilities::kept(&config.keep_capabilities)?;
     // A start as non-root checks the configuration just the same: it must not fail only where root starts it.
     let wanted = wanted(config, arguments, accounts)?;
     if held.uid.effective == 0 {
@@ -250,8 +273,9 @@ fn counts(scope: &Scope, role: Option<&str>, environment: &Environment) -> bool 
 
 /// The configured tmpfs mount points, then those of the command line; an option overrides an entry for the same path.
 fn tmpfs<'a>(configured: impl Iterator<Item = &'a Tmpfs>, options: &[(String, u32)]) -> Vec<TmpfsPlan> {
-    let mut all: Vec<TmpfsPlan> =
-        configured.map(|entry| TmpfsPlan { path: entry.path.value.clone(), mode: entry.mode, size: entry.size.clone() }).collect();
+    let mut all: Vec<TmpfsPlan> = configured
+        .map(|entry| TmpfsPlan { path: entry.path.value.clone(), mode: entry.mode, size: entry.size.clone() })
+        .collect();
     for (path, mode) in options {
         match all.iter_mut().find(|entry| entry.path == *path) {
             Some(entry) => entry.mode = *mode,
@@ -280,21 +304,33 @@ fn directory(entry: &crate::config::Directory, environment: &Environment) -> Res
 /// Refuses a working directory that is not there. What root may not look into, the user will see.
 fn refuse_missing(directory: &str) -> Result<()> {
     match std::fs::metadata(directory).map_err(|error| io_errno(&error)) {
-        Ok(facts) if !facts.is_dir() => Err(Error::WorkingDirectory { path: directory.to_owned(), errno: Errno::ENOTDIR }),
-        Err(errno @ (Errno::ENOENT | Errno::ENOTDIR)) => Err(Error::WorkingDirectory { path: directory.to_owned(), errno }),
+        Ok(facts) if !facts.is_dir() => {
+            Err(Error::WorkingDirectory { path: directory.to_owned(), errno: Errno::ENOTDIR })
+        }
+        Err(errno @ (Errno::ENOENT | Errno::ENOTDIR)) => {
+            Err(Error::WorkingDirectory { path: directory.to_owned(), errno })
+        }
         _ => Ok(()),
     }
 }
 
 /// The command line of the app: the one given, or the role's.
-fn words(config: &Config, selected: Option<&role::Selected<'_>>, arguments: &Arguments, environment: &Environment) -> Result<Vec<CString>> {
+fn words(
+    config: &Config,
+    selected: Option<&role::Selected<'_>>,
+    arguments: &Arguments,
+    environment: &Environment,
+) -> Result<Vec<CString>> {
     if !arguments.command.is_empty() {
         return Ok(arguments.command.clone());
     }
     let give = "give the command after the image's name (or as CMD)";
     let no_command = |what: String, how: String| Err(Error::NoCommand { what, known: how });
     let Some(selected) = selected else {
-        return no_command("none is given and the configuration has no roles".into(), format!("{give}, or declare roles in /etc/init.toml"));
+        return no_command(
+            "none is given and the configuration has no roles".into(),
+            format!("{give}, or declare roles in /etc/init.toml"),
+        );
     };
     let Some(command) = &selected.role.command else {
         return no_command(
@@ -310,7 +346,11 @@ fn expand_words(words: &[At<String>], environment: &Environment) -> Result<Vec<C
 }
 
 fn c_string(bytes: Vec<u8>, place: &Place) -> Result<CString> {
-    CString::new(bytes).map_err(|_| Error::Config { place: place.clone(), what: "a NUL in a word".into(), allowed: "leave it out".into() })
+    CString::new(bytes).map_err(|_| Error::Config {
+        place: place.clone(),
+        what: "a NUL in a word".into(),
+        allowed: "leave it out".into(),
+    })
 }
 
 /// What a start as root needs, and why.
@@ -340,7 +380,12 @@ mod tests {
     #[test]
     fn a_directory_is_made_under_the_bytes_that_the_app_looks_for() {
         let at = |value: &str| At { value: value.to_owned(), place: Place::Default };
-        let made = |text| directory(&crate::config::Directory { path: at(text), mode: 0o700, scope: Scope::default() }, &environment());
+        let made = |text| {
+            directory(
+                &crate::config::Directory { path: at(text), mode: 0o700, scope: Scope::default() },
+                &environment(),
+            )
+        };
         assert_eq!(made("${CACHE}/a").expect("a path").0.as_os_str().as_bytes(), b"/tmp/\xff\xfe/a");
         assert_eq!(made("${CACHE}/").expect("a path").0, made("${CACHE}").expect("a path").0);
         for text in ["${CACHE}/..", "${CACHE}//a", "a${CACHE}", "${ROOT}"] {

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use super::Plan;
+use crate::logger;
 use crate::privilege::Held;
-use crate::record;
 
 /// What JSON shows. Its keys are an interface: none is ever renamed.
 #[derive(Serialize)]
@@ -72,14 +72,30 @@ pub fn text(plan: &Plan, held: &Held) -> String {
     let mut page = String::new();
     let mut row = |name: &str, value: &str| {
         // Writing to a String cannot fail.
-        let _ = writeln!(page, "{name:<14}{}", record::escaped(value));
+        let _ = writeln!(page, "{name:<14}{}", logger::escaped(value));
     };
     row("role", &shown.role.map_or("none".into(), |role| format!("{role} (by {})", shown.role_from.unwrap_or(""))));
     row("start", shown.start);
     row("mode", shown.mode);
-    row("user", &format!("uid {} gid {} groups {}", shown.uid, shown.gid, shown.groups.iter().map(u32::to_string).collect::<Vec<_>>().join(" ")));
+    row(
+        "user",
+        &format!(
+            "uid {} gid {} groups {}",
+            shown.uid,
+            shown.gid,
+            shown.groups.iter().map(u32::to_string).collect::<Vec<_>>().join(" ")
+        ),
+    );
     for place in &shown.tmpfs {
-        row("tmpfs", &format!("{} mode {}{}", place.path, place.mode, place.size.map(|size| format!(" size {size}")).unwrap_or_default()));
+        row(
+            "tmpfs",
+            &format!(
+                "{} mode {}{}",
+                place.path,
+                place.mode,
+                place.size.map(|size| format!(" size {size}")).unwrap_or_default()
+            ),
+        );
     }
     for place in &shown.volumes {
         row("volume", &format!("{}{}", place.path, if place.recursive { " recursive" } else { "" }));
@@ -128,8 +144,18 @@ fn shown<'a>(plan: &'a Plan, held: &Held) -> Shown<'a> {
         workdir: plan.app.working_directory.as_deref(),
         umask: plan.app.umask.map(mode),
         home: plan.app.environment.get("HOME").map(|home| String::from_utf8_lossy(home).into_owned()),
-        tmpfs: plan.surfaces.tmpfs.iter().map(|entry| Place { path: &entry.path, mode: mode(entry.mode), size: entry.size.as_deref() }).collect(),
-        volumes: plan.surfaces.volumes.iter().map(|entry| VolumeShown { path: &entry.path, recursive: entry.recursive }).collect(),
+        tmpfs: plan
+            .surfaces
+            .tmpfs
+            .iter()
+            .map(|entry| Place { path: &entry.path, mode: mode(entry.mode), size: entry.size.as_deref() })
+            .collect(),
+        volumes: plan
+            .surfaces
+            .volumes
+            .iter()
+            .map(|entry| VolumeShown { path: &entry.path, recursive: entry.recursive })
+            .collect(),
         directories: plan
             .surfaces
             .directories

@@ -16,7 +16,12 @@ pub(super) struct Selected<'a> {
 ///
 /// # Errors
 /// [`Error::Role`] for an unknown, empty, doubled or missing selection.
-pub(super) fn select<'a>(config: &'a Config, option: Option<&str>, environment: &Environment, has_command: bool) -> Result<Option<Selected<'a>>> {
+pub(super) fn select<'a>(
+    config: &'a Config,
+    option: Option<&str>,
+    environment: &Environment,
+    has_command: bool,
+) -> Result<Option<Selected<'a>>> {
     let variable = &config.role_variable;
     let refuse = |what: String| Error::Role { what, variable: variable.clone(), known: known(config) };
     if config.roles.is_empty() {
@@ -27,7 +32,9 @@ pub(super) fn select<'a>(config: &'a Config, option: Option<&str>, environment: 
         };
     }
     // getenv and most languages take the first, others the last: two roles at once.
-    let given = || environment.only(variable).map_err(|times| refuse(format!("the role variable {variable} is set {times} times")));
+    let given = || {
+        environment.only(variable).map_err(|times| refuse(format!("the role variable {variable} is set {times} times")))
+    };
     let (name, by) = if let Some(name) = option {
         (name.to_owned(), "--role".to_owned())
     } else if let Some(value) = given()? {
@@ -37,7 +44,9 @@ pub(super) fn select<'a>(config: &'a Config, option: Option<&str>, environment: 
     } else if has_command {
         return Ok(None);
     } else {
-        return Err(refuse(format!("no role is selected: {variable} is unset, there is no role.default and no command")));
+        return Err(refuse(format!(
+            "no role is selected: {variable} is unset, there is no role.default and no command"
+        )));
     };
     match config.role(&name) {
         Some((name, role)) => Ok(Some(Selected { name, role, by })),

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::config::Config;
 use crate::config::environment::Environment;
 use crate::error::{Error, Result};
-use crate::facts::{guard, secrets};
+use crate::facts::{secrets, writable};
 use crate::privilege::Target;
 
 /// Puts every secret into the environment and takes the `_FILE` variables out. Read while root is still there, for files
@@ -17,7 +17,10 @@ use crate::privilege::Target;
 pub(super) fn resolve(config: &Config, environment: &mut Environment, target: &Target, as_root: bool) -> Result<()> {
     for (name, default) in &config.secrets {
         let variable = format!("{name}_FILE");
-        let named = environment.get(&variable).filter(|path| !path.is_empty()).map(|path| PathBuf::from(std::ffi::OsStr::from_bytes(path)));
+        let named = environment
+            .get(&variable)
+            .filter(|path| !path.is_empty())
+            .map(|path| PathBuf::from(std::ffi::OsStr::from_bytes(path)));
         let by_hand = environment.get(name).is_some_and(|value| !value.is_empty());
         let path = named.clone().unwrap_or_else(|| PathBuf::from(&default.value));
         let refuse = |what: String| Error::Secret { name: name.clone(), path: path.display().to_string(), what };
@@ -29,7 +32,7 @@ pub(super) fn resolve(config: &Config, environment: &mut Environment, target: &T
             continue;
         }
         let value = secrets::read(&path).map_err(&refuse)?;
-        if as_root && let Ok(Some(how)) = guard::writable_to(&path, target.uid, &target.groups) {
+        if as_root && let Ok(Some(how)) = writable::writable_to(&path, target.uid, &target.groups) {
             return Err(refuse(format!("it could be another file of root's at the next start: {how}")));
         }
         if !environment.set(name, &value) {

@@ -5,12 +5,12 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{expand_words, keep};
+use super::{capabilities, expand_words};
 use crate::config::environment::Environment;
 use crate::config::{Config, Step};
 use crate::error::{Error, Result};
-use crate::facts::{guard, programs};
-use crate::launch::App;
+use crate::exec::App;
+use crate::facts::{programs, writable};
 use crate::privilege::Target;
 use crate::privilege::capability::Set;
 
@@ -35,7 +35,11 @@ const CLEAN: [&str; 5] = ["PATH", "LANG", "LC_ALL", "TZ", "TERM"];
 ///
 /// # Errors
 /// All of exit codes 78, 126 and 127.
-pub(super) fn as_user<'a>(config: &Config, steps: impl Iterator<Item = &'a Step>, environment: &Environment) -> Result<Vec<StepPlan>> {
+pub(super) fn as_user<'a>(
+    config: &Config,
+    steps: impl Iterator<Item = &'a Step>,
+    environment: &Environment,
+) -> Result<Vec<StepPlan>> {
     steps.map(|step| resolve(config, step, environment, environment.clone())).collect()
 }
 
@@ -81,13 +85,19 @@ fn only_the_first(plan: &mut StepPlan) -> Result<()> {
     programs.retain(|program| Path::new(OsStr::from_bytes(program.to_bytes())).is_file());
     programs.truncate(1);
     let name = plan.app.arguments.first().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    if programs.is_empty() { Err(Error::NotFound { name, what: "root cannot look into the places that may hold it".into() }) } else { Ok(()) }
+    if programs.is_empty() {
+        Err(Error::NotFound { name, what: "root cannot look into the places that may hold it".into() })
+    } else {
+        Ok(())
+    }
 }
 
 /// The places of a `PATH` that the user cannot write to: a program by the name of root's would else come first.
 fn roots_places(path: &[u8], target: &Target) -> Vec<u8> {
     let parts = path.split(|byte| *byte == b':').map(|part| Path::new(OsStr::from_bytes(part)));
-    let roots = parts.filter(|part| part.is_absolute() && matches!(guard::writable_to(part, target.uid, &target.groups), Ok(None)));
+    let roots = parts.filter(|part| {
+        part.is_absolute() && matches!(writable::writable_to(part, target.uid, &target.groups), Ok(None))
+    });
     roots.map(|part| part.as_os_str().as_bytes()).collect::<Vec<_>>().join(&b':')
 }
 
@@ -96,23 +106,36 @@ fn resolve(config: &Config, step: &Step, environment: &Environment, given: Envir
     let below = config.workdir.as_deref().unwrap_or(".");
     let name = arguments.first().map_or(&b""[..], |word| word.to_bytes());
     let programs = programs::find(name, environment.get("PATH"), Path::new(below))?;
-    let app = App { programs, arguments, environment: given, working_directory: config.workdir.clone(), umask: config.umask };
-    Ok(StepPlan { name: step.name.value.clone(), app, timeout: step.timeout, capabilities: keep::set(&step.capabilities)? })
+    let app =
+        App { programs, arguments, environment: given, working_directory: config.workdir.clone(), umask: config.umask };
+    Ok(StepPlan {
+        name: step.name.value.clone(),
+        app,
+        timeout: step.timeout,
+        capabilities: capabilities::set(&step.capabilities)?,
+    })
 }
 
 /// Refuses a program, an interpreter of it, or a file that is one of its words, that the app's user could write: root
 /// would run it.
 fn out_of_reach(plan: &StepPlan, target: &Target) -> Result<()> {
-    let programs = plan.app.programs.iter().flat_map(|program| executed(Path::new(OsStr::from_bytes(program.to_bytes()))));
+    let programs =
+        plan.app.programs.iter().flat_map(|program| executed(Path::new(OsStr::from_bytes(program.to_bytes()))));
     let words = plan.app.arguments.iter().skip(1).map(|word| Path::new(OsStr::from_bytes(word.to_bytes())));
     let below = Path::new(plan.app.working_directory.as_deref().unwrap_or("."));
-    let files = words.filter(|word| word.components().count() > 1 || word.extension().is_some()).map(|word| below.join(word));
+    let files =
+        words.filter(|word| word.components().count() > 1 || word.extension().is_some()).map(|word| below.join(word));
     for path in programs.chain(files) {
         // A word that names nothing is the step's own to understand.
         if path.is_file()
-            && let Ok(Some(how)) = guard::writable_to(&path, target.uid, &target.groups)
+            && let Ok(Some(how)) = writable::writable_to(&path, target.uid, &target.groups)
         {
-            return Err(Error::StepWritable { name: plan.name.clone(), path: path.display().to_string(), how, uid: target.uid });
+            return Err(Error::StepWritable {
+                name: plan.name.clone(),
+                path: path.display().to_string(),
+                how,
+                uid: target.uid,
+            });
         }
     }
     Ok(())

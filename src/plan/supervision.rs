@@ -32,7 +32,8 @@ pub(super) fn resolve(config: &Config, health: Option<HealthPlan>) -> Result<Sup
         rewrite.push((caught(from, to)?, if to.value.is_empty() { 0 } else { known(&to.value, to)? }));
     }
     let byte = |number: i64| u8::try_from(number).unwrap_or(u8::MAX);
-    let exit_codes = given.exit_codes.iter().filter_map(|(from, to)| Some((from.parse().ok()?, byte(to.value)))).collect();
+    let exit_codes =
+        given.exit_codes.iter().filter_map(|(from, to)| Some((from.parse().ok()?, byte(to.value)))).collect();
     Ok(Supervision { grace: given.grace, group: given.group, health, rewrite, exit_codes })
 }
 
@@ -49,29 +50,44 @@ fn known(name: &str, at: &At<String>) -> Result<i32> {
 }
 
 fn refuse(at: &At<String>, what: String) -> Error {
-    Error::Config { place: at.place.clone(), what, allowed: "a name such as TERM or RTMIN+3, or a number from 1 to 64".into() }
+    Error::Config {
+        place: at.place.clone(),
+        what,
+        allowed: "a name such as TERM or RTMIN+3, or a number from 1 to 64".into(),
+    }
 }
 
 /// `TERM`, `SIGTERM`, `15`, `RTMIN+3`, `RTMAX-1`; real-time signals counted as the C libraries' programs do, from 34.
 fn number(name: &str) -> Option<i32> {
-    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse::<i32>().ok()).flatten();
+    let digits =
+        |text: &str| text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse::<i32>().ok()).flatten();
     let upper = name.to_ascii_uppercase();
     let bare = upper.strip_prefix("SIG").unwrap_or(&upper);
     let found = digits(bare)
         .or_else(|| bare.strip_prefix("RTMIN").and_then(|rest| offset(rest, '+').map(|by| 34 + by)))
         .or_else(|| bare.strip_prefix("RTMAX").and_then(|rest| offset(rest, '-').map(|by| 64 - by)))
-        .or_else(|| NAMES.iter().position(|known| known.split('|').any(|one| one == bare)).and_then(|at| i32::try_from(at + 1).ok()));
+        .or_else(|| {
+            NAMES
+                .iter()
+                .position(|known| known.split('|').any(|one| one == bare))
+                .and_then(|at| i32::try_from(at + 1).ok())
+        });
     found.filter(|number| (1..=64).contains(number))
 }
 
 fn offset(rest: &str, sign: char) -> Option<i32> {
-    if rest.is_empty() { Some(0) } else { rest.strip_prefix(sign)?.parse::<u8>().ok().filter(|by| *by <= 30).map(i32::from) }
+    if rest.is_empty() {
+        Some(0)
+    } else {
+        rest.strip_prefix(sign)?.parse::<u8>().ok().filter(|by| *by <= 30).map(i32::from)
+    }
 }
 
 /// By number from 1: `signal(7)`, the same on x86-64 and aarch64.
 const NAMES: [&str; 31] = [
-    "HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT|IOT", "BUS", "FPE", "KILL", "USR1", "SEGV", "USR2", "PIPE", "ALRM", "TERM", "STKFLT", "CHLD|CLD",
-    "CONT", "STOP", "TSTP", "TTIN", "TTOU", "URG", "XCPU", "XFSZ", "VTALRM", "PROF", "WINCH", "IO|POLL", "PWR", "SYS",
+    "HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT|IOT", "BUS", "FPE", "KILL", "USR1", "SEGV", "USR2", "PIPE", "ALRM",
+    "TERM", "STKFLT", "CHLD|CLD", "CONT", "STOP", "TSTP", "TTIN", "TTOU", "URG", "XCPU", "XFSZ", "VTALRM", "PROF",
+    "WINCH", "IO|POLL", "PWR", "SYS",
 ];
 
 #[cfg(test)]

@@ -27,8 +27,8 @@ pub fn put_in_order(environment: &Environment) -> Result<bool> {
     for descriptor in 0..FIRST {
         if !sys::is_open(descriptor) {
             // The lowest free number is the closed one, since those below it are open.
-            let null =
-                openat(CWD, "/dev/null", OFlags::RDWR | OFlags::NOCTTY, Mode::empty()).map_err(|error| failed("open", "/dev/null", errno(error)))?;
+            let null = openat(CWD, "/dev/null", OFlags::RDWR | OFlags::NOCTTY, Mode::empty())
+                .map_err(|error| failed("open", "/dev/null", errno(error)))?;
             let number = null.into_raw_fd();
             if number != descriptor {
                 return Err(failed("open", "/dev/null", Errno::EBADF));
@@ -47,19 +47,27 @@ pub fn put_in_order(environment: &Environment) -> Result<bool> {
 fn mark_all(first: i32) -> bool {
     let witness = rustix::io::dup(rustix::stdio::stderr());
     let marked = sys::close_on_exec_from(first.unsigned_abs()).is_ok();
-    marked && witness.is_ok_and(|witness| rustix::io::fcntl_getfd(&witness).is_ok_and(|flags| flags.contains(FdFlags::CLOEXEC)))
+    marked
+        && witness
+            .is_ok_and(|witness| rustix::io::fcntl_getfd(&witness).is_ok_and(|flags| flags.contains(FdFlags::CLOEXEC)))
 }
 
 /// How many descriptors systemd or an engine passes on: only if they are meant for this very process.
 fn passed_on_purpose(environment: &Environment) -> i32 {
-    let number = |name| environment.get(name).and_then(|value| std::str::from_utf8(value).ok()).and_then(|text| text.parse::<u32>().ok());
+    let number = |name| {
+        environment
+            .get(name)
+            .and_then(|value| std::str::from_utf8(value).ok())
+            .and_then(|text| text.parse::<u32>().ok())
+    };
     let for_us = || number("LISTEN_PID") == Some(std::process::id());
     // A descriptor table has at most about a million entries.
     number("LISTEN_FDS").filter(|_| for_us()).and_then(|count| i32::try_from(count.min(1 << 20)).ok()).unwrap_or(0)
 }
 
 fn mark_each(first: i32) -> Result<()> {
-    let listed = std::fs::read_dir("/proc/self/fd").map_err(|error| failed("open", "/proc/self/fd", io_errno(&error)))?;
+    let listed =
+        std::fs::read_dir("/proc/self/fd").map_err(|error| failed("open", "/proc/self/fd", io_errno(&error)))?;
     for entry in listed {
         let entry = entry.map_err(|error| failed("getdents64", "/proc/self/fd", io_errno(&error)))?;
         let number = entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok());

@@ -4,21 +4,21 @@
 //! Paths are opened without following a symbolic link anywhere in them, and changed through the descriptor: the app of
 //! a previous life may have owned the directory and left one. `path_resolution(7)`, `openat2(2)`, `chown(2)`.
 
+mod as_user;
 pub mod descriptors;
 mod listing;
 mod open;
 mod ownership;
 mod stdio;
 mod tmpfs;
-mod user;
 mod volume;
 mod walk;
 
 use crate::error::Result;
 use crate::plan::Surfaces;
 use crate::privilege::{Root, Target};
+pub use as_user::{make_directories, mend, refuse_unwritable};
 pub use tmpfs::Unmended;
-pub use user::{make_directories, mend, refuse_unwritable};
 
 /// Hands the surfaces and the standard streams to the user. What is right already is left alone.
 ///

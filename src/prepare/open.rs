@@ -5,7 +5,8 @@ use std::path::Path;
 
 use nix::errno::Errno;
 use rustix::fs::{
-    AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags, Statx, StatxAttributes, StatxFlags, fstat, makedev, open, openat, openat2, statx,
+    AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags, Statx, StatxAttributes, StatxFlags, fstat, makedev, open,
+    openat, openat2, statx,
 };
 
 use crate::error::{Error, Result, errno, io_errno};
@@ -23,7 +24,10 @@ pub(super) const HANDLE: OFlags = OFlags::PATH.union(OFlags::NOFOLLOW).union(OFl
 pub(super) fn directory(path: &str, remedy: impl Fn() -> String) -> Result<OwnedFd> {
     // Not O_NOFOLLOW: with it a link at the end is opened itself, and then is "not a directory" instead of a link.
     let flags = OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let whole = |kind| openat2(CWD, path, flags | kind, Mode::empty(), ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS).map_err(errno);
+    let whole = |kind| {
+        openat2(CWD, path, flags | kind, Mode::empty(), ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS)
+            .map_err(errno)
+    };
     let opened = match whole(OFlags::RDONLY).or_else(|_| whole(OFlags::PATH)) {
         // Before Linux 5.6; EPERM and EACCES also from filters that do not know the call: the walk then says what is so.
         Err(Errno::ENOSYS | Errno::EPERM | Errno::EACCES) => walk(path),
@@ -34,8 +38,12 @@ pub(super) fn directory(path: &str, remedy: impl Fn() -> String) -> Result<Owned
         Errno::ENOENT => mount_point("does not exist".into(), remedy()),
         Errno::ENOTDIR => mount_point("is not a directory".into(), remedy()),
         Errno::ELOOP => {
-            let real = std::fs::canonicalize(path).map_or("nothing that exists".to_owned(), |real| real.display().to_string());
-            mount_point(format!("has a symbolic link in it (it resolves to {real})"), format!("give the path without links: {real}"))
+            let real =
+                std::fs::canonicalize(path).map_or("nothing that exists".to_owned(), |real| real.display().to_string());
+            mount_point(
+                format!("has a symbolic link in it (it resolves to {real})"),
+                format!("give the path without links: {real}"),
+            )
         }
         _ => Error::HandOver {
             path: path.to_owned(),
@@ -73,7 +81,10 @@ pub(super) fn is_mount_point(directory: &Seen, path: &str) -> Result<bool> {
 
 /// The kernel's own answer: since Linux 5.8, unless a filter keeps it.
 fn mount_root(facts: &Statx) -> Option<bool> {
-    facts.stx_attributes_mask.contains(StatxAttributes::MOUNT_ROOT).then(|| facts.stx_attributes.contains(StatxAttributes::MOUNT_ROOT))
+    facts
+        .stx_attributes_mask
+        .contains(StatxAttributes::MOUNT_ROOT)
+        .then(|| facts.stx_attributes.contains(StatxAttributes::MOUNT_ROOT))
 }
 
 /// What one look at an open file tells.
@@ -105,7 +116,14 @@ pub(super) fn look(file: impl AsFd) -> std::result::Result<Seen, Errno> {
             let facts = fstat(&file).map_err(errno)?;
             #[allow(clippy::useless_conversion, reason = "the count has another width on another architecture")]
             let names = u64::from(facts.st_nlink);
-            Ok(Seen { device: facts.st_dev, inode: facts.st_ino, names, mode: facts.st_mode, owner: (facts.st_uid, facts.st_gid), mount_root: None })
+            Ok(Seen {
+                device: facts.st_dev,
+                inode: facts.st_ino,
+                names,
+                mode: facts.st_mode,
+                owner: (facts.st_uid, facts.st_gid),
+                mount_root: None,
+            })
         }
     }
 }
@@ -115,11 +133,18 @@ pub(super) fn look(file: impl AsFd) -> std::result::Result<Seen, Errno> {
 /// # Errors
 /// [`Error::HandOver`].
 pub(super) fn mount_number(file: impl AsFd, path: &str) -> Result<String> {
-    let failed =
-        |errno| Error::HandOver { path: path.to_owned(), call: "read of /proc/self/fdinfo", errno, remedy: "mount /proc in the container".into() };
+    let failed = |errno| Error::HandOver {
+        path: path.to_owned(),
+        call: "read of /proc/self/fdinfo",
+        errno,
+        remedy: "mount /proc in the container".into(),
+    };
     let name = format!("/proc/self/fdinfo/{}", file.as_fd().as_raw_fd());
     let text = std::fs::read_to_string(name).map_err(|error| failed(io_errno(&error)))?;
-    text.lines().find_map(|line| line.strip_prefix("mnt_id:")).map(|number| number.trim().to_owned()).ok_or_else(|| failed(Errno::ENODATA))
+    text.lines()
+        .find_map(|line| line.strip_prefix("mnt_id:"))
+        .map(|number| number.trim().to_owned())
+        .ok_or_else(|| failed(Errno::ENODATA))
 }
 
 fn mount_table(path: &str) -> Result<Vec<Mount>> {

@@ -34,7 +34,11 @@ pub(super) fn hand_over(_root: &Root, entry: &TmpfsPlan, target: &Target) -> Res
     let look = || open::look(&directory).map_err(|reason| failed(entry, "fstat", reason));
     let before = look()?;
     if !is_tmpfs || !open::is_mount_point(&before, &entry.path)? {
-        let what = if is_tmpfs { "is a directory on a tmpfs, but not the mount point itself" } else { "is not a tmpfs mount point" };
+        let what = if is_tmpfs {
+            "is a directory on a tmpfs, but not the mount point itself"
+        } else {
+            "is not a tmpfs mount point"
+        };
         return Err(Error::MountPoint { path: entry.path.clone(), what: what.into(), remedy: flag(entry) });
     }
     if !is_theirs(&before, target) {

@@ -189,10 +189,12 @@ impl Walk<'_> {
     /// The directory opened to be listed. Root without `CAP_DAC_OVERRIDE` may have to own it for that; its right owner gets
     /// it back when what is below it is done.
     fn readable(&self, handle: &OwnedFd) -> Result<OwnedFd> {
-        let open = || openat(handle, ".", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).map_err(errno);
+        let open =
+            || openat(handle, ".", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).map_err(errno);
         let opened = match open() {
             Err(Errno::EACCES) => {
-                chownat(handle, "", Some(Uid::ROOT), None, AtFlags::EMPTY_PATH).map_err(|error| self.failed("fchownat", errno(error)))?;
+                chownat(handle, "", Some(Uid::ROOT), None, AtFlags::EMPTY_PATH)
+                    .map_err(|error| self.failed("fchownat", errno(error)))?;
                 open()
             }
             other => other,
@@ -203,12 +205,19 @@ impl Walk<'_> {
     /// In one line each. What is left of the files with several names has one outside, or where it does not count.
     fn tell_what_is_left(&mut self) {
         if self.set_id > 0 {
-            log::warn!("{}: set-user-ID and set-group-ID files of other users stay as they are: {}", self.path, self.set_id);
+            log::warn!(
+                "{}: set-user-ID and set-group-ID files of other users stay as they are: {}",
+                self.path,
+                self.set_id
+            );
         }
         let count = self.links.len() as u64;
         if count > 0 {
             self.left += count;
-            log::warn!("{}: files with a name outside of it, or in a directory that others may write to, stay as they are: {count}", self.path);
+            log::warn!(
+                "{}: files with a name outside of it, or in a directory that others may write to, stay as they are: {count}",
+                self.path
+            );
         }
     }
 

@@ -5,8 +5,8 @@ use caps::CapSet;
 use nix::errno::Errno;
 use rustix::process::{Gid, Uid};
 use rustix::thread::{
-    CapabilitiesSecureBits as SecureBits, CapabilitySets, set_capabilities, set_capabilities_secure_bits, set_no_new_privs as set_nnp,
-    set_thread_groups, set_thread_res_gid, set_thread_res_uid,
+    CapabilitiesSecureBits as SecureBits, CapabilitySets, set_capabilities, set_capabilities_secure_bits,
+    set_no_new_privs as set_nnp, set_thread_groups, set_thread_res_gid, set_thread_res_uid,
 };
 
 use super::capability::Set;
@@ -20,7 +20,11 @@ pub(super) fn locked_securebits() -> SecureBits {
 }
 
 fn without_ambient_lock() -> SecureBits {
-    SecureBits::NO_ROOT | SecureBits::NO_ROOT_LOCKED | SecureBits::NO_SETUID_FIXUP | SecureBits::NO_SETUID_FIXUP_LOCKED | SecureBits::KEEP_CAPS_LOCKED
+    SecureBits::NO_ROOT
+        | SecureBits::NO_ROOT_LOCKED
+        | SecureBits::NO_SETUID_FIXUP
+        | SecureBits::NO_SETUID_FIXUP_LOCKED
+        | SecureBits::KEEP_CAPS_LOCKED
 }
 
 /// `no_new_privs`: needs no capability, hinders no later step.
@@ -31,7 +35,8 @@ pub(super) fn set_no_new_privs() -> Result<()> {
 /// Empties the ambient set: what is in it would survive the app's exec.
 pub(super) fn clear_ambient() -> Result<()> {
     // The crate's error is a text; the number is still the thread's errno.
-    caps::clear(None, CapSet::Ambient).map_err(|_| refused("prctl(PR_CAP_AMBIENT_CLEAR_ALL)", "the ambient set", Errno::last()))
+    caps::clear(None, CapSet::Ambient)
+        .map_err(|_| refused("prctl(PR_CAP_AMBIENT_CLEAR_ALL)", "the ambient set", Errno::last()))
 }
 
 /// `no_new_privs`, the ambient set, the bounding set: everything above the sets themselves.
@@ -55,7 +60,8 @@ pub(super) fn lock_securebits(keep: Set) -> Result<()> {
 }
 
 fn set_securebits(bits: SecureBits) -> Result<()> {
-    set_capabilities_secure_bits(bits).map_err(|error| refused("prctl(PR_SET_SECUREBITS)", "the securebits", errno(error)))
+    set_capabilities_secure_bits(bits)
+        .map_err(|error| refused("prctl(PR_SET_SECUREBITS)", "the securebits", errno(error)))
 }
 
 /// Groups, gid, uid, in this order: after the uid there is no right to the others. Groups that are right already are
@@ -71,7 +77,8 @@ pub(super) fn become_user(target: &Target, held: &Held) -> Result<()> {
         set_thread_groups(&list).map_err(|error| ids_refused("setgroups", format!("{groups:?}"), errno(error)))?;
     }
     let group = Gid::from_raw(*gid);
-    set_thread_res_gid(group, group, group).map_err(|error| ids_refused("setresgid", format!("gid {gid}"), errno(error)))?;
+    set_thread_res_gid(group, group, group)
+        .map_err(|error| ids_refused("setresgid", format!("gid {gid}"), errno(error)))?;
     let user = Uid::from_raw(*uid);
     set_thread_res_uid(user, user, user).map_err(|error| ids_refused("setresuid", format!("uid {uid}"), errno(error)))
 }
@@ -87,7 +94,11 @@ pub(super) fn give_up_capabilities(keep: Set, until_then: Set) -> Result<()> {
         for one in keep.each() {
             let raised = one.known().map(|capability| caps::raise(None, CapSet::Ambient, capability));
             if !matches!(raised, Some(Ok(()))) {
-                return Err(refused("prctl(PR_CAP_AMBIENT_RAISE)", &format!("{one} to the ambient set"), Errno::last()));
+                return Err(refused(
+                    "prctl(PR_CAP_AMBIENT_RAISE)",
+                    &format!("{one} to the ambient set"),
+                    Errno::last(),
+                ));
             }
         }
         if until_then.contains(Set::SETPCAP) {
@@ -98,8 +109,13 @@ pub(super) fn give_up_capabilities(keep: Set, until_then: Set) -> Result<()> {
 }
 
 fn set_sets(usable: Set, inheritable: Set) -> Result<()> {
-    let sets = CapabilitySets { effective: usable.as_kernel(), permitted: usable.as_kernel(), inheritable: inheritable.as_kernel() };
-    set_capabilities(None, sets).map_err(|error| refused("capset", "the permitted, effective and inheritable sets", errno(error)))
+    let sets = CapabilitySets {
+        effective: usable.as_kernel(),
+        permitted: usable.as_kernel(),
+        inheritable: inheritable.as_kernel(),
+    };
+    set_capabilities(None, sets)
+        .map_err(|error| refused("capset", "the permitted, effective and inheritable sets", errno(error)))
 }
 
 fn refused(call: &'static str, object: &str, errno: Errno) -> Error {
@@ -116,11 +132,16 @@ fn ids_refused(call: &'static str, object: String, errno: Errno) -> Error {
     let remedy = match errno {
         Errno::EINVAL => {
             let mapped = std::fs::read_to_string(map).unwrap_or_default();
-            let mapped: Vec<String> = mapped.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+            let mapped: Vec<String> =
+                mapped.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
             format!("choose an id that the user namespace maps, or give it more sub-ids ({map}: {})", mapped.join(", "))
         }
-        Errno::EPERM if call == "setgroups" && std::fs::read_to_string("/proc/self/setgroups").is_ok_and(|word| word.trim() == "deny") => {
-            "give the engine's user sub-gids in /etc/subgid: this user namespace denies setgroups to everyone".to_owned()
+        Errno::EPERM
+            if call == "setgroups"
+                && std::fs::read_to_string("/proc/self/setgroups").is_ok_and(|word| word.trim() == "deny") =>
+        {
+            "give the engine's user sub-gids in /etc/subgid: this user namespace denies setgroups to everyone"
+                .to_owned()
         }
         _ => format!("add --cap-add={}", if call == "setresuid" { "SETUID" } else { "SETGID" }),
     };

@@ -27,14 +27,14 @@
 //! ```
 //! ```compile_fail,E0308
 //! // Root does not run the app.
-//! fn as_root(root: &stepdown::privilege::Root, app: &stepdown::launch::App, mask: stepdown::sys::SignalMask) {
-//!     let _ = stepdown::launch::exec(root, app, mask);
+//! fn as_root(root: &stepdown::privilege::Root, app: &stepdown::exec::App, mask: stepdown::sys::SignalMask) {
+//!     let _ = stepdown::exec::exec(root, app, mask);
 //! }
 //! ```
 //! The same with the right token compiles:
 //! ```no_run
-//! fn dropped(dropped: &stepdown::privilege::Dropped, app: &stepdown::launch::App, mask: stepdown::sys::SignalMask) {
-//!     let _ = stepdown::launch::exec(dropped, app, mask);
+//! fn dropped(dropped: &stepdown::privilege::Dropped, app: &stepdown::exec::App, mask: stepdown::sys::SignalMask) {
+//!     let _ = stepdown::exec::exec(dropped, app, mask);
 //! }
 //! ```
 //!
@@ -143,6 +143,11 @@ impl User {
             }
         }
         change::give_up_capabilities(target.keep, if may_lock { Set::SETPCAP } else { Set::EMPTY })?;
-        proof::prove(&proof::Expected { target, bounding: may_lock.then_some(target.keep), before: held.bounding, locked: may_lock })
+        proof::prove(&proof::Expected {
+            target,
+            bounding: may_lock.then_some(target.keep),
+            before: held.bounding,
+            locked: may_lock,
+        })
     }
 }

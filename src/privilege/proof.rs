@@ -6,9 +6,10 @@
 
 use rustix::process::{Gid, Uid, getgroups};
 use rustix::thread::{
-    CapabilitiesSecureBits as SecureBits, CapabilitySets, capabilities, capabilities_secure_bits, capability_is_in_bounding_set,
-    configure_capability_in_ambient_set, no_new_privs, remove_capability_from_bounding_set, set_capabilities, set_capabilities_secure_bits,
-    set_thread_groups, set_thread_res_gid, set_thread_res_uid,
+    CapabilitiesSecureBits as SecureBits, CapabilitySets, capabilities, capabilities_secure_bits,
+    capability_is_in_bounding_set, configure_capability_in_ambient_set, no_new_privs,
+    remove_capability_from_bounding_set, set_capabilities, set_capabilities_secure_bits, set_thread_groups,
+    set_thread_res_gid, set_thread_res_uid,
 };
 
 use super::capability::Set;
@@ -38,7 +39,11 @@ pub(super) fn prove(expected: &Expected<'_>) -> Result<Dropped> {
 
 /// Refuses unless what was found is what must be.
 fn same<T: PartialEq + std::fmt::Display>(what: &str, found: T, wanted: T) -> Result<()> {
-    if found == wanted { Ok(()) } else { Err(Error::NotProved { what: format!("{what} is {found} instead of {wanted}") }) }
+    if found == wanted {
+        Ok(())
+    } else {
+        Err(Error::NotProved { what: format!("{what} is {found} instead of {wanted}") })
+    }
 }
 
 fn unreadable(call: &'static str, object: &str, errno: nix::errno::Errno) -> Error {
@@ -48,11 +53,15 @@ fn unreadable(call: &'static str, object: &str, errno: nix::errno::Errno) -> Err
 fn by_system_call(expected: &Expected<'_>) -> Result<()> {
     let Target { uid, gid, groups, keep } = expected.target;
     let users = nix::unistd::getresuid().map_err(|reason| unreadable("getresuid", "the user ids", reason))?;
-    for (what, found) in [("the real uid", users.real), ("the effective uid", users.effective), ("the saved uid", users.saved)] {
+    for (what, found) in
+        [("the real uid", users.real), ("the effective uid", users.effective), ("the saved uid", users.saved)]
+    {
         same(what, found.as_raw(), *uid)?;
     }
     let all = nix::unistd::getresgid().map_err(|reason| unreadable("getresgid", "the group ids", reason))?;
-    for (what, found) in [("the real gid", all.real), ("the effective gid", all.effective), ("the saved gid", all.saved)] {
+    for (what, found) in
+        [("the real gid", all.real), ("the effective gid", all.effective), ("the saved gid", all.saved)]
+    {
         same(what, found.as_raw(), *gid)?;
     }
     let found = getgroups().map_err(|error| unreadable("getgroups", "the supplementary groups", errno(error)))?;
@@ -73,11 +82,14 @@ fn by_system_call(expected: &Expected<'_>) -> Result<()> {
         }
     }
     if expected.locked {
-        let bits = capabilities_secure_bits().map_err(|error| unreadable("prctl(PR_GET_SECUREBITS)", "the securebits", errno(error)))?;
+        let bits = capabilities_secure_bits()
+            .map_err(|error| unreadable("prctl(PR_GET_SECUREBITS)", "the securebits", errno(error)))?;
         // By mask, since newer kernels know more bits; but keeping over a change of uid must be off.
         let locked = bits.contains(locked_securebits()) && !bits.contains(SecureBits::KEEP_CAPS);
         if !locked {
-            return Err(Error::NotProved { what: format!("the securebits are {:#x} instead of {:#x}", bits.bits(), locked_securebits().bits()) });
+            return Err(Error::NotProved {
+                what: format!("the securebits are {:#x} instead of {:#x}", bits.bits(), locked_securebits().bits()),
+            });
         }
     }
     Ok(())
@@ -87,7 +99,9 @@ fn as_printed(expected: &Expected<'_>) -> Result<()> {
     let Target { uid, gid, groups, keep } = expected.target;
     let held = Held::read()?;
     if !held.uid.all_are(*uid) || !held.gid.all_are(*gid) {
-        return Err(Error::NotProved { what: format!("the kernel prints {:?} and {:?} instead of uid {uid} and gid {gid}", held.uid, held.gid) });
+        return Err(Error::NotProved {
+            what: format!("the kernel prints {:?} and {:?} instead of uid {uid} and gid {gid}", held.uid, held.gid),
+        });
     }
     same_groups(held.groups, groups)?;
     same("the inheritable set as printed", held.inheritable, *keep)?;
@@ -103,7 +117,11 @@ fn as_printed(expected: &Expected<'_>) -> Result<()> {
 
 fn same_groups(mut found: Vec<u32>, wanted: &[u32]) -> Result<()> {
     found.sort_unstable();
-    if found == wanted { Ok(()) } else { Err(Error::NotProved { what: format!("the supplementary groups are {found:?} instead of {wanted:?}") }) }
+    if found == wanted {
+        Ok(())
+    } else {
+        Err(Error::NotProved { what: format!("the supplementary groups are {found:?} instead of {wanted:?}") })
+    }
 }
 
 /// Every way back must fail. Only ways to what the target does not hold: an arbitrary uid of OpenShift has gid 0 by

@@ -102,7 +102,10 @@ pub fn parse(text: &[u8]) -> std::result::Result<Held, &'static str> {
     Ok(Held {
         uid: ids(line("Uid")?).ok_or("Uid")?,
         gid: ids(line("Gid")?).ok_or("Gid")?,
-        groups: line("Groups")?.split_ascii_whitespace().map(|id| id.parse().map_err(|_| "Groups")).collect::<std::result::Result<_, _>>()?,
+        groups: line("Groups")?
+            .split_ascii_whitespace()
+            .map(|id| id.parse().map_err(|_| "Groups"))
+            .collect::<std::result::Result<_, _>>()?,
         threads: line("Threads")?.parse().map_err(|_| "Threads")?,
         inheritable: set(line("CapInh")?).ok_or("CapInh")?,
         permitted: set(line("CapPrm")?).ok_or("CapPrm")?,
@@ -140,7 +143,8 @@ mod tests {
 
     #[test]
     fn a_line_that_is_missing_or_odd_proves_nothing() {
-        for name in ["Uid", "Gid", "Groups", "Threads", "CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb", "NoNewPrivs"] {
+        for name in ["Uid", "Gid", "Groups", "Threads", "CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb", "NoNewPrivs"]
+        {
             assert_eq!(parse(TEXT.replace(&format!("{name}:"), "Gone:").as_bytes()), Err(name));
         }
         assert_eq!(parse(TEXT.replace("Uid:\t1001", "Uid:\t-1").as_bytes()), Err("Uid"));

@@ -1,8 +1,8 @@
 //! Arguments of `podman run` and `docker run`, one a line; the image and what follows it are the caller's.
 
 use super::Rendered;
-use super::flag::{self, Flag, RETRIES, seconds};
 use super::inexpressible;
+use super::setting::{self, Flag, RETRIES, seconds};
 use crate::config::Requirement;
 use crate::error::Result;
 use crate::plan::container::{Asked, Container};
@@ -27,7 +27,7 @@ impl Engine {
 pub(super) fn render(engine: Engine, containers: &[Container<'_>]) -> Result<Rendered> {
     let mut rendered = Rendered::default();
     for container in containers {
-        for flag in flag::all(container, engine.name())? {
+        for flag in setting::all(container, engine.name())? {
             if let Flag::Lost(_) = flag {
                 rendered.notes.push(flag.why());
             }
@@ -79,9 +79,11 @@ fn health_command(engine: Engine, asked: &Asked) -> Result<String> {
     }
     let plain = |word: &String| word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_./=:@+".contains(&byte));
     match asked.command.iter().find(|word| !plain(word)) {
-        Some(word) => {
-            Err(inexpressible(engine.name(), format!("the word {word:?} of the health check, which a shell would read"), "use plain names only"))
-        }
+        Some(word) => Err(inexpressible(
+            engine.name(),
+            format!("the word {word:?} of the health check, which a shell would read"),
+            "use plain names only",
+        )),
         None => Ok(asked.command.join("${IFS}")),
     }
 }

@@ -1,7 +1,7 @@
 //! A Compose file: a service each, with the volumes and secrets that they name. `$` is doubled, since Compose expands it.
 
-use super::flag::{self, Flag, RETRIES, seconds};
 use super::names::of_service;
+use super::setting::{self, Flag, RETRIES, seconds};
 use super::yaml::{Yaml, quoted};
 use super::{IMAGE, image_note};
 use crate::config::Requirement;
@@ -35,11 +35,16 @@ pub(super) fn render(containers: &[Container<'_>]) -> Result<String> {
     Ok(file.page())
 }
 
-fn service(file: &mut Yaml, container: &Container<'_>, volumes: &mut Vec<String>, secrets: &mut Vec<String>) -> Result<()> {
+fn service(
+    file: &mut Yaml,
+    container: &Container<'_>,
+    volumes: &mut Vec<String>,
+    secrets: &mut Vec<String>,
+) -> Result<()> {
     file.comment(image_note(container));
     file.text("image", &literal(container.image.as_deref().unwrap_or(IMAGE)));
     let mut list = "";
-    for flag in flag::all(container, "compose")? {
+    for flag in setting::all(container, "compose")? {
         let key = list_of(&flag);
         if key != list {
             if !list.is_empty() {
@@ -71,7 +76,9 @@ fn service(file: &mut Yaml, container: &Container<'_>, volumes: &mut Vec<String>
                 once(secrets, &secret.name);
             }
             Flag::Role(variable, role) => file.text(&quoted(variable), role),
-            Flag::Required(Requirement { env: name, .. }) => file.text(&quoted(name), &format!("${{{name}:?is needed by the configuration}}")),
+            Flag::Required(Requirement { env: name, .. }) => {
+                file.text(&quoted(name), &format!("${{{name}:?is needed by the configuration}}"))
+            }
             Flag::Pids(limit) => file.number("pids_limit", *limit),
             Flag::Memory(limit) => file.text("mem_limit", limit),
             Flag::Health(asked, start) => {
@@ -80,7 +87,8 @@ fn service(file: &mut Yaml, container: &Container<'_>, volumes: &mut Vec<String>
                 file.item("CMD");
                 asked.command.iter().for_each(|word| file.item(&literal(word)));
                 file.close();
-                for (key, time) in [("interval", asked.interval), ("timeout", asked.timeout), ("start_period", *start)] {
+                for (key, time) in [("interval", asked.interval), ("timeout", asked.timeout), ("start_period", *start)]
+                {
                     file.text(key, &format!("{}s", seconds(time)));
                 }
                 file.number("retries", RETRIES);
@@ -106,7 +114,13 @@ fn list_of(flag: &Flag<'_>) -> &'static str {
         Flag::Volume(..) => "volumes",
         Flag::Secret(_) => "secrets",
         Flag::Role(..) | Flag::Required(..) => "environment",
-        Flag::User | Flag::ReadOnly | Flag::Lost(_) | Flag::Pids(_) | Flag::Memory(_) | Flag::Health(..) | Flag::Stop(_) => "",
+        Flag::User
+        | Flag::ReadOnly
+        | Flag::Lost(_)
+        | Flag::Pids(_)
+        | Flag::Memory(_)
+        | Flag::Health(..)
+        | Flag::Stop(_) => "",
     }
 }
 

@@ -4,8 +4,8 @@
 //! at the restricted Pod Security level. Root steps and kept capabilities need root, and then it starts as root with the
 //! capabilities of the plan.
 
-use super::flag::{self, Flag, RETRIES, seconds};
 use super::names::{self, of_service};
+use super::setting::{self, Flag, RETRIES, seconds};
 use super::yaml::Yaml;
 use super::{IMAGE, image_note, inexpressible};
 use crate::config::Requirement;
@@ -26,7 +26,11 @@ pub(super) fn render(containers: &[Container<'_>]) -> Result<String> {
         let name = names::name(of_service(container));
         if name.is_empty() || name.len() > 63 || names.contains(&name) {
             let remedy = "give roles names that differ in letters and digits, of at most 63 characters";
-            return Err(inexpressible(FORMAT, format!("a Pod's name for the role '{}'", of_service(container)), remedy));
+            return Err(inexpressible(
+                FORMAT,
+                format!("a Pod's name for the role '{}'", of_service(container)),
+                remedy,
+            ));
         }
         documents.push(pod(container, &name)?);
         names.push(name);
@@ -54,7 +58,7 @@ fn pod(container: &Container<'_>, name: &str) -> Result<String> {
         volumes: Yaml::at(2),
         container: Yaml::at(3),
     };
-    for flag in flag::all(container, FORMAT)? {
+    for flag in setting::all(container, FORMAT)? {
         part(&mut parts, &flag, root.is_some(), name)?;
     }
     let mut pod = Yaml::default();
@@ -122,7 +126,8 @@ fn confine(pod: &mut Yaml, container: &Container<'_>, added: Option<&Yaml>) {
     pod.comment(&Flag::ReadOnly.why());
     pod.truth("readOnlyRootFilesystem", true);
     // A Pod may not have both.
-    let administers = container.needs.iter().any(|(need, _)| Set::named("SYS_ADMIN").is_some_and(|admin| need.contains(admin)));
+    let administers =
+        container.needs.iter().any(|(need, _)| Set::named("SYS_ADMIN").is_some_and(|admin| need.contains(admin)));
     pod.comment(&Flag::NoNewPrivileges.why());
     pod.truth("allowPrivilegeEscalation", administers);
     pod.comment(&Flag::DropAll.why());
@@ -180,8 +185,7 @@ fn part(parts: &mut Parts, flag: &Flag<'_>, as_root: bool, pod: &str) -> Result<
             (0..3).for_each(|_| environment.close());
         }
         Flag::Pids(_) => {
-            let remedy =
-                "leave limits.pids out of the configuration for Kubernetes (--config FILE), and limit processes by the kubelet's podPidsLimit";
+            let remedy = "leave limits.pids out of the configuration for Kubernetes (--config FILE), and limit processes by the kubelet's podPidsLimit";
             return Err(inexpressible(FORMAT, "a Pod has no limit of processes (limits.pids)".into(), remedy));
         }
         Flag::Memory(limit) => {
@@ -197,14 +201,18 @@ fn part(parts: &mut Parts, flag: &Flag<'_>, as_root: bool, pod: &str) -> Result<
             parts.container.comment(&why);
             let interval = seconds(asked.interval);
             let attempts = seconds(*start).div_ceil(STARTUP_PERIOD);
-            for (name, period, failures) in
-                [("startupProbe", STARTUP_PERIOD, attempts), ("readinessProbe", interval, RETRIES), ("livenessProbe", interval, RETRIES)]
-            {
+            for (name, period, failures) in [
+                ("startupProbe", STARTUP_PERIOD, attempts),
+                ("readinessProbe", interval, RETRIES),
+                ("livenessProbe", interval, RETRIES),
+            ] {
                 probe(&mut parts.container, name, asked, period, failures);
             }
         }
         Flag::Stop(time) => {
-            parts.spec.comment("time for the configured grace; the signal is SIGTERM unless the image has a STOPSIGNAL");
+            parts
+                .spec
+                .comment("time for the configured grace; the signal is SIGTERM unless the image has a STOPSIGNAL");
             parts.spec.number("terminationGracePeriodSeconds", seconds(*time));
         }
     }
@@ -259,7 +267,11 @@ impl Parts {
 
 fn volume_name(kind: &str, path: &str) -> Result<String> {
     let name = names::name(&format!("{kind}{path}"));
-    if name.len() <= 63 { Ok(name) } else { Err(inexpressible(FORMAT, format!("a name for {path}"), "choose a shorter path")) }
+    if name.len() <= 63 {
+        Ok(name)
+    } else {
+        Err(inexpressible(FORMAT, format!("a name for {path}"), "choose a shorter path"))
+    }
 }
 
 /// A size in the units of Kubernetes, where `m` is a thousandth.
@@ -275,6 +287,9 @@ mod tests {
 
     #[test]
     fn sizes_as_quantities() {
-        assert_eq!(["64m", "1700M", "2g", "1048577", "512k"].map(quantity), ["64Mi", "1700Mi", "2Gi", "1048577", "512Ki"]);
+        assert_eq!(
+            ["64m", "1700M", "2g", "1048577", "512k"].map(quantity),
+            ["64Mi", "1700Mi", "2Gi", "1048577", "512Ki"]
+        );
     }
 }

@@ -5,10 +5,10 @@
 
 mod arguments;
 mod compose;
-mod flag;
 mod kubernetes;
 mod names;
 mod quadlet;
+mod setting;
 mod yaml;
 
 use crate::config::args::Format;

@@ -47,7 +47,10 @@ pub(super) fn check_paths(container: &Container<'_>, format: &'static str) -> Re
 }
 
 /// The volumes with a name each. The same path has the same name in every role: it is the same data.
-pub(super) fn of_volumes<'a>(container: &'a Container<'_>, format: &'static str) -> Result<Vec<(&'a VolumePlan, String)>> {
+pub(super) fn of_volumes<'a>(
+    container: &'a Container<'_>,
+    format: &'static str,
+) -> Result<Vec<(&'a VolumePlan, String)>> {
     let names = distinct(container.volumes.iter().map(|entry| entry.path.as_str()), format)?;
     Ok(container.volumes.iter().zip(names).collect())
 }

@@ -1,13 +1,13 @@
 //! Units for Podman's systemd generator, `podman-systemd.unit(5)`; values are escaped for it and for systemd,
 //! `systemd.syntax(7)`.
 
-use super::flag::{self, Flag, RETRIES, seconds};
 use super::names::of_service;
+use super::setting::{self, Flag, RETRIES, seconds};
 use super::{IMAGE, image_note};
 use crate::error::Result;
+use crate::logger;
 use crate::plan::container::Container;
 use crate::plan::flags;
-use crate::record;
 
 /// Exit codes of `/init` after which a new start would end the same way.
 const NO_RESTART: &str = "64 77 78 126 127";
@@ -26,7 +26,7 @@ fn unit(container: &Container<'_>) -> Result<String> {
     unit.key("Description", &literal(service), None);
     unit.section("Container");
     unit.key("Image", &literal(container.image.as_deref().unwrap_or(IMAGE)), Some(image_note(container)));
-    for flag in flag::all(container, "quadlet")? {
+    for flag in setting::all(container, "quadlet")? {
         let why = flag.why();
         if let Flag::Lost(_) = flag {
             unit.comment(&why);
@@ -46,7 +46,11 @@ fn unit(container: &Container<'_>) -> Result<String> {
     unit.section("Service");
     unit.key("Restart", "always", None);
     unit.key("RestartPreventExitStatus", NO_RESTART, Some("/init refused, and would refuse again"));
-    unit.key("TimeoutStartSec", &(seconds(container.start) + SLACK).to_string(), Some("longer than the steps and boot_check.timeout"));
+    unit.key(
+        "TimeoutStartSec",
+        &(seconds(container.start) + SLACK).to_string(),
+        Some("longer than the steps and boot_check.timeout"),
+    );
     unit.key("TimeoutStopSec", &(seconds(container.stop) + SLACK).to_string(), Some("longer than StopTimeout"));
     unit.section("Install");
     unit.key("WantedBy", "default.target", None);
@@ -95,7 +99,7 @@ impl Unit {
     }
 
     fn comment(&mut self, text: &str) {
-        self.line(&format!("# {}", record::escaped(text)));
+        self.line(&format!("# {}", logger::escaped(text)));
     }
 
     fn section(&mut self, name: &str) {
@@ -125,7 +129,11 @@ fn literal(value: &str) -> String {
 /// A value that the generator splits into words: one word.
 fn word(value: &str) -> String {
     let value = literal(value);
-    if value.contains([' ', '\t', '"', '\'', '\\']) { format!("\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\"")) } else { value }
+    if value.contains([' ', '\t', '"', '\'', '\\']) {
+        format!("\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\""))
+    } else {
+        value
+    }
 }
 
 #[cfg(test)]
@@ -135,6 +143,9 @@ mod tests {
     #[test]
     fn what_systemd_would_expand_is_doubled() {
         assert_eq!(literal("/a%b$c d"), "/a%%b$$c d");
-        assert_eq!((word("a=b"), word("/a b"), word("/a\"\\")), ("a=b".into(), "\"/a b\"".into(), "\"/a\\\"\\\\\"".into()));
+        assert_eq!(
+            (word("a=b"), word("/a b"), word("/a\"\\")),
+            ("a=b".into(), "\"/a b\"".into(), "\"/a\\\"\\\\\"".into())
+        );
     }
 }

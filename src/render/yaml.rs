@@ -4,7 +4,7 @@
 
 use std::fmt::Write as _;
 
-use crate::record;
+use crate::logger;
 
 /// A page, or a part of one that is put into another at its depth.
 #[derive(Debug, Default)]
@@ -26,7 +26,7 @@ impl Yaml {
     }
 
     pub(super) fn comment(&mut self, why: &str) {
-        self.line(&["# ", &record::escaped(why)]);
+        self.line(&["# ", &logger::escaped(why)]);
     }
 
     pub(super) fn text(&mut self, key: &str, value: &str) {
@@ -102,7 +102,11 @@ impl Yaml {
 pub(super) fn quoted(value: &str) -> String {
     let mut quoted = String::new();
     for letter in serde_json::to_string(value).unwrap_or_default().chars() {
-        let _ = if letter.is_control() { write!(quoted, "\\u{:04x}", u32::from(letter)) } else { quoted.write_char(letter) };
+        let _ = if letter.is_control() {
+            write!(quoted, "\\u{:04x}", u32::from(letter))
+        } else {
+            quoted.write_char(letter)
+        };
     }
     quoted
 }
@@ -129,7 +133,12 @@ mod tests {
 
     #[test]
     fn no_string_becomes_something_else() {
-        for (value, shown) in [("yes", "\"yes\""), ("0755", "\"0755\""), ("a\"\\\n", "\"a\\\"\\\\\\n\""), ("\u{7f}\u{85}", "\"\\u007f\\u0085\"")] {
+        for (value, shown) in [
+            ("yes", "\"yes\""),
+            ("0755", "\"0755\""),
+            ("a\"\\\n", "\"a\\\"\\\\\\n\""),
+            ("\u{7f}\u{85}", "\"\\u007f\\u0085\""),
+        ] {
             assert_eq!(quoted(value), shown);
         }
     }

@@ -17,7 +17,7 @@ use crate::child::terminal::Terminal;
 use crate::child::wait::{Event, Signals};
 use crate::child::{self, Change, Output, Started};
 use crate::error::{Error, Result};
-use crate::launch::App;
+use crate::exec::App;
 use crate::plan::Supervision;
 use crate::privilege::Dropped;
 use crate::sys::{self, Signal, SignalMask};
@@ -48,7 +48,18 @@ pub fn run(dropped: &Dropped, mut app: App, how: Supervision, mask: SignalMask) 
     settle();
     let signals = Signals::receive(SignalMask::ALL);
     let terminal = Terminal::open();
-    let mut supervisor = Supervisor { dropped, mask, main, how, first, terminal, forwarded_stop: false, kill_at: None, manager, readiness };
+    let mut supervisor = Supervisor {
+        dropped,
+        mask,
+        main,
+        how,
+        first,
+        terminal,
+        forwarded_stop: false,
+        kill_at: None,
+        manager,
+        readiness,
+    };
     let code = supervisor.until_app_ends(&signals).inspect_err(|_| child::abandon(main))?;
     if let Some(readiness) = supervisor.readiness.take() {
         readiness.give_up();
@@ -127,7 +138,8 @@ impl Supervisor<'_> {
     }
 
     fn forward(&mut self, signal: Signal) {
-        let number = self.how.rewrite.iter().find(|(from, _)| *from == signal.number).map_or(signal.number, |(_, to)| *to);
+        let number =
+            self.how.rewrite.iter().find(|(from, _)| *from == signal.number).map_or(signal.number, |(_, to)| *to);
         // A log line of /init's own that nobody read leaves one of its own; the app must not die of it.
         let own = signal.number == SIGPIPE && signal.sender.0 == getpid().as_raw_nonzero().get().unsigned_abs();
         if number == 0 || own {
@@ -145,11 +157,17 @@ impl Supervisor<'_> {
         let app = self.main.as_raw_nonzero().get();
         let target = if self.how.group { -app } else { app };
         let queued = signal.code == SI_QUEUE && !self.how.group;
-        let sent = if queued { sys::queue_signal(app, number, signal.sender, signal.value) } else { sys::send_signal(target, number) };
+        let sent = if queued {
+            sys::queue_signal(app, number, signal.sender, signal.value)
+        } else {
+            sys::send_signal(target, number)
+        };
         match sent {
             Ok(()) => log::debug!("signal {} forwarded as {number} to {target}", signal.number),
             // ESRCH: it has just ended, and SIGCHLD says so. EPERM: it changed its ids, and only it can end itself.
-            Err(reason) => log::warn!("signal {number} could not be forwarded to {target}: {}", crate::error::Kernel(reason)),
+            Err(reason) => {
+                log::warn!("signal {number} could not be forwarded to {target}: {}", crate::error::Kernel(reason))
+            }
         }
         if number == SIGTERM && self.kill_at.is_none() {
             self.kill_at = Instant::now().checked_add(self.how.grace);

@@ -75,21 +75,32 @@ fn arguments_are_pure_and_each_has_its_note() {
         for (argument, note) in arguments.iter().zip(notes) {
             done.check(note.starts_with(&format!("# {argument}: ")), note);
         }
-        let plain = rendered("plain", "[[tmpfs]]\npath = '/t'\n[roles.a]\nhealth = { tcp = '127.0.0.1:1' }\n", &[format, "-r", "a"]);
+        let plain = rendered(
+            "plain",
+            "[[tmpfs]]\npath = '/t'\n[roles.a]\nhealth = { tcp = '127.0.0.1:1' }\n",
+            &[format, "-r", "a"],
+        );
         plain.check(!plain.page().contains(' '), "arguments that survive being split at blanks");
     }
 }
 
 #[test]
 fn every_role_is_rendered_where_none_is_selected() {
-    let units = |done: &Done| done.page().lines().filter(|line| line.starts_with("# FileName=")).map(str::to_owned).collect::<Vec<_>>();
+    let units = |done: &Done| {
+        done.page().lines().filter(|line| line.starts_with("# FileName=")).map(str::to_owned).collect::<Vec<_>>()
+    };
     let all = usual(&["quadlet"], &[]);
     assert_eq!(units(&all), ["# FileName=beat", "# FileName=web", "# FileName=worker"]);
     assert_eq!(all.page().matches("\n---\n").count(), 2);
-    for (more, variables) in [(&["-r", "beat"][..], &[][..]), (&[], &[("ROLE", "beat")]), (&["-r", "beat"], &[("ROLE", "web")])] {
+    for (more, variables) in
+        [(&["-r", "beat"][..], &[][..]), (&[], &[("ROLE", "beat")]), (&["-r", "beat"], &[("ROLE", "web")])]
+    {
         let one = usual(&[&["quadlet"], more].concat(), variables);
         assert_eq!(units(&one), ["# FileName=beat"]);
-        assert_eq!(all.page().split("\n---\n").next().map(|unit| format!("{unit}\n")).as_deref(), Some(format!("{}\n", one.page()).as_str()));
+        assert_eq!(
+            all.page().split("\n---\n").next().map(|unit| format!("{unit}\n")).as_deref(),
+            Some(format!("{}\n", one.page()).as_str())
+        );
     }
     usual(&["compose", "-r", "nope"], &[]).refused(78, &["unknown role 'nope'", "beat, web, worker"]);
     usual(&["kubernetes"], &[("ROLE", "")]).refused(78, &["the role by ROLE is empty"]);
@@ -104,18 +115,29 @@ fn every_role_is_rendered_where_none_is_selected() {
 
 #[test]
 fn how_started_means_healthy() {
-    let notify = |role: &str| usual(&["quadlet", "-r", role], &[]).page().lines().find(|line| line.starts_with("Notify=")).map(str::to_owned);
-    assert_eq!(["web", "worker", "beat"].map(notify), [Some("Notify=healthy".into()), Some("Notify=true".into()), None]);
+    let notify = |role: &str| {
+        usual(&["quadlet", "-r", role], &[]).page().lines().find(|line| line.starts_with("Notify=")).map(str::to_owned)
+    };
+    assert_eq!(
+        ["web", "worker", "beat"].map(notify),
+        [Some("Notify=healthy".into()), Some("Notify=true".into()), None]
+    );
     // An answer after 1.5 s and a margin, in whole seconds; two graces of 10 s and a second more.
     let worker = usual(&["podman", "-r", "worker"], &[]);
-    ["--health-timeout=7s\n", "--health-interval=13s\n", "--stop-timeout=21\n"].into_iter().for_each(|line| worker.has(line));
+    ["--health-timeout=7s\n", "--health-interval=13s\n", "--stop-timeout=21\n"]
+        .into_iter()
+        .for_each(|line| worker.has(line));
     usual(&["podman", "-r", "web", "--supervise"], &[]).has("--stop-timeout=21\n");
     usual(&["quadlet", "-r", "beat"], &[]).lacks("Health");
 }
 
 #[test]
 fn options_that_boot_otherwise_are_options_of_the_health_check_too() {
-    let done = rendered("user", "[roles.a]\nhealth = { tcp = '127.0.0.1:1' }\n", &["podman", "-r", "a", "--user", "5:6", "--tmpfs", "/x:1777"]);
+    let done = rendered(
+        "user",
+        "[roles.a]\nhealth = { tcp = '127.0.0.1:1' }\n",
+        &["podman", "-r", "a", "--user", "5:6", "--tmpfs", "/x:1777"],
+    );
     done.has(",\"--user=5:6\",\"--health\"]\n");
     done.has("--tmpfs=/x:rw,size=64m,mode=1777\n");
 }
@@ -130,7 +152,8 @@ fn a_pod_starts_as_the_user_unless_something_needs_root() {
     user.lacks("\"CHOWN\"");
     let step = "[[root_step]]\nname = 'egress firewall'\ncommand = ['nft']\ncapabilities = ['NET_ADMIN']\n";
     let kept = "keep_capabilities = ['NET_BIND_SERVICE']\n";
-    for (text, capability) in [(format!("{plain}{step}"), "NET_ADMIN"), (format!("{kept}{plain}"), "NET_BIND_SERVICE")] {
+    for (text, capability) in [(format!("{plain}{step}"), "NET_ADMIN"), (format!("{kept}{plain}"), "NET_BIND_SERVICE")]
+    {
         let root = rendered(capability, &text, &["kubernetes"]);
         ["runAsUser: 0\n", "- \"SETPCAP\"\n", &format!("- \"{capability}\"\n"), "allowPrivilegeEscalation: false\n"]
             .into_iter()
@@ -168,7 +191,10 @@ fn a_directory_on_the_read_only_root_is_told() {
             rendered("mounted", &format!("{directory}{entry}"), &[format]).lacks(lost);
         }
         let elsewhere = rendered("elsewhere", "[[directory]]\npath = '/srv/a'\n[[tmpfs]]\npath = '/sr'\n", &[format]);
-        elsewhere.check(elsewhere.out.contains("[[directory]] /srv/a") || elsewhere.err.contains("[[directory]] /srv/a"), "what is lost");
+        elsewhere.check(
+            elsewhere.out.contains("[[directory]] /srv/a") || elsewhere.err.contains("[[directory]] /srv/a"),
+            "what is lost",
+        );
     }
 }
 
@@ -186,10 +212,12 @@ fn no_value_is_shown_and_the_same_page_comes_every_time() {
 
 #[test]
 fn an_image_that_is_none_is_refused_and_an_unknown_one_is_marked() {
-    rendered("unknown", "", &["quadlet"]).has("# put the name of the image here, or set image in the configuration\nImage=IMAGE\n");
+    rendered("unknown", "", &["quadlet"])
+        .has("# put the name of the image here, or set image in the configuration\nImage=IMAGE\n");
     usual(&["quadlet"], &[("TAG", "9")]).has("Image=registry.example/app:9\n");
     for image in ["", "-x", "a b", "a\\nb"] {
-        rendered("image", &format!("image = \"{image}\"\n"), &["compose"]).refused(78, &["image: ", "registry.example/app:1"]);
+        rendered("image", &format!("image = \"{image}\"\n"), &["compose"])
+            .refused(78, &["image: ", "registry.example/app:1"]);
     }
     rendered("unset", "image = '${TAG}'\n", &["compose"]).refused(78, &["${TAG} is unset"]);
 }
@@ -197,17 +225,26 @@ fn an_image_that_is_none_is_refused_and_an_unknown_one_is_marked() {
 #[test]
 fn what_a_format_cannot_say_is_refused() {
     let cannot = |format: &str, text: &str, words: &[&str]| {
-        rendered(&format!("cannot-{format}"), text, &[format]).refused(78, &[&[&format!("cannot render for {format}: ")[..]], words].concat());
+        rendered(&format!("cannot-{format}"), text, &[format])
+            .refused(78, &[&[&format!("cannot render for {format}: ")[..]], words].concat());
     };
     for format in FORMATS {
         for path in ["/a:b", "/a,b", "/a\\nb", "/a\\u0085b"] {
             for entry in ["tmpfs", "volume"] {
-                cannot(format, &format!("[[{entry}]]\npath = \"{path}\"\n"), &["the path ", "without ':', ',' and control characters"]);
+                cannot(
+                    format,
+                    &format!("[[{entry}]]\npath = \"{path}\"\n"),
+                    &["the path ", "without ':', ',' and control characters"],
+                );
             }
             cannot(format, &format!("[secrets]\nA = \"{path}\"\n"), &["the path "]);
         }
         cannot(format, "[secrets]\nA = 'relative'\n", &["the path \"relative\""]);
-        cannot(format, "[[volume]]\npath = '/a/b'\n[[volume]]\npath = '/a-b'\n", &["a name for /a-b", "differ in letters and digits"]);
+        cannot(
+            format,
+            "[[volume]]\npath = '/a/b'\n[[volume]]\npath = '/a-b'\n",
+            &["a name for /a-b", "differ in letters and digits"],
+        );
         cannot(format, "[[volume]]\npath = '/é'\n", &["a name for /é"]);
         cannot(format, "[secrets]\nA = '/run/secrets/a.b'\nB = '/a-b'\n", &["a name for /a-b"]);
     }
@@ -219,8 +256,10 @@ fn what_a_format_cannot_say_is_refused() {
     }
     let health = "[roles.a]\nhealth = { tcp = '127.0.0.1:1' }\n";
     let path = configured("render with a blank", health);
-    finish(command(&["-c", &path, "--render", "docker", "-r", "a"], &[])).refused(78, &["cannot render for docker: the word ", "a shell would read"]);
-    finish(command(&["-c", &path, "--render", "podman", "-r", "a"], &[])).has("/render with a blank.toml\",\"--health\"]\n");
+    finish(command(&["-c", &path, "--render", "docker", "-r", "a"], &[]))
+        .refused(78, &["cannot render for docker: the word ", "a shell would read"]);
+    finish(command(&["-c", &path, "--render", "podman", "-r", "a"], &[]))
+        .has("/render with a blank.toml\",\"--health\"]\n");
 }
 
 #[test]

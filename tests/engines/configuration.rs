@@ -6,16 +6,31 @@ use crate::row::{BOTH, FOUR, PODMAN, Row, USUAL, refused, refused_with};
 pub fn rows() -> Vec<Row> {
     let plain = || usual().finds("HOME", "/opt/app-root/src");
     vec![
-        with("no [[tmpfs]]: three capabilities will do", "--cap-drop=ALL --cap-add=SETUID,SETGID,SETPCAP --read-only", "", without_streams()),
+        with(
+            "no [[tmpfs]]: three capabilities will do",
+            "--cap-drop=ALL --cap-add=SETUID,SETGID,SETPCAP --read-only",
+            "",
+            without_streams(),
+        ),
         with(
             "user = \"default\": the image's own",
             FOUR,
             "user = \"default\"",
             app(1001, 0, "0").finds("HOME", "/opt/app-root/src").finds("USER", "default"),
         ),
-        with("user = \"5000:6000\", in no file", FOUR, "user = \"5000:6000\"", app(5000, 6000, "6000").finds("HOME", "/").finds("USER", "5000")),
+        with(
+            "user = \"5000:6000\", in no file",
+            FOUR,
+            "user = \"5000:6000\"",
+            app(5000, 6000, "6000").finds("HOME", "/").finds("USER", "5000"),
+        ),
         with("groups = [\"video\", \"4\"]", FOUR, "groups = [\"video\", \"4\"]", plain().finds("Groups", "4 44 1001")),
-        with("umask and workdir", FOUR, "umask = \"0027\"\nworkdir = \"/tmp\"", plain().finds("umask", "0027").finds("cwd", "/tmp")),
+        with(
+            "umask and workdir",
+            FOUR,
+            "umask = \"0027\"\nworkdir = \"/tmp\"",
+            plain().finds("umask", "0027").finds("cwd", "/tmp"),
+        ),
         with(
             "--env HOME=/data and no configured home",
             "--env HOME=/data --cap-drop=ALL --cap-add=CHOWN,SETUID,SETGID,SETPCAP",
@@ -37,7 +52,13 @@ pub fn rows() -> Vec<Row> {
             let options = format!("{FOUR} --volume {}:/etc/init.toml", scene.file("init.toml", "", 0o666));
             refusal(78, &["/etc/init.toml is writable to everyone", "--chmod=0644"]).judge(&scene.probe(&options, &[])?)
         }),
-        refused("a directory for a configuration", BOTH, USUAL, &["--config", "/app"], refusal(78, &["the configuration /app is a directory"])),
+        refused(
+            "a directory for a configuration",
+            BOTH,
+            USUAL,
+            &["--config", "/app"],
+            refusal(78, &["the configuration /app is a directory"]),
+        ),
         refused_with("an unknown key", USUAL, "user = \"1001\"\n\n[[tmpfs]]\npath = \"/home/app\"\n  uid = 1001\n", {
             refusal(78, &["/etc/init.toml:5:3: unknown key 'uid' in [[tmpfs]]", "allowed here: path, mode, size"])
         }),
@@ -54,10 +75,18 @@ pub fn rows() -> Vec<Row> {
             "user = 1001\n",
             refusal(78, &["/etc/init.toml:1:8: user: an integer where a string belongs"]),
         ),
-        refused_with("user = \"root\"", USUAL, "user = \"root\"\n", refusal(78, &["/etc/init.toml:1:8: 'root' is root (uid 0)"])),
-        refused_with("a mistyped role in [[tmpfs]]", USUAL, "[[tmpfs]]\npath = \"/home/app\"\nroles = [\"wbe\"]\n[roles.web]\n", {
-            refusal(78, &["/etc/init.toml:3:10: no role 'wbe' in [roles]", "one of: web"])
-        }),
+        refused_with(
+            "user = \"root\"",
+            USUAL,
+            "user = \"root\"\n",
+            refusal(78, &["/etc/init.toml:1:8: 'root' is root (uid 0)"]),
+        ),
+        refused_with(
+            "a mistyped role in [[tmpfs]]",
+            USUAL,
+            "[[tmpfs]]\npath = \"/home/app\"\nroles = [\"wbe\"]\n[roles.web]\n",
+            { refusal(78, &["/etc/init.toml:3:10: no role 'wbe' in [roles]", "one of: web"]) },
+        ),
         refused_with(
             "a variable that is not set",
             USUAL,
@@ -70,9 +99,12 @@ pub fn rows() -> Vec<Row> {
             "[[root_step]]\nname = \"firewall\"\ncommand = [\"true\"]\n",
             refusal(78, &[]),
         ),
-        refused_with("a [[require]]d variable that is not set", USUAL, "[[require]]\nenv = \"KEY\"\nhint = \"Add it to the env file.\"\n", {
-            refusal(78, &["required variable KEY is unset", "fix: Add it to the env file."]).late()
-        }),
+        refused_with(
+            "a [[require]]d variable that is not set",
+            USUAL,
+            "[[require]]\nenv = \"KEY\"\nhint = \"Add it to the env file.\"\n",
+            { refusal(78, &["required variable KEY is unset", "fix: Add it to the env file."]).late() },
+        ),
         refused_with("a [[directory]] on what is read-only", USUAL, "[[directory]]\npath = \"/srv/cache\"\n", {
             refusal(71, &["cannot make the directory /srv/cache", "(EROFS)", "--tmpfs /srv/cache"]).late()
         }),
@@ -96,7 +128,9 @@ fn without_streams() -> App {
 
 /// A row in which the probe starts with a configuration of its own.
 fn with(name: &str, options: &'static str, configuration: &'static str, app: App) -> Row {
-    Row::new(name, BOTH, move |scene| app.judge(&scene.probe(&format!("{options} {}", scene.configuration(configuration)), &[])?))
+    Row::new(name, BOTH, move |scene| {
+        app.judge(&scene.probe(&format!("{options} {}", scene.configuration(configuration)), &[])?)
+    })
 }
 
 /// What is kept is in all five sets, and nothing else is in any.

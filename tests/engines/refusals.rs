@@ -23,7 +23,8 @@ pub fn rows() -> Vec<Row> {
     let mut rows = capabilities();
     rows.extend(BAD_USERS.map(|(user, said)| {
         Row::new(format!("/init --user '{user}'"), BOTH, move |scene| {
-            refusal(78, &["--user: ", said, "1 to 4294967294"]).judge(&scene.run(USUAL, &["--user", user, "python3", "-c", crate::row::PROBE])?)
+            refusal(78, &["--user: ", said, "1 to 4294967294"])
+                .judge(&scene.run(USUAL, &["--user", user, "python3", "-c", crate::row::PROBE])?)
         })
     }));
     rows.extend(roles());
@@ -42,13 +43,29 @@ fn capabilities() -> Vec<Row> {
     let mut rows: Vec<Row> = (FOUR.into_iter())
         .map(|(missing, purpose)| {
             let others: Vec<&str> = FOUR.into_iter().map(|(name, _)| name).filter(|name| *name != missing).collect();
-            let options = format!("--cap-drop=ALL --cap-add={} --read-only --tmpfs /home/app:rw,mode=0755", others.join(","));
+            let options =
+                format!("--cap-drop=ALL --cap-add={} --read-only --tmpfs /home/app:rw,mode=0755", others.join(","));
             let words = [format!("missing capability {missing} ({purpose}"), format!("add --cap-add={missing}")];
-            refused(format!("without {missing}"), BOTH, options, &[], refusal(77, &words.each_ref().map(String::as_str)))
+            refused(
+                format!("without {missing}"),
+                BOTH,
+                options,
+                &[],
+                refusal(77, &words.each_ref().map(String::as_str)),
+            )
         })
         .collect();
     rows.push(refused("without any capability", BOTH, "--cap-drop=ALL --tmpfs /home/app:rw,mode=0755", &[], {
-        refusal(77, &["CHOWN (", "SETUID (", "SETGID (", "SETPCAP (", "--cap-add=CHOWN --cap-add=SETUID --cap-add=SETGID --cap-add=SETPCAP"])
+        refusal(
+            77,
+            &[
+                "CHOWN (",
+                "SETUID (",
+                "SETGID (",
+                "SETPCAP (",
+                "--cap-add=CHOWN --cap-add=SETUID --cap-add=SETGID --cap-add=SETPCAP",
+            ],
+        )
     }));
     rows
 }
@@ -57,7 +74,9 @@ fn roles() -> [Row; 4] {
     let known = "set ROLE to one of: beat, flower, web, worker";
     // Without a command: nothing but the role says what to run.
     let bare = |name: &str, options: &'static str, words: Vec<&'static str>, said: &'static str| {
-        Row::new(name, BOTH, move |scene| refusal(78, &[said, known]).judge(&scene.run(&format!("{USUAL} {options}"), &words)?))
+        Row::new(name, BOTH, move |scene| {
+            refusal(78, &[said, known]).judge(&scene.run(&format!("{USUAL} {options}"), &words)?)
+        })
     };
     [
         bare("an unknown role", "--env ROLE=wroker", vec![], "unknown role 'wroker' by ROLE"),
@@ -83,9 +102,13 @@ fn mounts() -> [Row; 6] {
         refused("/init --tmpfs of the image's own directory", BOTH, USUAL, &["--tmpfs", "/app"], {
             refusal(78, &["/app is not a tmpfs mount point", "add --tmpfs /app:rw,size=64m,mode=0755"])
         }),
-        refused("/init --tmpfs of a directory on a tmpfs", BOTH, format!("{USUAL} --tmpfs /dev/a/b"), &["--tmpfs", "/dev/a"], {
-            refusal(78, &["/dev/a is a directory on a tmpfs, but not the mount point itself"])
-        }),
+        refused(
+            "/init --tmpfs of a directory on a tmpfs",
+            BOTH,
+            format!("{USUAL} --tmpfs /dev/a/b"),
+            &["--tmpfs", "/dev/a"],
+            { refusal(78, &["/dev/a is a directory on a tmpfs, but not the mount point itself"]) },
+        ),
         refused("--user 1001 and a tmpfs of root's", BOTH, format!("--user 1001 {USUAL}"), &[], {
             refusal(78, &["/home/app is not writable to uid 1001", "(EACCES)", "start as root"])
         }),
@@ -96,11 +119,30 @@ fn words() -> Vec<Row> {
     vec![
         Row::new("a role whose command is not on PATH", BOTH, |scene| {
             let outcome = scene.run(&format!("{USUAL} --env ROLE=web --env PATH=/usr/bin:/bin"), &[])?;
-            refusal(127, &["command 'uvicorn' not found", "PATH=/usr/bin:/bin", "install it in the image"]).judge(&outcome)
+            refusal(127, &["command 'uvicorn' not found", "PATH=/usr/bin:/bin", "install it in the image"])
+                .judge(&outcome)
         }),
-        refused("a command that is not there", BOTH, USUAL, &["/app/missing"], refusal(127, &["command '/app/missing' not found: no such file"])),
-        refused("a command that cannot be executed", BOTH, USUAL, &["/etc/passwd"], refusal(126, &["cannot run /etc/passwd", "chmod 0755"])),
-        refused("a directory for a command", BOTH, USUAL, &["/app"], refusal(126, &["cannot run /app: it is a directory"])),
+        refused(
+            "a command that is not there",
+            BOTH,
+            USUAL,
+            &["/app/missing"],
+            refusal(127, &["command '/app/missing' not found: no such file"]),
+        ),
+        refused(
+            "a command that cannot be executed",
+            BOTH,
+            USUAL,
+            &["/etc/passwd"],
+            refusal(126, &["cannot run /etc/passwd", "chmod 0755"]),
+        ),
+        refused(
+            "a directory for a command",
+            BOTH,
+            USUAL,
+            &["/app"],
+            refusal(126, &["cannot run /app: it is a directory"]),
+        ),
         refused("BOOT_CHECK_ONLY=true", BOTH, format!("{USUAL} --env BOOT_CHECK_ONLY=true"), &[], {
             refusal(64, &["BOOT_CHECK_ONLY is 'true'", "1 (full check)"])
         }),
@@ -111,13 +153,21 @@ fn words() -> Vec<Row> {
             &[],
             refusal(64, &["INIT_LOG is 'loud'", "error, warn, info, debug or trace"]),
         ),
-        refused("an unknown option", BOTH, USUAL, &["--nonsense"], refusal(64, &["invalid option '--nonsense'", "/init --help"])),
+        refused(
+            "an unknown option",
+            BOTH,
+            USUAL,
+            &["--nonsense"],
+            refusal(64, &["invalid option '--nonsense'", "/init --help"]),
+        ),
         refused("a named configuration that is not there", BOTH, USUAL, &["--config", "/etc/other.toml"], {
             refusal(78, &["cannot read the configuration /etc/other.toml", "(ENOENT)"])
         }),
         Row::new("a working directory that is not there", BOTH, |scene| {
             let options = format!("{FOUR} {}", scene.configuration("workdir = \"/missing\"\n"));
-            refusal(71, &["cannot enter the working directory /missing", "(ENOENT)"]).late().judge(&scene.probe(&options, &[])?)
+            refusal(71, &["cannot enter the working directory /missing", "(ENOENT)"])
+                .late()
+                .judge(&scene.probe(&options, &[])?)
         }),
     ]
 }

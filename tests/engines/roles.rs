@@ -6,13 +6,31 @@ use crate::row::{BOTH, Row, Scene, USUAL};
 /// A role, the program and the words of its command, and what the app itself says once it is up.
 const ROLES: [(&str, &[&str], &str); 4] = [
     ("web", &["/opt/venv/bin/uvicorn", "news.web:app", "--host", "0.0.0.0", "--port", "8000"], "Uvicorn running on"),
-    ("worker", &["/opt/venv/bin/celery", "--app", "news.tasks", "worker", "--concurrency", "1", "--loglevel", "info"], "celery@"),
+    (
+        "worker",
+        &["/opt/venv/bin/celery", "--app", "news.tasks", "worker", "--concurrency", "1", "--loglevel", "info"],
+        "celery@",
+    ),
     (
         "beat",
-        &["/opt/venv/bin/celery", "--app", "news.tasks", "beat", "--schedule", "/home/app/schedule", "--pidfile=", "--loglevel", "info"],
+        &[
+            "/opt/venv/bin/celery",
+            "--app",
+            "news.tasks",
+            "beat",
+            "--schedule",
+            "/home/app/schedule",
+            "--pidfile=",
+            "--loglevel",
+            "info",
+        ],
         "beat: Starting",
     ),
-    ("flower", &["/opt/venv/bin/celery", "--app", "news.tasks", "flower", "--address=0.0.0.0", "--port=5555"], "Visit me at"),
+    (
+        "flower",
+        &["/opt/venv/bin/celery", "--app", "news.tasks", "flower", "--address=0.0.0.0", "--port=5555"],
+        "Visit me at",
+    ),
 ];
 
 pub fn rows() -> Vec<Row> {
@@ -32,8 +50,12 @@ pub fn rows() -> Vec<Row> {
         Ok("worker (by --role)".into())
     }));
     rows.push(Row::new("a command over the role's", BOTH, |scene| {
-        let outcome =
-            scene.run(&format!("{USUAL} --env ROLE=flower"), &["sh", "-c", "echo $FLOWER_UNAUTHENTICATED_API $PYTHONUNBUFFERED"])?.ended(0)?;
+        let outcome = scene
+            .run(
+                &format!("{USUAL} --env ROLE=flower"),
+                &["sh", "-c", "echo $FLOWER_UNAUTHENTICATED_API $PYTHONUNBUFFERED"],
+            )?
+            .ended(0)?;
         outcome.check(outcome.stdout == "true 1\n", "the command, with the role's environment")?;
         Ok("the command, in the role's environment".into())
     }));
@@ -47,7 +69,8 @@ pub fn rows() -> Vec<Row> {
 
 fn planned(scene: &Scene, role: &str, command: &[&str]) -> Result<(), String> {
     let plan = scene.run(&format!("{USUAL} --env ROLE={role}"), &["--plan", "--json"])?.ended(0)?;
-    let json: serde_json::Value = serde_json::from_str(&plan.stdout).map_err(|error| format!("{error}\n{}", plan.shown()))?;
+    let json: serde_json::Value =
+        serde_json::from_str(&plan.stdout).map_err(|error| format!("{error}\n{}", plan.shown()))?;
     let words: Vec<&str> = json["command"].as_array().unwrap().iter().filter_map(|word| word.as_str()).collect();
     plan.check(json["program"] == command[0] && words[1..] == command[1..], format!("the command {command:?}"))?;
     plan.check(json["role"] == role && json["role_from"] == "ROLE" && json["uid"] == 1001, format!("the role {role}"))
@@ -62,7 +85,9 @@ fn runs(scene: &Scene, role: &str, command: &[&str], ready: &str) -> Verdict {
     // A script's command line begins with its interpreter and itself.
     let words: Vec<&str> = seen.stdout.split('\0').collect();
     seen.check(words[1] == command[0] && words[2..].starts_with(&command[1..]), format!("the command {command:?}"))?;
-    for line in ["Uid:\t1001\t1001\t1001\t1001", "CapPrm:\t0000000000000000", "CapBnd:\t0000000000000000", "NoNewPrivs:\t1"] {
+    for line in
+        ["Uid:\t1001\t1001\t1001\t1001", "CapPrm:\t0000000000000000", "CapBnd:\t0000000000000000", "NoNewPrivs:\t1"]
+    {
         seen.check(seen.stdout.contains(line), format!("'{line}' in the status of the app"))?;
     }
     Ok(format!("{}, as 1001:1001", command[0]).into())

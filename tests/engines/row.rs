@@ -8,7 +8,8 @@ use crate::expect::{App, Refusal};
 use crate::lab::engine::Engine;
 
 /// What the interface asks of an engine, and the one writable directory of the image's configuration.
-pub const USUAL: &str = "--cap-drop=ALL --cap-add=CHOWN,SETUID,SETGID,SETPCAP --read-only --tmpfs /home/app:rw,size=16m,mode=0755";
+pub const USUAL: &str =
+    "--cap-drop=ALL --cap-add=CHOWN,SETUID,SETGID,SETPCAP --read-only --tmpfs /home/app:rw,size=16m,mode=0755";
 
 /// The same without the writable directory.
 pub const FOUR: &str = "--cap-drop=ALL --cap-add=CHOWN,SETUID,SETGID,SETPCAP --read-only";
@@ -17,9 +18,17 @@ pub const FOUR: &str = "--cap-drop=ALL --cap-add=CHOWN,SETUID,SETGID,SETPCAP --r
 pub const PROBE: &str = include_str!("probe.py");
 
 /// A row in which the app starts and finds what it should; `asked` are the words for the probe.
-pub fn starts(name: &str, engines: &'static [Engine], options: impl Into<String>, asked: &'static str, app: App) -> Row {
+pub fn starts(
+    name: &str,
+    engines: &'static [Engine],
+    options: impl Into<String>,
+    asked: &'static str,
+    app: App,
+) -> Row {
     let options = options.into();
-    Row::new(name, engines, move |scene| app.judge(&scene.probe(&options, &asked.split_whitespace().collect::<Vec<_>>())?))
+    Row::new(name, engines, move |scene| {
+        app.judge(&scene.probe(&options, &asked.split_whitespace().collect::<Vec<_>>())?)
+    })
 }
 
 /// A row that is refused; `words` are what follows the image's name, and the probe comes after them.

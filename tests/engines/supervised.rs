@@ -71,7 +71,10 @@ pub fn rows() -> Vec<Row> {
     vec![
         Row::new("podman stop of a busy Celery worker", PODMAN, |scene| {
             let outcome = stopped_while_busy(scene, "")?;
-            outcome.check(outcome.stdout.contains("TASK FINISHED") || outcome.stderr.contains("TASK FINISHED"), "the task finished")?;
+            outcome.check(
+                outcome.stdout.contains("TASK FINISHED") || outcome.stderr.contains("TASK FINISHED"),
+                "the task finished",
+            )?;
             outcome.check(outcome.code == Some(0), "exit code 0")?;
             Ok(format!("the task finished, {} ms after its start", outcome.took.as_millis()).into())
         }),
@@ -91,7 +94,8 @@ fn stopped_while_busy(scene: &Scene, group: &str) -> Result<crate::lab::call::Ou
     let work = scene.directory("work");
     std::fs::write(format!("{work}/work.py"), WORK).map_err(|error| error.to_string())?;
     let configuration = scene.configuration(&WORKER.replace("GROUP", group));
-    let mut running = scene.start(&format!("{USUAL} --tmpfs /tmp:rw,size=16m,mode=1777 --volume {work}:/work:ro {configuration}"), &[])?;
+    let mut running = scene
+        .start(&format!("{USUAL} --tmpfs /tmp:rw,size=16m,mode=1777 --volume {work}:/work:ro {configuration}"), &[])?;
     running.until("TASK STARTED")?;
     scene.engine.must(&format!("stop --time 40 {}", scene.container()))?;
     running.finish()

@@ -17,15 +17,23 @@ const CONTAINERFILE: &str = "FROM {image}\n\
 pub fn rows() -> Vec<Row> {
     let home = "stat:/home/app write:/home/app";
     vec![
-        Row::new("--tmpfs …:uid=1001, as it was deployed", PODMAN, |scene| rejected(scene, "--tmpfs /home/app:rw,size=16m,uid=1001", "uid=1001")),
-        Row::new("--tmpfs …:gid=1001", PODMAN, |scene| rejected(scene, "--tmpfs /home/app:rw,size=16m,gid=1001", "gid=1001")),
+        Row::new("--tmpfs …:uid=1001, as it was deployed", PODMAN, |scene| {
+            rejected(scene, "--tmpfs /home/app:rw,size=16m,uid=1001", "uid=1001")
+        }),
+        Row::new("--tmpfs …:gid=1001", PODMAN, |scene| {
+            rejected(scene, "--tmpfs /home/app:rw,size=16m,gid=1001", "gid=1001")
+        }),
         Row::new("--mount type=tmpfs,…,tmpfs-uid=1001", PODMAN, |scene| {
             rejected(scene, "--mount type=tmpfs,destination=/home/app,tmpfs-uid=1001", "tmpfs-uid")
         }),
         // Another engine takes it; then there is nothing to hand over but the group.
-        starts("--tmpfs …:uid=1001, where it is taken", DOCKER, format!("{FOUR} --tmpfs /home/app:rw,uid=1001,mode=0755"), home, {
-            usual().finds("/home/app", "drwxr-xr-x 1001:1001").finds("write /home/app", "ok")
-        }),
+        starts(
+            "--tmpfs …:uid=1001, where it is taken",
+            DOCKER,
+            format!("{FOUR} --tmpfs /home/app:rw,uid=1001,mode=0755"),
+            home,
+            { usual().finds("/home/app", "drwxr-xr-x 1001:1001").finds("write /home/app", "ok") },
+        ),
         starts("--tmpfs …:mode=0755 and the hand-over", BOTH, USUAL, home, {
             usual().finds("/home/app", "drwxr-xr-x 1001:1001").finds("write /home/app", "ok")
         }),
@@ -48,7 +56,10 @@ pub fn rows() -> Vec<Row> {
 fn rejected(scene: &Scene, option: &str, word: &str) -> Verdict {
     let outcome = scene.probe(&format!("{FOUR} {option}"), &[])?.ended(125)?;
     outcome.check(!outcome.stdout.contains(MARK), "that nothing runs")?;
-    outcome.check(outcome.stderr.contains("invalid mount option") && outcome.stderr.contains(word), "'invalid mount option'")?;
+    outcome.check(
+        outcome.stderr.contains("invalid mount option") && outcome.stderr.contains(word),
+        "'invalid mount option'",
+    )?;
     if option.starts_with("--tmpfs") {
         // Word for word what the deployment's log says.
         let said = format!("Error: unknown mount option \"{word}\": invalid mount option\n");
@@ -74,7 +85,8 @@ fn copied_up(scene: &Scene) -> Verdict {
             "write:/home/app/.cache",
         ],
     )?;
-    let app = usual().finds("/home/app", "drwxr-xr-x 1001:1001").finds("/home/app/.cache/fonts", "-rw-r--r-- 1001:1001");
+    let app =
+        usual().finds("/home/app", "drwxr-xr-x 1001:1001").finds("/home/app/.cache/fonts", "-rw-r--r-- 1001:1001");
     app.finds("write /home/app", "ok").finds("write /home/app/.cache", "ok").judge(&outcome)
 }
 

@@ -25,12 +25,14 @@ pub fn rows() -> Vec<Row> {
             data(usual()).judge(&scene.probe(&options, &["stat:/data", "write:/data"])?)
         }),
         Row::new("--user 1001 and a volume with :U", PODMAN, |scene| {
-            let options = format!("--user 1001:1001 {FOUR} --volume {}:/data:U {}", scene.volume()?, scene.configuration(TOP));
+            let options =
+                format!("--user 1001:1001 {FOUR} --volume {}:/data:U {}", scene.volume()?, scene.configuration(TOP));
             data(app(1001, 1001, "1001")).judge(&scene.probe(&options, &["stat:/data", "write:/data"])?)
         }),
         // Podman gives a volume that nothing was written to yet to the container's user.
         Row::new("--user 1001 and a new volume", PODMAN, |scene| {
-            let options = format!("--user 1001:1001 {FOUR} --volume {}:/data {}", scene.volume()?, scene.configuration(TOP));
+            let options =
+                format!("--user 1001:1001 {FOUR} --volume {}:/data {}", scene.volume()?, scene.configuration(TOP));
             data(app(1001, 1001, "1001")).judge(&scene.probe(&options, &["stat:/data", "write:/data"])?)
         }),
         Row::new("--user 1001 and a volume of root's", BOTH, |scene| {
@@ -66,7 +68,10 @@ fn a_used_volume() -> Row {
         let options = format!("{FOUR} {options} {}", scene.configuration(ALL));
         let asked = &["stat:/data", "owners:/data", "write:/data", "stat:/data/link", "stat:/etc/passwd"];
         let handed = data(usual()).finds("owners /data", "1001:1001").finds("/etc/passwd", "-rw-r--r-- 0:0");
-        handed.clone().logs("/data: 6 entries handed over, 0 left as they are").judge(&scene.probe(&options, asked)?)?;
+        handed
+            .clone()
+            .logs("/data: 6 entries handed over, 0 left as they are")
+            .judge(&scene.probe(&options, asked)?)?;
         let again = scene.probe(&options, asked)?;
         handed.judge(&again)?;
         again.check(!again.stderr.contains("handed over"), "that the second start has nothing to do")?;
@@ -78,9 +83,14 @@ fn a_used_volume() -> Row {
 fn what_the_image_has() -> Row {
     Row::new("a new volume over the image's /app/news, recursive", BOTH, |scene| {
         let configuration = scene.configuration("[[volume]]\npath = \"/app/news\"\nrecursive = true\n");
-        let outcome =
-            scene.probe(&format!("{FOUR} --volume /app/news {configuration}"), &["owners:/app/news", "stat:/app/news/web.py", "write:/app/news"])?;
-        let handed = usual().finds("HOME", HOME).finds("owners /app/news", "1001:1001").finds("/app/news/web.py", "-rw-r--r-- 1001:1001");
+        let outcome = scene.probe(
+            &format!("{FOUR} --volume /app/news {configuration}"),
+            &["owners:/app/news", "stat:/app/news/web.py", "write:/app/news"],
+        )?;
+        let handed = usual()
+            .finds("HOME", HOME)
+            .finds("owners /app/news", "1001:1001")
+            .finds("/app/news/web.py", "-rw-r--r-- 1001:1001");
         handed.finds("write /app/news", "ok").judge(&outcome)
     })
 }

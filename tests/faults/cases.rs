@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use libc::{EINTR, EINVAL, EIO, ENOMEM, ENOSYS, EPERM};
 
 use crate::names;
-use crate::support::spec::{Answer, Call, Fault};
+use crate::support::protocol::{Answer, Call, Fault};
 
 /// What is done to a call. The last is the one that only a read-back can find.
 pub const FAULTS: [Answer; 7] = [

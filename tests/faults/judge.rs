@@ -4,13 +4,26 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::cases::Case;
 use crate::scenes::{CODE, Scene};
+use crate::support::protocol::{Call, Faults};
 use crate::support::run::Run;
-use crate::support::spec::{Call, Faults};
 use crate::tolerated::{self, Deviation};
 
 /// What the app and the steps must find as in a clean boot.
-const PRIVILEGE: [&str; 13] =
-    ["Uid", "Gid", "Groups", "Threads", "CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb", "NoNewPrivs", "securebits", "fd", "try"];
+const PRIVILEGE: [&str; 13] = [
+    "Uid",
+    "Gid",
+    "Groups",
+    "Threads",
+    "CapInh",
+    "CapPrm",
+    "CapEff",
+    "CapBnd",
+    "CapAmb",
+    "NoNewPrivs",
+    "securebits",
+    "fd",
+    "try",
+];
 
 /// What the interface promises of its state.
 const STATE: [&str; 9] = ["Umask", "SigPnd", "SigBlk", "SigIgn", "SigCgt", "cwd", "exe", "env", "argv"];
@@ -109,12 +122,19 @@ fn compare(scene: &Scene, clean: &Clean, run: &Run) -> (bool, BTreeMap<Deviation
     let found = found(run);
     let ran = found.keys().any(|(who, _)| who == "app");
     // A step that prints where the app does is told from it by its arguments.
-    let mixed = found.get(&("app".into(), "argv".into())).is_some_and(|words| words.iter().any(|word| word.starts_with("mkdir=")));
+    let mixed = found
+        .get(&("app".into(), "argv".into()))
+        .is_some_and(|words| words.iter().any(|word| word.starts_with("mkdir=")));
     deviates(mixed, Deviation::StepsOutput, &String::new);
     for ((who, what), lines) in &found {
-        let by_all = || clean.found.iter().filter(|((_, about), _)| about == what).flat_map(|(_, lines)| lines.clone()).collect();
-        let wanted: BTreeSet<String> =
-            if mixed { by_all() } else { clean.found.get(&(who.clone(), what.clone())).cloned().unwrap_or_default().into_iter().collect() };
+        let by_all = || {
+            clean.found.iter().filter(|((_, about), _)| about == what).flat_map(|(_, lines)| lines.clone()).collect()
+        };
+        let wanted: BTreeSet<String> = if mixed {
+            by_all()
+        } else {
+            clean.found.get(&(who.clone(), what.clone())).cloned().unwrap_or_default().into_iter().collect()
+        };
         let other = lines.iter().any(|line| !wanted.contains(line));
         let deviation = if PRIVILEGE.contains(&what.as_str()) { Deviation::Privilege } else { Deviation::State };
         deviates(other, deviation, &|| format!("{who} {what} {lines:?}"));
@@ -142,11 +162,17 @@ fn compare(scene: &Scene, clean: &Clean, run: &Run) -> (bool, BTreeMap<Deviation
         deviates(scene.starts_app && !ran, Deviation::Code, &|| "the app's, which does not run".into());
         if !scene.starts_app {
             let (is, was) = (run.stdout(), clean.stdout.as_str());
-            let ok = |text: &str| text.lines().filter(|line| !line.starts_with("warn")).map(str::to_owned).collect::<Vec<_>>();
+            let ok = |text: &str| {
+                text.lines().filter(|line| !line.starts_with("warn")).map(str::to_owned).collect::<Vec<_>>()
+            };
             let mixed = is.contains("witness: ");
             deviates(mixed, Deviation::StepsOutput, &|| is.clone());
             deviates(!mixed && ok(&is) != ok(was), Deviation::Report, &|| is.clone());
-            deviates(is.lines().filter(|line| line.starts_with("warn")).count() < 1 && was.contains("warn"), Deviation::Warning, &|| is.clone());
+            deviates(
+                is.lines().filter(|line| line.starts_with("warn")).count() < 1 && was.contains("warn"),
+                Deviation::Warning,
+                &|| is.clone(),
+            );
         }
     } else if !scene.starts_app && code == 1 {
         deviates(!run.stdout().contains("FAIL"), Deviation::Report, &|| "1 without a FAIL".into());
@@ -175,6 +201,9 @@ fn found(run: &Run) -> Found {
     all
 }
 
-fn files(all: &BTreeMap<String, crate::support::spec::Facts>) -> Files {
-    all.iter().filter(|(path, _)| !path.starts_with("/proc")).map(|(path, facts)| (path.clone(), (facts.uid, facts.gid, facts.mode))).collect()
+fn files(all: &BTreeMap<String, crate::support::protocol::Facts>) -> Files {
+    all.iter()
+        .filter(|(path, _)| !path.starts_with("/proc"))
+        .map(|(path, facts)| (path.clone(), (facts.uid, facts.gid, facts.mode)))
+        .collect()
 }

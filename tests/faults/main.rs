@@ -51,7 +51,8 @@ fn no_fault_of_a_system_call_runs_the_app_with_more() {
     let all = std::env::var("STEPDOWN_FAULTS").is_ok_and(|value| value == "all");
     let only = std::env::var("STEPDOWN_CASES").unwrap_or_default();
     let name = |case: &Case| case.shown(scenes[case.scene].name);
-    let mut cases: Vec<Case> = cleans.iter().enumerate().flat_map(|(scene, clean)| cases::of(scene, &clean.calls, all)).collect();
+    let mut cases: Vec<Case> =
+        cleans.iter().enumerate().flat_map(|(scene, clean)| cases::of(scene, &clean.calls, all)).collect();
     cases.retain(|case| name(case).contains(&only));
 
     let next = AtomicUsize::new(0);

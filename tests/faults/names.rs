@@ -24,7 +24,8 @@ const OLD: [(i64, &str); 0] = [];
 
 /// The name of a call.
 pub fn of(number: i64) -> String {
-    let known = COMMON.iter().chain(&OLD).chain(&[(libc::SYS_capset, "SYS_capset")]).find(|(known, _)| *known == number);
+    let known =
+        COMMON.iter().chain(&OLD).chain(&[(libc::SYS_capset, "SYS_capset")]).find(|(known, _)| *known == number);
     known.map_or_else(|| format!("call {number}"), |(_, name)| name.trim_start_matches("SYS_").to_owned())
 }
 

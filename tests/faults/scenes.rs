@@ -1,8 +1,8 @@
 //! The boots that are disturbed: each way that a container starts the app, or asks about it.
 
 use crate::support::capability::{FOUR, NET_BIND_SERVICE};
+use crate::support::protocol::{Content, Kind};
 use crate::support::sandbox::{Sandbox, node, sandbox};
-use crate::support::spec::{Content, Kind};
 
 /// What the app ends with, so that no 0 is mistaken for it.
 pub const CODE: i32 = 42;
@@ -29,20 +29,35 @@ pub fn all() -> Vec<Scene> {
     let ending = format!("exit={CODE}");
     let app = ["witness", ending.as_str()];
     let supervised = ["--supervise", "witness", ending.as_str()];
-    let tmpfs = || sandbox().tmpfs("/cache").config("[[tmpfs]]\npath = '/cache'\nmode = '0700'\n[[directory]]\npath = '/cache/made'\n");
+    let tmpfs = || {
+        sandbox()
+            .tmpfs("/cache")
+            .config("[[tmpfs]]\npath = '/cache'\nmode = '0700'\n[[directory]]\npath = '/cache/made'\n")
+    };
     let theirs = |start: Sandbox| start.owned("/cache", Kind::Tmpfs, (1001, 1001), 0o700);
     let health = |line: &str| sandbox().config(format!("{HEALTH}health = {line}\n")).words(["--health"]);
     let starts = |name, sandbox| Scene { name, sandbox, starts_app: true };
     let reports = |name, sandbox| Scene { name, sandbox, starts_app: false };
     vec![
         starts("exec", handed_over().words(app)),
-        starts("exec, no root", theirs(sandbox().user(1001, 1001, FOUR)).config("[[tmpfs]]\npath = '/cache'\n").words(app)),
+        starts(
+            "exec, no root",
+            theirs(sandbox().user(1001, 1001, FOUR)).config("[[tmpfs]]\npath = '/cache'\n").words(app),
+        ),
         starts("exec, capability kept", kept().words(app)),
         starts("supervise", tmpfs().words(supervised)),
         starts("supervise below", tmpfs().words(supervised).with(|spec| spec.pid_one = false)),
-        starts("supervise, no root", sandbox().user(1001, 1001, FOUR).words(supervised.into_iter().chain(["memory=1", "ptrace=1"]))),
+        starts(
+            "supervise, no root",
+            sandbox().user(1001, 1001, FOUR).words(supervised.into_iter().chain(["memory=1", "ptrace=1"])),
+        ),
         starts("steps", sandbox().tmpfs("/cache").config(STEPS).words(app)),
-        reports("check=init", tmpfs().config("home = '/cache'\n[[tmpfs]]\npath = '/cache'\nmode = '0700'\n").words(["--check=init", "witness"])),
+        reports(
+            "check=init",
+            tmpfs()
+                .config("home = '/cache'\n[[tmpfs]]\npath = '/cache'\nmode = '0700'\n")
+                .words(["--check=init", "witness"]),
+        ),
         reports("health, exec", health("{ exec = ['witness'], timeout = '2s' }")),
         reports("health, file", health("{ file = '/etc/group', max_age = '1m' }")),
     ]

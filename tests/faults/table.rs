@@ -60,7 +60,11 @@ impl Table {
         }
         let sum = |of: fn(&Cell) -> usize| self.cells.values().flatten().map(of).sum::<usize>();
         let (held, refused, tolerated) = (sum(|cell| cell.held), sum(|cell| cell.refused), sum(|cell| cell.tolerated));
-        let _ = write!(text, "\nthe app runs as it should in {held} cases, is refused in {refused}; {tolerated} tolerated, {} not met", self.not_met);
+        let _ = write!(
+            text,
+            "\nthe app runs as it should in {held} cases, is refused in {refused}; {tolerated} tolerated, {} not met",
+            self.not_met
+        );
         text
     }
 }

@@ -1,12 +1,13 @@
 //! What a disturbed boot may come to beyond the rule, and why that is no harm. Never more privilege: no row allows it.
 
 use libc::{
-    SYS_brk, SYS_close, SYS_dup, SYS_dup3, SYS_fstat, SYS_getdents64, SYS_mmap, SYS_mprotect, SYS_munmap, SYS_newfstatat, SYS_openat, SYS_openat2,
-    SYS_pipe2, SYS_read, SYS_set_tid_address, SYS_signalfd4, SYS_statx, SYS_wait4, SYS_write,
+    SYS_brk, SYS_close, SYS_dup, SYS_dup3, SYS_fstat, SYS_getdents64, SYS_mmap, SYS_mprotect, SYS_munmap,
+    SYS_newfstatat, SYS_openat, SYS_openat2, SYS_pipe2, SYS_read, SYS_set_tid_address, SYS_signalfd4, SYS_statx,
+    SYS_wait4, SYS_write,
 };
 
 use crate::cases::Case;
-use crate::support::spec::Answer;
+use crate::support::protocol::Answer;
 
 /// In what a boot can differ from the rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -101,7 +102,12 @@ pub const TABLE: [Row; 9] = [
         allowed: &[Deviation::StepsOutput],
         reason: "what a step says goes to the engine's streams at once, instead of by way of the log",
     },
-    Row { calls: &[SYS_read], claimed: true, allowed: &[Deviation::Warning], reason: "a mount table that ends early has no size to warn of" },
+    Row {
+        calls: &[SYS_read],
+        claimed: true,
+        allowed: &[Deviation::Warning],
+        reason: "a mount table that ends early has no size to warn of",
+    },
     Row {
         calls: &[SYS_close],
         claimed: false,
@@ -119,5 +125,7 @@ pub const TABLE: [Row; 9] = [
 /// The row that covers it, if one does.
 pub fn covering(case: &Case, deviation: Deviation) -> Option<usize> {
     let claimed = case.fault.answer == Answer::Done;
-    TABLE.iter().position(|row| row.calls.contains(&case.fault.call) && (claimed || !row.claimed) && row.allowed.contains(&deviation))
+    TABLE.iter().position(|row| {
+        row.calls.contains(&case.fault.call) && (claimed || !row.claimed) && row.allowed.contains(&deviation)
+    })
 }

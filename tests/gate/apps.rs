@@ -4,8 +4,7 @@ use crate::broken::{Broken, ends};
 use crate::scene::{BOTH, BROKEN, Engine, GATE, PODMAN, Row, app_file};
 
 /// The flags of a small deployment.
-pub const SMALL: &str =
-    "--read-only --security-opt=no-new-privileges --cap-drop=ALL --cap-add=CHOWN,SETUID,SETGID,SETPCAP --tmpfs /home/app:rw,size=16m,mode=0755";
+pub const SMALL: &str = "--read-only --security-opt=no-new-privileges --cap-drop=ALL --cap-add=CHOWN,SETUID,SETGID,SETPCAP --tmpfs /home/app:rw,size=16m,mode=0755";
 
 /// Asks the app of `app.py`.
 pub const HTTP: &str = "{ http = \"http://127.0.0.1:8000/\", timeout = \"1s\" }";
@@ -29,7 +28,13 @@ pub fn app<'a>(way: &[&'a str]) -> Vec<&'a str> {
 }
 
 /// A gate with this configuration and this way to go wrong.
-pub fn broken(name: &str, engines: &'static [Engine], configuration: String, way: &'static [&'static str], expected: Broken) -> Row {
+pub fn broken(
+    name: &str,
+    engines: &'static [Engine],
+    configuration: String,
+    way: &'static [&'static str],
+    expected: Broken,
+) -> Row {
     Row::new(name, engines, move |scene| {
         let options = format!("{SMALL} {GATE} {} {}", scene.configuration(&configuration), app_file(scene));
         expected.judge(&scene.run(&options, &app(way))?)
@@ -41,27 +46,95 @@ pub fn rows() -> Vec<Row> {
     let health = |health: &str| small(&format!("health = {health}"), "");
     let asked = |health: &str| patient(&format!("health = {health}"), "");
     vec![
-        broken("the app exits at once with 0", BOTH, asked(HTTP), &["exit", "0"], ends(1, "FAIL  app: exited with 0 before it was healthy")),
-        broken("the app exits at once with 3", PODMAN, asked(HTTP), &["exit", "3"], ends(1, "FAIL  app: exited with 3 before it was healthy")),
-        broken("the app crashes", PODMAN, asked(HTTP), &["crash"], ends(1, "FAIL  app: was ended by signal 6 before it was healthy")),
-        broken("no health check, and the app exits", PODMAN, small("", ""), &["exit", "0"], ends(1, "FAIL  app: exited with 0 within 2s")),
-        broken("the app never listens", BOTH, health(HTTP), &["idle"], ends(1, "FAIL  health: not within 4s: GET http://127.0.0.1:8000/: ")),
-        broken("the app accepts and says nothing", BOTH, health(HTTP), &["silent"], ends(1, "FAIL  health: not within 4s: no answer within 1s")),
-        broken("the app closes every connection", PODMAN, health(HTTP), &["closes"], ends(1, "FAIL  health: not within 4s: GET ")),
-        broken("the app answers byte by byte", PODMAN, health(HTTP), &["drips"], ends(1, "FAIL  health: not within 4s: ")),
+        broken(
+            "the app exits at once with 0",
+            BOTH,
+            asked(HTTP),
+            &["exit", "0"],
+            ends(1, "FAIL  app: exited with 0 before it was healthy"),
+        ),
+        broken(
+            "the app exits at once with 3",
+            PODMAN,
+            asked(HTTP),
+            &["exit", "3"],
+            ends(1, "FAIL  app: exited with 3 before it was healthy"),
+        ),
+        broken(
+            "the app crashes",
+            PODMAN,
+            asked(HTTP),
+            &["crash"],
+            ends(1, "FAIL  app: was ended by signal 6 before it was healthy"),
+        ),
+        broken(
+            "no health check, and the app exits",
+            PODMAN,
+            small("", ""),
+            &["exit", "0"],
+            ends(1, "FAIL  app: exited with 0 within 2s"),
+        ),
+        broken(
+            "the app never listens",
+            BOTH,
+            health(HTTP),
+            &["idle"],
+            ends(1, "FAIL  health: not within 4s: GET http://127.0.0.1:8000/: "),
+        ),
+        broken(
+            "the app accepts and says nothing",
+            BOTH,
+            health(HTTP),
+            &["silent"],
+            ends(1, "FAIL  health: not within 4s: no answer within 1s"),
+        ),
+        broken(
+            "the app closes every connection",
+            PODMAN,
+            health(HTTP),
+            &["closes"],
+            ends(1, "FAIL  health: not within 4s: GET "),
+        ),
+        broken(
+            "the app answers byte by byte",
+            PODMAN,
+            health(HTTP),
+            &["drips"],
+            ends(1, "FAIL  health: not within 4s: "),
+        ),
         broken("the app puts itself into the background", PODMAN, asked(HTTP), &["daemonizes"], {
             ends(1, "FAIL  app: exited with 0 before it was healthy")
         }),
-        broken("the app speaks another protocol", PODMAN, health(HTTP), &["garbage"], ends(1, "FAIL  health: not within 4s: GET ")),
+        broken(
+            "the app speaks another protocol",
+            PODMAN,
+            health(HTTP),
+            &["garbage"],
+            ends(1, "FAIL  health: not within 4s: GET "),
+        ),
         broken("health: status 500", BOTH, health(HTTP), &["status", "500"], ends(1, "status 500 instead of 200")),
         broken("health: status 503", PODMAN, health(HTTP), &["status", "503"], ends(1, "status 503 instead of 200")),
-        broken("health: a redirect to a page that is fine", BOTH, health(HTTP), &["redirect"], ends(1, "status 302 instead of 200")),
-        broken("health: tcp, nobody listens there", PODMAN, health("{ tcp = \"127.0.0.1:5555\", timeout = \"1s\" }"), &["serve"], {
-            ends(1, "connect to 127.0.0.1:5555: ")
-        }),
-        broken("health: a program that says no", PODMAN, health("{ exec = [\"python3\", \"-c\", \"raise SystemExit(7)\"] }"), &["serve"], {
-            ends(1, "FAIL  health: not within 4s: exited with 7")
-        }),
+        broken(
+            "health: a redirect to a page that is fine",
+            BOTH,
+            health(HTTP),
+            &["redirect"],
+            ends(1, "status 302 instead of 200"),
+        ),
+        broken(
+            "health: tcp, nobody listens there",
+            PODMAN,
+            health("{ tcp = \"127.0.0.1:5555\", timeout = \"1s\" }"),
+            &["serve"],
+            { ends(1, "connect to 127.0.0.1:5555: ") },
+        ),
+        broken(
+            "health: a program that says no",
+            PODMAN,
+            health("{ exec = [\"python3\", \"-c\", \"raise SystemExit(7)\"] }"),
+            &["serve"],
+            { ends(1, "FAIL  health: not within 4s: exited with 7") },
+        ),
         broken(
             "health: a program that hangs",
             PODMAN,
@@ -69,13 +142,33 @@ pub fn rows() -> Vec<Row> {
             &["serve"],
             ends(1, "FAIL  health: not within 4s: no answer within 1s"),
         ),
-        broken("health: a program that is missing", PODMAN, health("{ exec = [\"curl\", \"localhost\"] }"), &["serve"], {
-            ends(127, "command 'curl' not found")
-        }),
-        broken("health: a file that is too old", PODMAN, health("{ file = \"/etc/passwd\", max_age = \"1s\" }"), &["serve"], {
-            ends(1, "/etc/passwd was written ")
-        }),
-        broken("health: a file that is missing", PODMAN, health("{ file = \"/home/app/alive\" }"), &["serve"], ends(1, "/home/app/alive: ")),
-        broken("the app ignores SIGTERM", BOTH, asked(HTTP), &["deaf"], ends(1, "FAIL  stop: still running 1s after SIGTERM; killed")),
+        broken(
+            "health: a program that is missing",
+            PODMAN,
+            health("{ exec = [\"curl\", \"localhost\"] }"),
+            &["serve"],
+            { ends(127, "command 'curl' not found") },
+        ),
+        broken(
+            "health: a file that is too old",
+            PODMAN,
+            health("{ file = \"/etc/passwd\", max_age = \"1s\" }"),
+            &["serve"],
+            { ends(1, "/etc/passwd was written ") },
+        ),
+        broken(
+            "health: a file that is missing",
+            PODMAN,
+            health("{ file = \"/home/app/alive\" }"),
+            &["serve"],
+            ends(1, "/home/app/alive: "),
+        ),
+        broken(
+            "the app ignores SIGTERM",
+            BOTH,
+            asked(HTTP),
+            &["deaf"],
+            ends(1, "FAIL  stop: still running 1s after SIGTERM; killed"),
+        ),
     ]
 }

@@ -33,7 +33,10 @@ impl Broken {
         } else {
             outcome.check(fatal.len() == 1, "one fatal record")?;
             // The end of the boot is a line of the report too, where there is one.
-            outcome.check(failed.len() <= 1 && failed.iter().all(|line| line.starts_with("FAIL  boot: ")), "no check beside a refusal")?;
+            outcome.check(
+                failed.len() <= 1 && failed.iter().all(|line| line.starts_with("FAIL  boot: ")),
+                "no check beside a refusal",
+            )?;
             // A record that quotes a step's last line says what the step said.
             let apps_own = |text: &str| text.lines().any(|line| line.contains(MARK) && !line.contains(", saying '"));
             outcome.check(!apps_own(&outcome.stdout) && !apps_own(&outcome.stderr), "that the app never starts")?;

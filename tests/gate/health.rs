@@ -16,7 +16,12 @@ pub fn rows() -> Vec<Row> {
         }),
         unhealthy("… the app never listens", HTTP, &["idle"], "FAIL  web: GET http://127.0.0.1:8000/: "),
         unhealthy("… the app says nothing: in time", HTTP, &["silent"], "FAIL  web: no answer within 1s"),
-        unhealthy("… status 500", HTTP, &["status", "500"], "FAIL  web: GET http://127.0.0.1:8000/: status 500 instead of 200"),
+        unhealthy(
+            "… status 500",
+            HTTP,
+            &["status", "500"],
+            "FAIL  web: GET http://127.0.0.1:8000/: status 500 instead of 200",
+        ),
         unhealthy(
             "… a program that hangs, and ignores SIGTERM",
             "{ exec = [\"python3\", \"/srv/app.py\", \"deaf-step\"], timeout = \"1s\" }",
@@ -28,19 +33,26 @@ pub fn rows() -> Vec<Row> {
             let mut running = serve(scene, &role, &["idle"])?;
             running.until(MARK)?;
             let before = scene.exec("", &["grep", "-E", "^(Uid|CapPrm):", "/proc/self/status"])?.ended(0)?;
-            before
-                .check(before.stdout.contains("0\t0\t0\t0") && !before.stdout.contains("0000000000000000"), "that exec is root with capabilities")?;
+            before.check(
+                before.stdout.contains("0\t0\t0\t0") && !before.stdout.contains("0000000000000000"),
+                "that exec is root with capabilities",
+            )?;
             let outcome = scene.exec("", &["/init", "--health"])?.ended(0)?;
             expect(&outcome, DROPPED)?;
             outcome.check(outcome.stdout == "ok    web: healthy\n", "one line on standard output")?;
             let json = scene.exec("", &["/init", "--health", "--json"])?.ended(0)?;
-            let report: serde_json::Value = serde_json::from_str(&json.stdout).map_err(|error| format!("{error}\n{}", json.shown()))?;
+            let report: serde_json::Value =
+                serde_json::from_str(&json.stdout).map_err(|error| format!("{error}\n{}", json.shown()))?;
             json.check(report["healthy"] == true && report["role"] == "web", "the answer as JSON")?;
             Ok("podman exec as root with capabilities; Uid 1001, all five sets empty, no_new_privs".into())
         }),
         Row::new("what counts as an answer: chunked, HTTP/1.0, a body that never ends", PODMAN, |scene| {
             for way in ["chunked", "http10", "endless"] {
-                let options = format!("{SMALL} {GATE} {} {}", scene.configuration(&patient(&format!("health = {HTTP}"), "")), app_file(scene));
+                let options = format!(
+                    "{SMALL} {GATE} {} {}",
+                    scene.configuration(&patient(&format!("health = {HTTP}"), "")),
+                    app_file(scene)
+                );
                 let outcome = scene.run(&options, &app(&[way]))?.ended(0)?;
                 outcome.check(outcome.stdout.contains("ok    health: passed"), "the health")?;
             }
@@ -104,7 +116,8 @@ fn unhealthy(name: &'static str, health: &'static str, way: &'static [&'static s
             outcome = scene.exec("", &["/init", "--health"])?.ended(1)?;
         }
         outcome.check(outcome.stdout.starts_with(line), line)?;
-        outcome.check(outcome.took < Duration::from_secs(4), "an answer within its second, and the engine's own time")?;
+        outcome
+            .check(outcome.took < Duration::from_secs(4), "an answer within its second, and the engine's own time")?;
         scene.ask("healthcheck run")?.ended(1)?;
         Ok(Told { line: outcome.stdout.trim_end().to_owned(), took: Some(outcome.took) })
     })

@@ -7,7 +7,8 @@ const OLD: &str = include_str!("../django/entrypoint.sh.old");
 pub fn rows() -> Vec<Row> {
     vec![
         Row::new("entrypoint.sh.old passes the same gate", PODMAN, |scene| {
-            let command = ["gunicorn", "--bind", "0.0.0.0:8000", "--workers", "2", "--worker-tmp-dir", "/tmp", "answers.wsgi"];
+            let command =
+                ["gunicorn", "--bind", "0.0.0.0:8000", "--workers", "2", "--worker-tmp-dir", "/tmp", "answers.wsgi"];
             let outcome = scene.run(&old(scene, &format!("{FLAGS} {THROW_AWAY} {GATE}")), &command)?.ended(0)?;
             outcome.check(outcome.stderr.ends_with("entrypoint: BOOT_CHECK: OK\n"), "its last line")?;
             Ok("0".into())
@@ -25,7 +26,11 @@ pub fn rows() -> Vec<Row> {
 }
 
 fn old(scene: &Scene, flags: &str) -> String {
-    format!("{flags} --volume {}:/entrypoint.sh:ro {} --entrypoint /entrypoint.sh", scene.file("entrypoint.sh", OLD, 0o755), app_file(scene))
+    format!(
+        "{flags} --volume {}:/entrypoint.sh:ro {} --entrypoint /entrypoint.sh",
+        scene.file("entrypoint.sh", OLD, 0o755),
+        app_file(scene)
+    )
 }
 
 /// A deployment that `/init` stops, and that it lets through.

@@ -8,8 +8,14 @@ pub fn rows() -> Vec<Row> {
         Row::new("BOOT_CHECK_ONLY=init: root steps, drop, probes", BOTH, |scene| {
             let outcome = scene.run(&format!("{FLAGS} {THROW_AWAY} --env BOOT_CHECK_ONLY=init"), &[])?.ended(0)?;
             outcome.check(outcome.stderr.contains("step egress verified"), "the root steps")?;
-            outcome.check(!outcome.stderr.contains("step store") && !outcome.stderr.contains("gunicorn 2"), "neither step nor app")?;
-            outcome.check(outcome.stdout.contains("ok    HOME: ") && !outcome.stdout.contains("health"), "the probes, and no health")?;
+            outcome.check(
+                !outcome.stderr.contains("step store") && !outcome.stderr.contains("gunicorn 2"),
+                "neither step nor app",
+            )?;
+            outcome.check(
+                outcome.stdout.contains("ok    HOME: ") && !outcome.stdout.contains("health"),
+                "the probes, and no health",
+            )?;
             Ok(format!("{} checks, no step of the user's, no app", outcome.stdout.lines().count()).into())
         }),
         Row::new("BOOT_CHECK_ONLY=0 and empty start the app", PODMAN, |scene| {
@@ -20,14 +26,25 @@ pub fn rows() -> Vec<Row> {
             }
             Ok("the app, twice".into())
         }),
-        Row::new("--check --json: parses, and the app is on stderr", BOTH, |scene| json(scene, "", &["--check", "--json"])),
-        Row::new("BOOT_CHECK_ONLY=1 and BOOT_CHECK_FORMAT=json", PODMAN, |scene| json(scene, &format!("{GATE} --env BOOT_CHECK_FORMAT=json"), &[])),
+        Row::new("--check --json: parses, and the app is on stderr", BOTH, |scene| {
+            json(scene, "", &["--check", "--json"])
+        }),
+        Row::new("BOOT_CHECK_ONLY=1 and BOOT_CHECK_FORMAT=json", PODMAN, |scene| {
+            json(scene, &format!("{GATE} --env BOOT_CHECK_FORMAT=json"), &[])
+        }),
         Row::new("a refusal as JSON", PODMAN, |scene| {
-            let options = format!("{SMALL} {GATE} --env BOOT_CHECK_FORMAT=json --env ROLE=nothing {}", scene.configuration(&small("", "")));
+            let options = format!(
+                "{SMALL} {GATE} --env BOOT_CHECK_FORMAT=json --env ROLE=nothing {}",
+                scene.configuration(&small("", ""))
+            );
             let outcome = scene.run(&options, &["true"])?.ended(78)?;
-            let report: serde_json::Value = serde_json::from_str(&outcome.stdout).map_err(|error| format!("{error}\n{}", outcome.shown()))?;
+            let report: serde_json::Value =
+                serde_json::from_str(&outcome.stdout).map_err(|error| format!("{error}\n{}", outcome.shown()))?;
             let check = &report["checks"][0];
-            outcome.check(report["passed"] == false && check["status"] == "fail" && check["check"] == "boot", "the failed boot")?;
+            outcome.check(
+                report["passed"] == false && check["status"] == "fail" && check["check"] == "boot",
+                "the failed boot",
+            )?;
             outcome.check(check["fix"].as_str().is_some_and(|fix| fix.len() > 5), "its fix")?;
             Ok(format!("78, and {}", outcome.stdout.trim_end()).into())
         }),
@@ -46,18 +63,30 @@ pub fn rows() -> Vec<Row> {
         }),
         Row::new("a step runs dropped; a root step sees a clean environment", PODMAN, |scene| {
             let root = "[[root_step]]\nname = \"root\"\ncommand = [\"/usr/bin/env\"]";
-            let user = format!("[[step]]\nname = \"user\"\ncommand = [\"python3\", \"-c\", '''{PROBE}''']\n\n[env]\nOWN = \"1\"");
-            let options = format!("{SMALL} --env LD_PRELOAD= --env FOREIGN=1 {}", scene.configuration(&small("", &format!("{root}\n\n{user}"))));
+            let user = format!(
+                "[[step]]\nname = \"user\"\ncommand = [\"python3\", \"-c\", '''{PROBE}''']\n\n[env]\nOWN = \"1\""
+            );
+            let options = format!(
+                "{SMALL} --env LD_PRELOAD= --env FOREIGN=1 {}",
+                scene.configuration(&small("", &format!("{root}\n\n{user}")))
+            );
             let mut outcome = scene.run(&options, &["true"])?.ended(0)?;
             let seen = |step: &str| {
                 let prefix = format!("init: step: {step}: ");
-                outcome.stderr.lines().filter_map(|line| line.strip_prefix(&prefix)).map(|line| format!("{line}\n")).collect::<String>()
+                outcome
+                    .stderr
+                    .lines()
+                    .filter_map(|line| line.strip_prefix(&prefix))
+                    .map(|line| format!("{line}\n"))
+                    .collect::<String>()
             };
             let (root, user) = (seen("root"), seen("user"));
             let mut names: Vec<&str> = root.lines().filter_map(|line| Some(line.split_once('=')?.0)).collect();
             names.sort_unstable();
-            outcome
-                .check(names == ["HOME", "OWN", "PATH", "TERM"] || names == ["HOME", "OWN", "PATH"], format!("a clean environment, not {names:?}"))?;
+            outcome.check(
+                names == ["HOME", "OWN", "PATH", "TERM"] || names == ["HOME", "OWN", "PATH"],
+                format!("a clean environment, not {names:?}"),
+            )?;
             outcome.stdout = user;
             expect(&outcome, DROPPED)?;
             Ok(format!("uid 1001, no capabilities, no_new_privs; root's has {}", names.join(", ")).into())
@@ -66,25 +95,43 @@ pub fn rows() -> Vec<Row> {
             let step = "[[step]]\nname = \"the step\"\ncommand = [\"python3\", \"/srv/app.py\", \"floods\"]";
             let options = format!("{SMALL} {} {}", scene.configuration(&small("", step)), app_file(scene));
             let outcome = scene.run(&options, &["true"])?.ended(0)?;
-            outcome.check(outcome.stderr.contains("init: step: the step: init: fatal: forged\n"), "the line, as the step's")?;
-            let clean = !outcome.stderr.contains(['\x1b', '\x07']) && !outcome.stderr.lines().any(|line| line.starts_with("init: fatal"));
+            outcome.check(
+                outcome.stderr.contains("init: step: the step: init: fatal: forged\n"),
+                "the line, as the step's",
+            )?;
+            let clean = !outcome.stderr.contains(['\x1b', '\x07'])
+                && !outcome.stderr.lines().any(|line| line.starts_with("init: fatal"));
             if !clean || outcome.stderr.len() < 3_000_000 || outcome.stderr.lines().any(|line| line.len() > 5000) {
-                return Err(format!("{} bytes of log, with escapes or a forged record or a line that is too long", outcome.stderr.len()));
+                return Err(format!(
+                    "{} bytes of log, with escapes or a forged record or a line that is too long",
+                    outcome.stderr.len()
+                ));
             }
             Ok("3 MB in lines of 4 KB, each with the step's name; escapes escaped".into())
         }),
         Row::new("a writable / is a warning where it is allowed", PODMAN, |scene| {
             let configuration = small("", "").replace("[boot_check]", "[boot_check]\nrequire_read_only_root = false");
-            let options = format!("{} {GATE} {} {}", SMALL.replace("--read-only ", ""), scene.configuration(&configuration), app_file(scene));
+            let options = format!(
+                "{} {GATE} {} {}",
+                SMALL.replace("--read-only ", ""),
+                scene.configuration(&configuration),
+                app_file(scene)
+            );
             let outcome = scene.run(&options, &app(&["serve"]))?.ended(0)?;
-            outcome.check(outcome.stdout.contains("warn  root file system: writable; fix: add --read-only"), "the warning")?;
+            outcome.check(
+                outcome.stdout.contains("warn  root file system: writable; fix: add --read-only"),
+                "the warning",
+            )?;
             Ok("warn, 0".into())
         }),
         Row::new("a capability too many and a tmpfs without a size are warnings", PODMAN, |scene| {
             let flags = SMALL.replace("--cap-add=", "--cap-add=NET_RAW,").replace("size=16m,", "");
             let options = format!("{flags} {GATE} {} {}", scene.configuration(&small("", "")), app_file(scene));
             let outcome = scene.run(&options, &app(&["serve"]))?.ended(0)?;
-            outcome.check(outcome.stdout.contains("warn  capabilities: given beyond the plan: NET_RAW; fix: "), "the first")?;
+            outcome.check(
+                outcome.stdout.contains("warn  capabilities: given beyond the plan: NET_RAW; fix: "),
+                "the first",
+            )?;
             outcome.check(outcome.stdout.contains("warn  tmpfs /home/app: without a size"), "the second")?;
             Ok("two warnings, 0".into())
         }),
@@ -96,7 +143,8 @@ fn json(scene: &Scene, options: &str, before: &[&str]) -> crate::scene::Verdict 
     let options = format!("{SMALL} {options} {} {}", scene.configuration(&configuration), app_file(scene));
     let words: Vec<&str> = before.iter().copied().chain(app(&["serve"])).collect();
     let outcome = scene.run(&options, &words)?.ended(0)?;
-    let report: serde_json::Value = serde_json::from_str(&outcome.stdout).map_err(|error| format!("{error}\n{}", outcome.shown()))?;
+    let report: serde_json::Value =
+        serde_json::from_str(&outcome.stdout).map_err(|error| format!("{error}\n{}", outcome.shown()))?;
     let checks = report["checks"].as_array().ok_or("no checks")?;
     outcome.check(report["passed"] == true && checks.iter().all(|check| check["status"] == "ok"), "that all passed")?;
     outcome.check(checks.iter().any(|check| check["check"] == "health"), "the health")?;
@@ -110,8 +158,11 @@ fn leaves_nothing(scene: &Scene) -> crate::scene::Verdict {
     let daemon = "[[step]]\nname = \"a step\"\ncommand = [\"python3\", \"/srv/app.py\", \"fork-daemon\"]";
     let root = "[[root_step]]\nname = \"a root step\"\ncommand = [\"python3\", \"/srv/app.py\", \"fork-daemon\"]";
     let configuration = patient(&format!("health = {HTTP}"), &format!("{daemon}\n\n{root}"));
-    let options =
-        format!("{SMALL} --tmpfs /tmp:rw,size=8m,mode=1777 --entrypoint python3 {} {}", scene.configuration(&configuration), app_file(scene));
+    let options = format!(
+        "{SMALL} --tmpfs /tmp:rw,size=8m,mode=1777 --entrypoint python3 {} {}",
+        scene.configuration(&configuration),
+        app_file(scene)
+    );
     let mut container = scene.start(&options, &["/srv/app.py", "idle"])?;
     container.until(MARK)?;
     // Whoever it is: a zombie is an empty line. The engine's own list needs a cgroup.
@@ -122,10 +173,18 @@ fn leaves_nothing(scene: &Scene) -> crate::scene::Verdict {
         lines.sort();
         Ok::<_, String>(lines)
     };
-    let files = || scene.exec("", &["find", "/home/app", "/tmp", "/run", "/dev/shm"]).and_then(|outcome| outcome.ended(0)).map(|it| it.stdout);
+    let files = || {
+        scene
+            .exec("", &["find", "/home/app", "/tmp", "/run", "/dev/shm"])
+            .and_then(|outcome| outcome.ended(0))
+            .map(|it| it.stdout)
+    };
     let before = (processes()?, files()?);
     let check = scene.exec("", &["/init", "--check", "python3", "/srv/app.py", "litters"])?.ended(0)?;
-    check.check(check.stdout.contains("ok    health: ") && check.stderr.contains("app: started, fork-daemon"), "the whole check")?;
+    check.check(
+        check.stdout.contains("ok    health: ") && check.stderr.contains("app: started, fork-daemon"),
+        "the whole check",
+    )?;
     let after = (processes()?, files()?);
     check.check(before == after, format!("{before:?} before and after, found {after:?}"))?;
     Ok("daemons of both kinds of steps and of the app: gone; no file".into())

@@ -10,15 +10,25 @@ pub fn rows() -> Vec<Row> {
     vec![
         Row::new("a secret of the engine's, mode 0400", PODMAN, |scene| {
             let secret = format!("{}-secret", scene.container());
-            scene.engine.must(&format!("secret create {secret} {}", scene.file("secret", &format!("{VALUE}\n"), 0o644)))?;
-            let verdict = arrives(scene, &format!("--secret {secret},target=django_secret_key,mode=0400"), "/run/secrets/django_secret_key");
+            scene
+                .engine
+                .must(&format!("secret create {secret} {}", scene.file("secret", &format!("{VALUE}\n"), 0o644)))?;
+            let verdict = arrives(
+                scene,
+                &format!("--secret {secret},target=django_secret_key,mode=0400"),
+                "/run/secrets/django_secret_key",
+            );
             scene.engine.must(&format!("secret rm {secret}"))?;
             verdict
         }),
         Row::new("a secret that NAME_FILE names", PODMAN, |scene| {
             let secret = format!("{}-secret", scene.container());
-            scene.engine.must(&format!("secret create {secret} {}", scene.file("secret", &format!("{VALUE}\r\n"), 0o644)))?;
-            let options = format!("--secret {secret},target=/run/elsewhere,mode=0400 --env DJANGO_SECRET_KEY_FILE=/run/elsewhere");
+            scene
+                .engine
+                .must(&format!("secret create {secret} {}", scene.file("secret", &format!("{VALUE}\r\n"), 0o644)))?;
+            let options = format!(
+                "--secret {secret},target=/run/elsewhere,mode=0400 --env DJANGO_SECRET_KEY_FILE=/run/elsewhere"
+            );
             let verdict = arrives(scene, &options, "/run/elsewhere");
             scene.engine.must(&format!("secret rm {secret}"))?;
             verdict
@@ -29,7 +39,11 @@ pub fn rows() -> Vec<Row> {
                 return readable(scene);
             }
             let file = scene.file("secret", VALUE, 0o400);
-            arrives(scene, &format!("--volume {file}:/run/secrets/django_secret_key:ro"), "/run/secrets/django_secret_key")
+            arrives(
+                scene,
+                &format!("--volume {file}:/run/secrets/django_secret_key:ro"),
+                "/run/secrets/django_secret_key",
+            )
         }),
     ]
 }

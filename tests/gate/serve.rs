@@ -4,7 +4,10 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use crate::scene::{BOTH, CONFIGURATION, DROPPED, Engine, FLAGS, GATE, MARK, PODMAN, Row, Scene, THROW_AWAY, Told, Verdict, expect, image, replaced};
+use crate::scene::{
+    BOTH, CONFIGURATION, DROPPED, Engine, FLAGS, GATE, MARK, PODMAN, Row, Scene, THROW_AWAY, Told, Verdict, expect,
+    image, replaced,
+};
 
 /// What serving has besides [`FLAGS`].
 const PUBLISHED: &str = "--publish 127.0.0.1::8000";
@@ -15,8 +18,13 @@ const NETWORK: &str = "--network=slirp4netns";
 /// Whether every line is ok. The lab's rootless Podman runs without control groups, so there, and only there, the limit of
 /// processes cannot be read; in Docker it must be the one that was given.
 fn only_ok(scene: &Scene, report: &str) -> bool {
-    let limit = if scene.engine == Engine::Docker { "ok    limit of processes: 1024" } else { "warn  limit of processes: cannot be read" };
-    report.lines().any(|line| line.starts_with(limit)) && report.lines().all(|line| line.starts_with("ok    ") || line.starts_with(limit))
+    let limit = if scene.engine == Engine::Docker {
+        "ok    limit of processes: 1024"
+    } else {
+        "warn  limit of processes: cannot be read"
+    };
+    report.lines().any(|line| line.starts_with(limit))
+        && report.lines().all(|line| line.starts_with("ok    ") || line.starts_with(limit))
 }
 
 pub fn rows() -> Vec<Row> {
@@ -38,7 +46,10 @@ pub fn rows() -> Vec<Row> {
         Row::new("a second start on the same volume", PODMAN, |scene| {
             let options = format!("{FLAGS} --volume {}:/app/runtime", scene.volume()?);
             let first = scene.probe(&options, &[])?.ended(0)?;
-            first.check(first.stderr.contains("store: built the store") && first.stderr.contains("handed over"), "a store that is built")?;
+            first.check(
+                first.stderr.contains("store: built the store") && first.stderr.contains("handed over"),
+                "a store that is built",
+            )?;
             let second = scene.probe(&options, &[])?.ended(0)?;
             second.check(second.stderr.contains("store: the store is there"), "a store that is kept")?;
             second.check(!second.stderr.contains("handed over"), "nothing to hand over")?;
@@ -52,7 +63,10 @@ pub fn rows() -> Vec<Row> {
             for word in ["nft flush ruleset", "nft add table inet own"] {
                 let found = crate::scene::facts(&outcome);
                 let is = found.get(word).map_or("", String::as_str);
-                outcome.check(is.starts_with("1 ") && is.ends_with("Operation not permitted"), format!("{word}: EPERM, found {is}"))?;
+                outcome.check(
+                    is.starts_with("1 ") && is.ends_with("Operation not permitted"),
+                    format!("{word}: EPERM, found {is}"),
+                )?;
             }
             Ok("EPERM; no capabilities, marker set, PID 1".into())
         }),
@@ -61,18 +75,29 @@ pub fn rows() -> Vec<Row> {
             let asked = ["connect:169.254.169.254", "connect:10.11.12.13"];
             let outcome = scene.probe(&format!("{FLAGS} {THROW_AWAY} {NETWORK}"), &asked)?.ended(0)?;
             for address in ["169.254.169.254", "10.11.12.13"] {
-                expect(&outcome, &[(&format!("connect {address}"), "EHOSTUNREACH"), (&format!("connect {address} was quick"), "True")])?;
+                expect(
+                    &outcome,
+                    &[
+                        (&format!("connect {address}"), "EHOSTUNREACH"),
+                        (&format!("connect {address} was quick"), "True"),
+                    ],
+                )?;
             }
             Ok("EHOSTUNREACH at once, as for a private network".into())
         }),
         // With only a CMD of the image's there is none to show: the plan is of what is before it.
         Row::new("--plan of an image with a plain CMD", PODMAN, |scene| {
             let outcome = scene.run(&format!("{FLAGS} {THROW_AWAY}"), &["--plan"])?.ended(0)?;
-            outcome.check(outcome.stdout.contains("NET_ADMIN") && outcome.stdout.contains("egress firewall"), "the root steps and what they need")?;
+            outcome.check(
+                outcome.stdout.contains("NET_ADMIN") && outcome.stdout.contains("egress firewall"),
+                "the root steps and what they need",
+            )?;
             Ok("the plan".into())
         }),
         Row::new("a command's words arrive as they were given", BOTH, |scene| {
-            let outcome = scene.probe(&format!("{FLAGS} {THROW_AWAY}"), &["--check", "-c", " a  b ", "$HOME ${HOME} $$", ""])?.ended(0)?;
+            let outcome = scene
+                .probe(&format!("{FLAGS} {THROW_AWAY}"), &["--check", "-c", " a  b ", "$HOME ${HOME} $$", ""])?
+                .ended(0)?;
             for word in ["'--check'", "'-c'", "' a  b '", "'$HOME ${HOME} $$'", "''"] {
                 outcome.check(outcome.stdout.contains(&format!("argument: {word}\n")), word)?;
             }
@@ -80,12 +105,17 @@ pub fn rows() -> Vec<Row> {
         }),
         Row::new("REQUIRE_OPENAI_API_KEY=0, RUN_COLLECTSTATIC=0, the settings of development", PODMAN, |scene| {
             let flags = replaced(FLAGS, "--env OPENAI_API_KEY=key-of-a-test", "--env REQUIRE_OPENAI_API_KEY=0");
-            let steps = |options: &str| scene.probe(&format!("{flags} {THROW_AWAY} {options}"), &[]).and_then(|outcome| outcome.ended(0));
+            let steps = |options: &str| {
+                scene.probe(&format!("{flags} {THROW_AWAY} {options}"), &[]).and_then(|outcome| outcome.ended(0))
+            };
             let with = steps("")?;
             with.check(with.stderr.contains("init: info: step static files"), "collectstatic")?;
             for options in ["--env RUN_COLLECTSTATIC=0", "--env DJANGO_SETTINGS_MODULE=answers.settings_dev"] {
                 let without = steps(options)?;
-                without.check(!without.stderr.contains("step static files") && without.stderr.contains("step store"), "no collectstatic")?;
+                without.check(
+                    !without.stderr.contains("step static files") && without.stderr.contains("step store"),
+                    "no collectstatic",
+                )?;
             }
             Ok("without a key; collectstatic, not, and not".into())
         }),
@@ -115,7 +145,9 @@ fn differ() -> Verdict {
         words
     };
     let (gate, serve) = (pairs(&gate), pairs(&serve));
-    let only = |these: &[String], those: &[String]| these.iter().filter(|word| !those.contains(word)).cloned().collect::<Vec<_>>();
+    let only = |these: &[String], those: &[String]| {
+        these.iter().filter(|word| !those.contains(word)).cloned().collect::<Vec<_>>()
+    };
     let (of_gate, of_serve) = (only(&gate, &serve), only(&serve, &gate));
     if of_gate == [THROW_AWAY, GATE] && of_serve == ["--volume answers:/app/runtime", PUBLISHED] {
         Ok(format!("gate: {}; serving: {}", of_gate.join(" "), of_serve.join(" ")).into())
@@ -139,20 +171,31 @@ fn serving(scene: &Scene) -> Verdict {
         return Err(format!("expected a refusal of a foreign host:\n{bad}"));
     }
     // The app and its workers, as the kernel has them.
-    let status = scene.exec("", &["sh", "-c", "cd /proc; for pid in [0-9]*; do [ $pid = $$ ] || cat $pid/status; done"])?;
+    let status =
+        scene.exec("", &["sh", "-c", "cd /proc; for pid in [0-9]*; do [ $pid = $$ ] || cat $pid/status; done"])?;
     for (name, value) in DROPPED {
-        let values: Vec<String> = status.stdout.lines().filter_map(|line| line.strip_prefix(&format!("{name}:"))).map(squeezed).collect();
+        let values: Vec<String> =
+            status.stdout.lines().filter_map(|line| line.strip_prefix(&format!("{name}:"))).map(squeezed).collect();
         let ours = values.iter().filter(|is| is == value).count();
         status.check(ours >= 3, format!("'{name}: {value}' of PID 1 and two workers"))?;
     }
     let words = scene.exec("", &["sh", "-c", "tr '\\0' '\\n' </proc/1/cmdline"])?.ended(0)?;
-    let declared = scene.engine.call(&["image", "inspect", "--format", "{{json .Config.Cmd}}", &image()].map(str::to_owned))?.ended(0)?;
+    let declared = scene
+        .engine
+        .call(&["image", "inspect", "--format", "{{json .Config.Cmd}}", &image()].map(str::to_owned))?
+        .ended(0)?;
     let declared: Vec<String> = serde_json::from_str(&declared.stdout).map_err(|error| error.to_string())?;
     // The kernel puts a script's interpreter before it.
     let running_words: Vec<&str> = words.stdout.lines().skip(2).collect();
-    words.check(declared[0] == "gunicorn" && declared[1..] == running_words && words.stdout.contains("/gunicorn\n"), format!("{declared:?}"))?;
+    words.check(
+        declared[0] == "gunicorn" && declared[1..] == running_words && words.stdout.contains("/gunicorn\n"),
+        format!("{declared:?}"),
+    )?;
     let rules = scene.exec("", &["nft", "list", "ruleset"])?.ended(0)?;
-    rules.check(rules.stdout.contains("ip daddr 169.254.0.0/16 counter packets ") && rules.stdout.contains(" reject"), "the rules")?;
+    rules.check(
+        rules.stdout.contains("ip daddr 169.254.0.0/16 counter packets ") && rules.stdout.contains(" reject"),
+        "the rules",
+    )?;
     let health = scene.exec("", &["/init", "--health"])?.ended(0)?;
     health.check(health.stdout == "ok    web: healthy\n", "a healthy answer")?;
     let check = scene.ask("healthcheck run")?.ended(0)?;

@@ -22,10 +22,25 @@ pub fn rows() -> Vec<Row> {
         quiet("a root step fails", with(&step("root_step", "exit 9", "")), 70, "step 'the step' exited with 9"),
         quiet("a step fails", with(&step("step", "exit 9", "")), 70, "step 'the step' exited with 9"),
         quiet("a step crashes", with(&step("step", "crash", "")), 70, "step 'the step' was ended by signal 6"),
-        quiet("a root step hangs", with(&step("root_step", "idle", "timeout = \"1s\"")), 70, "step 'the step' did not end within 1s"),
-        quiet("a root step hangs and ignores SIGTERM", with(&step("root_step", "deaf-step", "timeout = \"1s\"")), 70, "did not end within 1s"),
+        quiet(
+            "a root step hangs",
+            with(&step("root_step", "idle", "timeout = \"1s\"")),
+            70,
+            "step 'the step' did not end within 1s",
+        ),
+        quiet(
+            "a root step hangs and ignores SIGTERM",
+            with(&step("root_step", "deaf-step", "timeout = \"1s\"")),
+            70,
+            "did not end within 1s",
+        ),
         // In a check the whole time for the app to get healthy is a step's at most.
-        quiet("a step hangs, and has no timeout", with(&step("step", "idle", "")), 70, "step 'the step' did not end within 4s"),
+        quiet(
+            "a step hangs, and has no timeout",
+            with(&step("step", "idle", "")),
+            70,
+            "step 'the step' did not end within 4s",
+        ),
         broken(
             "a step's daemon, which the app would need",
             PODMAN,
@@ -36,9 +51,13 @@ pub fn rows() -> Vec<Row> {
         broken("a step's program missing", PODMAN, with("[[step]]\nname = \"a\"\ncommand = [\"psql\"]"), &["serve"], {
             ends(127, "command 'psql' not found")
         }),
-        broken("a variable of a step unset", PODMAN, with("[[step]]\nname = \"a\"\ncommand = [\"true\", \"${DATABASE_URL}\"]"), &["serve"], {
-            ends(78, "${DATABASE_URL} is unset")
-        }),
+        broken(
+            "a variable of a step unset",
+            PODMAN,
+            with("[[step]]\nname = \"a\"\ncommand = [\"true\", \"${DATABASE_URL}\"]"),
+            &["serve"],
+            { ends(78, "${DATABASE_URL} is unset") },
+        ),
         broken(
             "the disk of HOME is full",
             BOTH,
@@ -46,18 +65,27 @@ pub fn rows() -> Vec<Row> {
             &["serve"],
             ends(1, "FAIL  tmpfs /home/app: /home/app: write: No space left on device (ENOSPC)"),
         ),
-        broken("a directory below a read-only one", PODMAN, with("[[directory]]\npath = \"/opt/cache\""), &["serve"], {
-            ends(71, "cannot make the directory /opt/cache: mkdir: Read-only file system (EROFS)")
-        }),
+        broken(
+            "a directory below a read-only one",
+            PODMAN,
+            with("[[directory]]\npath = \"/opt/cache\""),
+            &["serve"],
+            { ends(71, "cannot make the directory /opt/cache: mkdir: Read-only file system (EROFS)") },
+        ),
         Row::new("a root step's script that the app can write", PODMAN, |scene| {
             let entry = "[[root_step]]\nname = \"the step\"\ncommand = [\"/usr/local/libexec/script\"]";
             let script = scene.file("script", "#!/bin/sh\n", 0o777);
-            let options = format!("{SMALL} {GATE} {} --volume {script}:/usr/local/libexec/script", scene.configuration(&small("", entry)));
-            ends(78, "refusing the root step 'the step': /usr/local/libexec/script").judge(&scene.run(&options, &["true"])?)
+            let options = format!(
+                "{SMALL} {GATE} {} --volume {script}:/usr/local/libexec/script",
+                scene.configuration(&small("", entry))
+            );
+            ends(78, "refusing the root step 'the step': /usr/local/libexec/script")
+                .judge(&scene.run(&options, &["true"])?)
         })
         .of(BROKEN),
         Row::new("a configuration that the app can write", BOTH, |scene| {
-            let options = format!("{SMALL} {GATE} --volume {}:/etc/init.toml", scene.file("init.toml", &small("", ""), 0o666));
+            let options =
+                format!("{SMALL} {GATE} --volume {}:/etc/init.toml", scene.file("init.toml", &small("", ""), 0o666));
             ends(78, "/etc/init.toml is writable to everyone; fix: ").judge(&scene.run(&options, &["true"])?)
         })
         .of(BROKEN),
@@ -90,14 +118,23 @@ fn secrets() -> Vec<Row> {
             let configuration = scene.configuration(&small("", "[secrets]\nPASSWORD = \"/run/password\""));
             let options = format!("{SMALL} {GATE} {configuration} --volume {file}:/run/password:ro {options}");
             let outcome = scene.run(&options, &["python3", "-c", "print('app: started')"])?;
-            outcome.check(!outcome.stdout.contains("hunter2") && !outcome.stderr.contains("hunter2"), "the secret nowhere")?;
+            outcome.check(
+                !outcome.stdout.contains("hunter2") && !outcome.stderr.contains("hunter2"),
+                "the secret nowhere",
+            )?;
             ends(78, line).judge(&outcome)
         })
         .of(BROKEN)
     };
     vec![
         // Root of a user namespace is not root of the file.
-        secret("a secret that cannot be read", "hunter2", 0o000, "", "secret PASSWORD from /run/password: open: Permission denied (EACCES)"),
+        secret(
+            "a secret that cannot be read",
+            "hunter2",
+            0o000,
+            "",
+            "secret PASSWORD from /run/password: open: Permission denied (EACCES)",
+        ),
         secret("a secret that is empty", "\n", 0o644, "", "secret PASSWORD from /run/password: it is empty"),
         secret(
             "a secret whose file is missing",
@@ -135,8 +172,20 @@ fn stopped() -> Vec<Row> {
     };
     let health = health();
     vec![
-        stopped("podman stop during a root step", patient(&health, &step("root_step", "idle", "")), &["serve"], 70, "told to stop (signal 15)"),
-        stopped("podman stop during a step", patient(&health, &step("step", "idle", "")), &["serve"], 70, "told to stop (signal 15)"),
+        stopped(
+            "podman stop during a root step",
+            patient(&health, &step("root_step", "idle", "")),
+            &["serve"],
+            70,
+            "told to stop (signal 15)",
+        ),
+        stopped(
+            "podman stop during a step",
+            patient(&health, &step("step", "idle", "")),
+            &["serve"],
+            70,
+            "told to stop (signal 15)",
+        ),
         stopped("podman stop while the app gets healthy", patient(&health, ""), &["idle"], 143, "stopped by signal 15"),
     ]
 }

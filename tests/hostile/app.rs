@@ -2,9 +2,9 @@
 
 use crate::support::capability::FOUR;
 use crate::support::cases;
+use crate::support::protocol::Stream;
 use crate::support::run::Run;
 use crate::support::sandbox::{Sandbox, sandbox};
-use crate::support::spec::Stream;
 
 /// Ways into another process of the same user, which the kernel opens for those that may trace it.
 const WAYS: [&str; 22] = [
@@ -36,12 +36,20 @@ const WAYS: [&str; 22] = [
 #[test]
 fn no_way_leads_into_an_init_that_stays() {
     let step = "[[step]]\nname = 'first'\ncommand = ['witness']\n";
-    for base in [sandbox(), sandbox().user(1001, 1001, FOUR), sandbox().config(step), sandbox().config(step).user(1001, 1001, 0)] {
+    for base in [
+        sandbox(),
+        sandbox().user(1001, 1001, FOUR),
+        sandbox().config(step),
+        sandbox().config(step).user(1001, 1001, 0),
+    ] {
         let words: Vec<&str> = ["--supervise", "witness"].into_iter().chain(WAYS).collect();
         let run = base.with(|spec| spec.read_only = false).words(words).run();
         let app = run.app();
         for way in WAYS {
-            run.check(["EACCES", "EPERM", "ETXTBSY"].contains(&app.attempt(way)), &format!("a refusal of {way}, not {}", app.attempt(way)));
+            run.check(
+                ["EACCES", "EPERM", "ETXTBSY"].contains(&app.attempt(way)),
+                &format!("a refusal of {way}, not {}", app.attempt(way)),
+            );
         }
         run.untouched("/init");
     }
@@ -66,10 +74,14 @@ fn no_way_leads_into_an_init_from_a_step() {
 }
 
 /// What the app of ill will does, with 7 or by a stop in the end, and how the whole ends.
-fn besieged(base: &Sandbox, siege: &str, to: &str, code: i32) -> Run {
-    let run = base.clone().config("[supervise]\ngrace = '300ms'\n").words(["--supervise", "witness", "siege", siege, to]).run();
-    run.check(!run.outcome.timed_out, &format!("that {siege} does not hold it for ever"));
-    run.check(run.outcome.code == Some(code), &format!("exit code {code} after {siege} {to}"));
+fn attacked(base: &Sandbox, attack: &str, to: &str, code: i32) -> Run {
+    let run = base
+        .clone()
+        .config("[supervise]\ngrace = '300ms'\n")
+        .words(["--supervise", "witness", "hostile", attack, to])
+        .run();
+    run.check(!run.outcome.timed_out, &format!("that {attack} does not hold it for ever"));
+    run.check(run.outcome.code == Some(code), &format!("exit code {code} after {attack} {to}"));
     run.check(run.outcome.took_ms < 20_000, &format!("that it takes about the grace, not {} ms", run.outcome.took_ms));
     run.check(!run.stderr().contains("even SIGKILL"), "that nothing is left");
     run
@@ -80,10 +92,10 @@ fn both() -> [Sandbox; 2] {
     [sandbox(), sandbox().with(|spec| spec.pid_one = false)]
 }
 
-fn exits_and_stops(siege: &str) -> usize {
+fn exits_and_stops(attack: &str) -> usize {
     for base in both() {
-        besieged(&base, siege, "to=exit", 7);
-        besieged(&base, siege, "to=stop", 137);
+        attacked(&base, attack, "to=exit", 7);
+        attacked(&base, attack, "to=stop", 137);
     }
     4
 }
@@ -99,8 +111,8 @@ fn a_flood_of_signals_holds_off_neither_the_end_nor_the_grace() {
 fn what_forks_without_end_is_ended() {
     for base in both() {
         let limited = base.limit(libc::RLIMIT_NPROC, 48);
-        besieged(&limited, "bomb", "to=exit", 7);
-        besieged(&limited, "bomb", "to=stop", 137);
+        attacked(&limited, "bomb", "to=exit", 7);
+        attacked(&limited, "bomb", "to=stop", 137);
     }
     cases("fork bombs", 4);
 }
@@ -113,7 +125,7 @@ fn daemons_are_ended_whoever_adopted_them() {
 #[test]
 fn an_app_that_stopped_itself_is_ended() {
     for base in both() {
-        besieged(&base, "stopped", "to=stop", 137);
+        attacked(&base, "stopped", "to=stop", 137);
     }
     cases("stopped apps", 2);
 }
@@ -128,9 +140,11 @@ fn full_streams_hold_up_nothing() {
     let mut count = 0;
     for blocking in [true, false] {
         for base in both() {
-            let full = base.with(|spec| spec.streams = [Stream::Null, Stream::FullPipe { blocking }, Stream::FullPipe { blocking }]);
-            besieged(&full, "fill", "to=exit", 7);
-            besieged(&full, "fill", "to=stop", 137);
+            let full = base.with(|spec| {
+                spec.streams = [Stream::Null, Stream::FullPipe { blocking }, Stream::FullPipe { blocking }]
+            });
+            attacked(&full, "fill", "to=exit", 7);
+            attacked(&full, "fill", "to=stop", 137);
             count += 2;
         }
     }
@@ -139,10 +153,10 @@ fn full_streams_hold_up_nothing() {
 
 #[test]
 fn signals_to_init_itself_end_nothing_as_pid_1() {
-    besieged(&sandbox(), "kill", "to=exit", 7);
-    besieged(&sandbox(), "kill", "to=stop", 137);
+    attacked(&sandbox(), "kill", "to=exit", 7);
+    attacked(&sandbox(), "kill", "to=stop", 137);
     // The app itself is among those that its helper kills.
-    besieged(&sandbox(), "massacre", "to=stop", 137);
+    attacked(&sandbox(), "massacre", "to=stop", 137);
     cases("KILL and STOP to PID 1", 3);
 }
 
@@ -150,11 +164,13 @@ fn signals_to_init_itself_end_nothing_as_pid_1() {
 #[test]
 fn a_step_that_writes_or_signals_without_end_is_ended_in_time() {
     let mut count = 0;
-    for siege in ["chatter", "flood=17", "flood=10,28"] {
+    for attack in ["chatter", "flood=17", "flood=10,28"] {
         for base in both() {
-            let step = format!("[[step]]\nname = 'x'\ncommand = ['witness', 'siege', '{siege}', 'to=nothing']\ntimeout = '300ms'\n");
+            let step = format!(
+                "[[step]]\nname = 'x'\ncommand = ['witness', 'hostile', '{attack}', 'to=nothing']\ntimeout = '300ms'\n"
+            );
             let run = base.config(step).with(|spec| spec.streams[2] = Stream::Null).run();
-            run.check(!run.outcome.timed_out && !run.started(), &format!("that {siege} ends at its timeout"));
+            run.check(!run.outcome.timed_out && !run.started(), &format!("that {attack} ends at its timeout"));
             run.check(run.outcome.code == Some(70), "exit code 70");
             count += 1;
         }
@@ -175,8 +191,8 @@ fn games_with_the_terminal_end_with_the_app() {
             spec.streams = [Stream::Null, Stream::Terminal, Stream::Terminal];
             spec.start.controlling_terminal = true;
         });
-        besieged(&terminal, "terminal", "to=exit", 7);
-        besieged(&terminal, "terminal", "to=stop", 137);
+        attacked(&terminal, "terminal", "to=exit", 7);
+        attacked(&terminal, "terminal", "to=stop", 137);
     }
     cases("games with the terminal", 4);
 }

@@ -1,8 +1,8 @@
 //! What root obeys, where the app of a previous life could have had a hand in it: on any way to it, through any link.
 
 use crate::support::cases;
+use crate::support::protocol::{Content, Kind, Node};
 use crate::support::sandbox::{Sandbox, sandbox};
-use crate::support::spec::{Content, Kind, Node};
 
 const PATH: &str = "/etc/init.toml";
 const TEXT: &str = "[[tmpfs]]\npath = '/cache'\nmode = '0700'\n";
@@ -39,7 +39,8 @@ fn a_link_in_the_middle_of_a_chain_is_seen() {
     ] {
         named(base, path).run().refused(78, &["/mine belongs to uid 1001"]);
     }
-    let roots = open().node("/etc/real.toml", text()).node("/etc/one", link("two")).node("/etc/two", link("/etc/real.toml"));
+    let roots =
+        open().node("/etc/real.toml", text()).node("/etc/one", link("two")).node("/etc/two", link("/etc/real.toml"));
     named(roots.node(PATH, link("/etc/one")), PATH).run().app().is_dropped_to(1001, 1001, "1001");
     cases("links to the configuration", 6);
 }
@@ -48,18 +49,26 @@ fn a_link_in_the_middle_of_a_chain_is_seen() {
 #[test]
 fn a_link_of_the_users_in_a_sticky_directory_is_seen() {
     let base = open().node("/etc/real.toml", text());
-    let users =
-        base.clone().with(|spec| spec.tree.push(Node { owner: (1001, 1001), ..crate::support::sandbox::node("/tmp/link", link("/etc/real.toml")) }));
+    let users = base.clone().with(|spec| {
+        spec.tree
+            .push(Node { owner: (1001, 1001), ..crate::support::sandbox::node("/tmp/link", link("/etc/real.toml")) })
+    });
     named(users, "/tmp/link").run().refused(78, &["/tmp/link belongs to uid 1001"]);
-    named(base.clone().node("/tmp/link", link("/etc/real.toml")), "/tmp/link").run().app().is_dropped_to(1001, 1001, "1001");
-    named(base.owned("/tmp/own.toml", text(), (1001, 1001), 0o600), "/tmp/own.toml").run().refused(78, &["/tmp/own.toml"]);
+    named(base.clone().node("/tmp/link", link("/etc/real.toml")), "/tmp/link")
+        .run()
+        .app()
+        .is_dropped_to(1001, 1001, "1001");
+    named(base.owned("/tmp/own.toml", text(), (1001, 1001), 0o600), "/tmp/own.toml")
+        .run()
+        .refused(78, &["/tmp/own.toml"]);
     cases("links in a sticky directory", 3);
 }
 
 /// `acl(5)` as the kernel stores it: of the owner, one user or group, the owning group, the mask, others.
 fn access_list(tag: u16, permissions: u16, id: u32, mask: u16) -> Vec<u8> {
     let none = u32::MAX;
-    let mut entries: [(u16, u16, u32); 5] = [(0x01, 7, none), (tag, permissions, id), (0x04, 5, none), (0x10, mask, none), (0x20, 5, none)];
+    let mut entries: [(u16, u16, u32); 5] =
+        [(0x01, 7, none), (tag, permissions, id), (0x04, 5, none), (0x10, mask, none), (0x20, 5, none)];
     entries.sort_unstable();
     let mut bytes = 2_u32.to_le_bytes().to_vec();
     for (tag, permissions, id) in entries {
@@ -96,7 +105,12 @@ fn a_configuration_in_the_users_hands_while_it_is_read_is_refused() {
             open()
                 .owned("/mine", Kind::Directory, (1001, 1001), 0o755)
                 .owned("/mine/real.toml", text(), (0, 0), 0o644)
-                .owned("/mine/own.toml", Kind::File(Content::Bytes("[[root_step]]\nname = 'x'\ncommand = ['witness']\n".into())), (1001, 1001), 0o644)
+                .owned(
+                    "/mine/own.toml",
+                    Kind::File(Content::Bytes("[[root_step]]\nname = 'x'\ncommand = ['witness']\n".into())),
+                    (1001, 1001),
+                    0o644,
+                )
                 .race("/mine/real.toml", "/mine/own.toml"),
             "/mine/real.toml",
         )

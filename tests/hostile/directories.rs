@@ -2,18 +2,24 @@
 
 use super::volume::{OUTSIDE, nothing_outside_is_touched, text};
 use crate::support::cases;
+use crate::support::protocol::{Kind, Node};
 use crate::support::run::Run;
 use crate::support::sandbox::{Sandbox, sandbox};
-use crate::support::spec::{Kind, Node};
 
 /// A tmpfs of the user's with something planted in it, and a directory to make; on a writable root.
 fn planted(plant: impl FnOnce(Sandbox) -> Sandbox, path: &str) -> Run {
     let outside = OUTSIDE.into_iter().filter(|path| path.starts_with("/disk") || *path == "/etc/shadow");
     let base = outside.fold(sandbox().with(|spec| spec.read_only = false), |base, path| {
         let directory = ["/disk", "/disk/secrets"].contains(&path);
-        if directory { base.owned(path, Kind::Directory, (0, 0), 0o755) } else { base.owned(path, text(), (0, 0), 0o600) }
+        if directory {
+            base.owned(path, Kind::Directory, (0, 0), 0o755)
+        } else {
+            base.owned(path, text(), (0, 0), 0o600)
+        }
     });
-    let run = plant(base.tmpfs("/home/app")).config(format!("[[tmpfs]]\npath = '/home/app'\n[[directory]]\npath = '{path}'\nmode = '0777'\n")).run();
+    let run = plant(base.tmpfs("/home/app"))
+        .config(format!("[[tmpfs]]\npath = '/home/app'\n[[directory]]\npath = '{path}'\nmode = '0777'\n"))
+        .run();
     nothing_outside_is_touched(&run);
     run
 }
@@ -58,8 +64,15 @@ fn what_is_no_directory_is_refused_without_waiting() {
 #[test]
 fn the_home_is_nothing_to_root() {
     for home in ["/proc/1/root", "/etc", "/home/app/fifo", "/nowhere", "../..", "/home/app/link"] {
-        let plant = |base: Sandbox| link("/home/app/link", "/disk/secrets")(base.owned("/home/app/fifo", Kind::Fifo, (1001, 1001), 0o666));
-        let base = plant(sandbox().with(|spec| spec.read_only = false).tmpfs("/home/app").owned("/disk/secrets", Kind::Directory, (0, 0), 0o755));
+        let plant = |base: Sandbox| {
+            link("/home/app/link", "/disk/secrets")(base.owned("/home/app/fifo", Kind::Fifo, (1001, 1001), 0o666))
+        };
+        let base = plant(sandbox().with(|spec| spec.read_only = false).tmpfs("/home/app").owned(
+            "/disk/secrets",
+            Kind::Directory,
+            (0, 0),
+            0o755,
+        ));
         let base = base.config("[[tmpfs]]\npath = '/home/app'\n[boot_check]\nrequire_read_only_root = false\n");
         let with_home = base.with(|spec| spec.env[1] = format!("HOME={home}").into());
         let run = with_home.clone().run();
@@ -67,7 +80,10 @@ fn the_home_is_nothing_to_root() {
         assert_eq!(run.app().variable("HOME"), home);
         // The probe of a check writes as the user, and where the user may not it says so.
         let check = with_home.words(["--check=init", "witness"]).run();
-        check.check(check.outcome.code == Some(1) && check.stdout().contains("FAIL  HOME"), "a check that fails on HOME");
+        check.check(
+            check.outcome.code == Some(1) && check.stdout().contains("FAIL  HOME"),
+            "a check that fails on HOME",
+        );
         for path in ["/etc", "/disk/secrets"] {
             run.untouched(path);
             check.untouched(path);

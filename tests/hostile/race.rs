@@ -2,8 +2,8 @@
 
 use super::volume::{nothing_outside_is_touched, text, volume};
 use crate::support::cases;
+use crate::support::protocol::Kind;
 use crate::support::sandbox::{Sandbox, sandbox};
-use crate::support::spec::Kind;
 
 /// How often each of them is tried: most boots lose the race, and one that wins is enough.
 const BOOTS: usize = 12;
@@ -28,7 +28,8 @@ fn a_walk_that_is_raced_touches_nothing_outside() {
     let newer = [libc::SYS_openat2, libc::SYS_statx];
     let mut rounds = 0;
     for boot in 0..BOOTS {
-        let old = |sandbox: Sandbox| newer.into_iter().fold(sandbox, |sandbox, call| sandbox.answer(call, &[], libc::ENOSYS));
+        let old =
+            |sandbox: Sandbox| newer.into_iter().fold(sandbox, |sandbox, call| sandbox.answer(call, &[], libc::ENOSYS));
         let run = if boot % 4 == 3 { old(racing()) } else { racing() }.run();
         run.app().is_dropped_to(1001, 1001, "1001");
         nothing_outside_is_touched(&run);

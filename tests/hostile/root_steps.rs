@@ -1,9 +1,9 @@
 //! Programs with the names of root steps, planted wherever the app of a previous life could write: root runs none of them.
 
 use crate::support::cases;
+use crate::support::protocol::{Content, Kind};
 use crate::support::run::Run;
 use crate::support::sandbox::{Sandbox, sandbox};
-use crate::support::spec::{Content, Kind};
 
 /// Root steps of this command, on a writable root, with places in `PATH` that the user can write to and others.
 fn planted(path: &str, command: &str) -> Sandbox {
@@ -37,7 +37,9 @@ fn a_planted_program_that_comes_first_ends_the_boot() {
     let refused = ["/mine", "/shared", "/team", "/sticky"];
     for directory in refused {
         let base = planted(&format!("{directory}:/usr/bin:/bin"), "'rules'");
-        program(base, &format!("{directory}/rules"), (1001, 1001)).run().refused(78, &["refusing the root step 'rules'", directory]);
+        program(base, &format!("{directory}/rules"), (1001, 1001))
+            .run()
+            .refused(78, &["refusing the root step 'rules'", directory]);
     }
     // Root's own program, in a place where it can be replaced.
     let base = planted("/mine:/usr/bin", "'rules'");
@@ -53,7 +55,9 @@ fn a_planted_program_that_comes_second_is_never_run_instead() {
         ("/closed:/mine:/usr/bin", None),
         ("/lost:/mine:/usr/bin", Some("/lost/rules")),
     ] {
-        let mut base = planted(path, "'rules'").owned("/closed", Kind::Directory, (2000, 2000), 0o700).node("/lost", Kind::Directory);
+        let mut base = planted(path, "'rules'")
+            .owned("/closed", Kind::Directory, (2000, 2000), 0o700)
+            .node("/lost", Kind::Directory);
         base = program(program(base, "/mine/rules", (1001, 1001)), "/hidden/rules", (1001, 1001));
         if let Some(lost) = first {
             base = base.file_mode(lost, Content::Bytes(b"#!/nowhere/at/all\n".to_vec()), 0o755);
@@ -71,7 +75,8 @@ fn the_path_that_a_root_step_gets_has_only_roots_places() {
     let run = base.run();
     run.check(run.started(), "that the app starts");
     assert_eq!(ran(&run), "/usr/bin/rules", "{}", run.shown());
-    let path = run.stderr().lines().find_map(|line| line.strip_prefix("init: step: rules: env: PATH=").map(str::to_owned));
+    let path =
+        run.stderr().lines().find_map(|line| line.strip_prefix("init: step: rules: env: PATH=").map(str::to_owned));
     assert_eq!(path.as_deref(), Some("/usr/bin:/bin"), "{}", run.shown());
     // The app's own is what the engine gave.
     run.app().variable("PATH").starts_with("/mine:/usr/bin:").then_some(()).unwrap();
@@ -81,7 +86,8 @@ fn the_path_that_a_root_step_gets_has_only_roots_places() {
 #[test]
 fn an_interpreter_that_the_user_could_write_ends_the_boot() {
     let script = |line: &str| Content::Bytes(format!("{line}\n").into());
-    let refused = ["#!/mine/python", "#! /mine/python -u", "#!\t/mine/python\t-u", "#!/usr/bin/linked", "#!/usr/bin/outer"];
+    let refused =
+        ["#!/mine/python", "#! /mine/python -u", "#!\t/mine/python\t-u", "#!/usr/bin/linked", "#!/usr/bin/outer"];
     for line in refused {
         let base = planted("/usr/bin", "'script'")
             .node("/usr/bin/linked", Kind::Symlink("/mine/python".into()))
@@ -101,7 +107,8 @@ fn a_word_that_names_a_file_of_the_users_ends_the_boot() {
     base.owned("/mine/rules.nft", Kind::File(Content::Bytes(b"flush ruleset\n".to_vec())), (0, 0), 0o644)
         .run()
         .refused(78, &["refusing the root step 'rules'", "/mine/rules.nft"]);
-    let base = planted("/usr/bin", "'rules', '/etc/rules.nft'").node("/etc/rules.nft", Kind::Symlink("/mine/rules.nft".into()));
+    let base = planted("/usr/bin", "'rules', '/etc/rules.nft'")
+        .node("/etc/rules.nft", Kind::Symlink("/mine/rules.nft".into()));
     base.owned("/mine/rules.nft", Kind::File(Content::Bytes(Vec::new())), (1001, 1001), 0o644)
         .run()
         .refused(78, &["refusing the root step 'rules'", "/mine belongs to uid 1001"]);
@@ -109,7 +116,10 @@ fn a_word_that_names_a_file_of_the_users_ends_the_boot() {
         let base = planted("/usr/bin", &format!("'rules', '{word}'")).words(["/bin/witness"]);
         let text = format!("workdir = '/mine'\n[[root_step]]\nname = 'rules'\ncommand = ['rules', '{word}']\n");
         let file = format!("/mine/{}", word.rsplit('/').next().unwrap());
-        base.config(text).owned(&file, Kind::File(Content::Bytes(Vec::new())), (0, 0), 0o644).run().refused(78, &["/mine belongs to uid 1001"]);
+        base.config(text)
+            .owned(&file, Kind::File(Content::Bytes(Vec::new())), (0, 0), 0o644)
+            .run()
+            .refused(78, &["/mine belongs to uid 1001"]);
     }
     cases("files of root steps", 5);
 }
@@ -117,8 +127,15 @@ fn a_word_that_names_a_file_of_the_users_ends_the_boot() {
 #[test]
 fn a_root_step_knows_nothing_of_the_engines_environment() {
     let base = planted("/usr/bin", "'rules', 'aside'");
-    let hostile =
-        ["LD_PRELOAD=/mine/evil.so", "LD_LIBRARY_PATH=/mine", "PYTHONPATH=/mine", "BASH_ENV=/mine/rc", "ENV=/mine/rc", "IFS=/", "PS4=$(id)"];
+    let hostile = [
+        "LD_PRELOAD=/mine/evil.so",
+        "LD_LIBRARY_PATH=/mine",
+        "PYTHONPATH=/mine",
+        "BASH_ENV=/mine/rc",
+        "ENV=/mine/rc",
+        "IFS=/",
+        "PS4=$(id)",
+    ];
     let run = hostile.iter().fold(base, |base, entry| base.env(entry)).run();
     assert_eq!(ran(&run), "/usr/bin/rules");
     for entry in hostile {

@@ -4,9 +4,9 @@
 use super::volume::{nothing_outside_is_touched, volume};
 use crate::support::capability::{CHOWN, SETUID};
 use crate::support::cases;
+use crate::support::protocol::{Content, Kind, Node};
 use crate::support::run::Run;
 use crate::support::sandbox::{Sandbox, node};
-use crate::support::spec::{Content, Kind, Node};
 
 /// Name, owner, mode and file capabilities.
 type Trap = (&'static str, (u32, u32), u32, Option<(u64, bool)>);
@@ -71,8 +71,14 @@ fn what_was_handed_over_has_lost_what_it_gave() {
         // Without execute permission of the group the bit of a set-group-ID file means locking, not an id.
         run.owns(&path, 1001, 1001, if mode & 0o010 == 0 { mode } else { mode & 0o1777 });
         // With an empty bounding set a file with effective capabilities could not be run at all.
-        run.check(capabilities.is_none() || run.stdout().contains("child witness: started"), "that its capabilities are gone with its owner");
-        run.check(run.stderr().contains("set-group-ID files of other users stay as they are: 1"), "that what is left is told");
+        run.check(
+            capabilities.is_none() || run.stdout().contains("child witness: started"),
+            "that its capabilities are gone with its owner",
+        );
+        run.check(
+            run.stderr().contains("set-group-ID files of other users stay as they are: 1"),
+            "that what is left is told",
+        );
     }
     cases("traps handed over", TRAPS.len());
 }
@@ -88,7 +94,12 @@ fn what_was_not_handed_over_gives_nothing_either() {
     for option in ["--supervise", "--"] {
         let step = "[[volume]]\npath = '/data'\n[[step]]\nname = 'x'\ncommand = ['/data/setuid', 'aside']\n";
         let run = planted().config(step).words([option, "witness"]).run();
-        let ids = run.stderr().lines().filter(|line| line.starts_with("init: step: x: Uid: ")).map(str::to_owned).collect::<Vec<_>>();
+        let ids = run
+            .stderr()
+            .lines()
+            .filter(|line| line.starts_with("init: step: x: Uid: "))
+            .map(str::to_owned)
+            .collect::<Vec<_>>();
         assert_eq!(ids, ["init: step: x: Uid: 1001 1001 1001 1001"], "{}", run.shown());
     }
     cases("traps left alone", TRAPS.len() + 2);

@@ -2,15 +2,25 @@
 //! is walked.
 
 use crate::support::cases;
+use crate::support::protocol::{Content, Kind};
 use crate::support::run::Run;
 use crate::support::sandbox::{Sandbox, sandbox};
-use crate::support::spec::{Content, Kind};
 
 const CONFIGURATION: &str = "[[volume]]\npath = '/data'\nrecursive = true\n";
 
 /// What is not the volume's, on its file system and on others.
-pub const OUTSIDE: [&str; 10] =
-    ["/etc", "/etc/passwd", "/etc/shadow", "/disk", "/disk/secret", "/disk/secrets", "/disk/secrets/one", "/disk/shadow", "/bin/witness", "/init"];
+pub const OUTSIDE: [&str; 10] = [
+    "/etc",
+    "/etc/passwd",
+    "/etc/shadow",
+    "/disk",
+    "/disk/secret",
+    "/disk/secrets",
+    "/disk/secrets/one",
+    "/disk/shadow",
+    "/bin/witness",
+    "/init",
+];
 
 pub fn text() -> Kind {
     Kind::File(Content::Bytes(b"root's".into()))
@@ -39,7 +49,8 @@ pub fn nothing_outside_is_touched(run: &Run) {
 /// As above, on a kernel with the newer calls and on one without them.
 fn old_and_new(sandbox: &Sandbox) -> [Run; 2] {
     let newer = [libc::SYS_openat2, libc::SYS_close_range, libc::SYS_statx, libc::SYS_faccessat2];
-    [sandbox.clone(), newer.into_iter().fold(sandbox.clone(), |sandbox, call| sandbox.answer(call, &[], libc::ENOSYS))].map(|sandbox| sandbox.run())
+    [sandbox.clone(), newer.into_iter().fold(sandbox.clone(), |sandbox, call| sandbox.answer(call, &[], libc::ENOSYS))]
+        .map(|sandbox| sandbox.run())
 }
 
 /// Links to everything that a link could lead to.
@@ -68,7 +79,12 @@ fn links_lead_nowhere() {
         let base = base.owned("/disk/data/below", Kind::Directory, (1001, 1001), 0o700);
         TARGETS.into_iter().enumerate().fold(base, |base, (number, target)| {
             let link = Kind::Symlink(target.into());
-            base.node(&format!("/disk/data/{number}"), link.clone()).owned(&format!("/disk/data/below/{number}"), link, (2000, 2000), 0o777)
+            base.node(&format!("/disk/data/{number}"), link.clone()).owned(
+                &format!("/disk/data/below/{number}"),
+                link,
+                (2000, 2000),
+                0o777,
+            )
         })
     });
     for run in old_and_new(&planted) {
@@ -92,7 +108,9 @@ fn a_file_with_a_name_outside_stays_roots() {
         run.app().is_dropped_to(1001, 1001, "1001");
         nothing_outside_is_touched(&run);
         run.check(
-            run.stderr().contains("files with a name outside of it, or in a directory that others may write to, stay as they are: 3"),
+            run.stderr().contains(
+                "files with a name outside of it, or in a directory that others may write to, stay as they are: 3",
+            ),
             "that they are told of in one line",
         );
     }
@@ -102,7 +120,9 @@ fn a_file_with_a_name_outside_stays_roots() {
 // A package store has as many: each of them must not take a descriptor until the end of the walk.
 #[test]
 fn thousands_of_files_with_two_names_are_handed_over() {
-    let run = volume(|base| base.owned("/disk/data/store", Kind::Linked(2000), (0, 0), 0o755)).limit(libc::RLIMIT_NOFILE, 256).run();
+    let run = volume(|base| base.owned("/disk/data/store", Kind::Linked(2000), (0, 0), 0o755))
+        .limit(libc::RLIMIT_NOFILE, 256)
+        .run();
     run.app().is_dropped_to(1001, 1001, "1001");
     for name in ["0", "0.link", "1999", "1999.link"] {
         run.owns(&format!("/data/store/{name}"), 1001, 1001, 0o666);
@@ -125,7 +145,10 @@ fn nothing_is_opened_that_could_wait() {
         // In the user's hands a device is more than a file.
         run.untouched("/data/device");
         let odd: Vec<_> = run.outcome.after.iter().filter(|(path, _)| path.starts_with("/data/odd/")).collect();
-        run.check(odd.len() == 9 && odd.iter().all(|(_, facts)| facts.uid == 1001), "nine files of odd names handed over");
+        run.check(
+            odd.len() == 9 && odd.iter().all(|(_, facts)| facts.uid == 1001),
+            "nine files of odd names handed over",
+        );
         run.check(run.stderr().lines().all(|line| line.starts_with("init: ")), "that no name forges a record");
     }
     cases("FIFO, socket, device, odd names", 2 * 12);
@@ -156,7 +179,12 @@ fn ten_thousand_entries_take_moments() {
     for mode in [0o755, 0o777] {
         let run = volume(|base| base.owned("/disk/data/many", Kind::Many(10_000), (0, 0), mode)).run();
         run.app().is_dropped_to(1001, 1001, "1001");
-        let handed = run.outcome.after.iter().filter(|(path, facts)| path.starts_with("/data/many/") && facts.uid == 1001).count();
+        let handed = run
+            .outcome
+            .after
+            .iter()
+            .filter(|(path, facts)| path.starts_with("/data/many/") && facts.uid == 1001)
+            .count();
         run.check(handed == 10_000, &format!("all of 10000 handed over, not {handed}"));
         run.check(run.outcome.took_ms < 10_000, &format!("that it takes moments, not {} ms", run.outcome.took_ms));
         cases(&format!("many entries, mode {mode:o} ({} ms)", run.outcome.took_ms), 10_000);

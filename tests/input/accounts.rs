@@ -1,8 +1,8 @@
 //! Broken, huge and endless `/etc/passwd` and `/etc/group`.
 
 use crate::support::cases;
+use crate::support::protocol::{Content, Kind};
 use crate::support::sandbox::{Sandbox, sandbox};
-use crate::support::spec::{Content, Kind};
 
 fn passwd(text: impl Into<Vec<u8>>) -> Sandbox {
     sandbox().file("/etc/passwd", text).words(["--user", "app", "witness"])
@@ -73,7 +73,11 @@ fn a_group_is_a_whole_name_in_a_whole_line() {
     // As many as the kernel takes, and more.
     let many = |count: u32| (2000..2000 + count).map(|gid| format!("g{gid}:x:{gid}:app\n")).collect::<String>();
     assert_eq!(groups(&many(5000)).split(' ').count(), 5001);
-    sandbox().file("/etc/group", many(65_537)).words(["--user", "app", "witness"]).run().refused_late(77, &["setgroups", "EINVAL"]);
+    sandbox()
+        .file("/etc/group", many(65_537))
+        .words(["--user", "app", "witness"])
+        .run()
+        .refused_late(77, &["setgroups", "EINVAL"]);
     cases("groups", 5);
 }
 
@@ -82,7 +86,9 @@ fn files_without_an_end_are_refused() {
     for path in ["/etc/passwd", "/etc/group"] {
         let named = |base: Sandbox| base.words(["--user", "app", "witness"]).limit(libc::RLIMIT_AS, 128 << 20);
         named(sandbox().node(path, Kind::Symlink("/dev/zero".into()))).run().refused(78, &[path, "EFBIG", "16 MiB"]);
-        named(sandbox().file_mode(path, Content::Repeat(b'\n', (16 << 20) + 1), 0o644)).run().refused(78, &[path, "EFBIG"]);
+        named(sandbox().file_mode(path, Content::Repeat(b'\n', (16 << 20) + 1), 0o644))
+            .run()
+            .refused(78, &[path, "EFBIG"]);
     }
     cases("files without end", 4);
 }

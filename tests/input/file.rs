@@ -1,9 +1,9 @@
 //! What is in place of the configuration, and how much of it: read within bounds, or refused.
 
 use crate::support::cases;
+use crate::support::protocol::{Content, Kind};
 use crate::support::run::Run;
 use crate::support::sandbox::{Sandbox, sandbox};
-use crate::support::spec::{Content, Kind};
 
 const PATH: &str = "/etc/init.toml";
 
@@ -44,8 +44,15 @@ fn nothing_else_is_read_for_a_file() {
 
 #[test]
 fn files_of_proc_are_read_for_what_they_are_not() {
-    let files =
-        ["/proc/self/status", "/proc/self/maps", "/proc/self/mountinfo", "/proc/self/auxv", "/proc/self/cmdline", "/proc/self/mem", "/proc/kallsyms"];
+    let files = [
+        "/proc/self/status",
+        "/proc/self/maps",
+        "/proc/self/mountinfo",
+        "/proc/self/auxv",
+        "/proc/self/cmdline",
+        "/proc/self/mem",
+        "/proc/kallsyms",
+    ];
     for path in files {
         bounded(sandbox().words(["--config", path, "witness"])).refused(78, &[path]);
     }
@@ -106,7 +113,12 @@ fn values_without_an_end_are_cut_short_in_the_record() {
 #[test]
 fn a_page_of_a_million_bytes_is_read() {
     let million = 1_000_000;
-    for text in [repeated("# ", "x", million), repeated("", "\n", million), repeated("", "# x\n", million / 4), repeated("", " ", million)] {
+    for text in [
+        repeated("# ", "x", million),
+        repeated("", "\n", million),
+        repeated("", "# x\n", million / 4),
+        repeated("", " ", million),
+    ] {
         bounded(says(text)).app().is_dropped_to(1001, 1001, "1001");
     }
     cases("long pages", 4);
@@ -114,13 +126,17 @@ fn a_page_of_a_million_bytes_is_read() {
 
 #[test]
 fn a_page_of_nothing_but_entries_is_resolved_at_once() {
-    let all = |before: &str, count: usize, one: fn(usize) -> String| before.to_owned() + &(0..count).map(one).collect::<String>();
+    let all = |before: &str, count: usize, one: fn(usize) -> String| {
+        before.to_owned() + &(0..count).map(one).collect::<String>()
+    };
     let texts = [
         all("[env]\n", 60_000, |number| format!("V{number} = 'x'\n")),
         all("[env]\n", 40_000, |number| format!("V{number} = '${{PATH}}'\n")),
         all("", 20_000, |number| format!("[roles.r{number}]\ncommand = ['sh']\n")),
         all("[roles.web]\n", 15_000, |number| format!("[[directory]]\npath = '/run/{number}'\nroles = ['web']\n")),
-        all("", 12_000, |number| format!("[[tmpfs]]\npath = '/cache/{number}'\nroles = ['r{}']\n[roles.r{number}]\n", 11_999 - number)),
+        all("", 12_000, |number| {
+            format!("[[tmpfs]]\npath = '/cache/{number}'\nroles = ['r{}']\n[roles.r{number}]\n", 11_999 - number)
+        }),
     ];
     let count = texts.len();
     for text in texts {

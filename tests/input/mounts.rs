@@ -1,9 +1,9 @@
 //! Mount points that the mount table has to spell, and mounts on mounts; with the kernel's own answer and without.
 
 use crate::support::cases;
+use crate::support::protocol::Kind;
 use crate::support::run::Run;
 use crate::support::sandbox::{Sandbox, sandbox};
-use crate::support::spec::Kind;
 
 /// Without `statx(2)` the mount table tells what is a mount point.
 fn both(base: &Sandbox) -> [Run; 2] {
@@ -15,8 +15,20 @@ fn toml(path: &str) -> String {
     format!("[[tmpfs]]\npath = \"{escaped}\"\nmode = '0700'\n")
 }
 
-const NAMES: [&str; 12] =
-    ["/a b", "/ ", "/a\tb", "/a\nb", "/a\\b", "/a\\040b", "/a\\", "/a#b", "/- - tmpfs tmpfs rw", "/\u{e9}\u{202e}", "/a\r", "/\u{1b}[31m"];
+const NAMES: [&str; 12] = [
+    "/a b",
+    "/ ",
+    "/a\tb",
+    "/a\nb",
+    "/a\\b",
+    "/a\\040b",
+    "/a\\",
+    "/a#b",
+    "/- - tmpfs tmpfs rw",
+    "/\u{e9}\u{202e}",
+    "/a\r",
+    "/\u{1b}[31m",
+];
 
 #[test]
 fn any_name_of_a_mount_point_is_found() {
@@ -32,7 +44,14 @@ fn any_name_of_a_mount_point_is_found() {
 // What one of them is when its spelling is read wrongly.
 #[test]
 fn no_name_is_taken_for_another() {
-    for (mounted, asked) in [("/a b", "/a\\040b"), ("/a\\040b", "/a b"), ("/a\nb", "/a\\012b"), ("/a", "/a b"), ("/a b", "/a"), ("/a/b", "/a")] {
+    for (mounted, asked) in [
+        ("/a b", "/a\\040b"),
+        ("/a\\040b", "/a b"),
+        ("/a\nb", "/a\\012b"),
+        ("/a", "/a b"),
+        ("/a b", "/a"),
+        ("/a/b", "/a"),
+    ] {
         let base = sandbox().tmpfs(mounted).node(asked, Kind::Directory).config(toml(asked));
         for run in both(&base) {
             let record = run.refused(78, &["not the mount point itself"]);
@@ -50,7 +69,8 @@ fn the_last_of_several_mounts_counts() {
         run.owns("/a", 1001, 1001, 0o700);
     }
     // A directory of the same file system over it is a mount point too, and a tmpfs: the engine's business.
-    let bound = sandbox().node("/b", Kind::Directory).tmpfs("/a").node("/a", Kind::Bind("/b".into())).config(toml("/a"));
+    let bound =
+        sandbox().node("/b", Kind::Directory).tmpfs("/a").node("/a", Kind::Bind("/b".into())).config(toml("/a"));
     for run in both(&bound) {
         run.owns("/a", 1001, 1001, 0o700);
     }

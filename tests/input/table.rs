@@ -28,7 +28,11 @@ fn every_broken_configuration_gets_its_record() {
         std::fs::write(directory.join("broken.toml"), text).unwrap();
         // A plan resolves everything that a boot does, and starts nothing.
         let mut command = Command::new(init());
-        command.args(["--config", "broken.toml", "--plan", "sh"]).current_dir(&directory).env_clear().env("PATH", "/usr/bin:/bin");
+        command
+            .args(["--config", "broken.toml", "--plan", "sh"])
+            .current_dir(&directory)
+            .env_clear()
+            .env("PATH", "/usr/bin:/bin");
         let done = command.output().unwrap();
         let expected = format!("init: fatal: broken.toml:{said}\n");
         let found = String::from_utf8_lossy(&done.stderr);

@@ -11,8 +11,15 @@ fn without_any_argument_there_is_no_command() {
     none(sandbox()).run().refused(78, &["no command to run", "CMD"]);
     let run = none(sandbox().config(ROLES)).env("ROLE=web").run();
     assert_eq!(run.app().all("argv"), ["witness", "web"]);
-    sandbox().with(|spec| spec.argv = vec![b"".to_vec(), b"witness".to_vec()]).run().app().is_dropped_to(1001, 1001, "1001");
-    sandbox().with(|spec| spec.argv = vec![b"\xff".to_vec(), b"--nonsense".to_vec()]).run().refused(64, &["--nonsense"]);
+    sandbox()
+        .with(|spec| spec.argv = vec![b"".to_vec(), b"witness".to_vec()])
+        .run()
+        .app()
+        .is_dropped_to(1001, 1001, "1001");
+    sandbox()
+        .with(|spec| spec.argv = vec![b"\xff".to_vec(), b"--nonsense".to_vec()])
+        .run()
+        .refused(64, &["--nonsense"]);
     cases("names of its own", 4);
 }
 
@@ -29,14 +36,18 @@ fn without_any_variable_it_boots() {
 
 #[test]
 fn ten_thousand_variables_pass_through() {
-    let many = |base: Sandbox| base.with(|spec| spec.env.extend((0..10_000).map(|number| format!("V{number}={number}").into_bytes())));
+    let many = |base: Sandbox| {
+        base.with(|spec| spec.env.extend((0..10_000).map(|number| format!("V{number}={number}").into_bytes())))
+    };
     let text = "[env]\nV5000 = '${V9999}'\nNEW = '${V0}'\n";
     let run = many(sandbox()).config(text).run();
     let app = run.app();
     assert_eq!((app.all("env").len(), app.variable("V5000"), app.variable("NEW")), (10_006, "9999", "0"));
     run.check(run.outcome.took_ms < 5000, "that it takes moments");
     // As many of one name: each is passed on, and none of those that /init itself obeys may be doubled.
-    let same = |name: &str| sandbox().with(|spec| spec.env.extend((0..10_000).map(|number| format!("{name}={number}").into_bytes())));
+    let same = |name: &str| {
+        sandbox().with(|spec| spec.env.extend((0..10_000).map(|number| format!("{name}={number}").into_bytes())))
+    };
     assert_eq!(same("DUP").run().app().all("env").iter().filter(|entry| entry.starts_with("DUP=")).count(), 10_000);
     same("BOOT_CHECK_ONLY").run().refused(64, &["BOOT_CHECK_ONLY is set 10000 times"]);
     same("ROLE").config(ROLES).words::<&str>([]).run().refused(78, &["ROLE is set 10000 times"]);
@@ -45,7 +56,8 @@ fn ten_thousand_variables_pass_through() {
 
 #[test]
 fn entries_that_are_no_variables_pass_through_and_mean_nothing() {
-    let odd: [&[u8]; 10] = [b"", b"=", b"==", b"NOVALUE", b"=ROLE=web", b"ROLE", b"BOOT_CHECK_ONLY", b"\xff\xfe=\x80", b"A B=C", b"\n=\n"];
+    let odd: [&[u8]; 10] =
+        [b"", b"=", b"==", b"NOVALUE", b"=ROLE=web", b"ROLE", b"BOOT_CHECK_ONLY", b"\xff\xfe=\x80", b"A B=C", b"\n=\n"];
     let handed = odd.iter().fold(sandbox(), |base, entry| base.env(entry));
     let app = handed.clone().run().app();
     let entries = app.all("env");
@@ -59,13 +71,23 @@ fn entries_that_are_no_variables_pass_through_and_mean_nothing() {
 
 #[test]
 fn values_that_are_no_text_are_passed_on_or_named() {
-    let bytes = |entry: &[u8]| sandbox().config("[env]\nCOPY = '${V}'\n").env(entry).run().app().variable("COPY").to_owned();
+    let bytes =
+        |entry: &[u8]| sandbox().config("[env]\nCOPY = '${V}'\n").env(entry).run().app().variable("COPY").to_owned();
     assert_eq!(bytes(b"V=\xff\xfe"), "\\xff\\xfe");
     assert_eq!(bytes(b"V=$(id) ${HOME} `id`"), "$(id) ${HOME} `id`");
     assert_eq!(bytes(b"V=a\nb"), "a\\nb");
-    sandbox().config(ROLES).words::<&str>([]).env(b"ROLE=\xff\n\x1b[31m").run().refused(78, &["unknown role '\u{fffd}\\n\\u{1b}[31m'"]);
+    sandbox()
+        .config(ROLES)
+        .words::<&str>([])
+        .env(b"ROLE=\xff\n\x1b[31m")
+        .run()
+        .refused(78, &["unknown role '\u{fffd}\\n\\u{1b}[31m'"]);
     sandbox().env(b"BOOT_CHECK_ONLY=\xff").run().refused(64, &["BOOT_CHECK_ONLY is '\u{fffd}'"]);
-    sandbox().config("[[directory]]\npath = '${V}'\n").env(b"V=/a\xff/../b").run().refused(78, &["/etc/init.toml:2:8", "not a plain path"]);
+    sandbox()
+        .config("[[directory]]\npath = '${V}'\n")
+        .env(b"V=/a\xff/../b")
+        .run()
+        .refused(78, &["/etc/init.toml:2:8", "not a plain path"]);
     cases("values that are no text", 6);
 }
 
@@ -75,7 +97,8 @@ fn very_long_arguments_pass_through_or_are_refused() {
     // The kernel's own limit of one string is 128 KiB, its NUL included.
     let app = sandbox().words([b"witness".to_vec(), long((128 << 10) - 1)]).run().app();
     assert_eq!(app.all("argv")[1].len(), (128 << 10) - 1);
-    let many: Vec<Vec<u8>> = std::iter::once(b"witness".to_vec()).chain((0..20_000).map(|_| b"word".to_vec())).collect();
+    let many: Vec<Vec<u8>> =
+        std::iter::once(b"witness".to_vec()).chain((0..20_000).map(|_| b"word".to_vec())).collect();
     assert_eq!(sandbox().words(many).run().app().all("argv").len(), 20_001);
     for (words, code, what) in [
         (vec![long(100_000)], 127, "not found"),

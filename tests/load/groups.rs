@@ -21,7 +21,8 @@ fn group(controller: &str, (first, second): (&str, &str), limit: u64) -> Result<
     let unified = root.join("cgroup.controllers").exists();
     let parent = if unified { root.to_owned() } else { root.join(controller) };
     if unified {
-        fs::write(root.join("cgroup.subtree_control"), format!("+{controller}")).map_err(|error| format!("+{controller}: {error}"))?;
+        fs::write(root.join("cgroup.subtree_control"), format!("+{controller}"))
+            .map_err(|error| format!("+{controller}: {error}"))?;
     }
     let group = Group(parent.join(format!("stepdown-{controller}-{limit}-{}", std::process::id())));
     fs::create_dir(&group.0).map_err(|error| format!("{}: {error}", group.0.display()))?;
@@ -61,7 +62,9 @@ fn two_processes_of_a_group_are_enough_to_stay_and_one_to_become_the_app() {
     let limited = |limit| group("pids", ("pids.max", "pids.max"), limit);
     let (one, two) = match (limited(1), limited(2)) {
         (Ok(one), Ok(two)) => (one, two),
-        (Err(reason), _) | (_, Err(reason)) => return cases(&format!("groups of processes: none to be had here ({reason})"), 0),
+        (Err(reason), _) | (_, Err(reason)) => {
+            return cases(&format!("groups of processes: none to be had here ({reason})"), 0);
+        }
     };
     let step = "[[step]]\nname = 'first'\ncommand = ['witness']\n";
     for (base, group) in [(busy(), &one), (busy(), &two), (staying(), &two), (staying().config(step), &two)] {
@@ -70,7 +73,10 @@ fn two_processes_of_a_group_are_enough_to_stay_and_one_to_become_the_app() {
     for base in [staying(), busy().config(step), busy().words(["--check", "witness"])] {
         let run = within(&base, &one).run();
         run.check(run.outcome.code == Some(71) && !run.started(), "a refusal");
-        run.check(run.stderr().contains("fork: ") && run.stderr().contains("EAGAIN") && run.stderr().contains("--pids-limit"), "the limit named");
+        run.check(
+            run.stderr().contains("fork: ") && run.stderr().contains("EAGAIN") && run.stderr().contains("--pids-limit"),
+            "the limit named",
+        );
     }
     cases("groups of one and of two processes", 7);
 }

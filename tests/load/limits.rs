@@ -1,6 +1,9 @@
 //! Limits of resources, `getrlimit(2)`: as low as an operator may set them, and lower.
 
-use libc::{RLIMIT_AS, RLIMIT_CORE, RLIMIT_CPU, RLIMIT_DATA, RLIMIT_FSIZE, RLIMIT_MEMLOCK, RLIMIT_NOFILE, RLIMIT_NPROC, RLIMIT_STACK};
+use libc::{
+    RLIMIT_AS, RLIMIT_CORE, RLIMIT_CPU, RLIMIT_DATA, RLIMIT_FSIZE, RLIMIT_MEMLOCK, RLIMIT_NOFILE, RLIMIT_NPROC,
+    RLIMIT_STACK,
+};
 
 use crate::support::cases;
 use crate::support::run::Run;
@@ -62,8 +65,14 @@ fn with_too_little_memory_it_says_so() {
                 run.unchanged();
                 killed += 1;
             } else {
-                run.check(run.outcome.code.is_some_and(|code| [70, 71, 126].contains(&code)), "a code of the interface");
-                run.check(run.stderr().lines().filter(|line| line.starts_with("init: fatal: ")).count() == 1, "one fatal record");
+                run.check(
+                    run.outcome.code.is_some_and(|code| [70, 71, 126].contains(&code)),
+                    "a code of the interface",
+                );
+                run.check(
+                    run.stderr().lines().filter(|line| line.starts_with("init: fatal: ")).count() == 1,
+                    "one fatal record",
+                );
                 refused += 1;
             }
         }
@@ -101,7 +110,10 @@ fn few_processes_are_enough_or_said_to_be_too_few() {
         boots_or_refuses(&busy().limit(RLIMIT_NPROC, number).run(), &[71], &["EAGAIN", "--ulimit nproc"]);
         boots_or_refuses(&staying().limit(RLIMIT_NPROC, number).run(), &[71], &["EAGAIN", "--ulimit nproc"]);
         let user = sandbox().user(1001, 1001, 0).words(["--supervise", "witness"]).limit(RLIMIT_NPROC, number).run();
-        user.check(user.started() || user.stderr().contains("EAGAIN") && user.stderr().contains("--ulimit nproc"), "a start, or the limit named");
+        user.check(
+            user.started() || user.stderr().contains("EAGAIN") && user.stderr().contains("--ulimit nproc"),
+            "a start, or the limit named",
+        );
     }
     // A step, and the app, one after the other.
     boots(&staying().limit(RLIMIT_NPROC, 2).run());
@@ -122,7 +134,14 @@ fn a_small_stack_is_enough() {
 
 #[test]
 fn limits_that_are_the_apps_own_hinder_nothing() {
-    let limits = [(RLIMIT_FSIZE, 0), (RLIMIT_CORE, 0), (RLIMIT_CORE, u64::MAX), (RLIMIT_CPU, 1), (RLIMIT_MEMLOCK, 0), (libc::RLIMIT_SIGPENDING, 0)];
+    let limits = [
+        (RLIMIT_FSIZE, 0),
+        (RLIMIT_CORE, 0),
+        (RLIMIT_CORE, u64::MAX),
+        (RLIMIT_CPU, 1),
+        (RLIMIT_MEMLOCK, 0),
+        (libc::RLIMIT_SIGPENDING, 0),
+    ];
     for (resource, limit) in limits {
         boots(&busy().limit(resource, limit).run());
         boots(&staying().limit(resource, limit).run());

@@ -1,9 +1,9 @@
 //! Standard streams that are closed, or that nobody reads.
 
 use crate::support::cases;
+use crate::support::protocol::Stream;
 use crate::support::run::Run;
 use crate::support::sandbox::{Sandbox, sandbox};
-use crate::support::spec::Stream;
 
 fn with(streams: [Stream; 3]) -> Sandbox {
     sandbox().with(|spec| spec.streams = streams)
@@ -49,7 +49,8 @@ fn a_standard_error_that_nobody_reads_holds_up_a_boot_for_moments() {
     for blocking in [true, false] {
         // Where the kernel can write without waiting, and where it has to be asked whether it would.
         for filtered in [None, Some(libc::ENOSYS), Some(libc::EOPNOTSUPP), Some(libc::EPERM)] {
-            let base = filtered.into_iter().fold(unread(blocking), |base, errno| base.answer(libc::SYS_pwritev2, &[], errno));
+            let base =
+                filtered.into_iter().fold(unread(blocking), |base, errno| base.answer(libc::SYS_pwritev2, &[], errno));
             for (words, code) in [
                 (&["witness", "exit=7"][..], 7),
                 (&["--supervise", "witness", "exit=7"], 7),
@@ -57,7 +58,10 @@ fn a_standard_error_that_nobody_reads_holds_up_a_boot_for_moments() {
                 (&["nowhere"], 127),
             ] {
                 let run = ends(&base.clone().words(words), code);
-                run.check(run.outcome.took_ms < 20_000, &format!("a second and the machine's own, not {} ms", run.outcome.took_ms));
+                run.check(
+                    run.outcome.took_ms < 20_000,
+                    &format!("a second and the machine's own, not {} ms", run.outcome.took_ms),
+                );
                 slowest = slowest.max(run.outcome.took_ms);
             }
         }
@@ -69,11 +73,15 @@ fn a_standard_error_that_nobody_reads_holds_up_a_boot_for_moments() {
 fn a_reader_that_is_gone_ends_nothing() {
     for words in [&["witness", "exit=7"][..], &["--supervise", "witness", "exit=7"]] {
         let step = "[[step]]\nname = 'first'\ncommand = ['witness']\n";
-        ends(&with([Stream::Null, Stream::Pipe, Stream::BrokenPipe]).config(step).words(words).env("INIT_LOG=trace"), 7);
+        ends(
+            &with([Stream::Null, Stream::Pipe, Stream::BrokenPipe]).config(step).words(words).env("INIT_LOG=trace"),
+            7,
+        );
     }
     // Without a reader of its report a check has not passed.
     let check = with([Stream::Null, Stream::BrokenPipe, Stream::Pipe]).words(["--check=init", "witness"]).run();
-    check.check(check.outcome.code == Some(71) && check.stderr().contains("EPIPE"), "a report that is not read to fail");
+    check
+        .check(check.outcome.code == Some(71) && check.stderr().contains("EPIPE"), "a report that is not read to fail");
     cases("readers that are gone", 3);
 }
 

@@ -17,9 +17,16 @@ fn ways() -> [Sandbox; 3] {
 
 #[test]
 fn a_proc_that_hides_or_is_read_only_is_enough() {
-    for options in
-        ["ro", "hidepid=1", "hidepid=2", "hidepid=ptraceable", "ro,hidepid=2", "hidepid=2,gid=1001", "subset=pid", "ro,subset=pid,hidepid=2"]
-    {
+    for options in [
+        "ro",
+        "hidepid=1",
+        "hidepid=2",
+        "hidepid=ptraceable",
+        "ro,hidepid=2",
+        "hidepid=2,gid=1001",
+        "subset=pid",
+        "ro,subset=pid,hidepid=2",
+    ] {
         for base in ways() {
             for base in [base.clone(), base.with(|spec| spec.pid_one = false)] {
                 let run = base.with(|spec| spec.proc_options = options.into()).run();
@@ -44,7 +51,14 @@ fn without_proc_nothing_starts() {
 
 #[test]
 fn without_dev_tmp_or_run_it_boots() {
-    for left_out in [&["/dev"][..], &["/tmp"], &["/run"], &["/root"], &["/home"], &["/dev", "/tmp", "/run", "/root", "/home", "/srv"]] {
+    for left_out in [
+        &["/dev"][..],
+        &["/tmp"],
+        &["/run"],
+        &["/root"],
+        &["/home"],
+        &["/dev", "/tmp", "/run", "/root", "/home", "/srv"],
+    ] {
         for base in ways() {
             let run = base.with(|spec| spec.without = left_out.iter().map(|path| (*path).to_owned()).collect()).run();
             run.app().is_dropped_to(1001, 1001, "1001");
@@ -56,7 +70,7 @@ fn without_dev_tmp_or_run_it_boots() {
 
 #[test]
 fn without_dev_a_closed_stream_is_told() {
-    use crate::support::spec::Stream;
+    use crate::support::protocol::Stream;
     let base = busy().with(|spec| (spec.without, spec.streams[0]) = (vec!["/dev".into()], Stream::Closed));
     base.run().refused(71, &["/dev/null", "ENOENT", "/dev with null"]);
     cases("no /dev/null", 1);
@@ -64,7 +78,11 @@ fn without_dev_a_closed_stream_is_told() {
 
 #[test]
 fn without_accounts_numbers_are_enough() {
-    let bare = sandbox().tmpfs("/cache").with(|spec| spec.without = vec!["/etc".into()]).words(["--tmpfs", "/cache:0700", "witness"]);
+    let bare = sandbox().tmpfs("/cache").with(|spec| spec.without = vec!["/etc".into()]).words([
+        "--tmpfs",
+        "/cache:0700",
+        "witness",
+    ]);
     let run = bare.run();
     run.app().is_dropped_to(1001, 1001, "1001");
     assert_eq!((run.app().variable("HOME"), run.app().variable("USER")), ("/", "1001"));

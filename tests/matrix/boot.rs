@@ -8,8 +8,11 @@ use crate::lab::scene::Scene;
 use crate::stand::{ROLES, flags, own_format, rendered, until_good};
 
 pub fn rows() -> Vec<Row> {
-    let mut rows: Vec<Row> =
-        ROLES.map(|role| Row::new(format!("{role} by the flags that it prints"), ALL, move |scene| boots(scene, role)).of(BOOT)).into();
+    let mut rows: Vec<Row> = ROLES
+        .map(|role| {
+            Row::new(format!("{role} by the flags that it prints"), ALL, move |scene| boots(scene, role)).of(BOOT)
+        })
+        .into();
     rows.push(Row::new("the same flags, whoever asks", ALL, the_same).of(RENDER));
     rows
 }

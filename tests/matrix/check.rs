@@ -13,11 +13,18 @@ const LIMITED: &[Engine] = &[Engine::PodmanRoot, Engine::PodmanRootRunc, Engine:
 const LIMITS: &str = concat!(include_str!("../app/init.toml"), "\n[limits]\npids = 300\nmemory = \"300m\"\n");
 
 pub fn rows() -> Vec<Row> {
-    let mut rows: Vec<Row> = ROLES.map(|role| Row::new(format!("{role}, the whole check"), ALL, move |scene| passes(scene, role))).into();
+    let mut rows: Vec<Row> =
+        ROLES.map(|role| Row::new(format!("{role}, the whole check"), ALL, move |scene| passes(scene, role))).into();
     rows.push(Row::new("with limits", LIMITED, limits));
     rows.extend([
         differs("a capability more", "--cap-drop=ALL", "--cap-drop=ALL --cap-add=NET_RAW", "warn  ", "NET_RAW"),
-        differs("no no-new-privileges", " --security-opt=no-new-privileges", "", "warn  ", "--security-opt=no-new-privileges"),
+        differs(
+            "no no-new-privileges",
+            " --security-opt=no-new-privileges",
+            "",
+            "warn  ",
+            "--security-opt=no-new-privileges",
+        ),
         differs("another size", "size=16m", "size=8m", "warn  ", "--tmpfs /home/app:rw,size=16m,mode=0755"),
         differs("not read-only", " --read-only", "", "FAIL  ", "--read-only"),
     ]);
@@ -43,7 +50,9 @@ fn limits(scene: &Scene) -> Verdict {
         outcome.check(outcome.stdout.lines().any(|found| found.starts_with(line)), line)?;
     }
     outcome.check(outcome.stdout.lines().all(|line| line.starts_with("ok    ")), "nothing but ok")?;
-    for (part, by, flag) in [("pids-limit=300", "pids-limit=500", "--pids-limit=300"), ("memory=300m", "memory=400m", "--memory=300m")] {
+    for (part, by, flag) in
+        [("pids-limit=300", "pids-limit=500", "--pids-limit=300"), ("memory=300m", "memory=400m", "--memory=300m")]
+    {
         let other = check(&replaced(&flags, part, by))?;
         let found = other.stdout.lines().any(|line| line.starts_with("warn  limit of ") && line.contains(flag));
         other.check(found, format!("a warning that names {flag}"))?;
@@ -56,7 +65,10 @@ fn differs(name: &str, part: &'static str, by: &'static str, kind: &'static str,
         let options = format!("{} --env=BOOT_CHECK_ONLY=init", replaced(&flags(scene, "flower")?, part, by));
         let outcome = scene.run(&options, &[])?.ended(i32::from(kind == "FAIL  "))?;
         let others: Vec<&str> = outcome.stdout.lines().filter(|line| !line.starts_with("ok    ")).collect();
-        outcome.check(others.len() == 1 && others[0].starts_with(kind) && others[0].contains(flag), format!("one '{kind}' that names {flag}"))?;
+        outcome.check(
+            others.len() == 1 && others[0].starts_with(kind) && others[0].contains(flag),
+            format!("one '{kind}' that names {flag}"),
+        )?;
         Ok(others[0].into())
     })
 }

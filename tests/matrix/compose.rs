@@ -15,9 +15,16 @@ pub fn rows() -> Vec<Row> {
     let rows = [
         Row::new("compose: four services, up and healthy", DOCKER, up),
         Row::new("compose: a key that it does not know", DOCKER, |scene| {
-            let file = scene.file("compose.yaml", &replaced(&rendered(scene, "--env=ROLE=web", "compose")?, "read_only:", "read_only_root:"), 0o644);
+            let file = scene.file(
+                "compose.yaml",
+                &replaced(&rendered(scene, "--env=ROLE=web", "compose")?, "read_only:", "read_only_root:"),
+                0o644,
+            );
             let outcome = run(scene, &[&file], "config --quiet")?;
-            outcome.check(outcome.code != Some(0) && outcome.stderr.contains("read_only_root"), "a refusal that names the key")?;
+            outcome.check(
+                outcome.code != Some(0) && outcome.stderr.contains("read_only_root"),
+                "a refusal that names the key",
+            )?;
             Ok("told by compose".into())
         }),
     ];
@@ -27,7 +34,10 @@ pub fn rows() -> Vec<Row> {
 /// Calls it with these files, for a project of the row's own.
 pub fn run(scene: &Scene, files: &[&str], words: &str) -> Result<Outcome, String> {
     let mut command = Command::new(lab("compose"));
-    command.args(["--project-name", &scene.name]).args(files.iter().flat_map(|file| ["--file", file])).args(words.split_whitespace());
+    command
+        .args(["--project-name", &scene.name])
+        .args(files.iter().flat_map(|file| ["--file", file]))
+        .args(words.split_whitespace());
     call::run(&mut command, Duration::from_secs(120))
 }
 

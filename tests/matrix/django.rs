@@ -51,12 +51,20 @@ fn passes(scene: &Scene) -> Verdict {
             + " --tmpfs=/tmp:rw,size=64m,mode=1777 --tmpfs=/run:rw,size=1m,mode=0755"
     };
     let verdict = (|| {
-        let outcome = scene.run_image(&format!("{flags} --env={KEY} --env=BOOT_CHECK_ONLY=1"), &django_image(), &[])?.ended(0)?;
+        let outcome =
+            scene.run_image(&format!("{flags} --env={KEY} --env=BOOT_CHECK_ONLY=1"), &django_image(), &[])?.ended(0)?;
         // Without control groups the limit cannot be read.
-        let limit = if scene.engine.has_limits() { "ok    limit of processes: 1024" } else { "warn  limit of processes: cannot be read" };
+        let limit = if scene.engine.has_limits() {
+            "ok    limit of processes: 1024"
+        } else {
+            "warn  limit of processes: cannot be read"
+        };
         let lines: Vec<&str> = outcome.stdout.lines().collect();
         outcome.check(lines.iter().any(|line| line.starts_with(limit)), limit)?;
-        outcome.check(lines.iter().all(|line| line.starts_with("ok    ") || line.starts_with(limit)), "nothing else but ok")?;
+        outcome.check(
+            lines.iter().all(|line| line.starts_with("ok    ") || line.starts_with(limit)),
+            "nothing else but ok",
+        )?;
         outcome.check(lines.iter().any(|line| line.starts_with("ok    health: passed after ")), "the health")?;
         Ok(format!("{} checks", lines.len()).into())
     })();
@@ -71,7 +79,8 @@ fn as_a_unit(scene: &Scene) -> Verdict {
     // Another name than the one that the check of this engine may use at the same time.
     let name = |text: &str| replaced(&replaced(text, SECRET, &scene.name), VOLUME, &scene.name);
     let unit = rendered(scene, "", "quadlet")?.ended(0)?.stdout;
-    let unit = replaced(&name(&unit), &format!("Secret={},", scene.name), &format!("Secret={},target={SECRET},", scene.name));
+    let unit =
+        replaced(&name(&unit), &format!("Secret={},", scene.name), &format!("Secret={},target={SECRET},", scene.name));
     scene.engine.must(&format!("secret create {} {}", scene.name, secret(scene, SECRET)))?;
     let environment = scene.file("web.env", &format!("{KEY}\n"), 0o644);
     let unit = replaced(&unit, "EnvironmentFile=web.env", &format!("EnvironmentFile={environment}"));
@@ -85,9 +94,11 @@ fn as_a_service(scene: &Scene) -> Verdict {
     let services = scene.file("compose.yaml", &rendered(scene, "", "compose")?.ended(0)?.stdout, 0o644);
     scene.directory("secrets");
     secret(scene, &format!("secrets/{SECRET}"));
-    let added = format!("services:\n  web:\n    image: {}\n    network_mode: none\n    tmpfs: [/tmp, /run]\n", django_image());
+    let added =
+        format!("services:\n  web:\n    image: {}\n    network_mode: none\n    tmpfs: [/tmp, /run]\n", django_image());
     let files = [services, scene.file("lab.yaml", &added, 0o644), scene.file(".env", &format!("{KEY}\n"), 0o644)];
-    let compose = |words: &str| compose::run(scene, &[&files[0], &files[1]], &format!("--env-file {} {words}", files[2]));
+    let compose =
+        |words: &str| compose::run(scene, &[&files[0], &files[1]], &format!("--env-file {} {words}", files[2]));
     let verdict = (|| {
         compose("up --detach --pull never --no-build")?.ended(0)?;
         until_good(|| compose("exec -T web /init --health"))?;
@@ -105,5 +116,9 @@ fn as_a_pod(scene: &Scene) -> Verdict {
     let configuration = scene.configuration(&replaced(CONFIGURATION, "[limits]\npids = 1024\n", ""));
     let pod = rendered(scene, &configuration, "kubernetes")?.ended(0)?.stdout;
     let judged = judged(scene, &pod, "1.37")?.ended(0)?;
-    Ok(format!("refused with limits.pids; without: {}", judged.stdout.lines().chain(judged.stderr.lines()).next().unwrap_or_default()).into())
+    Ok(format!(
+        "refused with limits.pids; without: {}",
+        judged.stdout.lines().chain(judged.stderr.lines()).next().unwrap_or_default()
+    )
+    .into())
 }

@@ -21,12 +21,19 @@ pub const PODMAN5: &[Engine] = &[Engine::Podman5];
 const RUN: &str = "/run/stepdown-lab-5/user";
 
 pub fn rows() -> Vec<Row> {
-    let mut rows: Vec<Row> =
-        ROLES.map(|role| Row::new(format!("quadlet: {role}, generated, run, healthy"), PODMAN5, move |scene| runs(scene, role))).into();
+    let mut rows: Vec<Row> = ROLES
+        .map(|role| {
+            Row::new(format!("quadlet: {role}, generated, run, healthy"), PODMAN5, move |scene| runs(scene, role))
+        })
+        .into();
     rows.push(Row::new("quadlet: the units of all roles", PODMAN5, all_units));
     rows.push(Row::new("quadlet: a key that it does not know", PODMAN5, |scene| {
         let unit = rendered(scene, "--env=ROLE=web", "quadlet")?;
-        let outcome = generate(scene, &[("web".to_owned(), replaced(&unit, "[Container]\n", "[Container]\nReadOnlyRoot=true\n"))], "")?;
+        let outcome = generate(
+            scene,
+            &[("web".to_owned(), replaced(&unit, "[Container]\n", "[Container]\nReadOnlyRoot=true\n"))],
+            "",
+        )?;
         outcome.check(outcome.stderr.contains("unsupported key 'ReadOnlyRoot'"), "the generator's complaint")?;
         Ok("told by the generator".into())
     }));
@@ -42,7 +49,14 @@ fn generate(scene: &Scene, units: &[(String, String)], added: &str) -> Result<Ou
         scene.file(&format!("units/{name}.container.d/lab.conf"), &format!("[Container]\n{added}"), 0o644);
     }
     let mut command = Command::new(lab("podman5"));
-    command.args(["--lab-enter", "env", &format!("QUADLET_UNIT_DIRS={directory}"), "/usr/libexec/podman/quadlet", "-dryrun", "-user"]);
+    command.args([
+        "--lab-enter",
+        "env",
+        &format!("QUADLET_UNIT_DIRS={directory}"),
+        "/usr/libexec/podman/quadlet",
+        "-dryrun",
+        "-user",
+    ]);
     call::run(&mut command, Duration::from_secs(60))
 }
 
@@ -61,14 +75,21 @@ fn accepted(scene: &Scene, units: &[(String, String)], added: &str) -> Result<Ou
 fn all_units(scene: &Scene) -> Verdict {
     let text = rendered(scene, "", "quadlet")?;
     let units = text.split("---\n").map(|unit| {
-        let name = unit.lines().find_map(|line| line.strip_prefix("# FileName=")).ok_or_else(|| format!("a unit without a file name:\n{unit}"))?;
+        let name = unit
+            .lines()
+            .find_map(|line| line.strip_prefix("# FileName="))
+            .ok_or_else(|| format!("a unit without a file name:\n{unit}"))?;
         Ok((name.to_owned(), unit.to_owned()))
     });
     let units: Vec<(String, String)> = units.collect::<Result<_, String>>()?;
     accepted(scene, &units, &format!("Image={}\n", image()))?;
     let mut names: Vec<&str> = units.iter().map(|(name, _)| name.as_str()).collect();
     names.sort_unstable();
-    if names == ["beat", "flower", "web", "worker"] { Ok(names.join(", ").into()) } else { Err(format!("the units {names:?}")) }
+    if names == ["beat", "flower", "web", "worker"] {
+        Ok(names.join(", ").into())
+    } else {
+        Err(format!("the units {names:?}"))
+    }
 }
 
 fn runs(scene: &Scene, role: &str) -> Verdict {
@@ -79,7 +100,9 @@ fn runs(scene: &Scene, role: &str) -> Verdict {
 /// Runs the `podman run` that the generator makes of a unit, until it has told that it is ready.
 pub fn run_to_health(scene: &Scene, name: &str, unit: &str, image: &str, network: &str) -> Verdict {
     let made = accepted(scene, &[(name.to_owned(), unit.to_owned())], &format!("Image={image}\n{network}\n"))?;
-    let line = |key: &str| made.stdout.lines().find_map(|line| line.strip_prefix(key)).ok_or_else(|| format!("no {key}\n{}", made.shown()));
+    let line = |key: &str| {
+        made.stdout.lines().find_map(|line| line.strip_prefix(key)).ok_or_else(|| format!("no {key}\n{}", made.shown()))
+    };
     let mut start = words(line("ExecStart=")?, name);
     made.check(start[..2] == ["/usr/bin/podman", "run"], "podman run")?;
     // A control group of the unit's is what only systemd has.

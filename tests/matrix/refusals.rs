@@ -13,23 +13,39 @@ const TMPFS: &str = "--tmpfs=/home/app:rw,size=16m,mode=0755";
 pub fn rows() -> Vec<Row> {
     let capability = |name: &'static str| {
         let words = [format!("missing capability {name} ("), format!("add --cap-add={name}")];
-        changed(&format!("without {name}"), format!(" --cap-add={name}"), "", refusal(77, &words.each_ref().map(String::as_str)))
+        changed(
+            &format!("without {name}"),
+            format!(" --cap-add={name}"),
+            "",
+            refusal(77, &words.each_ref().map(String::as_str)),
+        )
     };
     vec![
         capability("CHOWN"),
         capability("SETUID"),
         capability("SETPCAP"),
-        changed("without the tmpfs", format!(" {TMPFS}"), "", refusal(78, &["/home/app does not exist", "add --tmpfs"])),
+        changed(
+            "without the tmpfs",
+            format!(" {TMPFS}"),
+            "",
+            refusal(78, &["/home/app does not exist", "add --tmpfs"]),
+        ),
         changed("an unknown role", "ROLE=web".into(), "ROLE=wbe", {
             refusal(78, &["unknown role 'wbe' by ROLE", "set ROLE to one of: beat, flower, web, worker"])
         }),
-        changed("a mistyped gate", "ROLE=web".into(), "ROLE=web --env=BOOT_CHECK_ONLY=true", refusal(64, &["BOOT_CHECK_ONLY is 'true'"])),
+        changed(
+            "a mistyped gate",
+            "ROLE=web".into(),
+            "ROLE=web --env=BOOT_CHECK_ONLY=true",
+            refusal(64, &["BOOT_CHECK_ONLY is 'true'"]),
+        ),
         Row::new("uid= for the tmpfs", ALL, uid_of_the_tmpfs).of(REFUSALS),
     ]
 }
 
 fn changed(name: &str, part: String, by: &'static str, expected: Refusal) -> Row {
-    Row::new(name, ALL, move |scene| expected.judge(&scene.run(&replaced(&flags(scene, "web")?, &part, by), &[])?)).of(REFUSALS)
+    Row::new(name, ALL, move |scene| expected.judge(&scene.run(&replaced(&flags(scene, "web")?, &part, by), &[])?))
+        .of(REFUSALS)
 }
 
 /// Podman itself says no; Docker takes it, and there is nothing left to hand over but the group.
@@ -43,6 +59,9 @@ fn uid_of_the_tmpfs(scene: &Scene) -> Verdict {
     }
     let outcome = outcome.ended(125)?;
     outcome.check(!outcome.stdout.contains(MARK), "that nothing runs")?;
-    outcome.check(outcome.stderr.contains("unknown mount option \"uid=1001\": invalid mount option"), "the engine's own words")?;
+    outcome.check(
+        outcome.stderr.contains("unknown mount option \"uid=1001\": invalid mount option"),
+        "the engine's own words",
+    )?;
     Ok(format!("125: {}", outcome.stderr.trim_end()).into())
 }

@@ -27,7 +27,12 @@ pub fn own_format(engine: Engine) -> &'static str {
 /// The flags that the image prints for this engine and a role; the engine is asked once.
 pub fn flags(scene: &Scene, role: &str) -> Result<String, String> {
     static PRINTED: Mutex<Vec<(Engine, String, String)>> = Mutex::new(Vec::new());
-    let printed = PRINTED.lock().unwrap().iter().find(|(engine, of, _)| *engine == scene.engine && of == role).map(|(.., flags)| flags.clone());
+    let printed = PRINTED
+        .lock()
+        .unwrap()
+        .iter()
+        .find(|(engine, of, _)| *engine == scene.engine && of == role)
+        .map(|(.., flags)| flags.clone());
     if let Some(flags) = printed {
         return Ok(flags);
     }

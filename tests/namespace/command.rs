@@ -1,8 +1,8 @@
 //! The command: found before anything is changed where that can be seen, and explained where only exec can tell.
 
+use crate::support::protocol::{Content, Kind};
 use crate::support::run::Run;
 use crate::support::sandbox::{Sandbox, sandbox};
-use crate::support::spec::{Content, Kind};
 
 fn bytes(text: impl Into<Vec<u8>>) -> Content {
     Content::Bytes(text.into())
@@ -69,7 +69,11 @@ fn a_missing_interpreter_is_named() {
 
 #[test]
 fn a_mount_that_forbids_execution_is_named() {
-    let run = stocked().node("/data", Kind::NoexecTmpfs).file_mode("/data/app", Content::Witness, 0o755).words(["/data/app"]).run();
+    let run = stocked()
+        .node("/data", Kind::NoexecTmpfs)
+        .file_mode("/data/app", Content::Witness, 0o755)
+        .words(["/data/app"])
+        .run();
     run.refused_late(126, &["cannot run /data/app", "noexec"]);
 }
 
@@ -82,13 +86,13 @@ fn a_script_runs_by_its_interpreter() {
 
 #[test]
 fn the_first_executable_of_the_path_is_taken() {
-    let base = stocked().node("/usr/bin/witness", Kind::Directory).file_mode("/srv/witness", bytes("not executable"), 0o644).file_mode(
-        "/opt/witness",
-        Content::Witness,
-        0o755,
-    );
+    let base = stocked()
+        .node("/usr/bin/witness", Kind::Directory)
+        .file_mode("/srv/witness", bytes("not executable"), 0o644)
+        .file_mode("/opt/witness", Content::Witness, 0o755);
     let base = base.with(|spec| spec.tree.insert(0, crate::support::sandbox::node("/opt", Kind::Directory)));
-    let with_path = |path: &str| base.clone().with(|spec| spec.env = vec![format!("PATH={path}").into()]).words(["witness"]).run();
+    let with_path =
+        |path: &str| base.clone().with(|spec| spec.env = vec![format!("PATH={path}").into()]).words(["witness"]).run();
     with_path("/nowhere:/usr/bin:/srv:/opt:/bin").app().is("exe", "/opt/witness");
     with_path("/bin:/opt").app().is("exe", "/bin/witness");
     with_path("/usr/bin:/srv").refused(126, &["/usr/bin/witness", "it is a directory"]);
@@ -112,5 +116,9 @@ fn a_roles_command_that_is_nowhere_is_refused_before_anything_changes() {
 fn a_working_directory_that_cannot_be_entered_is_refused() {
     stocked().config("workdir = '/nowhere'").words(["/bin/witness"]).run().refused_late(71, &["/nowhere", "ENOENT"]);
     stocked().config("workdir = '/closed'").words(["/bin/witness"]).run().refused_late(71, &["/closed", "EACCES"]);
-    stocked().config("workdir = '/etc/passwd'").words(["/bin/witness"]).run().refused_late(71, &["/etc/passwd", "ENOTDIR"]);
+    stocked()
+        .config("workdir = '/etc/passwd'")
+        .words(["/bin/witness"])
+        .run()
+        .refused_late(71, &["/etc/passwd", "ENOTDIR"]);
 }

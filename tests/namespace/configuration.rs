@@ -1,8 +1,8 @@
 //! The configuration file: what it may be, what it may say, and who may have written it.
 
+use crate::support::protocol::{Content, Kind};
 use crate::support::run::Run;
 use crate::support::sandbox::{Sandbox, sandbox};
-use crate::support::spec::{Content, Kind};
 
 const PATH: &str = "/etc/init.toml";
 
@@ -17,7 +17,12 @@ fn the_default_file_may_be_absent_and_a_named_one_may_not() {
         let words: Vec<&str> = option.iter().copied().chain(["witness"]).collect();
         sandbox().words(words).run().refused(78, &["cannot read the configuration /etc/", "ENOENT", "COPY"]);
     }
-    sandbox().file("/etc/other.toml", "user = 'web'").words(["-c", "/etc/other.toml", "witness"]).run().app().is_dropped_to(1002, 2002, "29 2002");
+    sandbox()
+        .file("/etc/other.toml", "user = 'web'")
+        .words(["-c", "/etc/other.toml", "witness"])
+        .run()
+        .app()
+        .is_dropped_to(1002, 2002, "29 2002");
 }
 
 #[test]
@@ -26,7 +31,11 @@ fn only_a_regular_file_is_read() {
     sandbox().node(PATH, Kind::Fifo).run().refused(78, &[PATH, "a FIFO"]);
     sandbox().node(PATH, Kind::Symlink("/dev/zero".into())).run().refused(78, &[PATH, "not a regular file"]);
     sandbox().node(PATH, Kind::Symlink(PATH.into())).run().refused(78, &[PATH, "ELOOP"]);
-    sandbox().node(PATH, Kind::Symlink("/nowhere".into())).words(["-c", PATH, "witness"]).run().refused(78, &[PATH, "ENOENT"]);
+    sandbox()
+        .node(PATH, Kind::Symlink("/nowhere".into()))
+        .words(["-c", PATH, "witness"])
+        .run()
+        .refused(78, &[PATH, "ENOENT"]);
 }
 
 #[test]
@@ -92,7 +101,10 @@ fn a_configuration_that_the_user_could_write_is_refused() {
 #[test]
 fn a_configuration_in_a_directory_that_the_user_could_write_is_refused() {
     let inside = |owner, mode| {
-        let base = open().owned("/conf", Kind::Directory, owner, mode).owned("/conf/d", Kind::Directory, (0, 0), 0o755).file("/conf/d/i.toml", TEXT);
+        let base = open()
+            .owned("/conf", Kind::Directory, owner, mode)
+            .owned("/conf/d", Kind::Directory, (0, 0), 0o755)
+            .file("/conf/d/i.toml", TEXT);
         base.words(["--config", "/conf/d/i.toml", "witness"]).run()
     };
     inside((0, 0), 0o777).refused(78, &["/conf is writable to everyone"]);
@@ -109,12 +121,16 @@ fn a_link_to_the_configuration_that_the_user_could_turn_is_refused() {
         .file("/etc/real.toml", TEXT)
         .node("/mine/i.toml", Kind::Symlink("/etc/real.toml".into()));
     base.words(["-c", "/mine/i.toml", "witness"]).run().refused(78, &["/mine belongs to uid 1001"]);
-    let base =
-        open().owned("/mine", Kind::Directory, (1001, 1001), 0o755).file("/mine/i.toml", TEXT).node(PATH, Kind::Symlink("/mine/i.toml".into()));
+    let base = open()
+        .owned("/mine", Kind::Directory, (1001, 1001), 0o755)
+        .file("/mine/i.toml", TEXT)
+        .node(PATH, Kind::Symlink("/mine/i.toml".into()));
     base.run().refused(78, &["/mine"]);
     // Neither the first link nor the file at the end is the user's, but a link between the two.
     let chain = |owner| {
-        let links = open().owned("/mine", Kind::Directory, owner, 0o755).node("/mine/i.toml", Kind::Symlink("../etc/./real.toml".into()));
+        let links = open()
+            .owned("/mine", Kind::Directory, owner, 0o755)
+            .node("/mine/i.toml", Kind::Symlink("../etc/./real.toml".into()));
         links.file("/etc/real.toml", TEXT).node(PATH, Kind::Symlink("/mine/i.toml".into())).run()
     };
     chain((1001, 1001)).refused(78, &["/mine belongs to uid 1001"]);

@@ -76,7 +76,12 @@ fn a_user_by_number_has_only_the_groups_that_are_configured() {
 
 #[test]
 fn the_option_counts_over_the_configured_user() {
-    sandbox().config("user = 'app'").words(["-u", "2000:2001", "witness"]).run().app().is_dropped_to(2000, 2001, "2001");
+    sandbox()
+        .config("user = 'app'")
+        .words(["-u", "2000:2001", "witness"])
+        .run()
+        .app()
+        .is_dropped_to(2000, 2001, "2001");
 }
 
 #[test]
@@ -87,7 +92,11 @@ fn the_highest_mapped_id_is_a_user_like_any_other() {
 #[test]
 fn a_capability_to_keep_is_in_all_five_sets_and_alone() {
     for name in ["NET_BIND_SERVICE", "CAP_NET_BIND_SERVICE", "net_bind_service"] {
-        let app = sandbox().config(format!("keep_capabilities = ['{name}']")).capabilities(FOUR | NET_BIND_SERVICE | NET_RAW).run().app();
+        let app = sandbox()
+            .config(format!("keep_capabilities = ['{name}']"))
+            .capabilities(FOUR | NET_BIND_SERVICE | NET_RAW)
+            .run()
+            .app();
         assert_eq!(app.sets(), [NET_BIND_SERVICE; 5]);
         app.is("Uid", "1001 1001 1001 1001");
         app.is("Groups", "1001");
@@ -98,7 +107,11 @@ fn a_capability_to_keep_is_in_all_five_sets_and_alone() {
 
 #[test]
 fn two_capabilities_can_be_kept() {
-    let app = sandbox().config("keep_capabilities = ['NET_BIND_SERVICE', 'NET_RAW']").capabilities(FOUR | NET_BIND_SERVICE | NET_RAW).run().app();
+    let app = sandbox()
+        .config("keep_capabilities = ['NET_BIND_SERVICE', 'NET_RAW']")
+        .capabilities(FOUR | NET_BIND_SERVICE | NET_RAW)
+        .run()
+        .app();
     assert_eq!(app.sets(), [NET_BIND_SERVICE | NET_RAW; 5]);
 }
 
@@ -114,7 +127,10 @@ fn a_capability_that_undoes_the_drop_cannot_be_kept() {
     for name in ["SETUID", "SETGID", "SETPCAP", "CAP_SETUID"] {
         sandbox().config(format!("keep_capabilities = ['{name}']")).run().refused(78, &[name, "/etc/init.toml:1:22"]);
     }
-    sandbox().config("keep_capabilities = ['NET_BIND_SERVICES']").run().refused(78, &["NET_BIND_SERVICES", "/etc/init.toml:1:22"]);
+    sandbox()
+        .config("keep_capabilities = ['NET_BIND_SERVICES']")
+        .run()
+        .refused(78, &["NET_BIND_SERVICES", "/etc/init.toml:1:22"]);
 }
 
 #[test]

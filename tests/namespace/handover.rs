@@ -1,9 +1,9 @@
 //! The hand-over of tmpfs mount points: owner and mode of each, never what is below, never through a link.
 
 use crate::support::capability::{FOUR, SETGID, SETPCAP, SETUID};
+use crate::support::protocol::{Content, Kind};
 use crate::support::run::Run;
 use crate::support::sandbox::{Sandbox, sandbox};
-use crate::support::spec::{Content, Kind};
 
 fn file(text: &str) -> Kind {
     Kind::File(Content::Bytes(text.into()))
@@ -136,31 +136,50 @@ fn a_directory_that_is_no_mount_point_is_refused() {
 
 #[test]
 fn a_mount_point_of_another_kind_is_refused() {
-    sandbox().config(configured("/dev/pts", "0755")).run().refused(78, &["/dev/pts is not a tmpfs mount point", "--tmpfs /dev/pts"]);
+    sandbox()
+        .config(configured("/dev/pts", "0755"))
+        .run()
+        .refused(78, &["/dev/pts is not a tmpfs mount point", "--tmpfs /dev/pts"]);
     sandbox().config(configured("/proc", "0755")).run().refused(78, &["/proc is not a tmpfs mount point"]);
 }
 
 #[test]
 fn a_file_and_a_fifo_in_its_place_are_refused() {
     sandbox().file("/cache", "").config(configured("/cache", "0755")).run().refused(78, &["/cache is not a directory"]);
-    sandbox().node("/cache", Kind::Fifo).config(configured("/cache", "0755")).run().refused(78, &["/cache is not a directory"]);
-    sandbox().file("/cache", "").config(configured("/cache/in", "0755")).run().refused(78, &["/cache/in is not a directory"]);
+    sandbox()
+        .node("/cache", Kind::Fifo)
+        .config(configured("/cache", "0755"))
+        .run()
+        .refused(78, &["/cache is not a directory"]);
+    sandbox()
+        .file("/cache", "")
+        .config(configured("/cache/in", "0755"))
+        .run()
+        .refused(78, &["/cache/in is not a directory"]);
 }
 
 // CVE-2018-6954, CVE-2018-15687, and fixuid: a link as the last component.
 #[test]
 fn a_link_in_place_of_the_mount_point_is_refused_and_its_target_untouched() {
-    let run = sandbox().tmpfs("/target").node("/cache", Kind::Symlink("/target".into())).config(configured("/cache", "0777")).run();
+    let run = sandbox()
+        .tmpfs("/target")
+        .node("/cache", Kind::Symlink("/target".into()))
+        .config(configured("/cache", "0777"))
+        .run();
     run.refused(78, &["/cache has a symbolic link in it", "/target"]);
 }
 
 // CVE-2018-6954: a link as a component in the middle.
 #[test]
 fn a_link_on_the_way_to_the_mount_point_is_refused_and_its_target_untouched() {
-    let base = sandbox().tmpfs("/run/cache").node("/var", Kind::Directory).node("/var/run", Kind::Symlink("/run".into()));
+    let base =
+        sandbox().tmpfs("/run/cache").node("/var", Kind::Directory).node("/var/run", Kind::Symlink("/run".into()));
     let run = base.clone().config(configured("/var/run/cache", "0777")).run();
     run.refused(78, &["/var/run/cache has a symbolic link in it", "/run/cache"]);
-    base.node("/loop", Kind::Symlink("/loop".into())).config(configured("/loop/x", "0777")).run().refused(78, &["/loop/x", "symbolic link"]);
+    base.node("/loop", Kind::Symlink("/loop".into()))
+        .config(configured("/loop/x", "0777"))
+        .run()
+        .refused(78, &["/loop/x", "symbolic link"]);
 }
 
 // CVE-2018-6954: the link is put there between the first look and the hand-over.
@@ -170,7 +189,10 @@ fn a_link_that_appears_during_the_boot_is_refused_and_its_target_untouched() {
     let run = base.swapped("/var/lib", "/target").run();
     run.refused_late(78, &["/var/lib/cache has a symbolic link in it", "/target/cache"]);
     run.untouched("/target/cache");
-    run.check(run.before("/var/lib/cache") == run.after("/var/lib.old/cache"), "that the mount point itself stays as it was");
+    run.check(
+        run.before("/var/lib/cache") == run.after("/var/lib.old/cache"),
+        "that the mount point itself stays as it was",
+    );
 }
 
 // CVE-2019-5736 and kin: the magic links of /proc lead anywhere.
@@ -190,8 +212,11 @@ fn the_second_surface_that_fails_keeps_the_app_from_starting() {
 
 #[test]
 fn a_directory_that_root_cannot_enter_is_said_to_be_so() {
-    let run =
-        sandbox().owned("/closed", Kind::Directory, (2000, 2000), 0o700).tmpfs("/closed/cache").config(configured("/closed/cache", "0755")).run();
+    let run = sandbox()
+        .owned("/closed", Kind::Directory, (2000, 2000), 0o700)
+        .tmpfs("/closed/cache")
+        .config(configured("/closed/cache", "0755"))
+        .run();
     run.refused(71, &["/closed/cache", "EACCES", "x for others"]);
 }
 
@@ -215,5 +240,9 @@ fn a_directory_that_the_user_cannot_make_is_named() {
     run.refused(71, &["/srv/x", "EROFS", "--tmpfs"]);
     let run = sandbox().with(|spec| spec.read_only = false).config("[[directory]]\npath = '/srv/x'\n").run();
     run.refused(71, &["/srv/x", "EACCES", "uid 1001"]);
-    sandbox().config("[[directory]]\npath = '${WHERE}'\n").env("WHERE=relative").run().refused(78, &["relative", "/etc/init.toml:2:8"]);
+    sandbox()
+        .config("[[directory]]\npath = '${WHERE}'\n")
+        .env("WHERE=relative")
+        .run()
+        .refused(78, &["relative", "/etc/init.toml:2:8"]);
 }

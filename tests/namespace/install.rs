@@ -2,15 +2,19 @@
 //! refuses.
 
 use crate::support::capability::{FOUR, SETUID};
+use crate::support::protocol::{Content, Kind, Node};
 use crate::support::run::Run;
 use crate::support::sandbox::{Sandbox, node, sandbox};
-use crate::support::spec::{Content, Kind, Node};
 
 /// Installed in this way, started by root and by others.
 fn installed(owner: (u32, u32), mode: u32, capabilities: Option<(u64, bool)>) -> [Run; 3] {
     let init = Node { owner, mode: Some(mode), capabilities, ..node("/init", Kind::File(Content::Init)) };
     let base = sandbox().with(|spec| spec.tree.push(init));
-    [base.run(), base.clone().user(1001, 1001, 0).with(|spec| spec.start.bounding = FOUR).run(), base.user(2000, 2000, FOUR).run()]
+    [
+        base.run(),
+        base.clone().user(1001, 1001, 0).with(|spec| spec.start.bounding = FOUR).run(),
+        base.user(2000, 2000, FOUR).run(),
+    ]
 }
 
 #[test]
@@ -62,8 +66,7 @@ fn without_proc_the_drop_cannot_be_proved() {
 // CVE-2019-19921, CVE-2019-16884: something else in place of /proc, that says what is wanted.
 #[test]
 fn a_proc_that_is_none_proves_nothing() {
-    let status =
-        "Uid:\t0 0 0 0\nGid:\t0 0 0 0\nGroups:\t\nThreads:\t1\nCapInh:\t0\nCapPrm:\t1c1\nCapEff:\t1c1\nCapBnd:\t1c1\nCapAmb:\t0\nNoNewPrivs:\t1\n";
+    let status = "Uid:\t0 0 0 0\nGid:\t0 0 0 0\nGroups:\t\nThreads:\t1\nCapInh:\t0\nCapPrm:\t1c1\nCapEff:\t1c1\nCapBnd:\t1c1\nCapAmb:\t0\nNoNewPrivs:\t1\n";
     let fake = sandbox().node("/proc/self", Kind::Directory).file("/proc/self/status", status);
     without_proc(fake).refused(77, &["/proc/self/status is not on a proc file system"]);
     without_proc(sandbox().tmpfs("/proc")).refused(77, &["/proc"]);

@@ -3,13 +3,16 @@
 use libc::{EINVAL, ENOSYS, EPERM};
 
 use crate::support::capability::{FOUR, NET_BIND_SERVICE};
+use crate::support::protocol::Kind;
 use crate::support::sandbox::{Sandbox, sandbox};
-use crate::support::spec::Kind;
 
 const TMPFS: &str = "[[tmpfs]]\npath = '/cache'\nmode = '0750'\n";
 
 fn busy() -> Sandbox {
-    sandbox().tmpfs("/cache").config(TMPFS).with(|spec| spec.start.descriptors = vec![(5, "/etc/group".into()), (77, ".".into())])
+    sandbox()
+        .tmpfs("/cache")
+        .config(TMPFS)
+        .with(|spec| spec.start.descriptors = vec![(5, "/etc/group".into()), (77, ".".into())])
 }
 
 /// Without the newer calls: Linux before 5.6, and filters older than them.
@@ -53,10 +56,17 @@ fn declared_descriptors_are_passed_on_without_close_range() {
 #[test]
 fn links_and_plain_directories_are_refused_without_the_newer_calls_too() {
     for errno in [ENOSYS, EPERM] {
-        let run = old(sandbox().tmpfs("/target").node("/cache", Kind::Symlink("/target".into())).config(TMPFS), errno).run();
-        run.refused(78, &["/cache has a symbolic link in it"]);
         let run =
-            old(sandbox().tmpfs("/run/cache").node("/var", Kind::Symlink("/run".into())).config(TMPFS.replace("/cache", "/var/cache")), errno).run();
+            old(sandbox().tmpfs("/target").node("/cache", Kind::Symlink("/target".into())).config(TMPFS), errno).run();
+        run.refused(78, &["/cache has a symbolic link in it"]);
+        let run = old(
+            sandbox()
+                .tmpfs("/run/cache")
+                .node("/var", Kind::Symlink("/run".into()))
+                .config(TMPFS.replace("/cache", "/var/cache")),
+            errno,
+        )
+        .run();
         run.refused(78, &["/var/cache has a symbolic link in it"]);
         let run = old(sandbox().node("/cache", Kind::Directory).config(TMPFS), errno).run();
         run.refused(78, &["not the mount point itself"]);
@@ -86,7 +96,9 @@ fn a_recursive_volume_stays_within_its_mount_without_the_newer_calls_too() {
 #[test]
 fn what_is_writable_is_judged_without_the_newer_calls_too() {
     for errno in [ENOSYS, EPERM] {
-        let start = |owner, mode| old(sandbox().user(1001, 1001, 0).owned("/cache", Kind::Tmpfs, owner, mode).config(TMPFS), errno).run();
+        let start = |owner, mode| {
+            old(sandbox().user(1001, 1001, 0).owned("/cache", Kind::Tmpfs, owner, mode).config(TMPFS), errno).run()
+        };
         start((1001, 1001), 0o755).app().is_dropped_to(1001, 1001, "1001");
         start((0, 0), 0o755).refused(78, &["/cache is not writable", "EACCES"]);
     }
@@ -130,17 +142,28 @@ fn a_step_of_the_drop_that_only_claims_success_ends_the_boot() {
 fn a_single_capability_that_stays_in_the_bounding_set_ends_the_boot() {
     for (number, name) in [(0, "CHOWN"), (6, "SETGID"), (8, "SETPCAP")] {
         for start in [busy(), sandbox().user(1001, 1001, FOUR)] {
-            start.answer(libc::SYS_prctl, &[PR_CAPBSET_DROP, number], 0).run().refused_late(77, &["drop not proved", "the bounding set", name]);
+            start
+                .answer(libc::SYS_prctl, &[PR_CAPBSET_DROP, number], 0)
+                .run()
+                .refused_late(77, &["drop not proved", "the bounding set", name]);
         }
     }
 }
 
 #[test]
 fn ids_that_only_claim_to_have_changed_end_the_boot() {
-    busy().answer(libc::SYS_setresuid, &[1001], 0).run().refused_late(77, &["drop not proved", "uid is 0 instead of 1001"]);
-    busy().answer(libc::SYS_setresgid, &[1001], 0).run().refused_late(77, &["drop not proved", "gid is 0 instead of 1001"]);
+    busy()
+        .answer(libc::SYS_setresuid, &[1001], 0)
+        .run()
+        .refused_late(77, &["drop not proved", "uid is 0 instead of 1001"]);
+    busy()
+        .answer(libc::SYS_setresgid, &[1001], 0)
+        .run()
+        .refused_late(77, &["drop not proved", "gid is 0 instead of 1001"]);
     let two = busy().config("groups = ['44']");
-    two.answer(libc::SYS_setgroups, &[2], 0).run().refused_late(77, &["drop not proved", "supplementary groups are [0, 1, 4]"]);
+    two.answer(libc::SYS_setgroups, &[2], 0)
+        .run()
+        .refused_late(77, &["drop not proved", "supplementary groups are [0, 1, 4]"]);
 }
 
 #[test]
@@ -161,7 +184,8 @@ fn a_start_without_root_is_proved_in_the_same_way() {
 #[test]
 fn what_is_kept_is_proved_in_the_same_way() {
     for (call, arguments) in DROP {
-        let keeping = sandbox().capabilities(FOUR | NET_BIND_SERVICE).config("keep_capabilities = ['NET_BIND_SERVICE']");
+        let keeping =
+            sandbox().capabilities(FOUR | NET_BIND_SERVICE).config("keep_capabilities = ['NET_BIND_SERVICE']");
         // A later step may fail for want of the one that was not done.
         keeping.answer(call, arguments, 0).run().refused_late(77, &["drop"]);
     }
@@ -182,7 +206,10 @@ fn a_drop_that_cannot_be_read_back_is_not_believed() {
 fn a_hand_over_that_only_claims_success_ends_the_boot() {
     busy().answer(libc::SYS_fchownat, &[], 0).run().refused_late(71, &["hand-over of /cache not proved"]);
     busy().answer(libc::SYS_fchmod, &[], 0).run().refused_late(71, &["hand-over of /cache not proved", "mode"]);
-    busy().answer(libc::SYS_fchownat, &[], EPERM).run().refused_late(71, &["cannot hand over /cache", "fchownat", "EPERM"]);
+    busy()
+        .answer(libc::SYS_fchownat, &[], EPERM)
+        .run()
+        .refused_late(71, &["cannot hand over /cache", "fchownat", "EPERM"]);
     busy().answer(libc::SYS_fchmod, &[], EPERM).run().refused_late(71, &["cannot hand over /cache", "EPERM"]);
 }
 

@@ -1,8 +1,8 @@
 //! Started without root: nothing to hand over and no ids to change, but the same proof.
 
 use crate::support::capability::{CHOWN, FOUR, NET_BIND_SERVICE, SETGID, SETUID};
+use crate::support::protocol::Kind;
 use crate::support::sandbox::sandbox;
-use crate::support::spec::Kind;
 
 const TMPFS: &str = "[[tmpfs]]\npath = '/cache'\n";
 
@@ -120,7 +120,11 @@ fn directories_are_made() {
 
 #[test]
 fn the_app_sees_the_signals_and_streams_of_the_engine() {
-    let app = sandbox().user(1001, 1001, FOUR).with(|spec| (spec.start.blocked, spec.start.ignored) = (0x8000_4001_0000_4001, 0x1000)).run().app();
+    let app = sandbox()
+        .user(1001, 1001, FOUR)
+        .with(|spec| (spec.start.blocked, spec.start.ignored) = (0x8000_4001_0000_4001, 0x1000))
+        .run()
+        .app();
     app.is("SigBlk", "8000400100004001");
     app.is("SigIgn", "0000000000001000");
 }

@@ -1,10 +1,11 @@
 //! What is refused before anything is changed: capabilities, users, roles, variables. Every file stays as it was.
 
 use crate::support::capability::{CHOWN, FOUR, SETGID, SETPCAP, SETUID};
+use crate::support::protocol::{Content, Kind};
 use crate::support::sandbox::{Sandbox, sandbox};
-use crate::support::spec::{Content, Kind};
 
-const ROLES: &str = "[roles.web]\ncommand = ['witness', 'web']\n[roles.worker]\ncommand = ['witness', 'worker']\n[roles.bare]\n";
+const ROLES: &str =
+    "[roles.web]\ncommand = ['witness', 'web']\n[roles.worker]\ncommand = ['witness', 'worker']\n[roles.bare]\n";
 
 /// A boot with something to hand over, so that a refusal that comes too late shows.
 fn busy() -> Sandbox {
@@ -22,7 +23,8 @@ fn each_missing_capability_is_named_with_its_flag() {
     for (bit, name) in [(CHOWN, "CHOWN"), (SETUID, "SETUID"), (SETGID, "SETGID"), (SETPCAP, "SETPCAP")] {
         for no_new_privs in [false, true] {
             let run = busy().capabilities(FOUR & !bit).with(|spec| spec.start.no_new_privs = no_new_privs).run();
-            let record = run.refused(77, &[&format!("missing capability {name} "), &format!("fix: add --cap-add={name}")]);
+            let record =
+                run.refused(77, &[&format!("missing capability {name} "), &format!("fix: add --cap-add={name}")]);
             let others = ["CHOWN", "SETUID", "SETGID", "SETPCAP"].into_iter().filter(|other| *other != name);
             others.for_each(|other| assert!(!record.contains(&format!("--cap-add={other}")), "{record}"));
         }
@@ -80,7 +82,10 @@ fn a_user_that_is_root_or_none_is_refused() {
 #[test]
 fn a_configured_user_is_refused_with_its_place() {
     for user in ["0", "root", "toor", "-1", "4294967295", "+1001", "bogus", "", "1001:"] {
-        busy().config(format!("# who\nuser = '{user}'\n")).run().refused(78, &[&format!("/etc/init.toml:2:8: '{user}'"), "/etc/passwd"]);
+        busy()
+            .config(format!("# who\nuser = '{user}'\n"))
+            .run()
+            .refused(78, &[&format!("/etc/init.toml:2:8: '{user}'"), "/etc/passwd"]);
     }
     busy().config("groups = ['video', 'bogus']").run().refused(78, &["/etc/init.toml:1:20: 'bogus'", "/etc/group"]);
     busy().config("groups = ['-1']").run().refused(78, &["'-1'"]);
@@ -130,7 +135,14 @@ fn the_selected_role_is_started() {
         (roles().words::<&str>([]).env("ROLE=web").run(), "web"),
         (roles().words(["--role", "worker"]).env("ROLE=web").run(), "worker"),
         (roles().words(["-r", "bare", "witness", "bare"]).run(), "bare"),
-        (busy().config(format!("[role]\nenv = 'KIND'\ndefault = 'web'\n{ROLES}")).words::<&str>([]).env("ROLE=worker").run(), "web"),
+        (
+            busy()
+                .config(format!("[role]\nenv = 'KIND'\ndefault = 'web'\n{ROLES}"))
+                .words::<&str>([])
+                .env("ROLE=worker")
+                .run(),
+            "web",
+        ),
         (busy().config(format!("[role]\nenv = 'KIND'\n{ROLES}")).words::<&str>([]).env("KIND=worker").run(), "worker"),
     ] {
         let app = run.app();
@@ -164,7 +176,12 @@ fn a_role_that_is_none_is_refused_with_those_there_are() {
 #[test]
 fn a_role_variable_that_is_set_twice_is_refused() {
     for second in ["ROLE=worker", "ROLE=web"] {
-        roles().words::<&str>([]).env("ROLE=web").env(second).run().refused(78, &["ROLE is set 2 times", "web, worker"]);
+        roles()
+            .words::<&str>([])
+            .env("ROLE=web")
+            .env(second)
+            .run()
+            .refused(78, &["ROLE is set 2 times", "web, worker"]);
     }
 }
 
@@ -209,7 +226,8 @@ fn a_mistyped_boot_check_never_starts_the_app() {
 
 #[test]
 fn a_boot_check_of_init_alone_starts_no_app() {
-    let run = busy().config("home = '/cache'\n[[tmpfs]]\npath = '/cache'\nmode = '0700'\n").env("BOOT_CHECK_ONLY=init").run();
+    let run =
+        busy().config("home = '/cache'\n[[tmpfs]]\npath = '/cache'\nmode = '0700'\n").env("BOOT_CHECK_ONLY=init").run();
     run.check(!run.started() && run.outcome.code == Some(0), "a check that passes without the app");
     run.owns("/cache", 1001, 1001, 0o700);
 }
@@ -217,7 +235,10 @@ fn a_boot_check_of_init_alone_starts_no_app() {
 #[test]
 fn a_log_level_that_is_none_is_refused() {
     for value in ["nonsense", "INFO", "0", "info,x=debug", "warning"] {
-        busy().env(format!("INIT_LOG={value}")).run().refused(64, &[&format!("INIT_LOG is '{value}'"), "error, warn, info, debug or trace"]);
+        busy()
+            .env(format!("INIT_LOG={value}"))
+            .run()
+            .refused(64, &[&format!("INIT_LOG is '{value}'"), "error, warn, info, debug or trace"]);
     }
     busy().env("INIT_LOG=info").env("INIT_LOG=debug").run().refused(64, &["INIT_LOG is set"]);
 }

@@ -1,10 +1,21 @@
 //! Ways back to more: the app tries them, and all of them fail.
 
 use crate::support::capability::{CHOWN, FOUR, SETUID};
+use crate::support::protocol::{Content, Kind, Node, Stream};
 use crate::support::sandbox::{Sandbox, node, sandbox};
-use crate::support::spec::{Content, Kind, Node, Stream};
 
-const CALLS: [&str; 10] = ["setuid0", "setgid0", "setgroups0", "capset", "ambient", "securebits0", "bounding", "mount", "chroot", "chown0=/tmp"];
+const CALLS: [&str; 10] = [
+    "setuid0",
+    "setgid0",
+    "setgroups0",
+    "capset",
+    "ambient",
+    "securebits0",
+    "bounding",
+    "mount",
+    "chroot",
+    "chown0=/tmp",
+];
 
 fn try_all(sandbox: &Sandbox, words: &[&str], refusals: &[&str]) {
     let app = sandbox.clone().words(["witness"].iter().chain(words)).run().app();
@@ -24,12 +35,14 @@ fn no_system_call_brings_root_back() {
 
 /// Copies of the witness that would give more to whoever executes them.
 fn traps() -> Sandbox {
-    let witness = |path: &str, owner, mode| Node { owner, mode: Some(mode), ..node(path, Kind::File(Content::Witness)) };
+    let witness =
+        |path: &str, owner, mode| Node { owner, mode: Some(mode), ..node(path, Kind::File(Content::Witness)) };
     sandbox().with(|spec| {
         spec.tree.push(witness("/bin/setuid", (0, 0), 0o4755));
         spec.tree.push(witness("/bin/setuid-app", (1002, 1002), 0o4755));
         spec.tree.push(witness("/bin/setgid", (0, 0), 0o2755));
-        spec.tree.push(Node { capabilities: Some((SETUID | CHOWN, false)), ..witness("/bin/permitted", (0, 0), 0o755) });
+        spec.tree
+            .push(Node { capabilities: Some((SETUID | CHOWN, false)), ..witness("/bin/permitted", (0, 0), 0o755) });
         spec.tree.push(Node { capabilities: Some((SETUID | CHOWN, true)), ..witness("/bin/effective", (0, 0), 0o755) });
     })
 }
@@ -64,7 +77,10 @@ fn they_give_nothing_either_to_a_start_without_root_and_without_setpcap() {
 
 #[test]
 fn what_the_app_cannot_execute_with_an_empty_bounding_set_is_explained() {
-    traps().words(["/bin/effective"]).run().refused_late(126, &["/bin/effective", "file capabilities", "keep_capabilities"]);
+    traps()
+        .words(["/bin/effective"])
+        .run()
+        .refused_late(126, &["/bin/effective", "file capabilities", "keep_capabilities"]);
 }
 
 // CVE-2019-5736: the runtime's binary, overwritten through /proc.
@@ -104,7 +120,11 @@ fn an_init_that_stays_is_as_dropped_as_the_app() {
 // on it: what was root on this terminal has become the app.
 #[test]
 fn nothing_privileged_keeps_the_terminal() {
-    let app = sandbox().with(|spec| spec.streams = [Stream::Terminal, Stream::Terminal, Stream::Terminal]).words(["witness", "tiocsti"]).run().app();
+    let app = sandbox()
+        .with(|spec| spec.streams = [Stream::Terminal, Stream::Terminal, Stream::Terminal])
+        .words(["witness", "tiocsti"])
+        .run()
+        .app();
     app.is("Pid", "1");
     app.is_dropped_to(1001, 1001, "1001");
     assert!(["EIO", "EPERM", "ENOTTY"].contains(&app.attempt("tiocsti")));

@@ -2,9 +2,9 @@
 //! warning, and every difference is told with its flag.
 
 use crate::support::capability::FOUR;
+use crate::support::protocol::{Kind, Stream};
 use crate::support::run::Run;
 use crate::support::sandbox::{Sandbox, sandbox};
-use crate::support::spec::{Kind, Stream};
 
 const CONFIG: &str = "home = '/cache'\n[[tmpfs]]\npath = '/cache'\nsize = '1m'\n";
 const RENDERED: &str = "size=1m,mode=0755";
@@ -12,7 +12,11 @@ const RENDERED: &str = "size=1m,mode=0755";
 /// As the engine starts it by the rendered flags.
 fn started(options: &str) -> Sandbox {
     let tmpfs = Kind::OptionTmpfs(options.into());
-    sandbox().config(CONFIG).node("/cache", tmpfs).env("BOOT_CHECK_ONLY=init").with(|spec| spec.start.no_new_privs = true)
+    sandbox()
+        .config(CONFIG)
+        .node("/cache", tmpfs)
+        .env("BOOT_CHECK_ONLY=init")
+        .with(|spec| spec.start.no_new_privs = true)
 }
 
 fn unremarkable(run: &Run) {
@@ -24,17 +28,27 @@ fn unremarkable(run: &Run) {
 fn warned(sandbox: &Sandbox, warning: &str) {
     let run = sandbox.run();
     run.check(run.outcome.code == Some(0), "a check that passes");
-    let warnings: Vec<String> = run.stdout().lines().filter(|line| !line.starts_with("ok ")).map(str::to_owned).collect();
+    let warnings: Vec<String> =
+        run.stdout().lines().filter(|line| !line.starts_with("ok ")).map(str::to_owned).collect();
     run.check(warnings == [format!("warn  {warning}")], warning);
 }
 
 #[test]
 fn the_page_is_the_same_whoever_asks() {
-    let ask = || sandbox().config("[[root_step]]\nname = 'a'\ncommand = ['/nowhere']\n[[tmpfs]]\npath = '/gone'\n[[require]]\nenv = 'KEY'\n");
+    let ask = || {
+        sandbox().config(
+            "[[root_step]]\nname = 'a'\ncommand = ['/nowhere']\n[[tmpfs]]\npath = '/gone'\n[[require]]\nenv = 'KEY'\n",
+        )
+    };
     for format in ["podman", "docker", "quadlet", "compose", "kubernetes"] {
         let usual = ask().words(["--render", format]).run();
         usual.check(usual.outcome.code == Some(0) && usual.stdout().contains("/gone"), "a page");
-        for other in [ask().capabilities(0), ask().user(1500, 1500, 0), ask().user(1001, 0, FOUR), ask().with(|spec| spec.read_only = false)] {
+        for other in [
+            ask().capabilities(0),
+            ask().user(1500, 1500, 0),
+            ask().user(1001, 0, FOUR),
+            ask().with(|spec| spec.read_only = false),
+        ] {
             let run = other.words(["--render", format]).run();
             run.check(run.stdout() == usual.stdout() && run.stderr() == usual.stderr(), "the same page");
         }
@@ -45,11 +59,24 @@ fn the_page_is_the_same_whoever_asks() {
 
 #[test]
 fn the_image_is_the_configured_one_or_the_one_that_podman_tells() {
-    let told =
-        |line: &str| sandbox().file("/run/.containerenv", format!("engine=\"podman-4.3.1\"\n{line}\nrootless=1\n")).words(["--render", "quadlet"]);
-    let image = |sandbox: Sandbox| sandbox.run().stdout().lines().find_map(|line| line.strip_prefix("Image=").map(str::to_owned)).unwrap_or_default();
+    let told = |line: &str| {
+        sandbox()
+            .file("/run/.containerenv", format!("engine=\"podman-4.3.1\"\n{line}\nrootless=1\n"))
+            .words(["--render", "quadlet"])
+    };
+    let image = |sandbox: Sandbox| {
+        sandbox
+            .run()
+            .stdout()
+            .lines()
+            .find_map(|line| line.strip_prefix("Image=").map(str::to_owned))
+            .unwrap_or_default()
+    };
     assert_eq!(image(told("image=\"localhost/app:2\"")), "localhost/app:2");
-    assert_eq!(image(told("image=\"localhost/app:2\"").config("image = 'registry.example/app@sha256:0a'\n")), "registry.example/app@sha256:0a");
+    assert_eq!(
+        image(told("image=\"localhost/app:2\"").config("image = 'registry.example/app@sha256:0a'\n")),
+        "registry.example/app@sha256:0a"
+    );
     for line in ["", "image=\"\"", "image=\"%h\"", "image=\"-a\"", "image=app"] {
         assert_eq!(image(told(line)), "IMAGE", "{line}");
     }
@@ -72,8 +99,11 @@ fn every_other_flag_is_told() {
         &started(RENDERED).with(|spec| spec.start.no_new_privs = false),
         "no_new_privs: not set by the engine; fix: run with --security-opt=no-new-privileges",
     );
-    let writable = started(RENDERED).config(format!("{CONFIG}[boot_check]\nrequire_read_only_root = false\n")).with(|spec| spec.read_only = false);
-    let fix = "add --read-only (and --tmpfs for what must be written), or set boot_check.require_read_only_root = false";
+    let writable = started(RENDERED)
+        .config(format!("{CONFIG}[boot_check]\nrequire_read_only_root = false\n"))
+        .with(|spec| spec.read_only = false);
+    let fix =
+        "add --read-only (and --tmpfs for what must be written), or set boot_check.require_read_only_root = false";
     warned(&writable, &format!("root file system: writable; fix: {fix}"));
 }
 
@@ -87,12 +117,19 @@ fn beyond(name: &str) -> String {
 fn a_pod_as_rendered_has_no_warning() {
     let pod = |group: u32| {
         let tmpfs = Kind::OptionTmpfs("size=1m".into());
-        let pod = sandbox().config(CONFIG).owned("/cache", tmpfs, (0, group), 0o2777).env("BOOT_CHECK_ONLY=init").user(1001, 1001, 0);
+        let pod = sandbox()
+            .config(CONFIG)
+            .owned("/cache", tmpfs, (0, group), 0o2777)
+            .env("BOOT_CHECK_ONLY=init")
+            .user(1001, 1001, 0);
         pod.env("KUBERNETES_SERVICE_HOST=10.0.0.1").with(|spec| spec.start.no_new_privs = true)
     };
     unremarkable(&pod(1001).run());
     let open = pod(4).run();
-    open.check(open.outcome.code == Some(1) && open.stdout().contains("FAIL  tmpfs /cache: writable to everyone"), "a failure");
+    open.check(
+        open.outcome.code == Some(1) && open.stdout().contains("FAIL  tmpfs /cache: writable to everyone"),
+        "a failure",
+    );
 }
 
 #[test]
@@ -103,7 +140,10 @@ fn a_volume_that_is_not_mounted_is_told() {
         spec.read_only = false;
     });
     let run = usual.clone().owned("/cache", Kind::Directory, (1001, 1001), 0o755).run();
-    run.check(run.stdout().contains("warn  volume /cache: not mounted: what is written there is lost with the container"), "the warning");
+    run.check(
+        run.stdout().contains("warn  volume /cache: not mounted: what is written there is lost with the container"),
+        "the warning",
+    );
     run.check(run.stdout().contains("; fix: run with --volume NAME:/cache:U,Z\n"), "the flag");
     let mounted = usual.owned("/cache", Kind::OptionTmpfs("size=1m".into()), (1001, 1001), 0o755).run();
     mounted.check(!mounted.stdout().contains("not mounted"), "no such warning");

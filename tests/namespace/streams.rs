@@ -1,7 +1,7 @@
 //! The hand-over of standard output and error, so that the app can open them again by name.
 
+use crate::support::protocol::Stream;
 use crate::support::sandbox::sandbox;
-use crate::support::spec::Stream;
 
 const REOPEN: [&str; 3] = ["witness", "reopen=/dev/stdout", "reopen=/dev/stderr"];
 
@@ -10,12 +10,18 @@ fn the_app_can_reopen_pipes() {
     let run = sandbox().words(REOPEN).run();
     let app = run.app();
     assert_eq!((app.attempt("reopen=/dev/stdout"), app.attempt("reopen=/dev/stderr")), ("ok", "ok"));
-    run.check(run.stdout().contains("reopened\n") && run.stderr().contains("reopened\n"), "what was written by name in both");
+    run.check(
+        run.stdout().contains("reopened\n") && run.stderr().contains("reopened\n"),
+        "what was written by name in both",
+    );
 }
 
 #[test]
 fn the_app_can_reopen_a_terminal() {
-    let run = sandbox().with(|spec| spec.streams = [Stream::Terminal, Stream::Terminal, Stream::Terminal]).words(REOPEN).run();
+    let run = sandbox()
+        .with(|spec| spec.streams = [Stream::Terminal, Stream::Terminal, Stream::Terminal])
+        .words(REOPEN)
+        .run();
     let app = run.app();
     assert_eq!((app.attempt("reopen=/dev/stdout"), app.attempt("reopen=/dev/stderr")), ("ok", "ok"));
     run.check(run.stdout().matches("reopened").count() == 2, "what was written by name");
@@ -40,7 +46,10 @@ fn a_file_stays_its_owners() {
 
 #[test]
 fn a_file_stays_its_owners_on_a_writable_root_too() {
-    let run = sandbox().with(|spec| (spec.read_only, spec.streams[1]) = (false, Stream::File("/log".into()))).words(REOPEN).run();
+    let run = sandbox()
+        .with(|spec| (spec.read_only, spec.streams[1]) = (false, Stream::File("/log".into())))
+        .words(REOPEN)
+        .run();
     run.owns("/log", 0, 0, 0o600);
     assert_eq!(run.app().attempt("reopen=/dev/stdout"), "EACCES");
 }

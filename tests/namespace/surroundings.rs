@@ -1,8 +1,8 @@
 //! What the app is given back as the engine meant it: descriptors, signals, environment, arguments, directory, umask.
 
+use crate::support::protocol::Stream;
 use crate::support::sandbox::{Sandbox, sandbox};
 use crate::support::signal;
-use crate::support::spec::Stream;
 
 const FILE: &str = "/etc/group";
 
@@ -17,7 +17,9 @@ fn leaking(numbers: &[i32]) -> Sandbox {
 // CVE-2024-21626: a descriptor that the engine forgot, here one of the machine's root directory.
 #[test]
 fn the_app_has_the_three_standard_descriptors_only() {
-    let outside = sandbox().with(|spec| spec.start.descriptors = vec![(3, FILE.into()), (7, ".".into()), (50, FILE.into()), (99, "etc".into())]);
+    let outside = sandbox().with(|spec| {
+        spec.start.descriptors = vec![(3, FILE.into()), (7, ".".into()), (50, FILE.into()), (99, "etc".into())]
+    });
     assert_eq!(descriptors(&outside), ["0", "1", "2"]);
     assert_eq!(descriptors(&outside.user(1001, 1001, 0)), ["0", "1", "2"]);
 }
@@ -41,7 +43,10 @@ fn declared_descriptors_are_passed_on() {
     let three = leaking(&[3, 4, 5]).env("LISTEN_FDS=2").env("LISTEN_PID=1").env("LISTEN_FDNAMES=a:b");
     assert_eq!(descriptors(&three), ["0", "1", "2", "3", "4"]);
     let app = three.run().app();
-    assert_eq!((app.variable("LISTEN_FDS"), app.variable("LISTEN_PID"), app.variable("LISTEN_FDNAMES")), ("2", "1", "a:b"));
+    assert_eq!(
+        (app.variable("LISTEN_FDS"), app.variable("LISTEN_PID"), app.variable("LISTEN_FDNAMES")),
+        ("2", "1", "a:b")
+    );
 }
 
 #[test]
@@ -107,7 +112,8 @@ fn a_broken_pipe_of_inits_own_log_does_not_kill_the_app() {
 
 #[test]
 fn the_environment_passes_as_bytes_in_its_order() {
-    let odd: [&[u8]; 8] = [b"A=1", b"BYTES=\xff\xfe\x80", b"DUP=1", b"NOVALUE", b"=strange", b"DUP=2", b"EMPTY=", b"NEW=a\nb\x1b[31m"];
+    let odd: [&[u8]; 8] =
+        [b"A=1", b"BYTES=\xff\xfe\x80", b"DUP=1", b"NOVALUE", b"=strange", b"DUP=2", b"EMPTY=", b"NEW=a\nb\x1b[31m"];
     let handed = odd.iter().fold(sandbox(), |sandbox, entry| sandbox.env(entry));
     let app = handed.run().app();
     let mut expected = vec!["PATH=/bin:/usr/bin".to_owned(), "HOME=/home/app".into(), "TERM=xterm".into()];
@@ -125,7 +131,8 @@ fn home_user_and_logname_follow_the_user() {
     assert_eq!(three(sandbox()), ["/home/app", "app", "app"]);
     assert_eq!(three(sandbox().words(["-u", "web", "witness"])), ["/srv/web", "web", "web"]);
     assert_eq!(three(sandbox().words(["-u", "4711", "witness"])), ["/", "4711", "4711"]);
-    let chosen = |entry: &str| sandbox().with(|spec| spec.env = vec!["PATH=/bin".into(), entry.into(), "USER=bob".into()]);
+    let chosen =
+        |entry: &str| sandbox().with(|spec| spec.env = vec!["PATH=/bin".into(), entry.into(), "USER=bob".into()]);
     assert_eq!(three(chosen("HOME=/data")), ["/data", "bob", "app"]);
     assert_eq!(three(chosen("HOME=/root")), ["/home/app", "app", "app"]);
     assert_eq!(three(sandbox().config("home = '/srv'").env("X=1")), ["/srv", "app", "app"]);
@@ -152,7 +159,9 @@ fn arguments_pass_as_bytes() {
 // since 5.18 put an empty word there.
 #[test]
 fn without_a_single_argument_no_variable_is_taken_for_one() {
-    let base = sandbox().with(|spec| spec.argv.clear()).config("[role]\ndefault = 'web'\n[roles.web]\ncommand = ['witness']\n");
+    let base = sandbox()
+        .with(|spec| spec.argv.clear())
+        .config("[role]\ndefault = 'web'\n[roles.web]\ncommand = ['witness']\n");
     let app = base.clone().with(|spec| spec.env.insert(0, b"--user=web".to_vec())).run().app();
     app.is_dropped_to(1001, 1001, "1001");
     base.with(|spec| spec.env.clear()).run().app().is_dropped_to(1001, 1001, "1001");

@@ -5,9 +5,9 @@
 
 use std::path::PathBuf;
 
+use crate::support::protocol::{Content, Kind};
 use crate::support::run::Run;
 use crate::support::sandbox::{Sandbox, sandbox};
-use crate::support::spec::{Content, Kind};
 
 fn file() -> Kind {
     Kind::File(Content::Bytes(b"x".into()))
@@ -105,7 +105,9 @@ fn a_file_with_a_name_outside_of_the_volume_stays_as_it_is() {
     run.owns("/data/twice", 1001, 1001, 0o600);
     run.owns("/data/dir/again", 1001, 1001, 0o600);
     run.check(
-        run.stderr().contains("files with a name outside of it, or in a directory that others may write to, stay as they are: 1"),
+        run.stderr().contains(
+            "files with a name outside of it, or in a directory that others may write to, stay as they are: 1",
+        ),
         "a warning about the file that stays",
     );
 }
@@ -191,15 +193,25 @@ fn closed_directories_of_others_are_handed_over_without_dac_override() {
 fn a_tree_too_deep_to_walk_is_refused() {
     let base = sandbox().tmpfs("/disk").node("/disk/data", Kind::Directory);
     let deep = "/disk/data".to_owned() + &"/d".repeat(210);
-    let run = base.node(&deep, Kind::Directory).node("/data", Kind::Bind("/disk/data".into())).config(configured(true)).run();
+    let run =
+        base.node(&deep, Kind::Directory).node("/data", Kind::Bind("/disk/data".into())).config(configured(true)).run();
     run.refused(71, &["/data", "200 levels"]);
 }
 
 #[test]
 fn a_volume_that_is_no_mount_point_is_refused() {
-    sandbox().node("/data", Kind::Directory).config(configured(false)).run().refused(78, &["/data is not a mount point", "--volume"]);
+    sandbox()
+        .node("/data", Kind::Directory)
+        .config(configured(false))
+        .run()
+        .refused(78, &["/data is not a mount point", "--volume"]);
     sandbox().config(configured(true)).run().refused(78, &["/data does not exist", "--volume"]);
-    sandbox().tmpfs("/real").node("/data", Kind::Symlink("/real".into())).config(configured(true)).run().refused(78, &["symbolic link", "/real"]);
+    sandbox()
+        .tmpfs("/real")
+        .node("/data", Kind::Symlink("/real".into()))
+        .config(configured(true))
+        .run()
+        .refused(78, &["symbolic link", "/real"]);
 }
 
 /// Another user's directory on the machine, which no user namespace of the tests maps.

@@ -8,7 +8,8 @@ use super::table::{Try, scenario};
 fn closed(stage: Stage) -> Try {
     let mut run = stage.app("peek").start()?;
     run.line("peeked")?;
-    let open: Vec<String> = run.said().iter().filter(|line| line.starts_with("peek ") && line.ends_with(" 0")).cloned().collect();
+    let open: Vec<String> =
+        run.said().iter().filter(|line| line.starts_with("peek ") && line.ends_with(" 0")).cloned().collect();
     run.check(open.is_empty(), format!("that the app may do nothing to its parent, but: {open:?}"))?;
     let tried = run.said().iter().filter(|line| line.starts_with("peek ")).count();
     run.check(tried == 8, "eight attempts")
@@ -16,7 +17,9 @@ fn closed(stage: Stage) -> Try {
 
 #[test]
 fn as_root() {
-    scenario("closed: memory, environment and tracing of PID 1, started as root", |init| closed(Stage::of(init).option("four").user_by_setpriv()));
+    scenario("closed: memory, environment and tracing of PID 1, started as root", |init| {
+        closed(Stage::of(init).option("four").user_by_setpriv())
+    });
 }
 
 #[test]
@@ -27,7 +30,9 @@ fn as_the_user() {
 /// The init is held back from the fork until the app has tried.
 #[test]
 fn from_the_first_moment() {
-    scenario("closed: the same, from the app's first moment", |init| closed(Stage::of(init).option("uid=1001").option("hold")));
+    scenario("closed: the same, from the app's first moment", |init| {
+        closed(Stage::of(init).option("uid=1001").option("hold"))
+    });
 }
 
 #[test]
@@ -45,6 +50,8 @@ fn working_directory() {
         run.ready()?;
         let kept = run.has_said(&format!("cwd {path}"));
         run.check(kept, format!("the app in {path}"))?;
-        run.until("the init in /", |run| fs::read_link(format!("/proc/{}/cwd", run.pid)).is_ok_and(|at| at.to_str() == Some("/")))
+        run.until("the init in /", |run| {
+            fs::read_link(format!("/proc/{}/cwd", run.pid)).is_ok_and(|at| at.to_str() == Some("/"))
+        })
     });
 }

@@ -4,13 +4,18 @@ use std::time::{Duration, Instant};
 
 use super::peer::Init::{Catatonit, Dumb, Tini};
 use super::running::Running;
-use super::stage::{Stage, parrot};
+use super::stage::{Stage, signal_app};
 use super::table::{Not, Try, scenario};
 
 /// Runs it once for each number, and compares how each run ends.
-fn each_ends(stage: Stage, verb: &str, numbers: impl Iterator<Item = i32> + Clone, expected: impl Fn(i32) -> i32) -> Try {
+fn each_ends(
+    stage: Stage,
+    verb: &str,
+    numbers: impl Iterator<Item = i32> + Clone,
+    expected: impl Fn(i32) -> i32,
+) -> Try {
     let list = numbers.clone().map(|number| number.to_string()).collect::<Vec<_>>().join(",");
-    let mut run = stage.option(format!("each={list}")).command([parrot(), verb.into(), "{}".into()]).start()?;
+    let mut run = stage.option(format!("each={list}")).command([signal_app(), verb.into(), "{}".into()]).start()?;
     run.patience = Duration::from_secs(60);
     for number in numbers {
         let line = run.line(&format!("stage: each {number} "))?;
@@ -40,7 +45,11 @@ fn remapped() {
         if matches!(init, Dumb | Catatonit) {
             return Err(Not::Applicable);
         }
-        let stage = || Stage::of(init).config("[supervise]\nexit_codes = { 143 = 0, 7 = 0, 9 = 42 }\n").flags(Tini, &["-e", "143", "-e", "7"]);
+        let stage = || {
+            Stage::of(init)
+                .config("[supervise]\nexit_codes = { 143 = 0, 7 = 0, 9 = 42 }\n")
+                .flags(Tini, &["-e", "143", "-e", "7"])
+        };
         each_ends(stage(), "exit", [7, 8, 143].into_iter(), |code| if code == 8 { 8 } else { 0 })?;
         each_ends(stage(), "die", [15, 9].into_iter(), |signal| if signal == 15 { 0 } else { 137 })?;
         // tini's map has only one target.
@@ -64,7 +73,10 @@ fn grace_then_kill() {
         run.line("got 15 ")?;
         run.ends("code 137")?;
         let took = started.elapsed();
-        run.check(took >= Duration::from_millis(400) && took < Duration::from_secs(10), format!("the grace of 400 ms, not {took:?}"))?;
+        run.check(
+            took >= Duration::from_millis(400) && took < Duration::from_secs(10),
+            format!("the grace of 400 ms, not {took:?}"),
+        )?;
         let logged = run.logged("did not end within");
         run.check(logged, "that it is logged")
     });

@@ -2,7 +2,7 @@
 
 use super::peer::Init::{Catatonit, Dumb, Tini};
 use super::running::Running;
-use super::stage::{Stage, only_own, parrot};
+use super::stage::{Stage, only_own, signal_app};
 use super::table::{Not, Try, scenario};
 
 const HUP: i32 = 1;
@@ -47,7 +47,10 @@ fn every_standard_signal() {
 fn supervised_by_its_role() {
     scenario("forward: a role with supervise = true, its own command", |init| {
         only_own(init)?;
-        let config = format!("[role]\ndefault = \"web\"\n[roles.web]\nsupervise = true\ncommand = [\"{}\", \"listen\"]\n", parrot());
+        let config = format!(
+            "[role]\ndefault = \"web\"\n[roles.web]\nsupervise = true\ncommand = [\"{}\", \"listen\"]\n",
+            signal_app()
+        );
         let mut run = Stage::of(init).by_role().config(&config).start()?;
         run.ready()?;
         each_arrives(&mut run, [HUP, 11, 64])?;
@@ -127,7 +130,8 @@ fn early_term() {
 #[test]
 fn early_term_is_fatal() {
     scenario("early: TERM before the app exists ends an app that does not handle it", |init| {
-        let mut run = Stage::of(init).option("early=15").command(["/bin/sleep".to_owned(), "1000".to_owned()]).start()?;
+        let mut run =
+            Stage::of(init).option("early=15").command(["/bin/sleep".to_owned(), "1000".to_owned()]).start()?;
         run.ends("code 143")
     });
 }
@@ -271,7 +275,10 @@ fn rewritten_real_time_signals() {
 fn a_rewritten_stop_starts_the_grace() {
     scenario("rewrite: a signal that becomes TERM starts the grace", |init| {
         only_own(init)?;
-        let mut run = Stage::of(init).config("[supervise]\ngrace = \"300ms\"\nsignals = { HUP = \"TERM\" }\n").app("listen deaf").start()?;
+        let mut run = Stage::of(init)
+            .config("[supervise]\ngrace = \"300ms\"\nsignals = { HUP = \"TERM\" }\n")
+            .app("listen deaf")
+            .start()?;
         run.ready()?;
         run.signal(HUP)?;
         run.ends("code 137")

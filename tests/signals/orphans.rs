@@ -37,7 +37,10 @@ fn adopts(stage: Stage, others: usize) -> Try {
     let app = run.number("app of ")?;
     let orphan = run.number("orphan of ")?;
     let inner = u64::try_from(run.inner).unwrap();
-    run.check((app, orphan) == (inner, inner), format!("that the app and the orphan are children of {inner}: {app}, {orphan}"))?;
+    run.check(
+        (app, orphan) == (inner, inner),
+        format!("that the app and the orphan are children of {inner}: {app}, {orphan}"),
+    )?;
     run.ready()?;
     only(&mut run, others + 2)?;
     run.signal(TERM)?;
@@ -52,7 +55,9 @@ fn subreaper() {
 
 #[test]
 fn subreaper_as_the_user() {
-    scenario("reap: a subreaper when not PID 1, started at uid 1001", |init| adopts(Stage::of(init).below().option("uid=1001"), 2));
+    scenario("reap: a subreaper when not PID 1, started at uid 1001", |init| {
+        adopts(Stage::of(init).below().option("uid=1001"), 2)
+    });
 }
 
 #[test]
@@ -76,12 +81,16 @@ fn gets_its_time(stage: Stage, app: &str) -> Try<Running> {
 // The others end at once, and with PID 1 everything ends.
 #[test]
 fn a_grandchild_with_a_trap() {
-    scenario("leftovers: a grandchild with a TERM trap gets its time", |init| gets_its_time(Stage::of(init), "family 7").map(drop));
+    scenario("leftovers: a grandchild with a TERM trap gets its time", |init| {
+        gets_its_time(Stage::of(init), "family 7").map(drop)
+    });
 }
 
 #[test]
 fn a_grandchild_in_a_session_of_its_own() {
-    scenario("leftovers: the same in a session of its own", |init| gets_its_time(Stage::of(init), "family 7 apart").map(drop));
+    scenario("leftovers: the same in a session of its own", |init| {
+        gets_its_time(Stage::of(init), "family 7 apart").map(drop)
+    });
 }
 
 #[test]

@@ -55,7 +55,9 @@ fn memory() {
     scenario("quiet: private memory of the waiting PID 1, at most tini-static's", |init: Init| {
         let most = least(|| Stage::of(Tini).program("/usr/bin/tini-static"))?;
         // A configuration of some length, which it must have let go of.
-        let config: String = (0..400).map(|number| format!("[[require]]\nenv = \"PATH\"\nhint = \"number {number} of many\"\n")).collect();
+        let config: String = (0..400)
+            .map(|number| format!("[[require]]\nenv = \"PATH\"\nhint = \"number {number} of many\"\n"))
+            .collect();
         let found = least(|| Stage::of(init).config(&config))?;
         note(format!("memory: {init} {found} KiB, tini-static {most} KiB"));
         if found > most && cfg!(debug_assertions) && std::env::var_os("STEPDOWN_INIT").is_none() {

@@ -42,16 +42,43 @@ pub struct Running {
 }
 
 impl Running {
-    pub fn new(init: Init, launcher: Child, heard: Receiver<Heard>, input: Option<ChildStdin>, pty: Option<Pty>, command: String) -> Running {
+    pub fn new(
+        init: Init,
+        launcher: Child,
+        heard: Receiver<Heard>,
+        input: Option<ChildStdin>,
+        pty: Option<Pty>,
+        command: String,
+    ) -> Running {
         let (waiting, all, errors) = (Vec::new(), Vec::new(), Vec::new());
         let patience = init.patience();
-        Running { init, pid: 0, inner: 0, first: 0, launcher, heard, input, pty, waiting, all, errors, command, over: None, patience }
+        Running {
+            init,
+            pid: 0,
+            inner: 0,
+            first: 0,
+            launcher,
+            heard,
+            input,
+            pty,
+            waiting,
+            all,
+            errors,
+            command,
+            over: None,
+            patience,
+        }
     }
 
     /// Command, streams, status.
     pub fn shown(&self) -> String {
         let over = self.over.as_deref().unwrap_or("still running");
-        format!("{}\nstatus: {over}\noutput:\n{}\nstandard error:\n{}\n", self.command, self.all.join("\n"), self.errors.join("\n"))
+        format!(
+            "{}\nstatus: {over}\noutput:\n{}\nstandard error:\n{}\n",
+            self.command,
+            self.all.join("\n"),
+            self.errors.join("\n")
+        )
     }
 
     /// Fails the scenario unless it holds.
@@ -104,8 +131,12 @@ impl Running {
             }
             match self.heard.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
                 Ok(heard) => self.take(heard),
-                Err(RecvTimeoutError::Timeout) => return self.fail(format!("a line with '{text}' within {patience:?}")),
-                Err(RecvTimeoutError::Disconnected) => return self.fail(format!("a line with '{text}', but its streams are closed")),
+                Err(RecvTimeoutError::Timeout) => {
+                    return self.fail(format!("a line with '{text}' within {patience:?}"));
+                }
+                Err(RecvTimeoutError::Disconnected) => {
+                    return self.fail(format!("a line with '{text}', but its streams are closed"));
+                }
             }
         }
     }
@@ -188,7 +219,12 @@ impl Running {
     pub fn queue(&mut self, number: i32, value: u64) -> Try<bool> {
         let from = u64::from(std::process::id());
         let mut info = [0_u64; 16];
-        info[..4].copy_from_slice(&[u64::from(number.unsigned_abs()), u64::from(libc::SI_QUEUE.cast_unsigned()), from, value]);
+        info[..4].copy_from_slice(&[
+            u64::from(number.unsigned_abs()),
+            u64::from(libc::SI_QUEUE.cast_unsigned()),
+            from,
+            value,
+        ]);
         // SAFETY: the pointer is to a live block of 128 bytes, the size of the kernel's siginfo_t.
         match Errno::result(unsafe { libc::syscall(libc::SYS_rt_sigqueueinfo, self.pid, number, info.as_ptr()) }) {
             Ok(_) => Ok(true),
@@ -222,7 +258,9 @@ impl Running {
     /// A field of the init's status or memory.
     pub fn field(&mut self, file: &str, name: &str) -> Try<u64> {
         let text = self.of_init(file);
-        let found = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')?.split_whitespace().next()?.parse().ok());
+        let found = text
+            .lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix(':')?.split_whitespace().next()?.parse().ok());
         match found {
             Some(number) => Ok(number),
             None => self.fail(format!("{name} in {file}: {text}")),
@@ -251,7 +289,9 @@ impl Running {
 
     /// Waits until the init sleeps.
     pub fn asleep(&mut self) -> Try {
-        self.until("that the init falls asleep", |run| run.of_init("stat").rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('S')))
+        self.until("that the init falls asleep", |run| {
+            run.of_init("stat").rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('S'))
+        })
     }
 }
 

@@ -3,7 +3,7 @@
 use super::peer::Init;
 use super::pty::Pty;
 use super::running::Running;
-use super::stage::{Stage, parrot};
+use super::stage::{Stage, signal_app};
 use super::table::{Not, Try, failed, scenario};
 
 const CTRL_C: &str = "\u{3}";
@@ -35,7 +35,7 @@ fn job(run: &mut Running, app: &[String], end: &str) -> Try {
 
 fn with_terminal_app(init: Init) -> Try<(Running, i32)> {
     let mut run = shell(init)?;
-    job(&mut run, &[parrot(), "term".into()], "")?;
+    job(&mut run, &[signal_app(), "term".into()], "")?;
     let app = i32::try_from(run.ready()?).unwrap();
     foreground(&mut run, true)?;
     Ok((run, app))
@@ -44,7 +44,9 @@ fn with_terminal_app(init: Init) -> Try<(Running, i32)> {
 /// The job is in the terminal's foreground, or the shell is.
 fn foreground(run: &mut Running, job: bool) -> Try {
     let who = if job { "job" } else { "shell" };
-    run.until(&format!("the {who} in the foreground"), |run| run.pty.as_ref().is_some_and(|pty| (pty.foreground() != run.pid) == job))
+    run.until(&format!("the {who} in the foreground"), |run| {
+        run.pty.as_ref().is_some_and(|pty| (pty.foreground() != run.pid) == job)
+    })
 }
 
 /// What is typed reaches the app; then its exit code reaches the shell, which has its terminal back.
@@ -162,7 +164,7 @@ fn stop_and_background() {
 fn started_in_the_background() {
     scenario("shell: started with &, then fg", |init| {
         let mut run = shell(init)?;
-        job(&mut run, &[parrot(), "term".into()], " &")?;
+        job(&mut run, &[signal_app(), "term".into()], " &")?;
         run.ready()?;
         prompt(&mut run)?;
         run.type_in("fg\n")?;
@@ -209,7 +211,7 @@ fn window_size() {
 fn in_a_pipeline() {
     scenario("shell: in a pipeline, its input a pipe", |init| {
         let mut run = shell(init)?;
-        let words = Stage::of(init).below().command([parrot(), "term".into(), "eager".into()]).words();
+        let words = Stage::of(init).below().command([signal_app(), "term".into(), "eager".into()]).words();
         run.type_in(&format!("true | {}\n", words.join(" ")))?;
         run.ready()?;
         foreground(&mut run, true)?;

@@ -59,7 +59,12 @@ fn orphans_and_signals() {
         run.check(started.elapsed() < Duration::from_secs(20), "an end within 20 seconds")?;
         let after = cost(&mut run)?;
         run.check(before == after, format!("no growth: {before:?} KiB and descriptors became {after:?}"))?;
-        note(format!("soak: {init} {} KiB and {} descriptors, before and after; {:?}", after.0, after.1, started.elapsed()));
+        note(format!(
+            "soak: {init} {} KiB and {} descriptors, before and after; {:?}",
+            after.0,
+            after.1,
+            started.elapsed()
+        ));
         run.until("two processes", |run| run.processes().len() == 2)?;
         run.signal(15)?;
         let line = run.line("in all ")?;

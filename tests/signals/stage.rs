@@ -18,7 +18,7 @@ use super::table::{Not, Try};
 struct Place {
     directory: PathBuf,
     init: PathBuf,
-    parrot: PathBuf,
+    signal_app: PathBuf,
 }
 
 static PLACE: OnceLock<Place> = OnceLock::new();
@@ -30,15 +30,19 @@ fn place() -> &'static Place {
         fs::set_permissions(&directory, fs::Permissions::from_mode(0o755)).unwrap();
         let own = std::env::var_os("STEPDOWN_INIT").map_or_else(|| env!("CARGO_BIN_EXE_init").into(), PathBuf::from);
         let tests = std::env::current_exe().unwrap();
-        let parrot = tests.parent().and_then(Path::parent).unwrap().join("examples/parrot");
-        assert!(parrot.exists(), "{} is not there: run cargo build --examples first, as cargo test without a choice of tests does", parrot.display());
+        let signal_app = tests.parent().and_then(Path::parent).unwrap().join("examples/signal_app");
+        assert!(
+            signal_app.exists(),
+            "{} is not there: run cargo build --examples first, as cargo test without a choice of tests does",
+            signal_app.display()
+        );
         let copy = |from: &Path, name: &str| {
             let to = directory.join(name);
             fs::copy(from, &to).unwrap_or_else(|error| panic!("{} to {}: {error}", from.display(), to.display()));
             fs::set_permissions(&to, fs::Permissions::from_mode(0o755)).unwrap();
             to
         };
-        Place { init: copy(&own, "init"), parrot: copy(&parrot, "parrot"), directory }
+        Place { init: copy(&own, "init"), signal_app: copy(&signal_app, "signal_app"), directory }
     })
 }
 
@@ -48,8 +52,8 @@ pub fn file(name: &str) -> PathBuf {
 }
 
 /// The app, as a word of a command.
-pub fn parrot() -> String {
-    place().parrot.to_str().unwrap().to_owned()
+pub fn signal_app() -> String {
+    place().signal_app.to_str().unwrap().to_owned()
 }
 
 /// Removes that directory.
@@ -70,7 +74,10 @@ pub fn require() {
 }
 
 pub fn skip(reason: &str) -> ! {
-    assert!(std::env::var_os("STEPDOWN_MUST_RUN").is_none_or(|value| value != "1"), "every test must run, but: {reason}");
+    assert!(
+        std::env::var_os("STEPDOWN_MUST_RUN").is_none_or(|value| value != "1"),
+        "every test must run, but: {reason}"
+    );
     let _ = writeln!(std::io::stderr(), "SKIP: {reason}");
     std::process::exit(0);
 }
@@ -92,13 +99,23 @@ impl Stage {
     /// This init as PID 1, started as root.
     pub fn of(init: Init) -> Stage {
         let (how, config) = (How::default(), String::new());
-        Stage { init, how, config, options: Vec::new(), before: Vec::new(), app: Vec::new(), pty: None, bare: false, writer: false }
+        Stage {
+            init,
+            how,
+            config,
+            options: Vec::new(),
+            before: Vec::new(),
+            app: Vec::new(),
+            pty: None,
+            bare: false,
+            writer: false,
+        }
     }
 
-    /// What the app does: a verb of the parrot's.
+    /// What the app does: a verb of the signal_app's.
     pub fn app(self, words: &str) -> Stage {
         let words: Vec<String> = words.split_whitespace().map(str::to_owned).collect();
-        self.command(std::iter::once(parrot()).chain(words))
+        self.command(std::iter::once(signal_app()).chain(words))
     }
 
     /// Any command as the app.
@@ -158,7 +175,8 @@ impl Stage {
     /// What only the oracles need to become the user, since they do not do it themselves.
     pub fn user_by_setpriv(mut self) -> Stage {
         if !self.init.is_own() {
-            self.before = "/usr/bin/setpriv --reuid 1001 --regid 1001 --clear-groups --".split(' ').map(str::to_owned).collect();
+            self.before =
+                "/usr/bin/setpriv --reuid 1001 --regid 1001 --clear-groups --".split(' ').map(str::to_owned).collect();
         }
         self
     }
@@ -195,10 +213,18 @@ impl Stage {
 
     /// Starts these words in place of the init and its app.
     pub fn run(mut self, words: &[String]) -> Try<Running> {
-        let mut command = Command::new(&place().parrot);
+        let mut command = Command::new(&place().signal_app);
         command.arg("stage").args(&self.options).arg("--").args(words);
-        command.env_clear().envs([("PATH", "/usr/sbin:/usr/bin:/sbin:/bin"), ("HOME", "/root"), ("TERM", "dumb"), ("PS1", "$ ")]);
-        command.stdin(if self.writer { Stdio::piped() } else { Stdio::null() }).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.env_clear().envs([
+            ("PATH", "/usr/sbin:/usr/bin:/sbin:/bin"),
+            ("HOME", "/root"),
+            ("TERM", "dumb"),
+            ("PS1", "$ "),
+        ]);
+        command
+            .stdin(if self.writer { Stdio::piped() } else { Stdio::null() })
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         let mut launcher = command.spawn().map_err(|error| format!("{command:?}: {error}"))?;
         let (sends, heard) = mpsc::channel();
         listen(launcher.stdout.take().unwrap(), sends.clone(), Heard::Out);
@@ -207,7 +233,8 @@ impl Stage {
             listen(pty.reader(), sends, Heard::Out);
         }
         let input = launcher.stdin.take();
-        let shown = format!("stage {} -- {}\nconfiguration: {:?}", self.options.join(" "), words.join(" "), self.config);
+        let shown =
+            format!("stage {} -- {}\nconfiguration: {:?}", self.options.join(" "), words.join(" "), self.config);
         let mut running = Running::new(self.init, launcher, heard, input, self.pty.take(), shown);
         if !self.options.iter().any(|option| option.starts_with("each=")) {
             running.know_pids()?;

@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
-use super::stage::{Stage, file, only_own, parrot};
+use super::stage::{Stage, file, only_own, signal_app};
 use super::table::{Try, failed, scenario};
 
 /// The lines of the app's state that an init must not change.
@@ -56,8 +56,12 @@ fn blocked_state() {
 
 #[test]
 fn everything_ignored() {
-    let all: Vec<String> = (1..=64).filter(|signal| ![9, 15, 19].contains(signal)).map(|signal: i32| signal.to_string()).collect();
-    as_without("all but TERM blocked and ignored", &[&format!("block={}", all.join(",")), &format!("ignore={}", all.join(","))]);
+    let all: Vec<String> =
+        (1..=64).filter(|signal| ![9, 15, 19].contains(signal)).map(|signal: i32| signal.to_string()).collect();
+    as_without(
+        "all but TERM blocked and ignored",
+        &[&format!("block={}", all.join(",")), &format!("ignore={}", all.join(","))],
+    );
 }
 
 #[test]
@@ -141,7 +145,9 @@ fn malformed_binary() {
 
 #[test]
 fn missing_interpreter() {
-    cannot("a missing interpreter", 127, "orphaned", |path| script(path, "#!/no/such/shell\necho a shell ran it\n", 0o755));
+    cannot("a missing interpreter", 127, "orphaned", |path| {
+        script(path, "#!/no/such/shell\necho a shell ran it\n", 0o755)
+    });
 }
 
 #[test]
@@ -176,7 +182,8 @@ fn activation_is_not_held() {
         run.ready()?;
         run.until("that the init has no socket", |run| {
             let list = fs::read_dir(format!("/proc/{}/fd", run.pid)).into_iter().flatten().flatten();
-            list.filter_map(|entry| fs::read_link(entry.path()).ok()).all(|what| !what.to_string_lossy().starts_with("socket:"))
+            list.filter_map(|entry| fs::read_link(entry.path()).ok())
+                .all(|what| !what.to_string_lossy().starts_with("socket:"))
         })
     });
 }
@@ -184,7 +191,8 @@ fn activation_is_not_held() {
 #[test]
 fn arguments_are_not_joined() {
     scenario("start: the app's own options stay the app's", |init| {
-        let mut run = Stage::of(init).command([parrot(), "listen".into(), "-g".into(), "--".into(), "-h".into()]).start()?;
+        let mut run =
+            Stage::of(init).command([signal_app(), "listen".into(), "-g".into(), "--".into(), "-h".into()]).start()?;
         let app = i32::try_from(run.ready()?).unwrap();
         let words = run.proc(app, "cmdline");
         run.check(words.ends_with("\0listen\0-g\0--\0-h\0"), format!("the same words: {words:?}"))

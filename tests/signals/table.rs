@@ -54,7 +54,9 @@ pub fn scenario(name: &str, run: impl Fn(Init) -> Try + Sync) {
     let run = &run;
     let cells: Vec<Try> = thread::scope(|scope| {
         let started = ALL.map(|init| init.is_here().then(|| scope.spawn(move || run(init))));
-        started.map(|cell| cell.map_or(Err(Not::Applicable), |cell| cell.join().unwrap_or_else(|_| failed("a panic")))).into()
+        started
+            .map(|cell| cell.map_or(Err(Not::Applicable), |cell| cell.join().unwrap_or_else(|_| failed("a panic"))))
+            .into()
     });
     let own = match &cells[0] {
         Ok(()) => None,

@@ -32,7 +32,9 @@ fn typed_input() {
 // tini puts its child in the foreground only if standard input is the terminal.
 #[test]
 fn typed_input_without_standard_input() {
-    scenario("terminal: typed input on /dev/tty, standard input from /dev/null", |init| hears(&mut on_terminal(init, false)?));
+    scenario("terminal: typed input on /dev/tty, standard input from /dev/null", |init| {
+        hears(&mut on_terminal(init, false)?)
+    });
 }
 
 #[test]

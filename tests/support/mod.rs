@@ -1,10 +1,18 @@
 //! What the integration tests share: [`sandbox`] boots `/init` in a container of its own, [`Run`] says what came of it.
 
-#![allow(dead_code, unreachable_pub, missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr
+)]
 
+pub mod protocol;
 pub mod run;
 pub mod sandbox;
-pub mod spec;
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -40,7 +48,11 @@ pub fn init() -> PathBuf {
 pub fn witness() -> PathBuf {
     let tests = std::env::current_exe().unwrap();
     let path = tests.parent().and_then(|deps| deps.parent()).unwrap().join("examples/witness");
-    assert!(path.exists(), "{} is not there: run cargo build --examples first, as cargo test without a choice of tests does", path.display());
+    assert!(
+        path.exists(),
+        "{} is not there: run cargo build --examples first, as cargo test without a choice of tests does",
+        path.display()
+    );
     path
 }
 
@@ -51,7 +63,10 @@ pub fn cases(test: &str, count: usize) {
 
 /// Ends the whole test program as passed, since what one test lacks all of them do; or fails where all must run.
 pub fn skip(reason: &str) -> ! {
-    assert!(std::env::var_os("STEPDOWN_MUST_RUN").is_none_or(|value| value != "1"), "every test must run, but: {reason}");
+    assert!(
+        std::env::var_os("STEPDOWN_MUST_RUN").is_none_or(|value| value != "1"),
+        "every test must run, but: {reason}"
+    );
     // Not by a macro: the harness would keep it to itself.
     let _ = writeln!(std::io::stderr(), "SKIP: {reason}");
     std::process::exit(0);

@@ -1,7 +1,7 @@
 //! What came of a boot: the app's report, or the refusal. Every failed expectation shows command, streams and status.
 
+use super::protocol::{Facts, Outcome};
 use super::sandbox::Sandbox;
-use super::spec::{Facts, Outcome};
 
 /// A boot that is over.
 #[derive(Debug)]
@@ -30,7 +30,10 @@ impl Run {
     pub fn shown(&self) -> String {
         let Outcome { code, signal, timed_out, .. } = &self.outcome;
         let (out, err) = (self.stdout(), self.stderr());
-        format!("{}\nstatus: code {code:?} signal {signal:?} timed out {timed_out}\nstdout:\n{out}stderr:\n{err}", self.sandbox.shown())
+        format!(
+            "{}\nstatus: code {code:?} signal {signal:?} timed out {timed_out}\nstdout:\n{out}stderr:\n{err}",
+            self.sandbox.shown()
+        )
     }
 
     /// Fails the test unless it holds.
@@ -88,7 +91,10 @@ impl Run {
         let record = records.first().copied().unwrap_or_default();
         self.check(text.lines().last() == Some(record), "that the fatal record is the last");
         let (said, fix) = record.split_once("; fix: ").unwrap_or_default();
-        self.check(said.len() > "init: fatal: ".len() + 5 && fix.len() > 5, "a record of what is wrong and how to mend it");
+        self.check(
+            said.len() > "init: fatal: ".len() + 5 && fix.len() > 5,
+            "a record of what is wrong and how to mend it",
+        );
         for word in words {
             self.check(record.contains(word), &format!("the words '{word}' in the record"));
         }
@@ -101,7 +107,13 @@ impl Run {
         let changed: Vec<String> = (self.outcome.before.iter())
             .filter(|(path, before)| self.outcome.after.get(*path) != Some(before))
             .map(|(path, before)| format!("{path}: {before:?} became {:?}", self.outcome.after.get(path)))
-            .chain(self.outcome.after.keys().filter(|path| !self.outcome.before.contains_key(*path)).map(|path| format!("{path}: new")))
+            .chain(
+                self.outcome
+                    .after
+                    .keys()
+                    .filter(|path| !self.outcome.before.contains_key(*path))
+                    .map(|path| format!("{path}: new")),
+            )
             .collect();
         // A recorded output grows; that is not /init's doing.
         self.check(changed.is_empty(), &format!("that nothing changes, but: {changed:#?}"));
@@ -161,7 +173,8 @@ impl Report {
     /// The value of a variable, escaped.
     #[track_caller]
     pub fn variable(&self, name: &str) -> &str {
-        let found: Vec<&str> = self.all("env").into_iter().filter_map(|entry| entry.strip_prefix(name)?.strip_prefix('=')).collect();
+        let found: Vec<&str> =
+            self.all("env").into_iter().filter_map(|entry| entry.strip_prefix(name)?.strip_prefix('=')).collect();
         assert!(found.len() == 1, "expected one variable {name}, found {found:?}\n{}", self.shown);
         found[0]
     }
@@ -169,7 +182,8 @@ impl Report {
     /// What came of an attempt.
     #[track_caller]
     pub fn attempt(&self, word: &str) -> &str {
-        let found: Vec<&str> = self.all("try").into_iter().filter_map(|line| line.strip_prefix(word)?.strip_prefix(": ")).collect();
+        let found: Vec<&str> =
+            self.all("try").into_iter().filter_map(|line| line.strip_prefix(word)?.strip_prefix(": ")).collect();
         assert!(found.len() == 1, "expected one attempt '{word}', found {found:?}\n{}", self.shown);
         found[0]
     }
@@ -177,7 +191,8 @@ impl Report {
     /// The five sets, as one value each.
     #[track_caller]
     pub fn sets(&self) -> [u64; 5] {
-        ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"].map(|name| u64::from_str_radix(self.value(name), 16).unwrap())
+        ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"]
+            .map(|name| u64::from_str_radix(self.value(name), 16).unwrap())
     }
 
     /// What every app must find: these ids, no capability in any set, `no_new_privs`, and all of it locked.

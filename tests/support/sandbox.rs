@@ -9,8 +9,8 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use super::capability::FOUR;
+use super::protocol::{Content, Filter, Kind, Node, Outcome, Spec, Start, Stop, Stream};
 use super::run::Run;
-use super::spec::{Content, Filter, Kind, Node, Outcome, Spec, Start, Stop, Stream};
 use super::{init, skip, witness};
 
 /// For a boot that takes milliseconds, on a machine that is busy with others.
@@ -127,7 +127,14 @@ impl Sandbox {
     /// A start as another user, with all five sets alike, as `--user` with `--cap-add` leaves them.
     pub fn user(self, uid: u32, gid: u32, capabilities: u64) -> Sandbox {
         self.with(|spec| {
-            spec.start = Start { uid, gid, groups: vec![gid], bounding: capabilities, ambient: capabilities, ..spec.start.clone() };
+            spec.start = Start {
+                uid,
+                gid,
+                groups: vec![gid],
+                bounding: capabilities,
+                ambient: capabilities,
+                ..spec.start.clone()
+            };
         })
     }
 
@@ -138,11 +145,14 @@ impl Sandbox {
 
     /// Answers a system call instead of the kernel: with an errno, or 0 to pretend that it was done.
     pub fn answer(self, call: i64, arguments: &[u32], errno: i32) -> Sandbox {
-        self.with(|spec| spec.filters.push(Filter { call, arguments: arguments.to_vec(), errno: u16::try_from(errno).unwrap() }))
+        self.with(|spec| {
+            spec.filters.push(Filter { call, arguments: arguments.to_vec(), errno: u16::try_from(errno).unwrap() })
+        })
     }
 
     /// A limit of a resource, soft and hard: `getrlimit(2)`.
-    pub fn limit(self, resource: i32, limit: u64) -> Sandbox {
+    pub fn limit(self, resource: impl TryInto<i32, Error: std::fmt::Debug>, limit: u64) -> Sandbox {
+        let resource = resource.try_into().unwrap();
         self.with(|spec| spec.start.limits.push((resource, limit)))
     }
 
@@ -162,14 +172,23 @@ impl Sandbox {
     }
 
     fn interrupted(self, signals: &[i32], swap: Option<(String, String)>) -> Sandbox {
-        let stop = Stop { fifo: "/etc/passwd".into(), signals: signals.to_vec(), swap, text: "app:x:1001:1001::/home/app:\n".into() };
+        let stop = Stop {
+            fifo: "/etc/passwd".into(),
+            signals: signals.to_vec(),
+            swap,
+            text: "app:x:1001:1001::/home/app:\n".into(),
+        };
         self.owned("/etc/passwd", Kind::Fifo, (0, 0), 0o644).with(|spec| spec.stop = Some(stop))
     }
 
     /// Boots. Ends the test program where the machine cannot make containers.
     pub fn run(&self) -> Run {
-        let mut launcher =
-            Command::new(&self.spec.witness).arg("sandbox").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the launcher starts");
+        let mut launcher = Command::new(&self.spec.witness)
+            .arg("sandbox")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the launcher starts");
         let text = serde_json::to_vec(&self.spec).unwrap();
         launcher.stdin.take().unwrap().write_all(&text).expect("the launcher reads");
         let mut answer = launcher.stdout.take().unwrap();
@@ -185,7 +204,9 @@ impl Sandbox {
         let _ = launcher.kill();
         let _ = launcher.wait();
         let outcome: Outcome = match answer {
-            Ok(text) => serde_json::from_str(&text).unwrap_or_else(|error| panic!("the launcher says {text:?}: {error}")),
+            Ok(text) => {
+                serde_json::from_str(&text).unwrap_or_else(|error| panic!("the launcher says {text:?}: {error}"))
+            }
             Err(_) => panic!("the launcher does not end: {}", self.shown()),
         };
         if let Some(reason) = &outcome.unavailable {
@@ -197,10 +218,16 @@ impl Sandbox {
 
     /// The command, for messages.
     pub fn shown(&self) -> String {
-        let words = |all: &[Vec<u8>]| all.iter().map(|bytes| bytes.escape_ascii().to_string()).collect::<Vec<_>>().join(" ");
+        let words =
+            |all: &[Vec<u8>]| all.iter().map(|bytes| bytes.escape_ascii().to_string()).collect::<Vec<_>>().join(" ");
         let Spec { argv, env, start, .. } = &self.spec;
         let tree: Vec<String> = self.spec.tree.iter().map(shown).collect();
-        format!("command: {}\nenvironment: {}\nstart: {start:?}\ntree: {}", words(argv), words(env), tree.join("\n      "))
+        format!(
+            "command: {}\nenvironment: {}\nstart: {start:?}\ntree: {}",
+            words(argv),
+            words(env),
+            tree.join("\n      ")
+        )
     }
 }
 

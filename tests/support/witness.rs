@@ -9,10 +9,10 @@
 #![allow(unsafe_code, unreachable_pub, missing_docs)]
 #![allow(clippy::print_stdout, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
-mod launcher;
-mod siege;
-mod spec;
-mod verbs;
+mod attempts;
+mod container;
+mod hostile_app;
+mod protocol;
 
 use std::ffi::{CStr, c_char, c_int};
 use std::fmt::Write as _;
@@ -45,19 +45,23 @@ extern "C" fn main(_count: c_int, arguments: *const *const c_char, environment: 
     // SAFETY: the C runtime passes two null-terminated arrays of strings that live as long as the process.
     let (arguments, environment) = unsafe { (strings(arguments), strings(environment)) };
     match arguments.get(1).map(|word| word.to_bytes()) {
-        Some(b"sandbox") => launcher::main(),
-        Some(b"siege") => siege::main(&arguments.iter().skip(2).map(|word| word.to_str().unwrap()).collect::<Vec<_>>()),
+        Some(b"sandbox") => container::main(),
+        Some(b"hostile") => {
+            hostile_app::main(&arguments.iter().skip(2).map(|word| word.to_str().unwrap()).collect::<Vec<_>>())
+        }
         Some(b"child") => say(&report(&arguments, &environment, "child ")),
         // Where standard output is closed, or what the test is about.
-        Some(b"aside") => c_int::from(std::io::stderr().write_all(report(&arguments, &environment, "").as_bytes()).is_err()),
+        Some(b"aside") => {
+            c_int::from(std::io::stderr().write_all(report(&arguments, &environment, "").as_bytes()).is_err())
+        }
         _ => {
             say(&report(&arguments, &environment, ""));
             for word in arguments.iter().skip(1) {
-                if let Some(result) = word.to_str().ok().and_then(verbs::attempt) {
+                if let Some(result) = word.to_str().ok().and_then(attempts::attempt) {
                     say(&format!("try: {}: {result}\n", word.to_bytes().escape_ascii()));
                 }
             }
-            verbs::exit_code(&arguments)
+            attempts::exit_code(&arguments)
         }
     }
 }
@@ -91,7 +95,9 @@ fn report(arguments: &[&CStr], environment: &[&CStr], prefix: &str) -> String {
         .map(|list| list.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect())
         .unwrap_or_default();
     let mut descriptors: Vec<(u32, String)> = (numbers.iter())
-        .filter_map(|number| Some((number.parse().ok()?, fs::read_link(format!("/proc/self/fd/{number}")).ok()?.display().to_string())))
+        .filter_map(|number| {
+            Some((number.parse().ok()?, fs::read_link(format!("/proc/self/fd/{number}")).ok()?.display().to_string()))
+        })
         .collect();
     descriptors.sort_unstable();
     line("witness", "started");
@@ -108,8 +114,11 @@ fn report(arguments: &[&CStr], environment: &[&CStr], prefix: &str) -> String {
     for (key, value) in status.lines().filter_map(|line| line.split_once(':')).filter(|(key, _)| LINES.contains(key)) {
         line(key, &value.split_ascii_whitespace().collect::<Vec<_>>().join(" "));
     }
-    line("securebits", &verbs::securebits());
+    line("securebits", &attempts::securebits());
     line("cwd", &std::env::current_dir().map_or_else(|error| error.to_string(), |path| path.display().to_string()));
-    line("exe", &fs::read_link("/proc/self/exe").map_or_else(|error| error.to_string(), |path| path.display().to_string()));
+    line(
+        "exe",
+        &fs::read_link("/proc/self/exe").map_or_else(|error| error.to_string(), |path| path.display().to_string()),
+    );
     text
 }

@@ -76,7 +76,15 @@ impl Running {
         let (sender, chunks) = channel();
         read(child.stdout.take().unwrap(), 0, sender.clone());
         read(child.stderr.take().unwrap(), 1, sender);
-        Ok(Running { child, command: shown, chunks, printed: Default::default(), open: 2, started, deadline: started + patience })
+        Ok(Running {
+            child,
+            command: shown,
+            chunks,
+            printed: Default::default(),
+            open: 2,
+            started,
+            deadline: started + patience,
+        })
     }
 
     /// Waits until it has printed one text, on whichever stream.
@@ -125,7 +133,11 @@ impl Running {
     /// What it printed so far.
     pub fn so_far(&self) -> String {
         let [out, err] = self.printed.each_ref().map(|printed| String::from_utf8_lossy(printed));
-        format!("$ {}\nafter {} ms\nstdout so far:\n{out}stderr so far:\n{err}", self.command, self.started.elapsed().as_millis())
+        format!(
+            "$ {}\nafter {} ms\nstdout so far:\n{out}stderr so far:\n{err}",
+            self.command,
+            self.started.elapsed().as_millis()
+        )
     }
 }
 
@@ -157,7 +169,9 @@ fn show(command: &Command) -> String {
         let word = word.to_string_lossy();
         match word.split_once('\n') {
             Some((first, _)) => format!("'{first} …'"),
-            None if word.is_empty() || word.contains([' ', '\'', '"', '$', ';', '>']) => format!("'{}'", word.replace('\'', "'\\''")),
+            None if word.is_empty() || word.contains([' ', '\'', '"', '$', ';', '>']) => {
+                format!("'{}'", word.replace('\'', "'\\''"))
+            }
             None => word.into_owned(),
         }
     });

@@ -31,7 +31,8 @@ pub enum Engine {
     Docker,
 }
 
-pub const ALL: &[Engine] = &[Engine::Podman, Engine::PodmanRunc, Engine::PodmanRoot, Engine::PodmanRootRunc, Engine::Podman5, Engine::Docker];
+pub const ALL: &[Engine] =
+    &[Engine::Podman, Engine::PodmanRunc, Engine::PodmanRoot, Engine::PodmanRootRunc, Engine::Podman5, Engine::Docker];
 pub const BOTH: &[Engine] = &[Engine::Podman, Engine::Docker];
 pub const PODMAN: &[Engine] = &[Engine::Podman];
 pub const DOCKER: &[Engine] = &[Engine::Docker];
@@ -211,9 +212,17 @@ pub fn make_image(script: &str, name: String, engines: &[Engine]) -> Image {
     give(Command::new(lab(script)).env("STEPDOWN_INIT", &binary), engines);
     let wanted = call::run(Command::new("sha256sum").arg(&binary), PATIENCE).unwrap().stdout;
     for engine in engines {
-        engine.must(&format!("tag localhost/stepdown-{} {}", if script == "image" { "demo" } else { script }, name)).unwrap();
-        let found = engine.must(&format!("run --rm --network=none --entrypoint sha256sum {name} /init")).unwrap().stdout;
-        assert_eq!(found.split(' ').next(), wanted.split(' ').next(), "{engine}: the image has another /init than {}", binary.display());
+        engine
+            .must(&format!("tag localhost/stepdown-{} {}", if script == "image" { "demo" } else { script }, name))
+            .unwrap();
+        let found =
+            engine.must(&format!("run --rm --network=none --entrypoint sha256sum {name} /init")).unwrap().stdout;
+        assert_eq!(
+            found.split(' ').next(),
+            wanted.split(' ').next(),
+            "{engine}: the image has another /init than {}",
+            binary.display()
+        );
     }
     Image(name, engines.to_vec())
 }
@@ -228,7 +237,8 @@ pub const BROKER: &str = "localhost/stepdown-base";
 
 /// Calls a script of the lab with the wrappers that its image goes to; the first builds it.
 fn give(script: &mut Command, engines: &[Engine]) {
-    let mut wrappers: Vec<&str> = engines.iter().map(|engine| engine.wrapper()).filter(|wrapper| *wrapper != "podman").collect();
+    let mut wrappers: Vec<&str> =
+        engines.iter().map(|engine| engine.wrapper()).filter(|wrapper| *wrapper != "podman").collect();
     wrappers.dedup();
     let status = script.args(wrappers).stdin(Stdio::null()).stdout(Stdio::null()).status().unwrap();
     assert!(status.success(), "{} failed: {status}", script.get_program().display());
@@ -254,5 +264,6 @@ pub fn is_root() -> bool {
 }
 
 fn on_path(program: &str) -> bool {
-    std::env::var_os("PATH").is_some_and(|path| std::env::split_paths(&path).any(|directory| directory.join(program).is_file()))
+    std::env::var_os("PATH")
+        .is_some_and(|path| std::env::split_paths(&path).any(|directory| directory.join(program).is_file()))
 }

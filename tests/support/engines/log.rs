@@ -24,7 +24,8 @@ pub fn complete(outcome: Outcome, log: &str) -> Outcome {
 fn whole(outcome: &Outcome, log: &str) -> Option<Outcome> {
     let more = |stream, got: &str| {
         // The client's own complaints stand beside what it got of the container.
-        let (complaints, got): (Vec<&str>, Vec<&str>) = got.split_inclusive('\n').partition(|line| line.starts_with("time=\""));
+        let (complaints, got): (Vec<&str>, Vec<&str>) =
+            got.split_inclusive('\n').partition(|line| line.starts_with("time=\""));
         let (logged, got) = (of(log, stream), got.concat());
         (logged.len() > got.len() && logged.starts_with(&got)).then(|| complaints.concat() + &logged)
     };

@@ -29,7 +29,8 @@ impl Refusal {
         outcome.check(outcome.code == Some(self.code), format!("exit code {}", self.code))?;
         let lines: Vec<&str> = outcome.stderr.lines().collect();
         let records: Vec<&str> = lines.iter().copied().filter(|line| line.starts_with("init: fatal: ")).collect();
-        outcome.check(records.len() == 1 && lines.last() == records.first(), "one fatal record, and nothing after it")?;
+        outcome
+            .check(records.len() == 1 && lines.last() == records.first(), "one fatal record, and nothing after it")?;
         outcome.check(self.late || lines.len() == 1, "nothing on standard error but the record")?;
         let record = records[0].strip_prefix("init: fatal: ").and_then(|record| record.split_once("; fix: "));
         let (said, fix) = record.ok_or_else(|| format!("expected 'init: fatal: …; fix: …'\n{}", outcome.shown()))?;

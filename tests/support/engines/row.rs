@@ -38,7 +38,11 @@ pub struct Row {
 }
 
 impl Row {
-    pub fn new(name: impl Into<String>, engines: &'static [Engine], story: impl Fn(&Scene) -> Verdict + Send + Sync + 'static) -> Row {
+    pub fn new(
+        name: impl Into<String>,
+        engines: &'static [Engine],
+        story: impl Fn(&Scene) -> Verdict + Send + Sync + 'static,
+    ) -> Row {
         Row { name: name.into(), part: "row", engines, story: Box::new(story) }
     }
 

@@ -44,7 +44,9 @@ pub fn run(rows: &[Row], engines: &[Engine], stage: &'static Stage) -> Vec<Cell>
     let todo: Vec<(usize, Engine)> = rows
         .iter()
         .enumerate()
-        .flat_map(|(number, row)| engines.iter().filter(|engine| row.runs_in(**engine)).map(move |engine| (number, *engine)))
+        .flat_map(|(number, row)| {
+            engines.iter().filter(|engine| row.runs_in(**engine)).map(move |engine| (number, *engine))
+        })
         .collect();
     let todo = Mutex::new(todo.into_iter());
     let done = Mutex::new(Vec::new());
@@ -71,7 +73,11 @@ pub fn run(rows: &[Row], engines: &[Engine], stage: &'static Stage) -> Vec<Cell>
 
 /// Fails if any run went wrong, telling all of them.
 pub fn assert_good(rows: &[Row], cells: &[Cell]) {
-    let failed: Vec<String> =
-        cells.iter().filter_map(|cell| Some(format!("── {}, {}\n{}", rows[cell.row].name, cell.engine, cell.verdict.as_ref().err()?))).collect();
+    let failed: Vec<String> = cells
+        .iter()
+        .filter_map(|cell| {
+            Some(format!("── {}, {}\n{}", rows[cell.row].name, cell.engine, cell.verdict.as_ref().err()?))
+        })
+        .collect();
     assert!(failed.is_empty(), "{} of {} runs went wrong:\n{}", failed.len(), cells.len(), failed.join("\n"));
 }

@@ -40,7 +40,15 @@ impl Scene {
             fs::create_dir(&path).unwrap();
             fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
         }
-        Scene { engine, name, stage, directory, containers: Cell::new(0), volumes: RefCell::default(), left: Cell::new(false) }
+        Scene {
+            engine,
+            name,
+            stage,
+            directory,
+            containers: Cell::new(0),
+            volumes: RefCell::default(),
+            left: Cell::new(false),
+        }
     }
 
     /// Writes a file of the row's own and gives its path on the host.

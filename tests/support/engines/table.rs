@@ -31,7 +31,13 @@ pub fn print(rows: &[Row], engines: &[Engine], cells: &[Cell]) {
     if log::completed() > 0 {
         let _ = writeln!(text, "Podman's client lost output of {} containers; their logs had it.", log::completed());
     }
-    let _ = write!(text, "{} rows, {} runs, {} failed", rows.len(), cells.len(), cells.iter().filter(|cell| cell.verdict.is_err()).count());
+    let _ = write!(
+        text,
+        "{} rows, {} runs, {} failed",
+        rows.len(),
+        cells.len(),
+        cells.iter().filter(|cell| cell.verdict.is_err()).count()
+    );
     say(&text);
 }
 
@@ -49,7 +55,9 @@ fn line(row: &Row, engines: &[Engine], cells: &[&Cell]) -> Vec<String> {
 
 /// Lines of as many entries each, in columns.
 pub fn aligned(lines: &[Vec<String>]) -> String {
-    let widths: Vec<usize> = (0..lines[0].len()).map(|column| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0)).collect();
+    let widths: Vec<usize> = (0..lines[0].len())
+        .map(|column| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0))
+        .collect();
     let mut text = String::from("\n");
     for line in lines {
         for (entry, width) in line.iter().zip(&widths) {

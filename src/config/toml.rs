@@ -1,0 +1,223 @@
+//! TOML values to Rust ones, with line and column in every refusal.
+//!
+//! Only the parser of the library is used: it keeps positions, and a derived decoder would say less. What is written first
+//! is refused first.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::Duration;
+
+use toml_spanner::{Arena, Array, Document, Item as Node, Key, Span, Table, Value};
+
+use super::{At, values};
+use crate::error::{Error, Place, Result, TextFile};
+
+/// The file that positions are in.
+#[derive(Clone, Copy)]
+pub(super) struct Source<'a>(pub(super) &'a Rc<TextFile>);
+
+impl<'a> Source<'a> {
+    /// Where it begins.
+    pub(super) fn place(self, span: Span) -> Place {
+        Place::File { file: Rc::clone(self.0), offset: span.range().start }
+    }
+
+    /// Parses the text as a whole.
+    pub(super) fn parse(self, arena: &'a Arena) -> Result<Document<'a>> {
+        toml_spanner::parse(&self.0.text, arena).map_err(|error| Error::Config {
+            place: self.place(error.span()),
+            what: format!("not TOML: {}", error.message(&self.0.text)),
+            allowed: "mend the syntax (toml.io)".into(),
+        })
+    }
+}
+
+/// One key of a table with its value.
+pub(super) struct Item<'a> {
+    source: Source<'a>,
+    /// The name of the table it stands in, for messages.
+    table: &'a str,
+    pub(super) key: &'a str,
+    key_at: Span,
+    value: &'a Node<'a>,
+}
+
+/// The keys of a table, in the order of the file.
+pub(super) fn items<'a>(source: Source<'a>, table: &'a str, entries: &'a Table<'a>) -> impl Iterator<Item = Item<'a>> {
+    entries.iter().map(move |(Key { name, span }, value)| Item { source, table, key: name, key_at: *span, value })
+}
+
+impl<'a> Item<'a> {
+    pub(super) fn place(&self) -> Place {
+        self.source.place(self.value.span())
+    }
+
+    /// The refusal of a key that the table does not have.
+    pub(super) fn unknown(&self, known: &[&str]) -> Error {
+        let table = if self.table.is_empty() { "at the top level".to_owned() } else { format!("in {}", self.table) };
+        Error::Config {
+            place: self.source.place(self.key_at),
+            what: format!("unknown key '{}' {table}", self.key),
+            allowed: format!("allowed here: {}", known.join(", ")),
+        }
+    }
+
+    /// The refusal of this value.
+    pub(super) fn refuse(&self, what: String, allowed: &str) -> Error {
+        refuse(self.place(), format!("{}: {what}", self.key), allowed)
+    }
+
+    fn expected(&self, what: &str, value: &Node<'_>) -> Error {
+        let (article, kind) = match value.value() {
+            Value::String(_) => ("a", "string"),
+            Value::Integer(_) => ("an", "integer"),
+            Value::Float(_) => ("a", "float"),
+            Value::Boolean(_) => ("a", "boolean"),
+            Value::DateTime(_) => ("a", "date or time"),
+            Value::Array(_) => ("an", "array"),
+            Value::Table(_) => ("a", "table"),
+        };
+        let place = self.source.place(value.span());
+        refuse(place, format!("{}: {article} {kind} where {what} belongs", self.key), &format!("write {what}"))
+    }
+
+    /// A string.
+    pub(super) fn string(&self) -> Result<At<String>> {
+        self.string_of(self.value)
+    }
+
+    fn string_of(&self, value: &Node<'_>) -> Result<At<String>> {
+        let Value::String(text) = value.value() else {
+            return Err(self.expected("a string", value));
+        };
+        let place = self.source.place(value.span());
+        if text.contains('\0') {
+            return Err(refuse(
+                place,
+                format!("{}: a NUL in a string", self.key),
+                "leave it out: neither paths nor arguments can hold one",
+            ));
+        }
+        Ok(At { value: (*text).to_owned(), place })
+    }
+
+    /// A string of a small language of its own.
+    pub(super) fn parsed<T>(&self, parse: impl Fn(&str) -> std::result::Result<T, String>) -> Result<At<T>> {
+        let At { value, place } = self.string()?;
+        match parse(&value) {
+            Ok(value) => Ok(At { value, place }),
+            Err(what) => Err(refuse(place, format!("{}: {what}", self.key), "write it in that form")),
+        }
+    }
+
+    pub(super) fn duration(&self) -> Result<Duration> {
+        self.parsed(values::duration).map(|at| at.value)
+    }
+
+    /// `true` or `false`.
+    pub(super) fn boolean(&self) -> Result<At<bool>> {
+        match self.value.value() {
+            Value::Boolean(value) => Ok(At { value: *value, place: self.place() }),
+            _ => Err(self.expected("true or false", self.value)),
+        }
+    }
+
+    /// An integer within bounds.
+    pub(super) fn integer(&self, least: i64, most: i64) -> Result<At<i64>> {
+        let Value::Integer(number) = self.value.value() else {
+            return Err(self.expected("an integer", self.value));
+        };
+        match number.as_i64() {
+            Some(value) if (least..=most).contains(&value) => Ok(At { value, place: self.place() }),
+            _ => Err(self.refuse(
+                format!("{} is out of range", number.as_i128()),
+                &format!("an integer from {least} to {most}"),
+            )),
+        }
+    }
+
+    /// An array of strings.
+    pub(super) fn strings(&self) -> Result<Vec<At<String>>> {
+        let array = self.array("an array of strings")?;
+        // Collected, it would have room for more words than most commands have.
+        let mut all = Vec::with_capacity(array.len());
+        for value in array.iter() {
+            all.push(self.string_of(value)?);
+        }
+        Ok(all)
+    }
+
+    /// A command: an array of strings, the first not empty.
+    pub(super) fn command(&self) -> Result<Vec<At<String>>> {
+        let words = self.strings()?;
+        match words.first() {
+            Some(first) if !first.value.is_empty() => Ok(words),
+            _ => Err(self.refuse("an empty command".into(), "write the program and its arguments, each a string")),
+        }
+    }
+
+    fn array(&self, what: &str) -> Result<&'a Array<'a>> {
+        match self.value.value() {
+            Value::Array(array) => Ok(array),
+            _ => Err(self.expected(what, self.value)),
+        }
+    }
+
+    /// A table.
+    pub(super) fn table(&self) -> Result<&'a Table<'a>> {
+        self.table_of(self.value)
+    }
+
+    fn table_of(&self, value: &'a Node<'a>) -> Result<&'a Table<'a>> {
+        match value.value() {
+            Value::Table(table) => Ok(table),
+            _ => Err(self.expected("a table", value)),
+        }
+    }
+
+    /// An array of tables, each with where it begins.
+    pub(super) fn tables(&self) -> Result<Vec<(&'a Table<'a>, Place)>> {
+        let array = self.array("an array of tables ([[…]])")?;
+        array.iter().map(|value| Ok((self.table_of(value)?, self.source.place(value.span())))).collect()
+    }
+
+    /// A table of variables: names that `${…}` can refer to, each with a string.
+    pub(super) fn variables(&self) -> Result<BTreeMap<String, At<String>>> {
+        self.named(values::variable, Item::string)
+    }
+
+    /// A table of names of a form and values of a kind, in the order of the file.
+    pub(super) fn listed<T>(
+        &self,
+        name: impl Fn(&str) -> std::result::Result<String, String>,
+        value: impl Fn(&Item<'a>) -> Result<T>,
+    ) -> Result<Vec<(String, T)>> {
+        let table = self.table()?;
+        let mut all = Vec::with_capacity(table.len());
+        for item in items(self.source, self.key, table) {
+            let name = name(item.key).map_err(|what| {
+                refuse(self.source.place(item.key_at), format!("{}: {what}", self.key), "write it in that form")
+            })?;
+            all.push((name, value(&item)?));
+        }
+        Ok(all)
+    }
+
+    /// The same, by name.
+    pub(super) fn named<T>(
+        &self,
+        name: impl Fn(&str) -> std::result::Result<String, String>,
+        value: impl Fn(&Item<'a>) -> Result<T>,
+    ) -> Result<BTreeMap<String, T>> {
+        let mut all = BTreeMap::new();
+        for (name, value) in self.listed(name, value)? {
+            all.insert(name, value);
+        }
+        Ok(all)
+    }
+}
+
+/// A refusal of something that stands at a place.
+pub(super) fn refuse(place: Place, what: String, allowed: &str) -> Error {
+    Error::Config { place, what, allowed: allowed.to_owned() }
+}

@@ -1,0 +1,42 @@
+//! Lists of capability names to sets.
+
+use crate::config::At;
+use crate::error::{Error, Result};
+use crate::privilege::capability::Set;
+
+/// The set of these names.
+///
+/// # Errors
+/// [`Error::Config`] for a name that is none.
+pub(super) fn set(names: &[At<String>]) -> Result<Set> {
+    names.iter().try_fold(Set::EMPTY, |all, name| match Set::named(&name.value) {
+        Some(one) => Ok(all.with(one)),
+        None => Err(refuse(
+            name,
+            format!("unknown capability '{}'", name.value),
+            "a name of capabilities(7), such as NET_BIND_SERVICE",
+        )),
+    })
+}
+
+/// The set of those that the app keeps.
+///
+/// # Errors
+/// [`Error::Config`] for a name that is none, or with which the drop would prove nothing.
+pub(super) fn kept(names: &[At<String>]) -> Result<Set> {
+    let never = Set::SETUID.with(Set::SETGID).with(Set::SETPCAP);
+    for name in names {
+        if Set::named(&name.value).is_some_and(|one| never.contains(one)) {
+            return Err(refuse(
+                name,
+                format!("{} cannot be kept: with it the drop proves nothing", name.value),
+                "leave it out",
+            ));
+        }
+    }
+    set(names)
+}
+
+fn refuse(name: &At<String>, what: String, allowed: &str) -> Error {
+    Error::Config { place: name.place.clone(), what, allowed: allowed.to_owned() }
+}

@@ -1,0 +1,93 @@
+//! What the user does for itself after the drop: the modes of what it owns, its directories; and, where it was started
+//! without root, whether what it needs is there.
+
+use std::os::fd::AsFd;
+use std::path::PathBuf;
+
+use nix::errno::Errno;
+use rustix::fs::{Access, AtFlags, CWD, FileType, Mode, accessat, chmod, fstat, mkdir, stat};
+
+use super::ownership::{bits, set_mode};
+use super::tmpfs::Unmended;
+use crate::error::{Error, Result, errno};
+use crate::plan::Surfaces;
+use crate::privilege::{Dropped, Target};
+
+const SET_GROUP_ID: u32 = 0o2000;
+
+/// Sets the modes that root, without `CAP_FOWNER`, could not set because the directory was not root's.
+///
+/// # Errors
+/// [`Error::HandOver`], [`Error::HandOverUnproved`].
+pub fn mend(_dropped: &Dropped, unmended: Vec<Unmended>) -> Result<()> {
+    for Unmended { directory, path, mode } in unmended {
+        let failed = |call, errno| Error::HandOver {
+            path: path.clone(),
+            call,
+            errno,
+            remedy: format!("mount it with mode={mode:04o}"),
+        };
+        set_mode(directory.as_fd(), mode).map_err(|reason| failed("fchmod", reason))?;
+        let after = fstat(&directory).map_err(|error| failed("fstat", errno(error)))?;
+        if bits(after.st_mode) != mode {
+            return Err(Error::HandOverUnproved {
+                path,
+                found: format!("its mode is {:04o} instead of {mode:04o}", bits(after.st_mode)),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Refuses a surface that the user cannot write to, whoever owns it: an ACL or a group may be how it is meant.
+///
+/// # Errors
+/// [`Error::NotWritable`].
+pub fn refuse_unwritable(_dropped: &Dropped, surfaces: &Surfaces, target: &Target) -> Result<()> {
+    let paths = surfaces.tmpfs.iter().map(|entry| &entry.path).chain(surfaces.volumes.iter().map(|entry| &entry.path));
+    for path in paths {
+        // By the real ids, which are the effective ones now: asking by the effective ones is a call that older filters refuse.
+        accessat(CWD, path, Access::WRITE_OK | Access::EXEC_OK, AtFlags::empty())
+            .map_err(|error| Error::NotWritable { path: path.clone(), uid: target.uid, errno: errno(error) })?;
+    }
+    Ok(())
+}
+
+/// Makes each directory, and those above it, unless it is there. The mode is set on what was made, whatever the umask.
+///
+/// # Errors
+/// [`Error::Directory`].
+pub fn make_directories(_dropped: &Dropped, directories: &[(PathBuf, u32)], target: &Target) -> Result<()> {
+    for (path, mode) in directories {
+        let failed = |call, errno| Error::Directory { path: path.display().to_string(), call, errno, uid: target.uid };
+        let above: Vec<_> = path.ancestors().skip(1).filter(|above| above.parent().is_some()).collect();
+        for directory in above.into_iter().rev() {
+            match mkdir(directory, Mode::from_raw_mode(0o755)).map_err(errno) {
+                Ok(()) | Err(Errno::EEXIST) => {}
+                // It may be there and its parent read-only or another's: the last one decides.
+                Err(_) if stat(directory).is_ok() => {}
+                Err(reason) => return Err(failed("mkdir", reason)),
+            }
+        }
+        match mkdir(path, Mode::from_raw_mode(*mode)).map_err(errno) {
+            Ok(()) => {
+                chmod(path, Mode::from_raw_mode(*mode)).map_err(|error| failed("chmod", errno(error)))?;
+                let after = stat(path).map_err(|error| failed("stat", errno(error)))?;
+                // The kernel takes set-group-ID away in silence where the group is not the user's.
+                if (bits(after.st_mode) ^ mode) & !SET_GROUP_ID != 0 {
+                    return Err(Error::NotDone {
+                        call: "chmod",
+                        object: format!("the mode {mode:04o} of {}", path.display()),
+                    });
+                }
+            }
+            Err(reason) => {
+                let there = stat(path).is_ok_and(|facts| FileType::from_raw_mode(facts.st_mode) == FileType::Directory);
+                if !there {
+                    return Err(failed("mkdir", if reason == Errno::EEXIST { Errno::ENOTDIR } else { reason }));
+                }
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,258 @@
+//! The only unsafe of the house: the calls for which no crate has a safe wrapper that does exactly this.
+//!
+//! It decides nothing. Each function is one system call or one reading of what the kernel left at the start of the
+//! process, with its man page.
+
+#![allow(unsafe_code)]
+
+use std::os::fd::{FromRawFd, OwnedFd};
+use std::time::Duration;
+
+use nix::errno::Errno;
+
+/// A set of signals as the kernel has it: bit `n - 1` is signal `n`.
+///
+/// Not libc's `sigset_t`: musl hides signals 32 to 34 in both directions, so a mask that goes through it comes back
+/// changed, and the app must get the very mask that `/init` was started with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SignalMask(u64);
+
+impl SignalMask {
+    /// Every signal. The kernel itself leaves `SIGKILL` and `SIGSTOP` out.
+    pub const ALL: SignalMask = SignalMask(u64::MAX);
+
+    /// Whether `signal` (from 1 to 64) is in the set.
+    pub fn contains(self, signal: i32) -> bool {
+        (1..=64).contains(&signal) && self.0 & (1 << (signal - 1)) != 0
+    }
+
+    /// What is in it of the numbers above this one.
+    #[must_use]
+    pub fn above(self, signal: i32) -> SignalMask {
+        SignalMask(self.0 & u64::MAX.checked_shl(signal.unsigned_abs()).unwrap_or(0))
+    }
+
+    /// What is in either.
+    #[must_use]
+    pub fn with(self, other: SignalMask) -> SignalMask {
+        SignalMask(self.0 | other.0)
+    }
+
+    /// The set of this one signal (from 1 to 64); of none for any other number.
+    pub fn only(signal: i32) -> SignalMask {
+        SignalMask(if (1..=64).contains(&signal) { 1 << (signal - 1) } else { 0 })
+    }
+}
+
+/// Sets the calling thread's signal mask and returns the one before: `rt_sigprocmask(2)`.
+///
+/// # Errors
+/// `EFAULT` or `EINVAL`, which a kernel that runs this binary does not give; `ENODATA` where a filter answered for it.
+pub fn set_signal_mask(mask: SignalMask) -> Result<SignalMask, Errno> {
+    // No mask of the kernel's has SIGKILL, so what is left as it was shows.
+    let mut before = SignalMask::ALL;
+    // SAFETY: both pointers are to live, aligned 8-byte words, the size that is passed.
+    let answer = unsafe {
+        libc::syscall(
+            libc::SYS_rt_sigprocmask,
+            libc::SIG_SETMASK,
+            &raw const mask.0,
+            &raw mut before.0,
+            size_of::<u64>(),
+        )
+    };
+    Errno::result(answer)?;
+    if before == SignalMask::ALL { Err(Errno::ENODATA) } else { Ok(before) }
+}
+
+/// The signals that wait, blocked, for the calling thread or its process: `rt_sigpending(2)`.
+///
+/// # Errors
+/// `EFAULT` or `EINVAL`, as above.
+pub fn pending_signals() -> Result<SignalMask, Errno> {
+    let mut pending = SignalMask(0);
+    // SAFETY: the pointer is to a live, aligned 8-byte word, the size that is passed.
+    let answer = unsafe { libc::syscall(libc::SYS_rt_sigpending, &raw mut pending.0, size_of::<u64>()) };
+    Errno::result(answer).map(|_| pending)
+}
+
+/// A signal, and what came with it: `siginfo_t` of `sigaction(2)`.
+#[derive(Clone, Copy, Debug)]
+pub struct Signal {
+    /// Its number, from 1 to 64.
+    pub number: i32,
+    /// How it was sent (`si_code`).
+    pub code: i32,
+    /// Who sent it: pid and uid.
+    pub sender: (u32, u32),
+    /// The value of a queued one.
+    pub value: u64,
+}
+
+/// Takes one signal of the set, all of which must be blocked, out of the queue; waits for it so long, or without end:
+/// `rt_sigtimedwait(2)`.
+///
+/// # Errors
+/// `EAGAIN` when none came; `EINTR`.
+pub fn wait_for_signal(set: SignalMask, patience: Option<Duration>) -> Result<Signal, Errno> {
+    let time = patience.map(|patience| libc::timespec {
+        tv_sec: patience.as_secs().try_into().unwrap_or(i64::MAX),
+        tv_nsec: patience.subsec_nanos().into(),
+    });
+    let time = time.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
+    let mut info = [0_u64; 16];
+    // SAFETY: the set is a live 8-byte word of the size that is passed, the time null or a live timespec, and the block of
+    // 128 bytes the size of the kernel's siginfo_t.
+    let answer = unsafe {
+        libc::syscall(libc::SYS_rt_sigtimedwait, &raw const set.0, info.as_mut_ptr(), time, size_of::<u64>())
+    };
+    let number = i32::try_from(Errno::result(answer)?).unwrap_or(0);
+    // As in queue_signal, below.
+    let [_, code, from, value, ..] = info;
+    let half = |word: u64| u32::try_from(word & u64::from(u32::MAX)).unwrap_or(0);
+    Ok(Signal { number, code: half(code).cast_signed(), sender: (half(from), half(from >> 32)), value })
+}
+
+/// Whether the kernel started this program with more privilege than its caller has: set-user-ID, set-group-ID or file
+/// capabilities (`AT_SECURE` of `getauxval(3)`).
+pub fn started_with_more_privilege() -> bool {
+    // SAFETY: getauxval reads the auxiliary vector that the kernel put on the stack; any type number is allowed.
+    unsafe { libc::getauxval(libc::AT_SECURE) != 0 }
+}
+
+/// Marks every descriptor from `first` up close-on-exec: `close_range(2)` with `CLOSE_RANGE_CLOEXEC` (Linux 5.11).
+///
+/// # Errors
+/// `ENOSYS` before Linux 5.9, `EINVAL` before 5.11, `EPERM` from filters that do not know it.
+pub fn close_on_exec_from(first: u32) -> Result<(), Errno> {
+    // SAFETY: takes three integers; it changes flags of descriptors and closes none.
+    let answer = unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, libc::CLOSE_RANGE_CLOEXEC) };
+    Errno::result(answer).map(drop)
+}
+
+/// Marks one descriptor, which need not be open, close-on-exec or not: `fcntl(2)`, `F_SETFD`.
+///
+/// # Errors
+/// `EBADF` when it is not open.
+pub fn set_close_on_exec(descriptor: i32, on: bool) -> Result<(), Errno> {
+    let flags = if on { libc::FD_CLOEXEC } else { 0 };
+    // SAFETY: takes integers only, and answers EBADF for a number that is no descriptor.
+    Errno::result(unsafe { libc::fcntl(descriptor, libc::F_SETFD, flags) }).map(drop)
+}
+
+/// Whether this number is an open descriptor: `fcntl(2)`, `F_GETFD`.
+pub fn is_open(descriptor: i32) -> bool {
+    // SAFETY: takes integers only, and answers EBADF for a number that is no descriptor.
+    unsafe { libc::fcntl(descriptor, libc::F_GETFD) != -1 }
+}
+
+/// Whether the disposition of `signal` is to ignore it: `sigaction(2)`, which changes nothing when given no action.
+pub fn is_ignored(signal: i32) -> bool {
+    let mut now = std::mem::MaybeUninit::<libc::sigaction>::zeroed();
+    // SAFETY: a null action only reads; the pointer is to a live sigaction, and all-zero is a valid one (SIG_DFL).
+    unsafe {
+        libc::sigaction(signal, std::ptr::null(), now.as_mut_ptr()) == 0
+            && now.assume_init().sa_sigaction == libc::SIG_IGN
+    }
+}
+
+/// Sends a signal, real-time ones included, to a process or, negative, to a process group: `kill(2)`.
+///
+/// # Errors
+/// `ESRCH`, `EPERM`, `EINVAL`.
+pub fn send_signal(to: i32, signal: i32) -> Result<(), Errno> {
+    // SAFETY: takes integers only.
+    Errno::result(unsafe { libc::kill(to, signal) }).map(drop)
+}
+
+/// Sends a queued signal on, with the sender (pid and uid) and the value it came with: `rt_sigqueueinfo(2)`.
+///
+/// # Errors
+/// `ESRCH`, `EPERM`, `EAGAIN` when the queue is full.
+pub fn queue_signal(to: i32, signal: i32, sender: (u32, u32), value: u64) -> Result<(), Errno> {
+    // The kernel's siginfo_t on 64 bits, little end first: signal and errno, code and padding, pid and uid, the value.
+    let from = u64::from(sender.0) | u64::from(sender.1) << 32;
+    let mut info = [0_u64; 16];
+    let words = [u64::from(signal.unsigned_abs()), u64::from(libc::SI_QUEUE.cast_unsigned()), from, value];
+    for (slot, word) in info.iter_mut().zip(words) {
+        *slot = word;
+    }
+    // SAFETY: the pointer is to a live, aligned block of 128 bytes, the size of the kernel's siginfo_t.
+    let answer = unsafe { libc::syscall(libc::SYS_rt_sigqueueinfo, to, signal, info.as_ptr()) };
+    Errno::result(answer).map(drop)
+}
+
+/// A descriptor that becomes readable when a signal of the set waits: `signalfd4(2)`, close-on-exec.
+///
+/// # Errors
+/// `EMFILE`, `ENFILE`, `ENODEV`, `ENOMEM`.
+pub fn signal_descriptor(mask: SignalMask) -> Result<OwnedFd, Errno> {
+    // SAFETY: the set is a live 8-byte word of the size that is passed; -1 asks for a new descriptor.
+    let answer =
+        unsafe { libc::syscall(libc::SYS_signalfd4, -1, &raw const mask.0, size_of::<u64>(), libc::SFD_CLOEXEC) };
+    let descriptor = i32::try_from(Errno::result(answer)?).map_err(|_| Errno::EBADF)?;
+    // SAFETY: the kernel has just made this descriptor, and no one else knows it.
+    Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
+}
+
+/// Which side of a fork this is.
+#[derive(Clone, Copy, Debug)]
+pub enum Side {
+    /// The process that forked, and its child's id.
+    Parent(i32),
+    /// The new process.
+    Child,
+}
+
+/// Forks: `fork(2)`. All signals are blocked afterwards, as they were before.
+///
+/// # Errors
+/// `EAGAIN` at a limit of processes, `ENOMEM`; `ECHILD` where a filter answered for the kernel and there is no child.
+pub fn fork() -> Result<Side, Errno> {
+    let parent = std::process::id();
+    // SAFETY: the process has one thread (the proof of the drop read that from the kernel), so no lock of the allocator
+    // or of the standard library can be held by a thread that the child does not have.
+    match Errno::result(unsafe { libc::fork() })? {
+        // This one would do the child's work, and end.
+        0 if std::process::id() == parent => Err(Errno::ECHILD),
+        0 => Ok(Side::Child),
+        child => {
+            // The C library blocks them and restores what it believes was before; where a filter made it believe
+            // otherwise, no end of a child would ever be seen.
+            let _ = set_signal_mask(SignalMask::ALL);
+            Ok(Side::Parent(child))
+        }
+    }
+}
+
+/// Ends the process without running anything more: `_exit(2)`.
+pub fn exit_now(code: u8) -> ! {
+    // SAFETY: takes an integer and does not return.
+    unsafe { libc::_exit(i32::from(code)) }
+}
+
+/// Sets a disposition to the default, or to ignore: `sigaction(2)`.
+///
+/// # Errors
+/// `EINVAL` for `SIGKILL`, `SIGSTOP` and numbers that are no signals.
+pub fn set_ignored(signal: i32, ignored: bool) -> Result<(), Errno> {
+    // SAFETY: all-zero is a valid sigaction: SIG_DFL, no flags, an empty mask.
+    let mut action = unsafe { std::mem::MaybeUninit::<libc::sigaction>::zeroed().assume_init() };
+    action.sa_sigaction = if ignored { libc::SIG_IGN } else { libc::SIG_DFL };
+    // SAFETY: the pointer is to a live sigaction whose handler is none that could run; a null old action is allowed.
+    Errno::result(unsafe { libc::sigaction(signal, &raw const action, std::ptr::null_mut()) }).map(drop)
+}
+
+/// Closes every descriptor from `first` up: `close_range(2)`, or one by one where the kernel does not know it.
+///
+/// The caller holds none of them as an owned descriptor any more.
+pub fn close_from(first: u32) {
+    // SAFETY: takes integers. Nothing that is closed here is owned elsewhere in the process: the caller says so.
+    let answer = unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, 0) };
+    if answer != 0 {
+        for number in first..1024 {
+            // SAFETY: as above; EBADF for what is not open.
+            unsafe { libc::close(number.cast_signed()) };
+        }
+    }
+}

@@ -1,0 +1,400 @@
+//! The command line, without namespaces: what is printed where, with which exit code. Nothing here boots anything.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+use std::ffi::OsStr;
+use std::fs::OpenOptions;
+use std::io::Read as _;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::PathBuf;
+use std::process::{Command, ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+use serde_json::Value;
+
+mod render;
+
+/// What came of one run.
+struct Done {
+    command: String,
+    code: Option<i32>,
+    out: String,
+    err: String,
+}
+
+fn init() -> PathBuf {
+    std::env::var_os("STEPDOWN_INIT").map_or_else(|| env!("CARGO_BIN_EXE_init").into(), PathBuf::from)
+}
+
+fn command<W: AsRef<OsStr>>(words: &[W], variables: &[(&str, &str)]) -> Command {
+    let mut command = Command::new(init());
+    command.args(words).env_clear().env("PATH", "/usr/bin:/bin").envs(variables.iter().copied());
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+/// Runs it, with a deadline.
+fn finish(mut command: Command) -> Done {
+    let shown = format!("{command:?}");
+    let mut child = command.spawn().expect("starts");
+    let (mut out, mut err) = (child.stdout.take(), child.stderr.take());
+    let (sends, receives) = mpsc::channel::<(String, String, ExitStatus)>();
+    let pid = child.id();
+    std::thread::spawn(move || {
+        let (mut texts, mut bytes) = ([String::new(), String::new()], Vec::new());
+        if let Some(out) = &mut out {
+            out.read_to_end(&mut bytes).unwrap();
+            texts[0] = String::from_utf8_lossy(&bytes).into_owned();
+        }
+        if let Some(err) = &mut err {
+            bytes.clear();
+            err.read_to_end(&mut bytes).unwrap();
+            texts[1] = String::from_utf8_lossy(&bytes).into_owned();
+        }
+        let [out, err] = texts;
+        let _ = sends.send((out, err, child.wait().unwrap()));
+    });
+    let Ok((out, err, status)) = receives.recv_timeout(Duration::from_secs(20)) else {
+        let pid = i32::try_from(pid).unwrap();
+        let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGKILL);
+        panic!("{shown} does not end");
+    };
+    Done { command: shown, code: status.code(), out, err }
+}
+
+fn run<W: AsRef<OsStr>>(words: &[W]) -> Done {
+    finish(command(words, &[]))
+}
+
+/// A configuration in a directory of its own.
+fn configured(name: &str, text: &str) -> String {
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.toml"));
+    std::fs::write(&path, text).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+impl Done {
+    #[track_caller]
+    fn check(&self, holds: bool, expected: &str) {
+        let Done { command, code, out, err } = self;
+        assert!(holds, "expected {expected}\ncommand: {command}\nstatus: {code:?}\nstdout:\n{out}stderr:\n{err}");
+    }
+
+    #[track_caller]
+    fn refused(&self, code: i32, words: &[&str]) {
+        self.check(self.code == Some(code), &format!("exit code {code}"));
+        self.check(self.out.is_empty(), "nothing on standard output");
+        self.check(self.err.lines().count() == 1 && self.err.ends_with('\n'), "one line on standard error");
+        self.check(
+            self.err.starts_with("init: fatal: ") && self.err.contains("; fix: "),
+            "a fatal record with its fix",
+        );
+        for word in words {
+            self.check(self.err.contains(word), &format!("the words '{word}'"));
+        }
+    }
+
+    #[track_caller]
+    fn printed(&self) -> &str {
+        self.check(self.code == Some(0), "exit code 0");
+        self.check(self.err.is_empty(), "nothing on standard error");
+        &self.out
+    }
+}
+
+#[test]
+fn help_names_every_option_and_exit_code() {
+    for words in [&["--help"][..], &["-h"], &["--help", "witness"], &["-c", "/nowhere", "--help"]] {
+        let done = run(words);
+        let page = done.printed();
+        for word in [
+            "--config",
+            "--user",
+            "--tmpfs",
+            "--role",
+            "--supervise",
+            "--plan",
+            "--render",
+            "--json",
+            "--help",
+            "--version",
+            "-c,",
+            "-u,",
+            "-r,",
+            "-s,",
+            "-h,",
+            "-V,",
+            "INIT_LOG",
+            "ROLE",
+            "64",
+            "71",
+            "77",
+            "78",
+            "126",
+            "127",
+        ] {
+            done.check(page.contains(word), word);
+        }
+        done.check(page.lines().all(|line| line.len() <= 120), "lines of a reasonable length");
+    }
+}
+
+#[test]
+fn the_version_is_the_packages() {
+    for word in ["--version", "-V"] {
+        assert_eq!(run(&[word]).printed(), concat!("stepdown ", env!("CARGO_PKG_VERSION"), "\n"));
+    }
+}
+
+#[test]
+fn a_wrong_command_line_is_refused() {
+    for words in [
+        &["--nonsense"][..],
+        &["-x"],
+        &["--config"],
+        &["--user"],
+        &["--role"],
+        &["--tmpfs"],
+        &["--plan=yes"],
+        &["--help", "--version"],
+        &["--plan", "--help"],
+        &["--json"],
+        &["--json", "witness"],
+        &["-u", "a", "-u", "b", "witness"],
+        &["--config", "/a", "-c", "/b"],
+        &["--role=a", "--role=b"],
+        &["--tmpfs", "relative", "witness"],
+        &["--tmpfs", "/", "witness"],
+        &["--tmpfs", "/a/../b", "witness"],
+        &["--tmpfs", "/a:0999", "witness"],
+        &["--tmpfs", "/a:4755", "witness"],
+        &["--tmpfs", "/a:", "witness"],
+        &["--tmpfs", "/a:uid=1001", "witness"],
+        &["", "x"],
+        &["--", ""],
+    ] {
+        run(words).refused(64, &["command line: ", "see /init --help"]);
+    }
+}
+
+#[test]
+fn the_refusal_names_what_is_wrong() {
+    run(&["--nonsense"]).refused(64, &["--nonsense"]);
+    run(&["-x"]).refused(64, &["-x"]);
+    run(&["--user"]).refused(64, &["--user"]);
+    run(&["--tmpfs", "/a:0999"]).refused(64, &["--tmpfs /a:0999", "'0999' is not a mode"]);
+    run(&["-u", "a", "--user", "b"]).refused(64, &["--user is given twice"]);
+    run(&[OsStr::new("--user"), OsStr::from_bytes(b"\xff"), OsStr::new("x")]).refused(64, &["--user is not UTF-8"]);
+}
+
+#[test]
+fn a_named_configuration_that_is_absent_is_refused() {
+    run(&["--config", "/nowhere/init.toml", "--plan", "sh"])
+        .refused(78, &["cannot read the configuration /nowhere/init.toml", "ENOENT"]);
+}
+
+#[test]
+fn a_record_stays_one_line_whatever_is_in_it() {
+    for path in ["/a\ninit: info: all is well", "/\x1b[31mred", "/\u{202e}txet", "/\r\x07"] {
+        let done = run(&["--config", path, "--plan", "sh"]);
+        done.refused(78, &["cannot read the configuration"]);
+        done.check(!done.err.trim_end().chars().any(char::is_control), "no control character");
+    }
+}
+
+#[test]
+fn a_gate_that_is_mistyped_is_refused() {
+    for value in ["yes", "true", "2", "on"] {
+        // A command that is nowhere: whatever the gate does, nothing can start.
+        finish(command(&["/nowhere/app"], &[("BOOT_CHECK_ONLY", value)]))
+            .refused(64, &[&format!("BOOT_CHECK_ONLY is '{value}'")]);
+    }
+    finish(command(&["--plan", "sh"], &[("INIT_LOG", "nonsense")])).refused(64, &["INIT_LOG is 'nonsense'"]);
+}
+
+const ROLES: &str = "user = '1500:1501'\nhome = '/srv'\nworkdir = '/'\numask = '0027'\ngroups = ['44', '29']\n[role]\ndefault = 'web'\n\
+    [[tmpfs]]\npath = '/home/app'\nmode = '1777'\nsize = '64m'\n[[volume]]\npath = '/data'\nrecursive = true\n[[directory]]\npath = '${WHERE:-/tmp/made}'\nmode = '0750'\n\
+    [env]\nSECRET = 'hunter2'\n[roles.web]\ncommand = ['sh', '-c', '${PORT:-8000} ok']\n[roles.beat]\ncommand = ['sh', 'beat']\n";
+
+fn plan(name: &str, more: &[&str], variables: &[(&str, &str)]) -> Done {
+    let path = configured(name, ROLES);
+    let words: Vec<&str> = ["--config", &path, "--plan"].into_iter().chain(more.iter().copied()).collect();
+    finish(command(&words, variables))
+}
+
+fn as_root() -> bool {
+    nix::unistd::Uid::effective().is_root()
+}
+
+#[test]
+fn the_plan_is_readable() {
+    let done = plan("readable", &[], &[]);
+    let page = done.printed();
+    let mut rows = vec![
+        "role          web (by role.default)",
+        "tmpfs         /home/app mode 1777 size 64m",
+        "volume        /data recursive",
+        "directory     /tmp/made mode 0750",
+        "kept          none",
+        "home          /srv",
+        "workdir       /",
+        "umask         0027",
+        "command       [\"sh\", \"-c\", \"8000 ok\"]",
+    ];
+    if as_root() {
+        rows.extend([
+            "start         root: hand over, drop, prove",
+            "user          uid 1500 gid 1501 groups 29 44 1501",
+            "capability    CHOWN to hand over mount points",
+        ]);
+    } else {
+        rows.push("start         not root: prove");
+    }
+    for row in rows {
+        done.check(page.lines().any(|line| line == row), row);
+    }
+    done.check(!page.contains("hunter2"), "that no value of the environment is shown");
+}
+
+#[test]
+fn the_plan_as_json_has_these_keys_and_values() {
+    let done = plan("json", &["--json"], &[("PORT", "9000"), ("WHERE", "/tmp/elsewhere")]);
+    let text = done.printed();
+    done.check(text.lines().count() == 1, "one line");
+    let Value::Object(plan) = serde_json::from_str(text).unwrap() else { panic!("no object: {text}") };
+    let known = [
+        "role",
+        "role_from",
+        "start",
+        "uid",
+        "gid",
+        "groups",
+        "program",
+        "command",
+        "workdir",
+        "umask",
+        "home",
+        "tmpfs",
+        "volumes",
+        "directories",
+        "capabilities",
+        "capabilities_kept",
+    ];
+    for key in known {
+        done.check(plan.contains_key(key), key);
+    }
+    let is = |key: &str, json: &str| {
+        done.check(plan[key] == serde_json::from_str::<Value>(json).unwrap(), &format!("{key}: {json}"))
+    };
+    is("role", "\"web\"");
+    is("role_from", "\"role.default\"");
+    is("command", "[\"sh\", \"-c\", \"9000 ok\"]");
+    is("workdir", "\"/\"");
+    is("umask", "\"0027\"");
+    is("home", "\"/srv\"");
+    is("tmpfs", "[{\"path\": \"/home/app\", \"mode\": \"1777\", \"size\": \"64m\"}]");
+    is("volumes", "[{\"path\": \"/data\", \"recursive\": true}]");
+    is("directories", "[{\"path\": \"/tmp/elsewhere\", \"mode\": \"0750\"}]");
+    is("capabilities_kept", "[]");
+    done.check(plan["program"].as_str().is_some_and(|program| program.ends_with("/sh")), "the program's path");
+    if as_root() {
+        is("uid", "1500");
+        is("gid", "1501");
+        is("groups", "[29, 44, 1501]");
+        let names: Vec<&str> =
+            plan["capabilities"].as_array().unwrap().iter().filter_map(|need| need["name"].as_str()).collect();
+        assert_eq!(names, ["CHOWN", "SETUID", "SETGID", "SETPCAP"]);
+    }
+    done.check(!text.contains("hunter2"), "that no value of the environment is shown");
+}
+
+#[test]
+fn the_plan_does_not_print_a_secret_that_a_command_refers_to() {
+    let configuration = configured(
+        "secret",
+        "[secrets]\nPASSWORD = \"/none\"\n[roles.a]\ncommand = [\"true\", \"--password=${PASSWORD}\"]\n",
+    );
+    for more in [&["--plan"][..], &["--plan", "--json"]] {
+        let words = [&["--config", configuration.as_str(), "--role", "a"], more].concat();
+        let done = finish(command(&words, &[("PASSWORD", "hunter2")]));
+        let text = done.printed();
+        done.check(
+            text.contains("--password=<secret PASSWORD>") && !text.contains("hunter2"),
+            "the name of the secret instead of its value",
+        );
+    }
+}
+
+#[test]
+fn the_plan_says_what_selects_the_role() {
+    let from = |more: &[&str], variables: &[(&str, &str)]| {
+        let done = plan("selects", &[&["--json"], more].concat(), variables);
+        let plan: Value = serde_json::from_str(done.printed()).unwrap();
+        format!("{} {} {}", plan["role"], plan["role_from"], plan["command"][1])
+    };
+    assert_eq!(from(&[], &[("ROLE", "beat")]), "\"beat\" \"ROLE\" \"beat\"");
+    assert_eq!(from(&["--role", "beat"], &[("ROLE", "web")]), "\"beat\" \"--role\" \"beat\"");
+    assert_eq!(from(&["sh", "--help"], &[]), "\"web\" \"role.default\" \"--help\"");
+}
+
+#[test]
+fn the_plan_refuses_what_a_boot_would() {
+    plan("refuses", &[], &[("ROLE", "bogus")]).refused(78, &["unknown role 'bogus'", "beat, web"]);
+    plan("refuses", &["nowhere"], &[]).refused(127, &["command 'nowhere' not found"]);
+    plan("refuses", &["/etc/passwd"], &[]).refused(126, &["cannot run /etc/passwd"]);
+    plan("refuses", &["--user", "0"], &[]).refused(78, &["'0'", "root"]);
+    plan("refuses", &["--user", "4294967295"], &[]).refused(78, &["'4294967295'"]);
+    let path = configured("refuses-key", "# one\nusr = 'x'\n");
+    run(&["-c", &path, "--plan", "sh"])
+        .refused(78, &[&format!("{path}:2:1: unknown key 'usr'"), "allowed here: user, groups"]);
+}
+
+#[test]
+fn options_end_where_the_command_begins() {
+    let done = run(&["--plan", "sh", "--version", "-c", "--", "--json"]);
+    done.check(
+        done.printed().contains("[\"sh\", \"--version\", \"-c\", \"--\", \"--json\"]"),
+        "every word of the command",
+    );
+    let done = run(&["--plan", "--", "sh", "--help"]);
+    done.check(done.printed().contains("[\"sh\", \"--help\"]"), "the words after the dashes");
+}
+
+#[test]
+fn output_that_does_not_get_through_is_a_failure() {
+    for word in ["--help", "--version", "--plan"] {
+        let mut full = command(&[word, "sh"], &[]);
+        full.stdout(OpenOptions::new().write(true).open("/dev/full").unwrap());
+        finish(full).refused(71, &["cannot write to standard output", "ENOSPC"]);
+        let mut broken = command(&[word, "sh"], &[]);
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        broken.stdout(writer);
+        finish(broken).refused(71, &["cannot write to standard output", "EPIPE"]);
+    }
+}
+
+#[test]
+fn a_closed_standard_output_is_a_failure_too() {
+    for word in ["--help", "--version", "--plan"] {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", "exec \"$0\" \"$@\" >&-"]).arg(init()).args([word, "sh"]);
+        shell.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        finish(shell).refused(71, &["cannot write to standard output"]);
+    }
+}
+
+#[test]
+fn a_closed_or_full_standard_error_does_not_change_the_exit_code() {
+    let mut full = command(&["--nonsense"], &[]);
+    full.stderr(OpenOptions::new().write(true).open("/dev/full").unwrap());
+    assert_eq!(finish(full).code, Some(64));
+    let mut broken = command(&["--nonsense"], &[]);
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    broken.stderr(writer);
+    assert_eq!(finish(broken).code, Some(64));
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "exec \"$0\" --nonsense 2>&- <&- >&-"]).arg(init());
+    assert_eq!(finish(shell).code, Some(64));
+}

@@ -1,0 +1,57 @@
+//! A real Django service behind an egress firewall, its gate, and more than seventy deployments that are broken in one way
+//! each: in rootless Podman, and where it is cheap in Docker too.
+//!
+//! A row tells what came of it; the tables are printed whole at the end. An engine that is missing skips its rows with a
+//! reason, or fails where everything must run (`STEPDOWN_MUST_RUN=1`). `STEPDOWN_ROWS=TEXT` runs only the rows with that
+//! text in their name.
+
+#![allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::print_stderr
+)]
+// rustfmt puts braces around the last argument of a row that it breaks into lines.
+#![allow(unused_braces)]
+
+mod apps;
+mod broken;
+mod deployments;
+mod health;
+#[path = "../support/engines/mod.rs"]
+mod lab;
+mod old;
+mod reports;
+mod scene;
+mod secrets;
+mod serve;
+mod steps;
+
+use scene::{BOTH, BROKEN, HOLDS, STAGE};
+
+#[test]
+fn the_gate_and_what_it_stops() {
+    let engines = lab::engine::here(BOTH);
+    let _image = lab::engine::make_image("django", lab::engine::image(), &engines);
+    let rows = lab::run::chosen([
+        serve::rows(),
+        deployments::rows(),
+        steps::rows(),
+        apps::rows(),
+        reports::rows(),
+        health::rows(),
+        secrets::rows(),
+        old::rows(),
+    ]);
+    let rows: Vec<_> = rows.into_iter().map(|row| if row.part == BROKEN { row } else { row.of(HOLDS) }).collect();
+    if std::env::var_os("STEPDOWN_ROWS").is_none() {
+        let broken = rows.iter().filter(|row| row.part == BROKEN).count();
+        assert!(broken >= 20, "only {broken} broken deployments");
+    }
+    let cells = lab::run::run(&rows, &engines, &STAGE);
+    lab::run::assert_good(&rows, &cells);
+}

@@ -1,0 +1,20 @@
+//! Boots under limits, without what a container mostly has, with nobody to read what they say, and two hundred at once:
+//! each works or refuses with one record, and none hangs.
+
+#![allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod crowd;
+mod groups;
+mod limits;
+mod streams;
+mod without;

@@ -1,0 +1,56 @@
+//! Every engine of the lab, judged by the same questions: does the image boot by the flags that it prints itself, is it
+//! refused where it should be, does the boot check tell a deployment from another one, is it healthy, and do the engines'
+//! own tools take what else it renders? The table at the end has a line for each engine and no empty place.
+//!
+//! The lab's rootless engines have no control groups: the limits are judged where there are some, as root.
+//! `STEPDOWN_ROWS=TEXT` runs only the rows with that text in their name.
+
+#![allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+// rustfmt puts braces around the last argument of a row that it breaks into lines.
+#![allow(unused_braces)]
+
+mod boot;
+mod check;
+mod columns;
+mod compose;
+mod django;
+mod health;
+mod kubernetes;
+#[path = "../support/engines/mod.rs"]
+mod lab;
+mod quadlet;
+mod refusals;
+mod stand;
+
+use lab::engine::{ALL, django_image, give_broker, here, image, make_image};
+
+#[test]
+fn every_engine_takes_what_is_rendered() {
+    let engines = here(ALL);
+    let _images =
+        [("image", image()), ("django", django_image())].map(|(script, name)| make_image(script, name, &engines));
+    give_broker(&engines);
+    let rows = lab::run::chosen([
+        boot::rows(),
+        refusals::rows(),
+        check::rows(),
+        health::rows(),
+        quadlet::rows(),
+        kubernetes::rows(),
+        compose::rows(),
+        django::rows(),
+    ]);
+    let cells = lab::run::run(&rows, &engines, &stand::STAGE);
+    columns::print(&rows, &engines, &cells);
+    lab::run::assert_good(&rows, &cells);
+    if std::env::var_os("STEPDOWN_ROWS").is_none() {
+        columns::assert_full(&rows, &engines, &cells);
+    }
+}

@@ -1,0 +1,220 @@
+//! Answers system calls of `/init` one by one in the kernel's place, or has the kernel carry them out: `seccomp_unotify(2)`.
+//!
+//! A filter decides by a call's number and arguments and cannot count; who listens to one can. What executes another
+//! program is left alone from then on: that is the app, whose calls are not under test.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+
+use libc::{SECCOMP_RET_ALLOW, SECCOMP_RET_USER_NOTIF, seccomp_notif, seccomp_notif_resp, sock_filter};
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+use super::{Try, because, lies};
+use crate::protocol::{Answer, Call, Fault, Faults};
+
+/// What Linux before 5.5 lacks, and what an outer container's listener keeps from everyone within.
+pub const UNAVAILABLE: &str = "a filter of system calls with a listener";
+
+/// What the listener did.
+#[derive(Default)]
+pub struct Answers {
+    /// The calls it was asked about, in order.
+    pub calls: Vec<Call>,
+    /// How many it answered itself.
+    pub answered: usize,
+}
+
+/// Installs the filter on the calling process and hands its listener over. `sendmsg(2)` alone is never asked about: it
+/// is how that is done.
+pub fn install(faults: &Faults, to: &OwnedFd) -> Try<()> {
+    let code = |bits: u32| u16::try_from(bits).map_err(because("code"));
+    let (load, equal, verdict) = (
+        code(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS)?,
+        code(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K)?,
+        code(libc::BPF_RET | libc::BPF_K)?,
+    );
+    let op = |code, jt, jf, k| sock_filter { code, jt, jf, k };
+    let mut program = vec![op(load, 0, 0, 0)];
+    let mut unless = |number: i64, answer: u32| {
+        let number = u32::try_from(number).map_err(because("number"))?;
+        program.extend([op(equal, 0, 1, number), op(verdict, 0, 0, answer)]);
+        Ok::<(), String>(())
+    };
+    unless(libc::SYS_sendmsg, SECCOMP_RET_ALLOW)?;
+    // By its exec a process becomes, or ceases to be, one that is asked about.
+    unless(libc::SYS_execve, SECCOMP_RET_USER_NOTIF)?;
+    faults.rules.iter().try_for_each(|rule| unless(rule.call, SECCOMP_RET_USER_NOTIF))?;
+    program.push(op(verdict, 0, 0, if faults.record { SECCOMP_RET_USER_NOTIF } else { SECCOMP_RET_ALLOW }));
+    let header = libc::sock_fprog {
+        len: u16::try_from(program.len()).map_err(because("length"))?,
+        filter: program.as_mut_ptr(),
+    };
+    with_message(|message, descriptor| {
+        // SAFETY: the header points to a live program of the length that it says, and the kernel copies both.
+        let listener = unsafe {
+            libc::syscall(
+                libc::SYS_seccomp,
+                libc::SECCOMP_SET_MODE_FILTER,
+                libc::SECCOMP_FILTER_FLAG_NEW_LISTENER,
+                &raw const header,
+            )
+        };
+        *descriptor =
+            i32::try_from(Errno::result(listener).map_err(because(UNAVAILABLE))?).map_err(because("descriptor"))?;
+        // Nothing may be called in between, not even for memory: nobody listens yet.
+        // SAFETY: the message and all that it points to are live until the end of this call.
+        Errno::result(unsafe { libc::syscall(libc::SYS_sendmsg, to.as_raw_fd(), &raw const *message, 0) })
+            .map_err(because("sendmsg"))
+    })
+    .map(drop)
+}
+
+/// A message of one byte and one descriptor, the latter within its control data: `cmsg(3)`, `SCM_RIGHTS` of `unix(7)`.
+fn with_message<T>(act: impl FnOnce(&mut libc::msghdr, &mut i32) -> Try<T>) -> Try<T> {
+    let mut byte = 0_u8;
+    let mut data = libc::iovec { iov_base: (&raw mut byte).cast(), iov_len: 1 };
+    let mut control = [0_u64; 4];
+    // SAFETY: all-zero is a message without address, data and control data; a header of control data fits the aligned
+    // array, and so do the four bytes behind it, which are aligned to their size.
+    unsafe {
+        let mut message: libc::msghdr = std::mem::zeroed();
+        message.msg_iov = &raw mut data;
+        message.msg_iovlen = 1;
+        message.msg_control = control.as_mut_ptr().cast();
+        message.msg_controllen = libc::CMSG_SPACE(4) as _;
+        let header = libc::CMSG_FIRSTHDR(&raw const message);
+        (*header).cmsg_level = libc::SOL_SOCKET;
+        (*header).cmsg_type = libc::SCM_RIGHTS;
+        (*header).cmsg_len = libc::CMSG_LEN(4) as _;
+        let descriptor = libc::CMSG_DATA(header).cast::<i32>();
+        act(&mut message, &mut *descriptor)
+    }
+}
+
+/// Listens until the last process with the filter is gone.
+pub fn serve(from: &UnixStream, faults: &Faults) -> Try<Answers> {
+    let listener = with_message(|message, descriptor| {
+        *descriptor = -1;
+        // SAFETY: the message and all that it points to are live until the end of this call.
+        let length =
+            unsafe { libc::syscall(libc::SYS_recvmsg, from.as_raw_fd(), &raw mut *message, libc::MSG_CMSG_CLOEXEC) };
+        Errno::result(length).map_err(because("recvmsg"))?;
+        // SAFETY: the kernel has just made this descriptor, and no one else knows it.
+        Ok((*descriptor >= 0).then(|| unsafe { OwnedFd::from_raw_fd(*descriptor) }))
+    })?;
+    let mut server = Server {
+        faults,
+        met: vec![0; faults.rules.len()],
+        first: None,
+        is_init: BTreeMap::new(),
+        answers: Answers::default(),
+    };
+    if let Some(listener) = listener {
+        server.listen(&listener)?;
+    }
+    Ok(server.answers)
+}
+
+struct Server<'a> {
+    faults: &'a Faults,
+    /// How often each rule was met.
+    met: Vec<usize>,
+    /// The process that became `/init`; the others are its children.
+    first: Option<u32>,
+    /// Whether a process runs `/init`, until it executes something.
+    is_init: BTreeMap<u32, bool>,
+    answers: Answers,
+}
+
+impl Server<'_> {
+    fn listen(&mut self, listener: &OwnedFd) -> Try<()> {
+        loop {
+            let mut polled = [PollFd::new(std::os::fd::AsFd::as_fd(listener), PollFlags::POLLIN)];
+            match poll(&mut polled, PollTimeout::NONE) {
+                Ok(_) if polled[0].revents().is_some_and(|events| !events.contains(PollFlags::POLLIN)) => return Ok(()),
+                Ok(_) | Err(Errno::EINTR) => {}
+                Err(errno) => return Err(because("poll")(errno)),
+            }
+            // SAFETY: all-zero is what the kernel wants there, and it fills it.
+            let mut asked: seccomp_notif = unsafe { std::mem::zeroed() };
+            // SAFETY: the request writes to a live structure of its own layout.
+            match Errno::result(unsafe {
+                libc::ioctl(listener.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_RECV, &raw mut asked)
+            }) {
+                Ok(_) => {}
+                // Who asked was killed meanwhile.
+                Err(Errno::ENOENT | Errno::EINTR) => continue,
+                Err(errno) => return Err(because("the filter's listener")(errno)),
+            }
+            let mut response = seccomp_notif_resp { id: asked.id, val: 0, error: 0, flags: 0 };
+            match self.answer(&asked) {
+                Some(Ok(value)) => response.val = value,
+                Some(Err(errno)) => response.error = -errno,
+                None => {
+                    response.flags = u32::try_from(libc::SECCOMP_USER_NOTIF_FLAG_CONTINUE).map_err(because("flag"))?
+                }
+            }
+            // SAFETY: the request reads a live structure of its own layout. ENOENT: who asked was killed meanwhile.
+            unsafe { libc::ioctl(listener.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_SEND, &raw mut response) };
+        }
+    }
+
+    /// The value or errno to answer with; none for the kernel to carry it out.
+    fn answer(&mut self, asked: &seccomp_notif) -> Option<Result<i64, i32>> {
+        let number = i64::from(asked.data.nr);
+        // What is asked about first is the exec of /init.
+        let child = *self.first.get_or_insert(asked.pid) != asked.pid;
+        let is_init = match self.is_init.get(&asked.pid) {
+            Some(known) => *known,
+            None => {
+                let program = fs::read_link(format!("/proc/{}/exe", asked.pid)).unwrap_or_default();
+                let is_init = program.file_name().is_some_and(|name| name == "init");
+                self.is_init.insert(asked.pid, is_init);
+                is_init
+            }
+        };
+        if number == libc::SYS_execve {
+            // Asked anew with its next call.
+            self.is_init.remove(&asked.pid);
+        }
+        if !is_init {
+            return None;
+        }
+        // Arguments are compared by their low halves, as a filter would.
+        let arguments = asked.data.args.map(|argument| (argument & 0xffff_ffff) as u32);
+        if self.faults.record {
+            self.answers.calls.push(Call { child, number, argument: arguments[0] });
+        }
+        for (rule, met) in self.faults.rules.iter().zip(&mut self.met) {
+            if (rule.child, rule.call) != (child, number)
+                || !arguments.starts_with(&rule.arguments)
+                || !lies::are_about(rule, asked)
+            {
+                continue;
+            }
+            *met += 1;
+            if rule.nth.is_none_or(|nth| *met == nth + 1) {
+                self.answers.answered += 1;
+                return Some(carry_out(rule, asked));
+            }
+        }
+        None
+    }
+}
+
+fn carry_out(rule: &Fault, asked: &seccomp_notif) -> Result<i64, i32> {
+    match rule.answer {
+        Answer::Errno(errno) => Err(errno),
+        Answer::Done => Ok(0),
+        // A lie that cannot be told is an error that the test sees.
+        Answer::Lie => lies::tell(asked).map_err(|_| libc::EFAULT),
+    }
+}
+
+/// The memory of a process.
+pub fn memory(pid: u32) -> std::io::Result<File> {
+    File::options().read(true).write(true).open(format!("/proc/{pid}/mem"))
+}

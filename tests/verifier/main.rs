@@ -1,0 +1,205 @@
+//! The proof proven, on the shipped binary: each step of the drop is left out, by a filter that claims it was done, and
+//! the boot is refused; then each witness of the proof lies as well, and the others still refuse.
+//!
+//! A kernel that lies could make it believe two things: that the securebits are locked, which only one call tells (the
+//! last test but one: it gives nothing), and, lying in `/proc/self/status` from the start, that a capability was never in
+//! the bounding set, which is then not taken out of it (`no_new_privs` makes it useless all the same).
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+
+use libc::{
+    SYS_capget, SYS_capset, SYS_getgroups, SYS_getresgid, SYS_getresuid, SYS_prctl, SYS_read, SYS_setgroups,
+    SYS_setresgid, SYS_setresuid,
+};
+use support::capability::{FOUR, NET_BIND_SERVICE};
+use support::protocol::{Answer, Fault, Faults};
+use support::run::Run;
+use support::sandbox::{Sandbox, sandbox};
+
+const CAPBSET_READ: u32 = libc::PR_CAPBSET_READ as u32;
+const CAPBSET_DROP: u32 = libc::PR_CAPBSET_DROP as u32;
+const GET_SECUREBITS: u32 = libc::PR_GET_SECUREBITS as u32;
+const SET_SECUREBITS: u32 = libc::PR_SET_SECUREBITS as u32;
+const SET_NO_NEW_PRIVS: u32 = libc::PR_SET_NO_NEW_PRIVS as u32;
+const GET_NO_NEW_PRIVS: u32 = libc::PR_GET_NO_NEW_PRIVS as u32;
+const CAP_AMBIENT: u32 = libc::PR_CAP_AMBIENT as u32;
+const AMBIENT_CLEAR: u32 = libc::PR_CAP_AMBIENT_CLEAR_ALL as u32;
+
+/// A step of the drop: the call that makes it, and its first arguments.
+struct Step {
+    name: &'static str,
+    call: i64,
+    arguments: &'static [u32],
+    /// Which of such calls it is, where the proof makes them too, to see them refused.
+    nth: Option<usize>,
+    /// The state in which leaving it out leaves something.
+    start: fn() -> Sandbox,
+}
+
+const STEPS: [Step; 11] = [
+    Step { name: "no_new_privs", call: SYS_prctl, arguments: &[SET_NO_NEW_PRIVS], nth: None, start: sandbox },
+    Step {
+        name: "CHOWN of the bounding set",
+        call: SYS_prctl,
+        arguments: &[CAPBSET_DROP, 0],
+        nth: None,
+        start: sandbox,
+    },
+    Step {
+        name: "SETGID of the bounding set",
+        call: SYS_prctl,
+        arguments: &[CAPBSET_DROP, 6],
+        nth: None,
+        start: sandbox,
+    },
+    Step {
+        name: "SETUID of the bounding set",
+        call: SYS_prctl,
+        arguments: &[CAPBSET_DROP, 7],
+        nth: Some(0),
+        start: sandbox,
+    },
+    Step {
+        name: "SETPCAP of the bounding set",
+        call: SYS_prctl,
+        arguments: &[CAPBSET_DROP, 8],
+        nth: None,
+        start: sandbox,
+    },
+    Step { name: SECUREBITS, call: SYS_prctl, arguments: &[SET_SECUREBITS, 0xef], nth: None, start: sandbox },
+    Step { name: "the groups", call: SYS_setgroups, arguments: &[], nth: Some(0), start: sandbox },
+    Step { name: "the gid", call: SYS_setresgid, arguments: &[1001], nth: None, start: sandbox },
+    Step { name: "the uid", call: SYS_setresuid, arguments: &[1001], nth: None, start: sandbox },
+    Step { name: SETS, call: SYS_capset, arguments: &[], nth: Some(0), start: from_all_sets },
+    Step { name: "the same but for one that is kept", call: SYS_capset, arguments: &[], nth: Some(1), start: keeping },
+];
+
+const SECUREBITS: &str = "the securebits";
+const SETS: &str = "permitted, effective, inheritable";
+
+/// Who is asked by the proof, as a call and its first arguments.
+const WITNESSES: [(&str, i64, &[u32]); 8] = [
+    ("getresuid", SYS_getresuid, &[]),
+    ("getresgid", SYS_getresgid, &[]),
+    ("getgroups", SYS_getgroups, &[]),
+    ("capget", SYS_capget, &[]),
+    ("PR_GET_NO_NEW_PRIVS", SYS_prctl, &[GET_NO_NEW_PRIVS]),
+    ("PR_GET_SECUREBITS", SYS_prctl, &[GET_SECUREBITS]),
+    ("PR_CAPBSET_READ", SYS_prctl, &[CAPBSET_READ]),
+    ("/proc/self/status", SYS_read, &[]),
+];
+
+fn from_all_sets() -> Sandbox {
+    sandbox().with(|spec| spec.start.ambient = FOUR)
+}
+
+fn keeping() -> Sandbox {
+    sandbox().capabilities(FOUR | NET_BIND_SERVICE).config("keep_capabilities = ['NET_BIND_SERVICE']")
+}
+
+/// A step left out, and witnesses that lie.
+fn deceived(step: &Step, witnesses: &[(i64, &[u32])]) -> Run {
+    let rule =
+        |call, arguments: &[u32], nth, answer| Fault { child: false, call, arguments: arguments.to_vec(), nth, answer };
+    let mut rules = vec![rule(step.call, step.arguments, step.nth, Answer::Done)];
+    for (call, arguments) in witnesses {
+        // The status is read at the start too; a lie there would be about nothing that is left out yet.
+        let nth = (*call == SYS_read).then_some(1);
+        rules.push(rule(*call, arguments, nth, Answer::Lie));
+    }
+    (step.start)().with(|spec| spec.faults = Some(Faults { record: false, rules })).run()
+}
+
+/// What the record gives as the reason.
+fn reason(run: &Run) -> String {
+    let text = run.stderr();
+    let record = text.lines().find_map(|line| line.strip_prefix("init: fatal: ")).unwrap_or("").to_owned();
+    record.split("; fix: ").next().unwrap_or("").to_owned()
+}
+
+fn say(table: &str) {
+    // Not by a macro: the harness would keep it to itself.
+    let _ = writeln!(std::io::stderr(), "{table}");
+}
+
+#[test]
+fn a_step_that_is_left_out_is_refused() {
+    let mut table = String::from("left out, though the call claims it was done: what /init says, with exit code 77");
+    for step in &STEPS {
+        let run = deceived(step, &[]);
+        run.refused_late(77, &["drop"]);
+        let _ = write!(table, "\n{:<34} {}", step.name, reason(&run));
+        // The same by a filter that cannot count, as a container's profile is.
+        (step.start)().answer(step.call, step.arguments, 0).run().refused_late(77, &["drop"]);
+    }
+    say(&table);
+}
+
+#[test]
+fn the_ambient_set_goes_with_the_inheritable_one() {
+    let clear = Step {
+        name: "ambient",
+        call: SYS_prctl,
+        arguments: &[CAP_AMBIENT, AMBIENT_CLEAR],
+        nth: None,
+        start: from_all_sets,
+    };
+    deceived(&clear, &[]).app().is_dropped_to(1001, 1001, "1001");
+}
+
+#[test]
+fn the_lies_are_told() {
+    // All at once about an honest drop: whatever is asked, the answer is what is expected.
+    let rules = WITNESSES.iter().map(|(_, call, arguments)| Fault {
+        child: false,
+        call: *call,
+        arguments: arguments.to_vec(),
+        nth: (*call == SYS_read).then_some(1),
+        answer: Answer::Lie,
+    });
+    let run = sandbox().with(|spec| spec.faults = Some(Faults { record: false, rules: rules.collect() })).run();
+    run.app().is_dropped_to(1001, 1001, "1001");
+    run.check(run.outcome.answered >= WITNESSES.len() - 1, "that every witness is asked");
+}
+
+#[test]
+fn one_witness_that_lies_does_not_hide_a_step_that_is_left_out() {
+    let mut table = String::from("left out, and one witness says that it was done: who finds it");
+    // With one kept, the honest answers are others than the lies.
+    for step in &STEPS[..STEPS.len() - 1] {
+        for (name, call, arguments) in WITNESSES {
+            // Nothing but the kernel's own word tells the securebits.
+            if (step.name, name) == (SECUREBITS, "PR_GET_SECUREBITS") {
+                continue;
+            }
+            let run = deceived(step, &[(call, arguments)]);
+            run.refused_late(77, &["drop"]);
+            let _ = write!(table, "\n{:<34} {name:<20} {}", step.name, reason(&run));
+        }
+    }
+    say(&table);
+}
+
+#[test]
+fn the_only_lie_that_passes_is_about_the_securebits_and_gives_nothing() {
+    let securebits = STEPS.iter().find(|step| step.name == SECUREBITS).unwrap();
+    let app = deceived(securebits, &[(SYS_prctl, &[GET_SECUREBITS])]).app();
+    // Without a capability in any set, and with no_new_privs, they govern nothing.
+    app.is_dropped_to(1001, 1001, "1001");
+}
+
+#[test]
+fn ids_and_sets_are_found_by_the_ways_back_when_all_witnesses_lie() {
+    let all: Vec<(i64, &[u32])> = WITNESSES.iter().map(|(_, call, arguments)| (*call, *arguments)).collect();
+    for (step, way) in [("the uid", "setresuid to 0"), ("the gid", "setresgid to 0"), (SETS, "allowed after the drop")]
+    {
+        let step = STEPS.iter().find(|one| one.name == step).unwrap();
+        deceived(step, &all).refused_late(77, &["drop not proved", way]);
+    }
+}
