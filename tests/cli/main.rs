@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+use serde_json::Value;
 use std::ffi::OsStr;
 use std::fs::OpenOptions;
 use std::io::Read as _;
@@ -10,7 +11,6 @@ use std::path::PathBuf;
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
-use serde_json::Value;
 
 mod render;
 
