@@ -1,4 +1,4 @@
-//! The promises and the ledger of SECURITY.md: every test that they name is there, and in a whole run it ran.
+//! Every test that SECURITY.md and docs/ledger.md name exists, and ran in a whole run.
 //!
 //! A test is named by its file and function: `namespace::drop::two_capabilities_can_be_kept` is in tests/namespace/drop.rs,
 //! `plan::expand::…` in src/plan/expand.rs. `STEPDOWN_TESTS_LOG` names what `cargo test` printed; `make test` keeps it.
@@ -14,9 +14,9 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The rows of the table below a heading, each with its cells.
-fn table(heading: &str) -> Vec<Vec<String>> {
-    let page = fs::read_to_string(root().join("SECURITY.md")).unwrap();
+/// The rows of the table below a heading of a page, each with its cells.
+fn table(page: &str, heading: &str) -> Vec<Vec<String>> {
+    let page = fs::read_to_string(root().join(page)).unwrap();
     let section = page.split(&format!("\n## {heading}\n")).nth(1).unwrap_or_else(|| panic!("no section '{heading}'"));
     let section = section.split("\n## ").next().unwrap();
     let rows = section.lines().filter(|line| line.starts_with('|')).skip(2);
@@ -31,13 +31,13 @@ fn tests_of(cell: &str) -> Vec<&str> {
 }
 
 fn all_tests() -> BTreeSet<String> {
-    let rows = [table("What is promised"), table("The ledger")].concat();
+    let rows = [table("SECURITY.md", "What is promised"), table("docs/ledger.md", "The ledger")].concat();
     rows.iter().flat_map(|row| tests_of(row.last().unwrap())).map(str::to_owned).collect()
 }
 
 #[test]
 fn every_promise_names_a_test() {
-    let promises = table("What is promised");
+    let promises = table("SECURITY.md", "What is promised");
     assert!(promises.len() >= 15, "{} promises", promises.len());
     for row in promises {
         assert!(row.len() == 2 && row[0].ends_with('.') && !tests_of(&row[1]).is_empty(), "{row:?}");
@@ -46,7 +46,7 @@ fn every_promise_names_a_test() {
 
 #[test]
 fn every_hole_that_applies_names_a_test_and_every_other_its_reason() {
-    let ledger = table("The ledger");
+    let ledger = table("docs/ledger.md", "The ledger");
     assert!(ledger.len() >= 30, "{} rows", ledger.len());
     let mut seen = BTreeSet::new();
     for row in &ledger {
@@ -136,5 +136,9 @@ fn every_named_test_ran() {
     let log = fs::read(&log).unwrap_or_else(|error| panic!("{}: {error}", log.display()));
     let ran = ran(&String::from_utf8_lossy(&log));
     let missing: Vec<String> = all_tests().into_iter().filter(|test| !ran.contains(&printed(test))).collect();
-    assert!(missing.is_empty(), "of {} tests that ran, these of SECURITY.md are missing: {missing:#?}", ran.len());
+    assert!(
+        missing.is_empty(),
+        "of {} tests that ran, these of SECURITY.md and docs/ledger.md are missing: {missing:#?}",
+        ran.len()
+    );
 }

@@ -1,5 +1,5 @@
-//! The house rules that a machine can check: import levels, unsafe, file lengths, printing and panicking, tests that
-//! wait or are ignored, and that the README mentions every setting.
+//! The rules that a machine can check: import levels, unsafe, file lengths, printing and panicking, tests that wait or
+//! are ignored, and that the documentation has every key, option and exit code.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
@@ -202,8 +202,8 @@ fn no_test_waits_for_time_to_pass_or_is_ignored() {
     }
 }
 
-fn readme() -> String {
-    fs::read_to_string(root().join("README.md")).expect("README.md")
+fn page(name: &str) -> String {
+    fs::read_to_string(root().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
 /// Whether the text has this word, not as a part of another.
@@ -214,7 +214,7 @@ fn mentions(text: &str, word: &str) -> bool {
 }
 
 #[test]
-fn the_readme_mentions_every_configuration_key() {
+fn every_configuration_key_is_documented() {
     let tables = fs::read_to_string(root().join("src/config/decode.rs")).unwrap();
     let tables = code(&tables);
     let keys: Vec<&str> = (tables.lines().map(str::trim))
@@ -223,37 +223,83 @@ fn the_readme_mentions_every_configuration_key() {
         .filter_map(|key| key.trim().split('"').nth(1))
         .collect();
     assert!(keys.len() > 50, "{keys:?}");
-    let readme = readme();
-    let missing: Vec<&&str> = keys.iter().filter(|key| !mentions(&readme, key)).collect();
-    assert!(missing.is_empty(), "README.md does not mention {missing:?}");
+    let reference = page("docs/configuration.md");
+    let missing: Vec<&&str> = keys.iter().filter(|key| !mentions(&reference, key)).collect();
+    assert!(missing.is_empty(), "docs/configuration.md does not mention {missing:?}");
 }
 
 #[test]
-fn the_readme_mentions_every_option_and_variable() {
-    let page = fs::read_to_string(root().join("src/config/args.rs")).unwrap();
-    let page = page.split("HELP: &str = \"").nth(1).unwrap().split("\";").next().unwrap();
-    let options: Vec<&str> = page
+fn every_option_and_variable_is_documented() {
+    let help = fs::read_to_string(root().join("src/config/args.rs")).unwrap();
+    let help = help.split("HELP: &str = \"").nth(1).unwrap().split("\";").next().unwrap();
+    let options: Vec<&str> = help
         .split_whitespace()
         .map(|word| word.split([',', '[', '=']).next().unwrap())
         .filter(|word| word.starts_with('-') && word.len() > 1 && *word != "--")
         .collect();
     assert!(options.len() > 12, "{options:?}");
-    let readme = readme();
-    let variables = ["ROLE", "BOOT_CHECK_ONLY", "INIT_LOG", "LISTEN_FDS", "HOME"];
-    let missing: Vec<&&str> = options.iter().chain(&variables).filter(|word| !mentions(&readme, word)).collect();
-    assert!(missing.is_empty(), "README.md does not mention {missing:?}");
+    let reference = page("docs/cli.md");
+    let variables = ["ROLE", "BOOT_CHECK_ONLY", "BOOT_CHECK_FORMAT", "INIT_LOG", "LISTEN_FDS", "HOME"];
+    let missing: Vec<&&str> = options.iter().chain(&variables).filter(|word| !mentions(&reference, word)).collect();
+    assert!(missing.is_empty(), "docs/cli.md does not mention {missing:?}");
 }
 
 #[test]
-fn the_readme_and_the_help_mention_every_exit_code() {
+fn every_exit_code_is_in_the_help_and_documented() {
     let text = fs::read_to_string(root().join("src/error/exit.rs")).unwrap();
     let list = text.split("pub enum Exit {").nth(1).unwrap().split('}').next().unwrap();
     let codes: Vec<&str> = list.lines().filter_map(|line| line.split_once(" = ")?.1.strip_suffix(',')).collect();
     assert!(codes.len() >= 6 && codes.iter().all(|code| code.parse::<u8>().is_ok()), "{codes:?}");
     let help = fs::read_to_string(root().join("src/config/args.rs")).unwrap();
-    let readme = readme();
+    let reference = page("docs/cli.md");
     for code in codes {
         assert!(mentions(&help, code), "--help does not mention {code}");
-        assert!(mentions(&readme, code), "README.md does not mention {code}");
+        assert!(mentions(&reference, code), "docs/cli.md does not mention {code}");
     }
+}
+
+#[test]
+fn the_readme_is_short_and_links_every_page() {
+    let readme = page("README.md");
+    assert!(readme.lines().count() <= 200, "README.md has {} lines, at most 200", readme.lines().count());
+    let pages = fs::read_dir(root().join("docs")).unwrap().map(|entry| entry.unwrap().file_name());
+    for name in pages.map(|name| name.into_string().unwrap()).filter(|name| name.ends_with(".md")) {
+        assert!(readme.contains(&format!("(docs/{name})")), "README.md does not link docs/{name}");
+    }
+    for command in ["make demo", "make test"] {
+        assert!(readme.contains(command), "README.md does not name {command}");
+    }
+}
+
+/// A relative link leads to a file of the repository.
+#[test]
+fn every_link_of_the_documentation_leads_somewhere() {
+    let mut pages: Vec<PathBuf> = ["README.md", "SECURITY.md", "CONTRIBUTING.md", "CHANGELOG.md", "tests/README.md"]
+        .iter()
+        .map(|name| root().join(name))
+        .collect();
+    pages.extend(fs::read_dir(root().join("docs")).unwrap().map(|entry| entry.unwrap().path()));
+    for path in pages.iter().filter(|path| path.extension().is_some_and(|extension| extension == "md")) {
+        let text = fs::read_to_string(path).unwrap();
+        for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let (file, anchor) = link.split_once('#').unwrap_or((link, ""));
+            if link.contains("://") || file.contains(' ') {
+                continue;
+            }
+            let target = if file.is_empty() { path.clone() } else { path.parent().unwrap().join(file) };
+            assert!(target.exists(), "{}: no {link}", path.display());
+            let headings = fs::read_to_string(&target).unwrap_or_default();
+            let found = headings.lines().filter(|line| line.starts_with('#')).any(|line| slug(line) == anchor);
+            assert!(anchor.is_empty() || found, "{}: no heading for {link}", path.display());
+        }
+    }
+}
+
+/// The anchor of a heading, as the forges make it.
+fn slug(heading: &str) -> String {
+    let text = heading.trim_start_matches('#').trim().to_lowercase();
+    text.chars()
+        .filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'))
+        .map(|c| if c == ' ' { '-' } else { c })
+        .collect()
 }
