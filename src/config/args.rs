@@ -25,6 +25,7 @@ and becomes COMMAND or, without one, the selected role's command.
       --plan                print what would be done and the capabilities it needs; change nothing
       --render FORMAT       print the run-time flags this configuration needs, for podman, docker,
                             quadlet, compose or kubernetes
+      --schema              print the JSON Schema of the configuration
       --json                print the plan, the check or the health as JSON
   -h, --help                print this
   -V, --version             print the version
@@ -53,6 +54,8 @@ pub enum Action {
     },
     /// Print the run-time flags.
     Render(Format),
+    /// Print the JSON Schema of the configuration.
+    Schema,
     /// Print the usage.
     Help,
     /// Print the version.
@@ -137,6 +140,7 @@ pub fn parse(words: &[&CStr]) -> Result<Arguments> {
                 };
                 act(&mut arguments, Action::Check { full })?;
             }
+            Arg::Long("schema") => act(&mut arguments, Action::Schema)?,
             Arg::Long("json") => arguments.json = true,
             Arg::Short('h') | Arg::Long("help") => act(&mut arguments, Action::Help)?,
             Arg::Short('V') | Arg::Long("version") => act(&mut arguments, Action::Version)?,
@@ -160,7 +164,7 @@ pub fn parse(words: &[&CStr]) -> Result<Arguments> {
 
 fn act(arguments: &mut Arguments, action: Action) -> Result<()> {
     if arguments.action != Action::Boot && arguments.action != action {
-        return Err(wrong("give one of --plan, --render, --check, --health, --help and --version".into()));
+        return Err(wrong("give one of --plan, --render, --schema, --check, --health, --help and --version".into()));
     }
     arguments.action = action;
     Ok(())

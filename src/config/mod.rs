@@ -9,6 +9,8 @@ pub mod control;
 pub mod decode;
 pub mod environment;
 pub mod file;
+pub mod keys;
+pub mod schema;
 mod toml;
 pub mod values;
 

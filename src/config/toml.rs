@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use toml_spanner::{Arena, Array, Document, Item as Node, Key, Span, Table, Value};
 
+use super::keys::{self, Table as Keys};
 use super::{At, values};
 use crate::error::{Error, Place, Result, TextFile};
 
@@ -35,16 +36,25 @@ impl<'a> Source<'a> {
 /// One key of a table with its value.
 pub(super) struct Item<'a> {
     source: Source<'a>,
-    /// The name of the table it stands in, for messages.
-    table: &'a str,
+    /// The keys of the table it stands in.
+    keys: &'static Keys,
     pub(super) key: &'a str,
     key_at: Span,
     value: &'a Node<'a>,
 }
 
-/// The keys of a table, in the order of the file.
-pub(super) fn items<'a>(source: Source<'a>, table: &'a str, entries: &'a Table<'a>) -> impl Iterator<Item = Item<'a>> {
-    entries.iter().map(move |(Key { name, span }, value)| Item { source, table, key: name, key_at: *span, value })
+/// The keys of a table, in the order of the file; a refusal for one that the table does not have.
+pub(super) fn items<'a>(
+    source: Source<'a>,
+    keys: &'static Keys,
+    entries: &'a Table<'a>,
+) -> impl Iterator<Item = Result<Item<'a>>> {
+    free(source, keys, entries).map(|item| if item.keys.has(item.key) { Ok(item) } else { Err(item.unknown()) })
+}
+
+/// The keys of a table of free names.
+fn free<'a>(source: Source<'a>, keys: &'static Keys, entries: &'a Table<'a>) -> impl Iterator<Item = Item<'a>> {
+    entries.iter().map(move |(Key { name, span }, value)| Item { source, keys, key: name, key_at: *span, value })
 }
 
 impl<'a> Item<'a> {
@@ -53,12 +63,13 @@ impl<'a> Item<'a> {
     }
 
     /// The refusal of a key that the table does not have.
-    pub(super) fn unknown(&self, known: &[&str]) -> Error {
-        let table = if self.table.is_empty() { "at the top level".to_owned() } else { format!("in {}", self.table) };
+    pub(super) fn unknown(&self) -> Error {
+        let table =
+            if self.keys.name.is_empty() { "at the top level".to_owned() } else { format!("in {}", self.keys.name) };
         Error::Config {
             place: self.source.place(self.key_at),
             what: format!("unknown key '{}' {table}", self.key),
-            allowed: format!("allowed here: {}", known.join(", ")),
+            allowed: format!("allowed here: {}", self.keys.names()),
         }
     }
 
@@ -194,7 +205,7 @@ impl<'a> Item<'a> {
     ) -> Result<Vec<(String, T)>> {
         let table = self.table()?;
         let mut all = Vec::with_capacity(table.len());
-        for item in items(self.source, self.key, table) {
+        for item in free(self.source, &keys::TOP, table) {
             let name = name(item.key).map_err(|what| {
                 refuse(self.source.place(item.key_at), format!("{}: {what}", self.key), "write it in that form")
             })?;

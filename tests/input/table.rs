@@ -34,9 +34,14 @@ fn every_broken_configuration_gets_its_record() {
             .env_clear()
             .env("PATH", "/usr/bin:/bin");
         let done = command.output().unwrap();
+        // Which keys a table has is in one place, the key table: the row ends before them.
         let expected = format!("init: fatal: broken.toml:{said}\n");
+        let (start, end) = expected.split_once("…\n").map_or((expected.as_str(), ""), |(start, _)| (start, "\n"));
         let found = String::from_utf8_lossy(&done.stderr);
-        if found != expected || done.status.code() != Some(78) || !done.stdout.is_empty() {
+        let is_expected = found
+            .strip_prefix(start)
+            .is_some_and(|rest| if end.is_empty() { rest.is_empty() } else { rest.ends_with(end) });
+        if !is_expected || done.status.code() != Some(78) || !done.stdout.is_empty() {
             wrong.push(format!("{text}\nexpected 78 {expected}found {:?} {found}", done.status.code()));
         }
     }

@@ -22,7 +22,7 @@ use nix::errno::Errno;
 use stepdown::check::{self, Extent};
 use stepdown::config::args::{self, Action};
 use stepdown::config::environment::Environment;
-use stepdown::config::{control, file};
+use stepdown::config::{control, file, schema};
 use stepdown::error::{Error, Result, io_errno};
 use stepdown::exec::App;
 use stepdown::facts::accounts::{self, Accounts};
@@ -80,6 +80,7 @@ fn boot(handed: entry::Handed, format: &mut Option<check::Format>) -> Result<Nex
     let arguments = args::parse(handed.arguments.get(1..).unwrap_or(&[]))?;
     match arguments.action {
         Action::Help => return out.print(args::HELP),
+        Action::Schema => return out.print(&schema::page()),
         Action::Version => return out.print(concat!("stepdown ", env!("CARGO_PKG_VERSION"), "\n")),
         Action::Boot | Action::Plan | Action::Render(_) | Action::Health | Action::Check { .. } => {}
     }

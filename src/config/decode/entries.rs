@@ -1,0 +1,102 @@
+//! The entries of arrays of tables: surfaces, required variables, steps.
+
+use std::collections::BTreeMap;
+
+use toml_spanner::Table;
+
+use super::needed;
+use crate::config::toml::{Item, Source, items};
+use crate::config::{At, Directory, Requirement, Scope, Step, Tmpfs, Volume, keys, values};
+use crate::error::{Place, Result};
+
+/// Takes `roles`, `when` and `unless`, which every entry has; says whether the key was one of them.
+fn scoped(item: &Item<'_>, scope: &mut Scope) -> Result<bool> {
+    match item.key {
+        "roles" => scope.roles = Some(item.strings()?),
+        "when" => scope.when = plain(item.variables()?),
+        "unless" => scope.unless = plain(item.variables()?),
+        _ => return Ok(false),
+    }
+    Ok(true)
+}
+
+fn plain(variables: BTreeMap<String, At<String>>) -> BTreeMap<String, String> {
+    variables.into_iter().map(|(name, at)| (name, at.value)).collect()
+}
+
+pub(super) fn tmpfs<'a>(source: Source<'a>, table: &'a Table<'a>, place: Place) -> Result<Tmpfs> {
+    let (mut path, mut mode, mut size, mut scope) = (None, 0o755, None, Scope::default());
+    for item in items(source, &keys::TMPFS, table) {
+        let item = item?;
+        match item.key {
+            "path" => path = Some(item.parsed(values::path)?),
+            "mode" => mode = item.parsed(values::mode)?.value,
+            "size" => size = Some(item.parsed(values::size)?.value),
+            _ if scoped(&item, &mut scope)? => {}
+            _ => return Err(item.unknown()),
+        }
+    }
+    Ok(Tmpfs { path: needed(path, "[[tmpfs]]", "path", &place)?, mode, size, scope })
+}
+
+pub(super) fn volume<'a>(source: Source<'a>, table: &'a Table<'a>, place: Place) -> Result<Volume> {
+    let (mut path, mut recursive, mut scope) = (None, false, Scope::default());
+    for item in items(source, &keys::VOLUME, table) {
+        let item = item?;
+        match item.key {
+            "path" => path = Some(item.parsed(values::path)?),
+            "recursive" => recursive = item.boolean()?.value,
+            _ if scoped(&item, &mut scope)? => {}
+            _ => return Err(item.unknown()),
+        }
+    }
+    Ok(Volume { path: needed(path, "[[volume]]", "path", &place)?, recursive, scope })
+}
+
+pub(super) fn directory<'a>(source: Source<'a>, table: &'a Table<'a>, place: Place) -> Result<Directory> {
+    let (mut path, mut mode, mut scope) = (None, 0o755, Scope::default());
+    for item in items(source, &keys::DIRECTORY, table) {
+        let item = item?;
+        match item.key {
+            "path" => path = Some(item.string()?),
+            "mode" => mode = item.parsed(values::mode)?.value,
+            _ if scoped(&item, &mut scope)? => {}
+            _ => return Err(item.unknown()),
+        }
+    }
+    Ok(Directory { path: needed(path, "[[directory]]", "path", &place)?, mode, scope })
+}
+
+pub(super) fn requirement<'a>(source: Source<'a>, table: &'a Table<'a>, place: Place) -> Result<Requirement> {
+    let (mut env, mut hint, mut scope) = (None, None, Scope::default());
+    for item in items(source, &keys::REQUIRE, table) {
+        let item = item?;
+        match item.key {
+            "env" => env = Some(item.parsed(values::variable)?.value),
+            "hint" => hint = Some(item.string()?.value),
+            _ if scoped(&item, &mut scope)? => {}
+            _ => return Err(item.unknown()),
+        }
+    }
+    Ok(Requirement { env: needed(env, "[[require]]", "env", &place)?, hint, scope })
+}
+
+pub(super) fn step<'a>(source: Source<'a>, table: &'a Table<'a>, place: Place, root: bool) -> Result<Step> {
+    let keys = if root { &keys::ROOT_STEP } else { &keys::STEP };
+    let entry = keys.name;
+    let (mut name, mut command, mut capabilities, mut timeout, mut scope) =
+        (None, None, Vec::new(), None, Scope::default());
+    for item in items(source, keys, table) {
+        let item = item?;
+        match item.key {
+            "name" => name = Some(item.string()?),
+            "command" => command = Some(item.command()?),
+            "capabilities" if root => capabilities = item.strings()?,
+            "timeout" => timeout = Some(item.duration()?),
+            _ if scoped(&item, &mut scope)? => {}
+            _ => return Err(item.unknown()),
+        }
+    }
+    let command = needed(command, entry, "command", &place)?;
+    Ok(Step { name: needed(name, entry, "name", &place)?, command, capabilities, timeout, scope })
+}

@@ -1,0 +1,89 @@
+//! How a role is selected, the roles, and their health checks.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use toml_spanner::Table;
+
+use crate::config::toml::{Item, Source, items};
+use crate::config::{Config, Health, Probe, Role, keys, values};
+use crate::error::Result;
+
+pub(super) fn role_name(text: &str) -> std::result::Result<String, String> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    if !text.is_empty() && text.bytes().all(plain) {
+        Ok(text.to_owned())
+    } else {
+        Err(format!("'{text}' is not the name of a role: letters, digits, - _ ."))
+    }
+}
+
+pub(super) fn selection<'a>(source: Source<'a>, table: &'a Table<'a>, config: &mut Config) -> Result<()> {
+    for item in items(source, &keys::ROLE, table) {
+        let item = item?;
+        match item.key {
+            "env" => config.role_variable = item.parsed(values::variable)?.value,
+            "default" => config.default_role = Some(item.string()?),
+            _ => return Err(item.unknown()),
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn role<'a>(source: Source<'a>, role: &Item<'a>) -> Result<Role> {
+    let mut decoded = Role { place: role.place(), command: None, supervise: None, env: BTreeMap::new(), health: None };
+    for item in items(source, &keys::A_ROLE, role.table()?) {
+        let item = item?;
+        match item.key {
+            "command" => decoded.command = Some(item.command()?),
+            "supervise" => decoded.supervise = Some(item.boolean()?),
+            "env" => decoded.env = item.variables()?,
+            "health" => decoded.health = Some(Box::new(health(source, &item)?)),
+            _ => return Err(item.unknown()),
+        }
+    }
+    Ok(decoded)
+}
+
+pub(super) fn health<'a>(source: Source<'a>, health: &Item<'a>) -> Result<Health> {
+    let (mut probes, mut timeout) = (Vec::new(), Duration::from_secs(5));
+    let (mut status, mut headers, mut max_age) = (None, None, None);
+    for item in items(source, &keys::HEALTH, health.table()?) {
+        let item = item?;
+        match item.key {
+            "http" => probes.push(Probe::Http { url: item.string()?, status: 200, headers: BTreeMap::new() }),
+            "tcp" => probes.push(Probe::Tcp(item.string()?)),
+            "exec" => probes.push(Probe::Exec(item.command()?)),
+            "file" => probes.push(Probe::File { path: item.string()?, max_age: None }),
+            "status" => status = Some(item.integer(100, 599)?),
+            "headers" => headers = Some(item.named(|name| Ok(name.to_owned()), Item::string)?),
+            "max_age" => max_age = Some(item.duration()?),
+            "timeout" => timeout = item.duration()?,
+            _ => return Err(item.unknown()),
+        }
+    }
+    let one = (probes.len() == 1).then(|| probes.pop()).flatten();
+    let Some(mut probe) = one else {
+        return Err(health.refuse("not exactly one check".into(), "one of http, tcp, exec and file"));
+    };
+    let (mut http_only, mut file_only) = (status.is_some() || headers.is_some(), max_age.is_some());
+    match &mut probe {
+        Probe::Http { status: want, headers: send, .. } => {
+            http_only = false;
+            *want = status.and_then(|at| u16::try_from(at.value).ok()).unwrap_or(200);
+            *send = headers.unwrap_or_default();
+        }
+        Probe::File { max_age: most, .. } => {
+            file_only = false;
+            *most = max_age;
+        }
+        Probe::Tcp(_) | Probe::Exec(_) => {}
+    }
+    if http_only || file_only {
+        return Err(health.refuse(
+            "a key that its check does not have".into(),
+            "status and headers go with http, max_age with file",
+        ));
+    }
+    Ok(Health { probe, timeout })
+}

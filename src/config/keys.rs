@@ -1,0 +1,309 @@
+//! Every key of every table of the configuration: its type, whether it is required, its default, one line about it.
+//!
+//! The decoder refuses what is not listed here, and [`super::schema`] prints this as a JSON Schema. To add a key: a row
+//! here, an arm in `decode`, a field in [`super::Config`], a line in `fuzz/every-key.toml`.
+
+/// What a value may be.
+#[derive(Clone, Copy, Debug)]
+pub enum Kind {
+    /// Any string.
+    Text,
+    /// A string of a form.
+    Form(Form),
+    /// `true` or `false`.
+    Boolean,
+    /// An integer within bounds.
+    Integer(i64, i64),
+    /// An array of strings.
+    Texts,
+    /// An array of strings, the first not empty.
+    Command,
+    /// A table of free names of a form; each value is of this kind.
+    Map(Form, &'static Kind),
+    /// A table.
+    Table(&'static Table),
+    /// An array of tables.
+    Tables(&'static Table),
+    /// One of several kinds.
+    Either(&'static [Kind]),
+    /// This string.
+    Word(&'static str),
+}
+
+/// The form of a string, each with its parser in [`super::values`] or in the decoder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// Any text.
+    Any,
+    /// An absolute path below `/`.
+    Path,
+    /// An absolute path, `/` included.
+    Directory,
+    /// An octal mode.
+    Mode,
+    /// An octal umask.
+    Umask,
+    /// A duration.
+    Duration,
+    /// A size.
+    Size,
+    /// The name of a variable.
+    Variable,
+    /// The name of a role.
+    Role,
+    /// An exit code.
+    ExitCode,
+}
+
+impl Form {
+    /// The form as a regular expression that every engine of JSON Schema has.
+    pub fn pattern(self) -> &'static str {
+        match self {
+            Form::Any => "",
+            Form::Path => "^(/([^/.][^/]*|[.][^/.][^/]*|[.][.][^/]+))+/?$",
+            Form::Directory => "^/$|^(/([^/.][^/]*|[.][^/.][^/]*|[.][.][^/]+))+/?$",
+            Form::Mode => "^[0-3]?[0-7]{3}$",
+            Form::Umask => "^0?[0-7]{3}$",
+            Form::Duration => "^0*([1-9][0-9]{0,7}ms|[1-9][0-9]{0,4}s|[1-9][0-9]{0,3}m)$",
+            Form::Size => "^0*[1-9][0-9]{0,18}[kmgKMG]?$",
+            Form::Variable => "^[A-Za-z_][A-Za-z0-9_]*$",
+            Form::Role => "^[A-Za-z0-9_.-]+$",
+            Form::ExitCode => "^([0-9]|[1-9][0-9]|1[0-9][0-9]|2[0-4][0-9]|25[0-5])$",
+        }
+    }
+}
+
+/// One key.
+#[derive(Clone, Copy, Debug)]
+pub struct Key {
+    /// Its name.
+    pub name: &'static str,
+    /// What it takes.
+    pub kind: Kind,
+    /// Whether the table is refused without it.
+    pub required: bool,
+    /// What it is when it is not given, as JSON; empty where that is nothing.
+    pub default: &'static str,
+    /// One line about it.
+    pub about: &'static str,
+}
+
+/// A table.
+#[derive(Debug)]
+pub struct Table {
+    /// What messages call it; empty for the top level.
+    pub name: &'static str,
+    /// Its own keys.
+    pub keys: &'static [Key],
+    /// Whether it also has `roles`, `when` and `unless`.
+    pub scoped: bool,
+    /// Exactly one of these keys must be there, if there are any.
+    pub one_of: &'static [&'static str],
+    /// Keys that go only with another one: the key, the other.
+    pub with: &'static [(&'static str, &'static str)],
+}
+
+impl Table {
+    /// All its keys.
+    pub fn all(&self) -> impl Iterator<Item = &'static Key> {
+        let scope: &'static [Key] = if self.scoped { SCOPE } else { &[] };
+        self.keys.iter().chain(scope)
+    }
+
+    /// Whether it has this key.
+    pub fn has(&self, name: &str) -> bool {
+        self.all().any(|key| key.name == name)
+    }
+
+    /// Its keys by name, for messages.
+    pub fn names(&self) -> String {
+        self.all().map(|key| key.name).collect::<Vec<_>>().join(", ")
+    }
+}
+
+const fn key(name: &'static str, kind: Kind, about: &'static str) -> Key {
+    Key { name, kind, required: false, default: "", about }
+}
+
+impl Key {
+    const fn required(self) -> Key {
+        Key { required: true, ..self }
+    }
+
+    const fn default(self, default: &'static str) -> Key {
+        Key { default, ..self }
+    }
+}
+
+const fn table(name: &'static str, keys: &'static [Key]) -> Table {
+    Table { name, keys, scoped: false, one_of: &[], with: &[] }
+}
+
+const fn entry(name: &'static str, keys: &'static [Key]) -> Table {
+    Table { name, keys, scoped: true, one_of: &[], with: &[] }
+}
+
+const PATH: Kind = Kind::Form(Form::Path);
+const MODE: Kind = Kind::Form(Form::Mode);
+const DURATION: Kind = Kind::Form(Form::Duration);
+const VARIABLE: Kind = Kind::Form(Form::Variable);
+const VARIABLES: Kind = Kind::Map(Form::Variable, &Kind::Text);
+
+/// What every entry of an array of tables also has.
+static SCOPE: &[Key] = &[
+    key("roles", Kind::Texts, "only for these roles"),
+    key("when", VARIABLES, "only if each of these variables has this value"),
+    key("unless", VARIABLES, "not if one of these variables has this value"),
+];
+
+/// The top level.
+pub static TOP: Table = table(
+    "",
+    &[
+        key("user", Kind::Text, "uid[:gid] or name[:group] of the app").default("\"1001:1001\""),
+        key("groups", Kind::Texts, "supplementary groups"),
+        key("home", Kind::Form(Form::Directory), "HOME of the app"),
+        key("umask", Kind::Form(Form::Umask), "umask of steps and app"),
+        key("workdir", Kind::Form(Form::Directory), "working directory of steps and app"),
+        key("image", Kind::Text, "the image's name in rendered files"),
+        key("keep_capabilities", Kind::Texts, "capabilities that the app keeps").default("[]"),
+        key("role", Kind::Table(&ROLE), "how a role is selected"),
+        key("tmpfs", Kind::Tables(&TMPFS), "tmpfs mount points, handed to the user"),
+        key("volume", Kind::Tables(&VOLUME), "volumes, handed to the user"),
+        key("directory", Kind::Tables(&DIRECTORY), "directories that the user makes"),
+        key("require", Kind::Tables(&REQUIRE), "variables that must be set"),
+        key("root_step", Kind::Tables(&ROOT_STEP), "commands run as root before the drop"),
+        key("step", Kind::Tables(&STEP), "commands run as the user before the app"),
+        key("env", VARIABLES, "variables of steps and app"),
+        key("secrets", VARIABLES, "variables read from files"),
+        key("limits", Kind::Table(&LIMITS), "limits in rendered files"),
+        key("boot_check", Kind::Table(&BOOT_CHECK), "the boot check"),
+        key("supervise", Kind::Table(&SUPERVISE), "supervision"),
+        key("roles", Kind::Map(Form::Role, &Kind::Table(&A_ROLE)), "the roles, by name"),
+    ],
+);
+
+/// `[role]`.
+pub static ROLE: Table = table(
+    "[role]",
+    &[
+        key("env", VARIABLE, "the variable that selects the role").default("\"ROLE\""),
+        key("default", Kind::Text, "the role where nothing selects one"),
+    ],
+);
+
+/// `[[tmpfs]]`.
+pub static TMPFS: Table = entry(
+    "[[tmpfs]]",
+    &[
+        key("path", PATH, "the mount point").required(),
+        key("mode", MODE, "its mode").default("\"0755\""),
+        key("size", Kind::Form(Form::Size), "its size in rendered files"),
+    ],
+);
+
+/// `[[volume]]`.
+pub static VOLUME: Table = entry(
+    "[[volume]]",
+    &[
+        key("path", PATH, "the mount point").required(),
+        key("recursive", Kind::Boolean, "hand over what is below too, if the top's owner is wrong").default("false"),
+    ],
+);
+
+/// `[[directory]]`.
+pub static DIRECTORY: Table = entry(
+    "[[directory]]",
+    &[key("path", Kind::Text, "its path").required(), key("mode", MODE, "its mode").default("\"0755\"")],
+);
+
+/// `[[require]]`.
+pub static REQUIRE: Table = entry(
+    "[[require]]",
+    &[key("env", VARIABLE, "the variable").required(), key("hint", Kind::Text, "the fix that the message gives")],
+);
+
+/// `[[root_step]]`.
+pub static ROOT_STEP: Table = entry(
+    "[[root_step]]",
+    &[
+        key("name", Kind::Text, "what messages call it").required(),
+        key("command", Kind::Command, "the program and its arguments").required(),
+        key("capabilities", Kind::Texts, "capabilities that it needs").default("[]"),
+        key("timeout", DURATION, "how long it may take"),
+    ],
+);
+
+/// `[[step]]`.
+pub static STEP: Table = entry(
+    "[[step]]",
+    &[
+        key("name", Kind::Text, "what messages call it").required(),
+        key("command", Kind::Command, "the program and its arguments").required(),
+        key("timeout", DURATION, "how long it may take"),
+    ],
+);
+
+/// `[limits]`.
+pub static LIMITS: Table = table(
+    "[limits]",
+    &[
+        key("pids", Kind::Integer(1, 4_194_304), "processes and threads"),
+        key("memory", Kind::Form(Form::Size), "memory"),
+    ],
+);
+
+/// `[boot_check]`.
+pub static BOOT_CHECK: Table = table(
+    "[boot_check]",
+    &[
+        key("timeout", DURATION, "for the app to become healthy").default("\"90s\""),
+        key("grace", DURATION, "from SIGTERM to SIGKILL").default("\"20s\""),
+        key("settle", DURATION, "how long an app without a health check must stay up").default("\"3s\""),
+        key("require_read_only_root", Kind::Boolean, "fail where / is writable").default("true"),
+    ],
+);
+
+/// `[supervise]`.
+pub static SUPERVISE: Table = table(
+    "[supervise]",
+    &[
+        key("grace", DURATION, "from a stop signal to SIGKILL").default("\"10s\""),
+        key(
+            "signals",
+            Kind::Map(Form::Any, &Kind::Text),
+            "signals rewritten before forwarding; an empty one is dropped",
+        ),
+        key("group", Kind::Boolean, "signal the app's whole process group").default("false"),
+        key("exit_codes", Kind::Map(Form::ExitCode, &Kind::Integer(0, 255)), "exit codes rewritten"),
+    ],
+);
+
+/// One of `[roles]`.
+pub static A_ROLE: Table = table(
+    "a role",
+    &[
+        key("command", Kind::Command, "the program and its arguments"),
+        key("supervise", Kind::Boolean, "stay as PID 1 instead of exec").default("false"),
+        key("env", VARIABLES, "its variables, over [env]"),
+        key("health", Kind::Table(&HEALTH), "how to tell that it works"),
+    ],
+);
+
+/// A health check.
+pub static HEALTH: Table = Table {
+    name: "health",
+    keys: &[
+        key("http", Kind::Text, "an http:// URL"),
+        key("tcp", Kind::Text, "a HOST:PORT that accepts a connection"),
+        key("exec", Kind::Command, "a command that exits with 0"),
+        key("file", Kind::Text, "a file that is there"),
+        key("status", Kind::Integer(100, 599), "the status of the answer").default("200"),
+        key("headers", Kind::Map(Form::Any, &Kind::Text), "headers to send"),
+        key("max_age", DURATION, "how long ago the file may have been written"),
+        key("timeout", DURATION, "how long the answer may take").default("\"5s\""),
+    ],
+    scoped: false,
+    one_of: &["http", "tcp", "exec", "file"],
+    with: &[("status", "http"), ("headers", "http"), ("max_age", "file")],
+};

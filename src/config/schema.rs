@@ -1,0 +1,134 @@
+//! The key table as a JSON Schema (draft 2020-12), for editors and for checks before a build: `--schema`.
+//!
+//! It refuses what the decoder refuses wherever a schema can see it. It is written by hand: every text in the table is
+//! plain, so that nothing has to be escaped but the backslash, which no pattern has.
+
+use super::keys::{self, Form, Key, Kind, Table};
+
+/// The schema, a line a key.
+pub fn page() -> String {
+    let mut page = String::from(
+        "{\n\"$schema\": \"https://json-schema.org/draft/2020-12/schema\",\n\"title\": \"stepdown: /etc/init.toml\",\n",
+    );
+    table(&mut page, &keys::TOP);
+    page.push_str("\n}\n");
+    page
+}
+
+/// The members of a table's schema.
+fn table(page: &mut String, table: &Table) {
+    page.push_str("\"type\": \"object\", \"additionalProperties\": false, \"properties\": {");
+    list(page, table.all(), |page, key| {
+        page.push('\n');
+        property(page, key);
+    });
+    page.push('}');
+    let required = || table.all().filter(|key| key.required);
+    if required().next().is_some() {
+        page.push_str(", \"required\": [");
+        list(page, required(), |page, key| quoted(page, key.name));
+        page.push(']');
+    }
+    if !table.one_of.is_empty() {
+        page.push_str(", \"oneOf\": [");
+        list(page, table.one_of, |page, name| {
+            page.push_str("{\"required\": [");
+            quoted(page, name);
+            page.push_str("]}");
+        });
+        page.push(']');
+    }
+    if !table.with.is_empty() {
+        page.push_str(", \"dependentRequired\": {");
+        list(page, table.with, |page, (key, other)| {
+            quoted(page, key);
+            page.push_str(": [");
+            quoted(page, other);
+            page.push(']');
+        });
+        page.push('}');
+    }
+}
+
+fn property(page: &mut String, key: &Key) {
+    quoted(page, key.name);
+    page.push_str(": {\"description\": ");
+    quoted(page, key.about);
+    page.push_str(", ");
+    kind(page, &key.kind);
+    if !key.default.is_empty() {
+        page.push_str(", \"default\": ");
+        page.push_str(key.default);
+    }
+    page.push('}');
+}
+
+/// The members of a value's schema.
+fn kind(page: &mut String, of: &Kind) {
+    match of {
+        Kind::Text => page.push_str("\"type\": \"string\""),
+        Kind::Form(form) => text(page, *form),
+        Kind::Word(word) => {
+            page.push_str("\"const\": ");
+            quoted(page, word);
+        }
+        Kind::Boolean => page.push_str("\"type\": \"boolean\""),
+        Kind::Integer(least, most) => {
+            page.push_str(&format!("\"type\": \"integer\", \"minimum\": {least}, \"maximum\": {most}"));
+        }
+        Kind::Texts => page.push_str("\"type\": \"array\", \"items\": {\"type\": \"string\"}"),
+        Kind::Command => page.push_str(
+            "\"type\": \"array\", \"minItems\": 1, \"prefixItems\": [{\"type\": \"string\", \"minLength\": 1}], \
+             \"items\": {\"type\": \"string\"}",
+        ),
+        Kind::Map(names, values) => {
+            page.push_str("\"type\": \"object\", ");
+            if *names != Form::Any {
+                page.push_str("\"propertyNames\": {");
+                text(page, *names);
+                page.push_str("}, ");
+            }
+            page.push_str("\"additionalProperties\": {");
+            kind(page, values);
+            page.push('}');
+        }
+        Kind::Table(inner) => table(page, inner),
+        Kind::Tables(inner) => {
+            page.push_str("\"type\": \"array\", \"items\": {");
+            table(page, inner);
+            page.push('}');
+        }
+        Kind::Either(kinds) => {
+            page.push_str("\"anyOf\": [");
+            list(page, *kinds, |page, one| {
+                page.push('{');
+                kind(page, one);
+                page.push('}');
+            });
+            page.push(']');
+        }
+    }
+}
+
+fn text(page: &mut String, form: Form) {
+    page.push_str("\"type\": \"string\"");
+    if form != Form::Any {
+        page.push_str(", \"pattern\": ");
+        quoted(page, form.pattern());
+    }
+}
+
+fn quoted(page: &mut String, text: &str) {
+    page.push('"');
+    page.push_str(text);
+    page.push('"');
+}
+
+fn list<T>(page: &mut String, all: impl IntoIterator<Item = T>, write: impl Fn(&mut String, T)) {
+    for (index, one) in all.into_iter().enumerate() {
+        if index > 0 {
+            page.push_str(", ");
+        }
+        write(page, one);
+    }
+}
