@@ -5,11 +5,12 @@ use std::ffi::CStr;
 use std::rc::Rc;
 
 use stepdown::config::args::{self, Arguments, Format};
+use stepdown::config::control::ReportFormat;
 use stepdown::config::environment::Environment;
 use stepdown::config::{decode, values};
 use stepdown::error::TextFile;
 use stepdown::facts::accounts::Accounts;
-use stepdown::plan::{self, container};
+use stepdown::plan::{self, Given, StartedAs, container};
 use stepdown::privilege::Held;
 use stepdown::privilege::capability::Set;
 use stepdown::privilege::status::Ids;
@@ -30,7 +31,7 @@ pub fn check(data: &[u8]) {
         assert!(environment.set(name, value));
     }
     let accounts = Accounts::from_text(ACCOUNTS.0, ACCOUNTS.1);
-    for format in [Format::Podman, Format::Docker, Format::Quadlet, Format::Compose, Format::Kubernetes] {
+    for (_, format) in Format::ALL {
         let containers = container::resolve(&config, &arguments(&[]), &environment, &accounts, format);
         match containers.and_then(|containers| render::render(format, &containers)) {
             Ok(rendered) => {
@@ -41,7 +42,14 @@ pub fn check(data: &[u8]) {
         }
     }
     for (held, words) in [(root(), &[][..]), (root(), &[c"--plan", c"sh", c"-c", c"\xff"]), (user(), &[c"--health"])] {
-        match plan::resolve(&config, &arguments(words), environment.clone(), &accounts, &held) {
+        let given = Given {
+            config: &config,
+            arguments: &arguments(words),
+            environment: &environment,
+            accounts: &accounts,
+            held: &held,
+        };
+        match plan::resolve(&given) {
             Ok(plan) => sound(&plan, &held),
             Err(error) => super::refused(&error, &[78, 126, 127, 71]),
         }
@@ -60,7 +68,8 @@ fn sound(plan: &plan::Plan, held: &Held) {
     let needed = plan.needs.iter().fold(Set::EMPTY, |all, (need, _)| all.with(*need));
     assert!(
         needed.contains(target.keep)
-            && (!plan.as_root || needed.contains(Set::SETUID.with(Set::SETGID).with(Set::SETPCAP)))
+            && (plan.started_as == StartedAs::User
+                || needed.contains(Set::SETUID.with(Set::SETGID).with(Set::SETPCAP)))
     );
     let there = held.permitted.contains(needed) && held.bounding.contains(target.keep);
     assert_eq!(plan.preflight(held).is_ok(), there, "{needed}");
@@ -68,10 +77,10 @@ fn sound(plan: &plan::Plan, held: &Held) {
     assert!(plan.surfaces.directories.iter().all(|(path, _)| path.is_absolute()));
     assert!(matches!(plan.app.environment.only("HOME"), Ok(Some(_))));
     assert!(plan.app.arguments.is_empty() || !plan.app.programs.is_empty());
-    let page = plan::text(plan, held);
+    let page = plan::print(plan, held, ReportFormat::Text);
     page.lines().for_each(super::one_line);
     assert!(page.lines().all(|line| line.len() >= 14 && line.starts_with(char::is_alphabetic)), "{page}");
-    let line = plan::json(plan, held);
+    let line = plan::print(plan, held, ReportFormat::Json);
     let told: serde_json::Value = serde_json::from_str(&line).expect("JSON");
     assert!(line.ends_with('\n') && line.matches('\n').count() == 1 && told["uid"] == target.uid, "{line}");
 }

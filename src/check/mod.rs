@@ -11,21 +11,13 @@ mod surfaces;
 
 use rustix::fs::{StatVfsMountFlags, statvfs};
 
+use crate::config::args::Extent;
 use crate::config::{BootCheck, Config};
 use crate::error::{Error, Result};
 use crate::plan::{Plan, flags};
 use crate::privilege::{Dropped, Held};
 use crate::sys::SignalMask;
-pub use report::{Format, Report};
-
-/// How far the check goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Extent {
-    /// Through the app's start and stop.
-    Full,
-    /// Through the drop and the write probes.
-    Init,
-}
+pub use report::Report;
 
 /// Checks, and gives the report. `held` is what the container was started with.
 ///

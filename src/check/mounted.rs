@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::report::Report;
 use crate::facts::mounts::{self, Mount};
-use crate::plan::{Plan, TmpfsPlan, flags};
+use crate::plan::{Plan, StartedAs, TmpfsPlan, flags};
 
 /// What engines mount every tmpfs with, unless they are told otherwise. Docker adds `noexec`, and Podman does not.
 const USUAL: [&str; 2] = ["nosuid", "nodev"];
@@ -26,7 +26,7 @@ pub(super) fn check(plan: &Plan, report: &mut Report) {
         }
     };
     // A Pod has no options for its mounts, and not being root is how one is started.
-    let by_flags = plan.as_root && plan.app.environment.get("KUBERNETES_SERVICE_HOST").is_none();
+    let by_flags = plan.started_as == StartedAs::Root && plan.app.environment.get("KUBERNETES_SERVICE_HOST").is_none();
     for entry in &plan.surfaces.tmpfs {
         let mount = mounts::mounted_at(&table, Path::new(&entry.path));
         for difference in mount.map_or_else(not_mounted, |mount| differences(entry, mount, by_flags)) {

@@ -2,16 +2,8 @@
 
 use serde::Serialize;
 
+use crate::config::control::ReportFormat;
 use crate::logger;
-
-/// How it is printed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
-    /// Lines.
-    Text,
-    /// One line of JSON.
-    Json,
-}
 
 /// What was checked. Its keys in JSON are an interface: none is ever renamed.
 #[derive(Debug, Default, Serialize)]
@@ -61,13 +53,13 @@ impl Report {
     }
 
     /// As it is printed.
-    pub fn print(&self, format: Format) -> String {
+    pub fn print(&self, format: ReportFormat) -> String {
         #[derive(Serialize)]
         struct Whole<'a> {
             passed: bool,
             checks: &'a [Line],
         }
-        if format == Format::Json {
+        if format == ReportFormat::Json {
             // Strings and booleans have no way to fail; an empty line would be no JSON, and tell.
             let mut line =
                 serde_json::to_string(&Whole { passed: self.passed(), checks: &self.checks }).unwrap_or_default();
@@ -102,11 +94,13 @@ mod tests {
         report.ok("a", "b\nFAIL forged".into());
         report.warn("c", "d".into(), "e");
         assert!(report.passed());
-        assert_eq!(report.print(Format::Text), "ok    a: b\\nFAIL forged\nwarn  c: d; fix: e\n");
+        assert_eq!(report.print(ReportFormat::Text), "ok    a: b\\nFAIL forged\nwarn  c: d; fix: e\n");
         report.fail("f", "g".into(), "h");
         assert!(
             !report.passed()
-                && report.print(Format::Json).starts_with(r#"{"passed":false,"checks":[{"status":"ok","check":"a","#)
+                && report
+                    .print(ReportFormat::Json)
+                    .starts_with(r#"{"passed":false,"checks":[{"status":"ok","check":"a","#)
         );
     }
 }

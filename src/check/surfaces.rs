@@ -7,7 +7,7 @@ use rustix::fs::{AtFlags, Mode, OFlags, Stat, open, openat, stat, unlinkat};
 
 use super::report::Report;
 use crate::error::{Kernel, errno};
-use crate::plan::{Plan, TmpfsPlan};
+use crate::plan::{Plan, StartedAs, TmpfsPlan};
 
 /// What is written: a page, since a full tmpfs still takes a name.
 const PAGE: [u8; 4096] = [0; 4096];
@@ -41,7 +41,10 @@ pub(super) fn check(plan: &Plan, report: &mut Report) {
 
 /// Whether it is as the kubelet makes it for `fsGroup`: open to everyone, and no one but the kubelet can change that.
 fn is_kubelets(facts: &Stat, plan: &Plan) -> bool {
-    !plan.as_root && facts.st_uid == 0 && facts.st_mode & 0o2000 != 0 && plan.target.groups.contains(&facts.st_gid)
+    plan.started_as == StartedAs::User
+        && facts.st_uid == 0
+        && facts.st_mode & 0o2000 != 0
+        && plan.target.groups.contains(&facts.st_gid)
 }
 
 fn probe(name: &str, directory: &Path, uid: u32, report: &mut Report) {

@@ -47,11 +47,8 @@ pub enum Action {
     Plan,
     /// Ask the health check.
     Health,
-    /// Check the boot: whole, or through the drop.
-    Check {
-        /// Through the app's start and stop.
-        full: bool,
-    },
+    /// Check the boot.
+    Check(Extent),
     /// Print the run-time flags.
     Render(Format),
     /// Print the JSON Schema of the configuration.
@@ -60,6 +57,15 @@ pub enum Action {
     Help,
     /// Print the version.
     Version,
+}
+
+/// How far a boot check goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// Through the app's start and stop.
+    Full,
+    /// Through the drop and the write probes.
+    Init,
 }
 
 /// What `--render` writes for.
@@ -75,6 +81,31 @@ pub enum Format {
     Compose,
     /// Pods.
     Kubernetes,
+}
+
+impl Format {
+    /// All of them, each with its name.
+    pub const ALL: [(&'static str, Format); 5] = [
+        ("podman", Format::Podman),
+        ("docker", Format::Docker),
+        ("quadlet", Format::Quadlet),
+        ("compose", Format::Compose),
+        ("kubernetes", Format::Kubernetes),
+    ];
+
+    /// Its name on the command line and in messages.
+    pub fn name(self) -> &'static str {
+        Format::ALL.iter().find(|(_, format)| *format == self).map_or("", |(name, _)| name)
+    }
+
+    fn named(wanted: &str) -> Result<Format> {
+        let found = Format::ALL.iter().find(|(name, _)| *name == wanted);
+        found.map(|(_, format)| *format).ok_or_else(|| {
+            let names: Vec<&str> = Format::ALL.iter().map(|(name, _)| *name).collect();
+            let (last, others) = names.split_last().unwrap_or((&"", &[]));
+            wrong(format!("--render {wanted}: the formats are {} and {last}", others.join(", ")))
+        })
+    }
 }
 
 /// The command line, parsed.
@@ -126,19 +157,19 @@ pub fn parse(words: &[&CStr]) -> Result<Arguments> {
             Arg::Short('s') | Arg::Long("supervise") => arguments.supervise = true,
             Arg::Long("plan") => act(&mut arguments, Action::Plan)?,
             Arg::Long("render") => {
-                let format = format(&text("--render", &mut parser)?)?;
+                let format = Format::named(&text("--render", &mut parser)?)?;
                 act(&mut arguments, Action::Render(format))?;
             }
             Arg::Long("health") => act(&mut arguments, Action::Health)?,
             Arg::Long("check") => {
                 let extent = parser.optional_value();
-                let full = match extent.as_deref().and_then(OsStr::to_str) {
-                    None if extent.is_none() => true,
-                    Some("full") => true,
-                    Some("init") => false,
+                let extent = match extent.as_deref().and_then(OsStr::to_str) {
+                    None if extent.is_none() => Extent::Full,
+                    Some("full") => Extent::Full,
+                    Some("init") => Extent::Init,
                     _ => return Err(wrong("--check takes =full or =init, or nothing".into())),
                 };
-                act(&mut arguments, Action::Check { full })?;
+                act(&mut arguments, Action::Check(extent))?;
             }
             Arg::Long("schema") => act(&mut arguments, Action::Schema)?,
             Arg::Long("json") => arguments.json = true,
@@ -168,21 +199,6 @@ fn act(arguments: &mut Arguments, action: Action) -> Result<()> {
     }
     arguments.action = action;
     Ok(())
-}
-
-fn format(name: &str) -> Result<Format> {
-    Ok(match name {
-        "podman" => Format::Podman,
-        "docker" => Format::Docker,
-        "quadlet" => Format::Quadlet,
-        "compose" => Format::Compose,
-        "kubernetes" => Format::Kubernetes,
-        _ => {
-            return Err(wrong(format!(
-                "--render {name}: the formats are podman, docker, quadlet, compose and kubernetes"
-            )));
-        }
-    })
 }
 
 /// A value of an option that may be given once: the second of two would win in silence.

@@ -3,9 +3,18 @@
 
 use log::LevelFilter;
 
-use super::args::{Action, Arguments};
+use super::args::{Action, Arguments, Extent};
 use super::environment::Environment;
 use crate::error::{Error, Result};
+
+/// How a report is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReportFormat {
+    /// Lines.
+    Text,
+    /// One line of JSON.
+    Json,
+}
 
 /// The log's level.
 ///
@@ -43,21 +52,21 @@ fn gate(environment: &Environment) -> Result<Action> {
     let allowed = "1 (full check), init (through the drop) or 0 (boot)";
     match once(environment, "BOOT_CHECK_ONLY", allowed)? {
         None | Some(b"" | b"0") => Ok(Action::Boot),
-        Some(b"1") => Ok(Action::Check { full: true }),
-        Some(b"init") => Ok(Action::Check { full: false }),
+        Some(b"1") => Ok(Action::Check(Extent::Full)),
+        Some(b"init") => Ok(Action::Check(Extent::Init)),
         Some(other) => Err(wrong("BOOT_CHECK_ONLY", other, allowed)),
     }
 }
 
-/// Whether reports are JSON.
+/// How reports are printed.
 ///
 /// # Errors
 /// [`Error::OwnVariable`].
-pub fn json(arguments: &Arguments, environment: &Environment) -> Result<bool> {
+pub fn report_format(arguments: &Arguments, environment: &Environment) -> Result<ReportFormat> {
     let allowed = "text or json";
     match once(environment, "BOOT_CHECK_FORMAT", allowed)? {
-        None | Some(b"" | b"text") => Ok(arguments.json),
-        Some(b"json") => Ok(true),
+        None | Some(b"" | b"text") if !arguments.json => Ok(ReportFormat::Text),
+        None | Some(b"" | b"text" | b"json") => Ok(ReportFormat::Json),
         Some(other) => Err(wrong("BOOT_CHECK_FORMAT", other, allowed)),
     }
 }

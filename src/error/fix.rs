@@ -4,84 +4,89 @@ use nix::errno::Errno;
 
 use super::Error;
 
+/// Remedies that need nothing of the error.
+mod text {
+    pub(super) const COMMAND_LINE: &str = "see /init --help; put -- before a command that begins with a dash";
+    pub(super) const OPEN_FILES: &str = "allow more open files (--ulimit nofile=1024)";
+    pub(super) const PRIVILEGED_INSTALL: &str = "install it with mode 0755, without set-user-ID, set-group-ID and file \
+        capabilities (chmod 0755 /init; setcap -r /init)";
+    pub(super) const SIGNALS: &str = "let the seccomp profile allow rt_sigprocmask, rt_sigpending and rt_sigtimedwait";
+    pub(super) const DESCRIPTORS: &str = "give the container a /dev with null, and do not close its standard streams";
+    pub(super) const CONFIG_ABSENT: &str = "COPY the file into the image, or leave --config out to use /etc/init.toml";
+    pub(super) const CONFIG_UNREADABLE: &str = "make it a file that root can read (COPY --chmod=0644)";
+    pub(super) const CONFIG_KIND: &str = "give a regular TOML file of at most 1 MiB";
+    pub(super) const IDENTITY: &str = "give a number from 1 to 4294967294, or a name that is in the image's /etc/passwd \
+        (user) or /etc/group (group)";
+    pub(super) const NO_HEALTH: &str =
+        "add health = { http = … }, { tcp = … }, { exec = … } or { file = … } to the role";
+    pub(super) const NOT_FOUND: &str = "install it in the image, mend PATH, or give its whole path";
+    pub(super) const ROOT_STEPS: &str = "start the container as root of its user namespace (USER 0, no --user): /init \
+        drops to the user itself";
+    pub(super) const NOT_HANDED_OVER: &str = "do not let anything else change it during the boot; the kernel or a filter \
+        of system calls did not do what it reported";
+    pub(super) const PROOF_UNREADABLE: &str =
+        "mount /proc in the container, and let the seccomp profile answer capget, prctl and getres*id";
+    pub(super) const NOT_PROVED: &str = "report it with the engine's version, its seccomp profile and the output of \
+        /init --plan: nothing was started";
+    pub(super) const THREADS: &str = "start /init by the engine's exec, as a process of its own";
+    pub(super) const PROCESSES: &str = "allow more processes (--pids-limit, --ulimit nproc)";
+    pub(super) const CHILD: &str =
+        "let the seccomp profile allow the call, and give the container memory to start a process";
+    pub(super) const WORKDIR: &str = "create it in the image and let the user enter it, or change workdir";
+    pub(super) const OUTPUT: &str = "keep standard output open and give it room";
+    pub(super) const STOPPED: &str = "nothing to mend: the container was told to stop while it was starting";
+}
+
 impl Error {
     /// What to do about it. No wildcard: a new error needs a new remedy.
     pub fn fix(&self) -> String {
         if let Some(Errno::EMFILE | Errno::ENFILE) = self.errno() {
-            return "allow more open files (--ulimit nofile=1024)".into();
+            return text::OPEN_FILES.into();
         }
-        match self {
-            Error::CommandLine { .. } => "see /init --help; put -- before a command that begins with a dash".into(),
-            Error::OwnVariable { name, allowed, .. } => format!("give {name} once, as {allowed}, or unset it"),
-            Error::PrivilegedInstall { .. } => {
-                "install it with mode 0755, without set-user-ID, set-group-ID and file capabilities (chmod 0755 /init; setcap -r /init)".into()
-            }
-            Error::Signals { .. } => "let the seccomp profile allow rt_sigprocmask, rt_sigpending and rt_sigtimedwait".into(),
-            Error::NotDone { call, .. } => {
-                format!("let the kernel carry {call} out: neither a filter of system calls nor the file system may only claim it")
-            }
-            Error::Descriptors { .. } => "give the container a /dev with null, and do not close its standard streams".into(),
-            Error::ConfigRead { errno: Errno::ENOENT, .. } => "COPY the file into the image, or leave --config out to use /etc/init.toml".into(),
-            Error::ConfigRead { .. } => "make it a file that root can read (COPY --chmod=0644)".into(),
-            Error::ConfigKind { .. } => "give a regular TOML file of at most 1 MiB".into(),
-            Error::ConfigWritable { uid, .. } => {
-                format!("make it root's alone (COPY --chown=0:0 --chmod=0644), since uid {uid} could tell root what to do at the next start")
-            }
-            Error::Config { allowed, .. } => allowed.clone(),
-            Error::Identity { .. } => {
-                "give a number from 1 to 4294967294, or a name that is in the image's /etc/passwd (user) or /etc/group (group)".into()
-            }
-            Error::Accounts { path, errno: Errno::EFBIG } => format!("make {path} a file of at most 16 MiB"),
-            Error::Accounts { path, .. } => format!("make {path} a file that everyone can read, or give the user as numbers"),
-            Error::Role { variable, known, .. } => format!("set {variable} to one of: {known}"),
-            Error::NoCommand { known, .. } => known.clone(),
-            Error::NoHealth { .. } => "add health = { http = … }, { tcp = … }, { exec = … } or { file = … } to the role".into(),
-            Error::Unset { name, message, .. } => match message {
-                Some(_) => format!("set {name} (--env {name}=…)"),
-                None => format!("set {name} (--env {name}=…), or write ${{{name}:-default}}"),
-            },
-            Error::Secret { name, .. } => {
-                format!("mount the secret (--secret …), or name its file in {name}_FILE; root must be able to read it and the app not to replace it")
-            }
-            Error::Inexpressible { remedy, .. } => (*remedy).into(),
-            Error::StepWritable { uid, .. } => {
-                format!("make it root's alone and keep it off volumes, since uid {uid} could have root run anything at the next start")
-            }
-            Error::Step { remedy, .. } => (*remedy).into(),
-            Error::Required { hint: Some(hint), .. } => hint.clone(),
-            Error::Required { name, .. } => format!("set {name} (--env {name}=…)"),
-            Error::NotFound { .. } => "install it in the image, mend PATH, or give its whole path".into(),
-            Error::NotExecutable { remedy, .. } => (*remedy).into(),
-            Error::CapabilityMissing { flags, .. } => format!("add {flags}"),
-            Error::RootStepsWithoutRoot { .. } => {
-                "start the container as root of its user namespace (USER 0, no --user): /init drops to the user itself".into()
-            }
-            Error::MountPoint { remedy, .. } | Error::HandOver { remedy, .. } | Error::Drop { remedy, .. } => remedy.clone(),
-            Error::HandOverUnproved { .. } => {
-                "do not let anything else change it during the boot; the kernel or a filter of system calls did not do what it said".into()
-            }
-            Error::NotWritable { path, errno: Errno::EROFS, .. } => {
-                format!("mount something writable there (--tmpfs {path}:rw,mode=0777, a volume, or an emptyDir with fsGroup)")
-            }
-            Error::NotWritable { uid, .. } => {
-                format!("mount it with the :U option or owned by uid {uid}, or start as root and let /init hand it over")
-            }
-            Error::ProofUnreadable { .. } => "mount /proc in the container, and let the seccomp profile answer capget, prctl and getres*id".into(),
-            Error::NotProved { .. } => {
-                "report it with the engine's version, its seccomp profile and the output of /init --plan: nothing was started".into()
-            }
-            Error::Threads { .. } => "start /init by the engine's exec, as a process of its own".into(),
-            Error::Directory { errno: Errno::EROFS, path, .. } => format!("put it below a writable mount, or mount one (--tmpfs {path})"),
-            Error::Directory { uid, .. } => format!("let uid {uid} write to the directory above it"),
-            Error::Child { errno: Errno::EAGAIN, .. } => "allow more processes (--pids-limit, --ulimit nproc)".into(),
-            Error::Child { .. } => "let the seccomp profile allow the call, and give the container memory to start a process".into(),
-            Error::WorkingDirectory { .. } => "create it in the image and let the user enter it, or change workdir".into(),
-            Error::Output { .. } => "keep standard output open and give it room".into(),
-            Error::Stopped { .. } => "nothing to mend: the container was told to stop while it was starting".into(),
-        }
+        let fixed = match self {
+            Error::CommandLine { .. } => text::COMMAND_LINE,
+            Error::PrivilegedInstall { .. } => text::PRIVILEGED_INSTALL,
+            Error::Signals { .. } => text::SIGNALS,
+            Error::Descriptors { .. } => text::DESCRIPTORS,
+            Error::ConfigRead { errno: Errno::ENOENT, .. } => text::CONFIG_ABSENT,
+            Error::ConfigRead { .. } => text::CONFIG_UNREADABLE,
+            Error::ConfigKind { .. } => text::CONFIG_KIND,
+            Error::Config { allowed, .. } => allowed,
+            Error::Identity { .. } => text::IDENTITY,
+            Error::NoCommand { known, .. } => known,
+            Error::NoHealth { .. } => text::NO_HEALTH,
+            Error::Inexpressible { remedy, .. } | Error::Step { remedy, .. } => remedy,
+            Error::Required { hint: Some(hint), .. } => hint,
+            Error::NotFound { .. } => text::NOT_FOUND,
+            Error::NotExecutable { remedy, .. } => remedy,
+            Error::RootStepsWithoutRoot { .. } => text::ROOT_STEPS,
+            Error::MountPoint { remedy, .. } | Error::HandOver { remedy, .. } | Error::Drop { remedy, .. } => remedy,
+            Error::HandOverUnproved { .. } => text::NOT_HANDED_OVER,
+            Error::ProofUnreadable { .. } => text::PROOF_UNREADABLE,
+            Error::NotProved { .. } => text::NOT_PROVED,
+            Error::Threads { .. } => text::THREADS,
+            Error::Child { errno: Errno::EAGAIN, .. } => text::PROCESSES,
+            Error::Child { .. } => text::CHILD,
+            Error::WorkingDirectory { .. } => text::WORKDIR,
+            Error::Output { .. } => text::OUTPUT,
+            Error::Stopped { .. } => text::STOPPED,
+            Error::OwnVariable { name, allowed, .. } => return format!("give {name} once, as {allowed}, or unset it"),
+            Error::NotDone { call, .. } => return not_done(call),
+            Error::ConfigWritable { uid, .. } => return roots_alone("(COPY --chown=0:0 --chmod=0644)", *uid),
+            Error::StepWritable { uid, .. } => return roots_alone("and keep it off volumes", *uid),
+            Error::Accounts { path, errno } => return accounts(path, *errno),
+            Error::Role { variable, known, .. } => return format!("set {variable} to one of: {known}"),
+            Error::Unset { name, message, .. } => return set(name, message.is_none()),
+            Error::Required { name, hint: None } => return set(name, false),
+            Error::Secret { name, .. } => return secret(name),
+            Error::CapabilityMissing { flags, .. } => return format!("add {flags}"),
+            Error::NotWritable { path, uid, errno } => return not_writable(path, *uid, *errno),
+            Error::Directory { path, uid, errno, .. } => return directory(path, *uid, *errno),
+        };
+        fixed.to_owned()
     }
 
-    /// The kernel's reason, where it is one of the process's own means and not of the object's.
+    /// The kernel's reason, where it may be a limit of the process instead of a fault of the object.
     fn errno(&self) -> Option<Errno> {
         match self {
             Error::Signals { errno, .. }
@@ -95,5 +100,48 @@ impl Error {
             | Error::WorkingDirectory { errno, .. } => Some(*errno),
             _ => None,
         }
+    }
+}
+
+fn not_done(call: &str) -> String {
+    format!("let the kernel carry {call} out: neither a filter of system calls nor the file system may only claim it")
+}
+
+fn roots_alone(how: &str, uid: u32) -> String {
+    format!("make it root's alone {how}, since uid {uid} could tell root what to do at the next start")
+}
+
+fn accounts(path: &str, errno: Errno) -> String {
+    match errno {
+        Errno::EFBIG => format!("make {path} a file of at most 16 MiB"),
+        _ => format!("make {path} a file that everyone can read, or give the user as numbers"),
+    }
+}
+
+fn set(name: &str, or_default: bool) -> String {
+    let default = if or_default { format!(", or write ${{{name}:-default}}") } else { String::new() };
+    format!("set {name} (--env {name}=…){default}")
+}
+
+fn secret(name: &str) -> String {
+    format!(
+        "mount the secret (--secret …), or name its file in {name}_FILE; root must be able to read it and the app not to \
+         replace it"
+    )
+}
+
+fn not_writable(path: &str, uid: u32, errno: Errno) -> String {
+    match errno {
+        Errno::EROFS => format!(
+            "mount something writable there (--tmpfs {path}:rw,mode=0777, a volume, or an emptyDir with fsGroup)"
+        ),
+        _ => format!("mount it with the :U option or owned by uid {uid}, or start as root and let /init hand it over"),
+    }
+}
+
+fn directory(path: &str, uid: u32, errno: Errno) -> String {
+    match errno {
+        Errno::EROFS => format!("put it below a writable mount, or mount one (--tmpfs {path})"),
+        _ => format!("let uid {uid} write to the directory above it"),
     }
 }

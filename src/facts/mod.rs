@@ -1,6 +1,8 @@
-//! What the image and the kernel say: accounts, the mount table, where programs are. Parsers take text; nothing here decides or changes.
+//! What the image, the engine and the kernel say: accounts, the mount table, where programs are. Parsers take text; nothing
+//! here decides or changes.
 
 pub mod accounts;
+pub mod engine;
 pub mod mounts;
 pub mod programs;
 pub mod secrets;

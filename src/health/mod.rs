@@ -19,6 +19,7 @@ use serde::Serialize;
 
 use crate::child::wait::{Event, Signals};
 use crate::child::{Change, next_change};
+use crate::config::control::ReportFormat;
 use crate::error::{Error, Result, errno};
 use crate::exec;
 use crate::logger;
@@ -124,7 +125,7 @@ pub fn ask_and_wait(
 }
 
 /// The answer as one line, or as one line of JSON.
-pub fn report(role: Option<&str>, answer: &std::result::Result<(), String>, json: bool) -> String {
+pub fn report(role: Option<&str>, answer: &std::result::Result<(), String>, format: ReportFormat) -> String {
     #[derive(Serialize)]
     struct Shown<'a> {
         role: Option<&'a str>,
@@ -132,7 +133,7 @@ pub fn report(role: Option<&str>, answer: &std::result::Result<(), String>, json
         reason: Option<&'a str>,
     }
     let reason = answer.as_ref().err().map(String::as_str);
-    let mut line = if json {
+    let mut line = if format == ReportFormat::Json {
         // Strings and booleans have no way to fail; an empty line would be no JSON, and tell.
         serde_json::to_string(&Shown { role, healthy: reason.is_none(), reason }).unwrap_or_default()
     } else {

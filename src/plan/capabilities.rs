@@ -1,4 +1,4 @@
-//! Lists of capability names to sets.
+//! Capabilities: lists of names to sets, and what a start needs.
 
 use crate::config::At;
 use crate::error::{Error, Result};
@@ -39,4 +39,23 @@ pub(super) fn kept(names: &[At<String>]) -> Result<Set> {
 
 fn refuse(name: &At<String>, what: String, allowed: &str) -> Error {
     Error::Config { place: name.place.clone(), what, allowed: allowed.to_owned() }
+}
+
+/// What a start as root needs, and why.
+pub(super) fn needs(mounts: bool, root_steps: Set, keep: Set) -> Vec<(Set, &'static str)> {
+    let mut needs = Vec::new();
+    if mounts {
+        needs.push((Set::CHOWN, "to hand over mount points"));
+    }
+    needs.push((Set::SETUID, "to become the user"));
+    needs.push((Set::SETGID, "to become the group"));
+    needs.push((Set::SETPCAP, "to empty the bounding set and lock the securebits"));
+    let listed = needs.iter().fold(Set::EMPTY, |all, (one, _)| all.with(*one));
+    needs.extend(root_steps.without(listed).each().map(|one| (one, "for a root step")));
+    needs.extend(kept_needs(keep));
+    needs
+}
+
+pub(super) fn kept_needs(keep: Set) -> Vec<(Set, &'static str)> {
+    keep.each().map(|one| (one, "to keep it")).collect()
 }

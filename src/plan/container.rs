@@ -7,12 +7,15 @@ use std::time::Duration;
 
 use super::expand::expand;
 use super::role::{self, Selected};
-use super::{TmpfsPlan, VolumePlan, capabilities, counts, directory, needs, tmpfs, volume, wanted};
+use super::scope::Boot;
+use super::surfaces::{directory, tmpfs, volume};
+use super::{TmpfsPlan, VolumePlan, capabilities, identity};
 use crate::config::args::{Arguments, Format};
 use crate::config::environment::Environment;
 use crate::config::{At, Config, Limits, Requirement, Scope};
 use crate::error::{Error, Place, Result};
 use crate::facts::accounts::Accounts;
+use crate::facts::engine;
 use crate::privilege::Target;
 use crate::privilege::capability::Set;
 
@@ -100,8 +103,9 @@ fn container<'a>(
 ) -> Result<Container<'a>> {
     let environment = conditions(config, selected, handed);
     let name = selected.map(|selected| selected.name);
-    let counts = |scope: &Scope| counts(scope, name, &environment);
-    let wanted = wanted(config, arguments, accounts)?;
+    let boot = Boot { role: name, environment: &environment };
+    let counts = |scope: &Scope| boot.includes(scope);
+    let wanted = identity::wanted(config, arguments, accounts)?;
     let target = Target {
         uid: wanted.uid,
         gid: wanted.gid,
@@ -128,7 +132,7 @@ fn container<'a>(
     Ok(Container {
         role: name.map(|name| (config.role_variable.as_str(), name)),
         image: image(config, handed)?,
-        needs: needs(!tmpfs.is_empty() || !volumes.is_empty(), beyond, target.keep),
+        needs: capabilities::needs(!tmpfs.is_empty() || !volumes.is_empty(), beyond, target.keep),
         root_step: config.root_steps.iter().find(|step| counts(&step.scope)).map(|step| step.name.value.as_str()),
         target,
         tmpfs,
@@ -173,12 +177,7 @@ fn image(config: &Config, environment: &Environment) -> Result<Option<String>> {
         Error::Config { place, what: format!("image: {what}"), allowed: "write it as registry.example/app:1".into() }
     };
     let Some(configured) = &config.image else {
-        let told = std::fs::read_to_string("/run/.containerenv").unwrap_or_default();
-        return Ok(told
-            .lines()
-            .find_map(|line| line.strip_prefix("image=\"")?.strip_suffix('"'))
-            .filter(|name| is_image(name))
-            .map(str::to_owned));
+        return Ok(engine::image().filter(|name| is_image(name)));
     };
     let name = String::from_utf8(expand(configured, environment)?).map_err(|_| refuse("not UTF-8"))?;
     if is_image(&name) { Ok(Some(name)) } else { Err(refuse(&format!("'{name}' is not the name of an image"))) }

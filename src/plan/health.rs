@@ -1,15 +1,15 @@
 //! A role's health check, resolved: nothing in it is left to expand or to look up.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
+use super::command::Command;
 use super::expand::expand;
 use crate::config::environment::Environment;
 use crate::config::{At, Config, Health, Probe};
 use crate::error::{Error, Result};
 use crate::exec::App;
-use crate::facts::programs;
 
 /// A health check.
 #[derive(Clone, Debug)]
@@ -56,13 +56,10 @@ pub(super) fn resolve(config: &Config, health: &Health, environment: &Environmen
         }
         Probe::Tcp(address) => Question::Tcp(address_of(address, environment)?),
         Probe::Exec(words) => {
-            let below = config.workdir.as_deref().unwrap_or(".");
-            let arguments = super::expand_words(words, environment)?;
-            let name = arguments.first().map_or(&b""[..], |word| word.to_bytes());
-            let programs = programs::find(name, environment.get("PATH"), Path::new(below))?;
+            let Command { programs, words } = Command::of(words, config.workdir.as_deref(), environment)?;
             Question::Exec(App {
                 programs,
-                arguments,
+                arguments: words,
                 environment: environment.clone(),
                 working_directory: config.workdir.clone(),
                 umask: config.umask,

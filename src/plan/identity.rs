@@ -2,12 +2,15 @@
 //!
 //! A name is never taken for a number or a number for a name, and nothing that is unknown, empty or root becomes a user.
 
-use crate::config::At;
+use super::capabilities;
+use crate::config::args::Arguments;
+use crate::config::{At, Config};
 use crate::error::{Error, Place, Result};
 use crate::facts::accounts::{Accounts, id};
+use crate::privilege::{Held, Target};
 
 /// The user when none is configured.
-pub(super) const DEFAULT_USER: &str = "1001:1001";
+const DEFAULT_USER: &str = "1001:1001";
 
 /// A user, resolved.
 #[derive(Debug, PartialEq, Eq)]
@@ -20,6 +23,40 @@ pub struct Identity {
     pub groups: Vec<u32>,
     /// Whether a name was looked up: then the image's files decide who the app is.
     pub by_name: bool,
+}
+
+/// The user that is configured: the ids, and whether names had to be looked up for them.
+///
+/// # Errors
+/// [`Error::Identity`], [`Error::Accounts`].
+pub(super) fn wanted(config: &Config, arguments: &Arguments, accounts: &Accounts) -> Result<Identity> {
+    let given = match (&arguments.user, &config.user) {
+        (Some(user), _) => At { value: user.clone(), place: Place::Option("--user") },
+        (None, Some(user)) => user.clone(),
+        (None, None) => At { value: DEFAULT_USER.into(), place: Place::Default },
+    };
+    resolve(&given, config.groups.as_deref(), accounts)
+}
+
+/// The credentials of the app, and whether the image's accounts decided them.
+///
+/// # Errors
+/// [`Error::Identity`], [`Error::Accounts`], [`Error::Config`].
+pub(super) fn target(
+    config: &Config,
+    arguments: &Arguments,
+    accounts: &Accounts,
+    held: &Held,
+) -> Result<(Target, bool)> {
+    let keep = capabilities::kept(&config.keep_capabilities)?;
+    // A start as non-root checks the configuration just the same: it must not fail only where root starts it.
+    let wanted = wanted(config, arguments, accounts)?;
+    if held.uid.effective == 0 {
+        return Ok((Target { uid: wanted.uid, gid: wanted.gid, groups: wanted.groups, keep }, wanted.by_name));
+    }
+    let mut groups = held.groups.clone();
+    groups.sort_unstable();
+    Ok((Target { uid: held.uid.effective, gid: held.gid.effective, groups, keep }, false))
 }
 
 /// Resolves `uid[:gid]` or `name[:group]` and the supplementary groups.

@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use super::Plan;
+use super::{Plan, StartedAs};
+use crate::config::control::ReportFormat;
 use crate::logger;
 use crate::privilege::Held;
 
@@ -58,16 +59,24 @@ struct Need {
     held: bool,
 }
 
-/// The plan as one line of JSON.
-pub fn json(plan: &Plan, held: &Held) -> String {
+/// The plan as it is printed.
+pub fn print(plan: &Plan, held: &Held, format: ReportFormat) -> String {
+    match format {
+        ReportFormat::Json => json(plan, held),
+        ReportFormat::Text => text(plan, held),
+    }
+}
+
+/// One line of JSON.
+fn json(plan: &Plan, held: &Held) -> String {
     // Serialising strings and numbers into a String has no way to fail; an empty line would be no JSON, and tell.
     let mut line = serde_json::to_string(&shown(plan, held)).unwrap_or_default();
     line.push('\n');
     line
 }
 
-/// The plan as lines of a name and a value.
-pub fn text(plan: &Plan, held: &Held) -> String {
+/// Lines of a name and a value.
+fn text(plan: &Plan, held: &Held) -> String {
     let shown = shown(plan, held);
     let mut page = String::new();
     let mut row = |name: &str, value: &str| {
@@ -134,7 +143,7 @@ fn shown<'a>(plan: &'a Plan, held: &Held) -> Shown<'a> {
     Shown {
         role: plan.role.as_ref().map(|(name, _)| name.as_str()),
         role_from: plan.role.as_ref().map(|(_, by)| by.as_str()),
-        start: if plan.as_root { "root: hand over, drop, prove" } else { "not root: prove" },
+        start: if plan.started_as == StartedAs::Root { "root: hand over, drop, prove" } else { "not root: prove" },
         mode: if plan.supervision.is_some() { "supervise" } else { "exec" },
         uid: plan.target.uid,
         gid: plan.target.gid,

@@ -3,6 +3,7 @@
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use super::StartedAs;
 use crate::config::Config;
 use crate::config::environment::Environment;
 use crate::error::{Error, Result};
@@ -14,7 +15,12 @@ use crate::privilege::Target;
 ///
 /// # Errors
 /// [`Error::Secret`].
-pub(super) fn resolve(config: &Config, environment: &mut Environment, target: &Target, as_root: bool) -> Result<()> {
+pub(super) fn resolve(
+    config: &Config,
+    environment: &mut Environment,
+    target: &Target,
+    started_as: StartedAs,
+) -> Result<()> {
     for (name, default) in &config.secrets {
         let variable = format!("{name}_FILE");
         let named = environment
@@ -32,7 +38,9 @@ pub(super) fn resolve(config: &Config, environment: &mut Environment, target: &T
             continue;
         }
         let value = secrets::read(&path).map_err(&refuse)?;
-        if as_root && let Ok(Some(how)) = writable::writable_to(&path, target.uid, &target.groups) {
+        if started_as == StartedAs::Root
+            && let Ok(Some(how)) = writable::writable_to(&path, target.uid, &target.groups)
+        {
             return Err(refuse(format!("it could be another file of root's at the next start: {how}")));
         }
         if !environment.set(name, &value) {

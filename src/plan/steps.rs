@@ -5,7 +5,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{capabilities, expand_words};
+use super::capabilities;
+use super::command::Command;
 use crate::config::environment::Environment;
 use crate::config::{Config, Step};
 use crate::error::{Error, Result};
@@ -102,12 +103,14 @@ fn roots_places(path: &[u8], target: &Target) -> Vec<u8> {
 }
 
 fn resolve(config: &Config, step: &Step, environment: &Environment, given: Environment) -> Result<StepPlan> {
-    let arguments = expand_words(&step.command, environment)?;
-    let below = config.workdir.as_deref().unwrap_or(".");
-    let name = arguments.first().map_or(&b""[..], |word| word.to_bytes());
-    let programs = programs::find(name, environment.get("PATH"), Path::new(below))?;
-    let app =
-        App { programs, arguments, environment: given, working_directory: config.workdir.clone(), umask: config.umask };
+    let Command { programs, words } = Command::of(&step.command, config.workdir.as_deref(), environment)?;
+    let app = App {
+        programs,
+        arguments: words,
+        environment: given,
+        working_directory: config.workdir.clone(),
+        umask: config.umask,
+    };
     Ok(StepPlan {
         name: step.name.value.clone(),
         app,

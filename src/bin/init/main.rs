@@ -19,15 +19,16 @@ use std::path::Path;
 use std::time::Instant;
 
 use nix::errno::Errno;
-use stepdown::check::{self, Extent};
-use stepdown::config::args::{self, Action};
+use stepdown::check;
+use stepdown::config::args::{self, Action, Arguments, Extent};
+use stepdown::config::control::ReportFormat;
 use stepdown::config::environment::Environment;
-use stepdown::config::{control, file, schema};
+use stepdown::config::{Config, control, file, schema};
 use stepdown::error::{Error, Result, io_errno};
 use stepdown::exec::App;
 use stepdown::facts::accounts::{self, Accounts};
 use stepdown::facts::{self_check, writable};
-use stepdown::plan::{self, Plan, Supervision, container};
+use stepdown::plan::{self, Plan, StartedAs, Supervision, container};
 use stepdown::prepare::{self, descriptors};
 use stepdown::privilege::{self, Dropped, Held, Start, Target};
 use stepdown::sys::SignalMask;
@@ -38,39 +39,49 @@ static MEMORY: arena::Arena = arena::Arena::new();
 
 /// What is left to do when everything is prepared, and everything that was needed for it is let go.
 enum Next {
-    /// Nothing: it was only to be told, with this exit code.
-    Told(u8),
+    /// Exit with this code: what was asked for has been printed.
+    Exit(u8),
     /// Become the app.
     Become(Dropped, App, SignalMask),
     /// Stay with the app.
     Stay(Dropped, App, SignalMask, Supervision),
 }
 
-/// Tells it, and gives the exit code. Signals are blocked already; it returns if the app was not started, or has ended
-/// under supervision.
+/// Runs a boot and returns its exit code. Signals are blocked already; it returns if the app was not started, or has
+/// ended under supervision.
 pub(crate) fn story(handed: entry::Handed) -> u8 {
     MEMORY.end_by(logger::out_of_memory);
-    let mut format = None;
-    let told = boot(handed, &mut format).and_then(|next| match next {
-        Next::Told(code) => Ok(code),
+    let mut report = None;
+    let code = boot(handed, &mut report).and_then(|next| match next {
+        Next::Exit(code) => Ok(code),
         Next::Become(dropped, app, mask) => Err(exec::exec_app(&dropped, &app, mask)),
         Next::Stay(dropped, app, mask, how) => {
             MEMORY.give_back();
             supervise::run(&dropped, app, how, mask)
         }
     });
-    told.unwrap_or_else(|error| {
+    code.unwrap_or_else(|error| {
         logger::fatal(&error);
-        if let Some(format) = format {
-            // What reads the report must see that it ended here; that it cannot be written changes nothing any more.
+        if let Some(format) = report {
+            // The reader of the report must see that the check ended here. That it cannot be written changes nothing any more.
             let _ = Out { open: true }.print(&check::failed(&error).print(format));
         }
         error.exit_code()
     })
 }
 
-/// Until there is nothing left to prepare. `format` is set once the boot is a check, for the report of its failure.
-fn boot(handed: entry::Handed, format: &mut Option<check::Format>) -> Result<Next> {
+/// What was asked for, and what it is decided from.
+struct Request {
+    arguments: Arguments,
+    environment: Environment,
+    mask: SignalMask,
+    action: Action,
+    format: ReportFormat,
+    started: Instant,
+}
+
+/// Runs until there is nothing left to prepare. `report` is set once the boot is a check, for the report of its failure.
+fn boot(handed: entry::Handed, report: &mut Option<ReportFormat>) -> Result<Next> {
     let started = Instant::now();
     let mask = handed.mask.map_err(|errno| Error::Signals { call: "rt_sigprocmask", errno })?;
     let environment = Environment::new(handed.environment);
@@ -82,26 +93,43 @@ fn boot(handed: entry::Handed, format: &mut Option<check::Format>) -> Result<Nex
         Action::Help => return out.print(args::HELP),
         Action::Schema => return out.print(&schema::page()),
         Action::Version => return out.print(concat!("stepdown ", env!("CARGO_PKG_VERSION"), "\n")),
-        Action::Boot | Action::Plan | Action::Render(_) | Action::Health | Action::Check { .. } => {}
+        Action::Boot | Action::Plan | Action::Render(_) | Action::Health | Action::Check(_) => {}
     }
     logger::start(control::log_level(&environment)?);
     let action = control::action(&arguments, &environment)?;
-    let json = control::json(&arguments, &environment)?;
-    if let Action::Check { .. } = action {
-        *format = Some(if json { check::Format::Json } else { check::Format::Text });
-    }
+    let format = control::report_format(&arguments, &environment)?;
+    *report = matches!(action, Action::Check(_)).then_some(format);
+    let request = Request { arguments, environment, mask, action, format, started };
 
-    let loaded = file::load(arguments.config.as_deref())?;
-    if let Action::Render(format) = action {
+    let loaded = file::load(request.arguments.config.as_deref())?;
+    if let Action::Render(format) = request.action {
         // Before anything is read of how this process was started: the page is about another start.
-        let containers = container::resolve(&loaded.config, &arguments, &environment, &Accounts::read()?, format)?;
+        let Request { arguments, environment, .. } = &request;
+        let containers = container::resolve(&loaded.config, arguments, environment, &Accounts::read()?, format)?;
         let rendered = render::render(format, &containers)?;
         logger::notes(&rendered.notes);
         return out.print(&rendered.page);
     }
     let held = Held::read()?;
-    let mut plan = plan::resolve(&loaded.config, &arguments, environment, &Accounts::read()?, &held)?;
-    if plan.as_root {
+    let plan = resolve(&request, &loaded, &held)?;
+    let next = match request.action {
+        Action::Plan => return out.print(&plan::print(&plan, &held, request.format)),
+        Action::Health => return ask_health(&plan, &held, &request, &out),
+        Action::Check(extent) => run(plan, &held, &request, Some((extent, &loaded.config)), &out)?,
+        _ => run(plan, &held, &request, None, &out)?,
+    };
+    // The app's exec takes all memory at once; piece by piece, a long configuration would take its time.
+    std::mem::forget((loaded, request));
+    Ok(next)
+}
+
+/// The plan; as root it is made only of what the app's user could not have written.
+fn resolve(request: &Request, loaded: &file::Loaded, held: &Held) -> Result<Plan> {
+    let accounts = Accounts::read()?;
+    let Request { arguments, environment, .. } = request;
+    let plan =
+        plan::resolve(&plan::Given { config: &loaded.config, arguments, environment, accounts: &accounts, held })?;
+    if plan.started_as == StartedAs::Root {
         let accounts = if plan.by_name { accounts::FILES.as_slice() } else { &[] };
         loaded
             .path
@@ -110,35 +138,34 @@ fn boot(handed: entry::Handed, format: &mut Option<check::Format>) -> Result<Nex
             .chain(accounts.iter().copied())
             .try_for_each(|path| refuse_if_writable(path, &plan.target))?;
     }
-    let extent = match action {
-        Action::Plan => return out.print(&if json { plan::json(&plan, &held) } else { plan::text(&plan, &held) }),
-        Action::Health => return ask_health(&plan, &held, mask, json, &out),
-        Action::Check { full } => {
-            plan.steps.end_within(loaded.config.boot_check.timeout);
-            Some(if full { Extent::Full } else { Extent::Init })
-        }
-        _ => None,
-    };
+    Ok(plan)
+}
 
-    plan.preflight(&held)?;
-    let has_children = plan.supervision.is_some() || extent.is_some() || !plan.steps.is_empty();
+/// Hands over, drops, prepares as the user, and checks or leaves the app to be started.
+fn run(mut plan: Plan, held: &Held, request: &Request, check: Option<(Extent, &Config)>, out: &Out) -> Result<Next> {
+    let mask = request.mask;
+    if let Some((_, config)) = check {
+        plan.steps.end_within(config.boot_check.timeout);
+    }
+    plan.preflight(held)?;
+    let has_children = plan.supervision.is_some() || check.is_some() || !plan.steps.is_empty();
     if has_children {
         child::adopt_orphans(true);
     }
-    let dropped = step_down(&plan, &held, mask)?;
+    let dropped = step_down(&plan, held, mask)?;
     if has_children {
-        // They have the app's uid, and this process is still to be trusted.
+        // Children have the app's uid, and this process must stay out of their reach.
         child::keep_out_of_reach()?;
     }
     prepare::make_directories(&dropped, &plan.surfaces.directories, &plan.target)?;
-    if extent != Some(Extent::Init) {
+    if !matches!(check, Some((Extent::Init, _))) {
         steps::run_as_user(&dropped, &plan.steps.as_user, mask)?;
     }
-    announce(&plan, started);
-    if let Some(extent) = extent {
-        let report = check::run(&dropped, &plan, &loaded.config, &held, extent, mask)?;
-        let told = out.print(&report.print(format.unwrap_or(check::Format::Text)))?;
-        return Ok(if report.passed() { told } else { Next::Told(1) });
+    announce(&plan, request.started);
+    if let Some((extent, config)) = check {
+        let report = check::run(&dropped, &plan, config, held, extent, mask)?;
+        let printed = out.print(&report.print(request.format))?;
+        return Ok(if report.passed() { printed } else { Next::Exit(1) });
     }
     Ok(match plan.supervision {
         Some(how) => Next::Stay(dropped, plan.app, mask, how),
@@ -146,8 +173,6 @@ fn boot(handed: entry::Handed, format: &mut Option<check::Format>) -> Result<Nex
             if has_children {
                 child::adopt_orphans(false);
             }
-            // The app's exec takes all memory at once; piece by piece, a long configuration would take its time.
-            std::mem::forget(loaded);
             Next::Become(dropped, plan.app, mask)
         }
     })
@@ -182,7 +207,7 @@ fn refuse_if_writable(path: &str, target: &Target) -> Result<()> {
 }
 
 /// As the user, whoever the engine started the check as: the drop comes first, and nothing is handed over.
-fn ask_health(plan: &Plan, held: &Held, mask: SignalMask, json: bool, out: &Out) -> Result<Next> {
+fn ask_health(plan: &Plan, held: &Held, request: &Request, out: &Out) -> Result<Next> {
     let role = plan.role.as_ref().map(|(name, _)| name.as_str());
     let health = plan.health.as_ref().ok_or_else(|| Error::NoHealth { role: role.map(str::to_owned) })?;
     let dropped = match privilege::take(held)? {
@@ -190,9 +215,9 @@ fn ask_health(plan: &Plan, held: &Held, mask: SignalMask, json: bool, out: &Out)
         Start::User(user) => user.settle(&plan.target, held)?,
     };
     child::keep_out_of_reach()?;
-    let answer = health::ask_and_wait(&dropped, health, mask)?;
-    let told = out.print(&health::report(role, &answer, json))?;
-    Ok(if answer.is_ok() { told } else { Next::Told(1) })
+    let answer = health::ask_and_wait(&dropped, health, request.mask)?;
+    let printed = out.print(&health::report(role, &answer, request.format))?;
+    Ok(if answer.is_ok() { printed } else { Next::Exit(1) })
 }
 
 fn announce(plan: &Plan, started: Instant) {
@@ -223,7 +248,7 @@ impl Out {
         let mut out = std::io::stdout();
         out.write_all(text.as_bytes())
             .and_then(|()| out.flush())
-            .map(|()| Next::Told(0))
+            .map(|()| Next::Exit(0))
             .map_err(|error| Error::Output { errno: io_errno(&error) })
     }
 }

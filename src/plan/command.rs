@@ -1,0 +1,95 @@
+//! The app's command line, resolved: its words and the program files that exec will try.
+
+use std::ffi::CString;
+use std::path::Path;
+
+use nix::errno::Errno;
+
+use super::expand;
+use super::role::{self, Selected};
+use crate::config::args::Arguments;
+use crate::config::environment::Environment;
+use crate::config::{At, Config};
+use crate::error::{Error, Place, Result, io_errno};
+use crate::facts::programs;
+
+/// A command line.
+#[derive(Debug, Default)]
+pub(super) struct Command {
+    /// The files that exec will try, in order.
+    pub(super) programs: Vec<CString>,
+    /// The words, the program's own name first.
+    pub(super) words: Vec<CString>,
+}
+
+impl Command {
+    /// Expands the words and searches the program below the working directory.
+    ///
+    /// # Errors
+    /// [`Error::Unset`], [`Error::Config`], [`Error::NotFound`], [`Error::NotExecutable`].
+    pub(super) fn of(words: &[At<String>], workdir: Option<&str>, environment: &Environment) -> Result<Command> {
+        Command::find(expand_words(words, environment)?, workdir, environment)
+    }
+
+    /// Searches the program of these words.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::NotExecutable`].
+    pub(super) fn find(words: Vec<CString>, workdir: Option<&str>, environment: &Environment) -> Result<Command> {
+        let name = words.first().map_or(&b""[..], |word| word.to_bytes());
+        let programs = programs::find(name, environment.get("PATH"), Path::new(workdir.unwrap_or(".")))?;
+        Ok(Command { programs, words })
+    }
+}
+
+/// Refuses a working directory that is not there. What root may not look into, the user will see.
+pub(super) fn refuse_missing_directory(directory: &str) -> Result<()> {
+    match std::fs::metadata(directory).map_err(|error| io_errno(&error)) {
+        Ok(facts) if !facts.is_dir() => {
+            Err(Error::WorkingDirectory { path: directory.to_owned(), errno: Errno::ENOTDIR })
+        }
+        Err(errno @ (Errno::ENOENT | Errno::ENOTDIR)) => {
+            Err(Error::WorkingDirectory { path: directory.to_owned(), errno })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The command line of the app: the one given, or the role's.
+pub(super) fn words(
+    config: &Config,
+    selected: Option<&Selected<'_>>,
+    arguments: &Arguments,
+    environment: &Environment,
+) -> Result<Vec<CString>> {
+    if !arguments.command.is_empty() {
+        return Ok(arguments.command.clone());
+    }
+    let give = "give the command after the image's name (or as CMD)";
+    let no_command = |what: String, how: String| Err(Error::NoCommand { what, known: how });
+    let Some(selected) = selected else {
+        return no_command(
+            "none is given and the configuration has no roles".into(),
+            format!("{give}, or declare roles in /etc/init.toml"),
+        );
+    };
+    let Some(command) = &selected.role.command else {
+        return no_command(
+            format!("none is given and the role '{}' has none", selected.name),
+            format!("{give}, or add command to the role; roles: {}", role::known(config)),
+        );
+    };
+    expand_words(command, environment)
+}
+
+pub(super) fn expand_words(words: &[At<String>], environment: &Environment) -> Result<Vec<CString>> {
+    words.iter().map(|word| c_string(expand::expand(word, environment)?, &word.place)).collect()
+}
+
+fn c_string(bytes: Vec<u8>, place: &Place) -> Result<CString> {
+    CString::new(bytes).map_err(|_| Error::Config {
+        place: place.clone(),
+        what: "a NUL in a word".into(),
+        allowed: "leave it out".into(),
+    })
+}

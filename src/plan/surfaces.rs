@@ -1,0 +1,119 @@
+//! The places that the app writes to, resolved.
+
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+use std::path::PathBuf;
+
+use super::expand;
+use super::scope::Boot;
+use crate::config::environment::Environment;
+use crate::config::{Config, Directory, Tmpfs, Volume, values};
+use crate::error::{Error, Result};
+
+/// The places that the app writes to.
+#[derive(Debug)]
+pub struct Surfaces {
+    /// tmpfs mount points: path, mode, size for the flag.
+    pub tmpfs: Vec<TmpfsPlan>,
+    /// Volumes.
+    pub volumes: Vec<VolumePlan>,
+    /// Directories that the user makes.
+    pub directories: Vec<(PathBuf, u32)>,
+}
+
+/// One tmpfs mount point.
+#[derive(Debug)]
+pub struct TmpfsPlan {
+    /// Its path.
+    pub path: String,
+    /// Its mode afterwards.
+    pub mode: u32,
+    /// Its size, if configured.
+    pub size: Option<String>,
+}
+
+/// One volume.
+#[derive(Debug)]
+pub struct VolumePlan {
+    /// Its path.
+    pub path: String,
+    /// Whether to walk it when its top is wrong.
+    pub recursive: bool,
+    /// Whether other roles have it too.
+    pub shared: bool,
+}
+
+/// Resolves the surfaces of this boot; `options` are the tmpfs mount points of the command line.
+///
+/// # Errors
+/// [`Error::Config`], [`Error::Unset`].
+pub(super) fn resolve(
+    config: &Config,
+    options: &[(String, u32)],
+    boot: &Boot<'_>,
+    environment: &Environment,
+) -> Result<Surfaces> {
+    Ok(Surfaces {
+        tmpfs: tmpfs(config.tmpfs.iter().filter(|entry| boot.includes(&entry.scope)), options),
+        volumes: (config.volumes.iter().filter(|entry| boot.includes(&entry.scope)))
+            .map(|entry| volume(entry, config))
+            .collect(),
+        directories: (config.directories.iter().filter(|entry| boot.includes(&entry.scope)))
+            .map(|entry| directory(entry, environment))
+            .collect::<Result<_>>()?,
+    })
+}
+
+/// The configured tmpfs mount points, then those of the command line; an option overrides an entry for the same path.
+pub(super) fn tmpfs<'a>(configured: impl Iterator<Item = &'a Tmpfs>, options: &[(String, u32)]) -> Vec<TmpfsPlan> {
+    let mut all: Vec<TmpfsPlan> = configured
+        .map(|entry| TmpfsPlan { path: entry.path.value.clone(), mode: entry.mode, size: entry.size.clone() })
+        .collect();
+    for (path, mode) in options {
+        match all.iter_mut().find(|entry| entry.path == *path) {
+            Some(entry) => entry.mode = *mode,
+            None => all.push(TmpfsPlan { path: path.clone(), mode: *mode, size: None }),
+        }
+    }
+    all
+}
+
+pub(super) fn volume(entry: &Volume, config: &Config) -> VolumePlan {
+    let roles = entry.scope.roles.as_ref().map_or(config.roles.len(), Vec::len);
+    VolumePlan { path: entry.path.value.clone(), recursive: entry.recursive, shared: roles > 1 }
+}
+
+pub(super) fn directory(entry: &Directory, environment: &Environment) -> Result<(PathBuf, u32)> {
+    let path = expand::expand(&entry.path, environment)?;
+    // Judged as text, made as the bytes that the app will look for: what is not UTF-8 is no slash, no dot and no NUL.
+    values::path(&String::from_utf8_lossy(&path)).map_err(|what| Error::Config {
+        place: entry.path.place.clone(),
+        what: format!("path: {what}"),
+        allowed: "let it expand to an absolute path".into(),
+    })?;
+    Ok((PathBuf::from(OsString::from_vec(path)), entry.mode))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{At, Scope};
+    use crate::error::Place;
+    use std::os::unix::ffi::OsStrExt;
+
+    #[test]
+    fn a_directory_is_made_under_the_bytes_that_the_app_looks_for() {
+        let at = |value: &str| At { value: value.to_owned(), place: Place::Default };
+        let made =
+            |text| directory(&Directory { path: at(text), mode: 0o700, scope: Scope::default() }, &environment());
+        assert_eq!(made("${CACHE}/a").expect("a path").0.as_os_str().as_bytes(), b"/tmp/\xff\xfe/a");
+        assert_eq!(made("${CACHE}/").expect("a path").0, made("${CACHE}").expect("a path").0);
+        for text in ["${CACHE}/..", "${CACHE}//a", "a${CACHE}", "${ROOT}"] {
+            assert!(matches!(made(text), Err(Error::Config { .. })), "{text}");
+        }
+    }
+
+    fn environment() -> Environment {
+        Environment::new(vec![c"CACHE=/tmp/\xff\xfe", c"ROOT=/"])
+    }
+}
