@@ -1,14 +1,16 @@
-//! Becomes the app: working directory, umask, the original signal mask, exec. Needs [`Dropped`]; root steps need [`Root`].
+//! Executes the app: working directory, umask, the original signal mask, `execve(2)`. The app needs a [`Dropped`], a root
+//! step a [`Root`].
 //!
-//! The app gets what the engine meant for it: the signal mask and dispositions that `/init` was started with, `SIGPIPE`
-//! included, its own environment, and a working directory inside the container. `execve(2)`, `signal(7)`.
+//! The app starts with the signal mask and dispositions that `/init` was started with, `SIGPIPE` included, with its own
+//! environment, and in a working directory inside the container. `signal(7)`.
 
 use std::ffi::{CStr, CString, OsStr};
+use std::marker::PhantomData;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::Duration;
 
-use libc::{SIGHUP, SIGINT, SIGPIPE, SIGQUIT, SIGTERM};
+use libc::{SIGHUP, SIGINT, SIGPIPE, SIGQUIT, SIGTERM, SIGXFSZ};
 use nix::errno::Errno;
 use rustix::fs::{Mode, StatVfsMountFlags, stat, statvfs};
 
@@ -18,13 +20,44 @@ use crate::facts::programs;
 use crate::privilege::{Dropped, Root};
 use crate::sys::{self, SignalMask};
 
-/// What a container is stopped with, one way or another.
+/// The signals that containers are stopped with.
 pub const STOPS: [i32; 4] = [SIGTERM, SIGINT, SIGQUIT, SIGHUP];
 
-/// A program to become: the app, or what runs beside it.
+/// What the kernel sends to a process for its own write(2): into a pipe without a reader, or beyond RLIMIT_FSIZE.
+pub const OWN: [i32; 2] = [SIGPIPE, SIGXFSZ];
+
+/// How programs are started: with which token, and with the signal mask that `/init` itself was started with.
+#[derive(Debug)]
+pub struct Launch<'a, T> {
+    /// Having it proves the privilege state; nothing is read from it.
+    token: PhantomData<&'a T>,
+    mask: SignalMask,
+}
+
+impl<T> Clone for Launch<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Launch<'_, T> {}
+
+impl<'a, T> Launch<'a, T> {
+    /// Programs started with this token and this mask.
+    pub fn new(_token: &'a T, mask: SignalMask) -> Launch<'a, T> {
+        Launch { token: PhantomData, mask }
+    }
+
+    /// Whether this signal ends a boot: a stop that the engine neither blocked nor ignored when it started `/init`.
+    pub fn is_stop(self, signal: i32) -> bool {
+        is_stop(signal, self.mask)
+    }
+}
+
+/// A program to execute: the app, a step, or a health check.
 #[derive(Clone, Debug)]
 pub struct App {
-    /// The files to execute: the first that the user may, as `execvp(3)` chooses. Never empty.
+    /// The files to try, in order, as `execvp(3)` does. Never empty.
     pub programs: Vec<CString>,
     /// Its arguments, its name first.
     pub arguments: Vec<CString>,
@@ -36,14 +69,14 @@ pub struct App {
     pub umask: Option<u32>,
 }
 
-/// Becomes the app, with the signal mask that `/init` was started with. Comes back only with the reason why not.
-pub fn exec_app(_dropped: &Dropped, app: &App, mask: SignalMask) -> Error {
-    replace(app, mask)
+/// Executes the app in place of this process. Returns only the reason why it failed.
+pub fn exec_app(launch: Launch<'_, Dropped>, app: &App) -> Error {
+    replace(app, launch.mask)
 }
 
-/// Becomes a root step, in a child made for it: never the app, which takes [`exec_app`].
-pub fn exec_root_step(_root: &Root, step: &App, mask: SignalMask) -> Error {
-    replace(step, mask)
+/// Executes a root step in place of this process, a child made for it. The app takes [`exec_app`].
+pub fn exec_root_step(launch: Launch<'_, Root>, step: &App) -> Error {
+    replace(step, launch.mask)
 }
 
 fn replace(app: &App, mask: SignalMask) -> Error {
@@ -55,13 +88,13 @@ fn replace(app: &App, mask: SignalMask) -> Error {
     for program in &app.programs {
         let Err(reason) = nix::unistd::execve(program, &app.arguments, app.environment.entries());
         first = first.or(Some((program, reason)));
-        // What root could see and the user may not run is passed over, as the search itself would have.
+        // execvp(3) goes on to the next place of PATH after these.
         if !matches!(reason, Errno::EACCES | Errno::ENOENT | Errno::ENOTDIR) {
             first = Some((program, reason));
             break;
         }
     }
-    // Blocked again, so that what is still to be said is said.
+    // Blocked again, so that no signal ends the process before the error is logged.
     let _ = sys::set_signal_mask(SignalMask::ALL);
     match first {
         Some((program, reason)) => refused(program, reason),
@@ -69,16 +102,16 @@ fn replace(app: &App, mask: SignalMask) -> Error {
     }
 }
 
-/// Working directory and umask, as the user.
+/// Sets working directory and umask, as the user.
 fn enter(app: &App) -> Result<()> {
-    // The first file that the app opens would take the place of one that is closed.
+    // The first file that the app opens would get the number of a closed standard stream.
     if !(0..3).all(sys::is_open) {
         return Err(Error::Descriptors { call: "fcntl", object: "the standard streams".into(), errno: Errno::EBADF });
     }
     if let Some(mask) = app.umask {
         let wanted = Mode::from_raw_mode(mask);
         rustix::process::umask(wanted);
-        // What it was before is all that the call ever tells.
+        // umask(2) returns only the previous value, so a second call reads back the first.
         if rustix::process::umask(wanted) != wanted {
             return Err(Error::NotDone { call: "umask", object: format!("the umask {mask:04o}") });
         }
@@ -95,30 +128,29 @@ fn enter(app: &App) -> Result<()> {
             return Err(Error::NotDone { call: "chdir", object: format!("the working directory {directory}") });
         }
     }
-    // A directory that was opened outside leads outside, and the kernel says so (CVE-2024-21626).
+    // For a directory outside of the container's root, the kernel's answer does not begin with / (CVE-2024-21626).
     let here = rustix::process::getcwd(Vec::new()).map_err(|error| failed(errno(error)))?;
     if here.as_bytes().starts_with(b"/") { Ok(()) } else { Err(failed(Errno::EXDEV)) }
 }
 
-/// Whether this signal ends a boot: a stop that the engine neither blocked nor ignored when it started `/init`.
-pub fn is_stop(signal: i32, mask: SignalMask) -> bool {
+fn is_stop(signal: i32, mask: SignalMask) -> bool {
     STOPS.contains(&signal) && !mask.contains(signal) && !sys::is_ignored(signal)
 }
 
-/// Gives the original mask back, unless a stop came in the meantime: then there is no use in starting.
+/// Restores the original mask, unless a stop came in the meantime: then the app is not started.
 fn release_signals(mask: SignalMask) -> Result<()> {
     let pending = sys::pending_signals().map_err(|errno| Error::Signals { call: "rt_sigpending", errno })?;
     if let Some(signal) = STOPS.into_iter().find(|stop| pending.contains(*stop) && is_stop(*stop, mask)) {
         return Err(Error::Stopped { signal, during: "before the app was started" });
     }
-    // A log line into a closed pipe left one of /init's own; the app must not die of it.
-    if pending.contains(SIGPIPE) && !mask.contains(SIGPIPE) {
-        let _ = sys::wait_for_signal(SignalMask::only(SIGPIPE), Some(Duration::ZERO));
+    // Pending from /init's own writing of a log line; the app must not die of it.
+    for own in OWN.into_iter().filter(|own| pending.contains(*own) && !mask.contains(*own)) {
+        let _ = sys::wait_for_signal(SignalMask::only(own), Some(Duration::ZERO));
     }
     sys::set_signal_mask(mask).map(drop).map_err(|errno| Error::Signals { call: "rt_sigprocmask", errno })
 }
 
-/// Why the kernel would not execute it, in words: its errno is about the interpreter or the mount as often as the file.
+/// Why execve(2) failed, in words: its errno is about the interpreter or the mount as often as about the file.
 fn refused(program: &CString, reason: Errno) -> Error {
     let path = Path::new(OsStr::from_bytes(program.to_bytes()));
     let shown = path.display().to_string();
@@ -145,7 +177,7 @@ fn refused(program: &CString, reason: Errno) -> Error {
     }
 }
 
-/// What is missing when exec says that something is: the file, or what its first line or its header asks for.
+/// What is missing on ENOENT: the file, the interpreter of its first line, or its dynamic loader.
 fn missing(path: &Path, program: &CStr) -> String {
     match programs::interpreter_line(path) {
         Err(_) if rustix::fs::lstat(program).is_ok() => "it cannot be read, and neither can what it needs".into(),

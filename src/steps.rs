@@ -1,35 +1,35 @@
 //! Runs the configured steps, in order: as root before the drop, as the user after it. The first that fails ends the
-//! boot, since what comes after it was written in the belief that it worked.
+//! boot, since later steps rely on it.
 
 use crate::child::Change;
 use crate::child::run::{End, Runner, run};
 use crate::error::{Error, Result};
+use crate::exec::Launch;
 use crate::plan::StepPlan;
 use crate::privilege::{Dropped, Root};
-use crate::sys::SignalMask;
 
 /// Runs the root steps.
 ///
 /// # Errors
 /// [`Error::Step`].
-pub fn run_as_root(root: &Root, steps: &[StepPlan], mask: SignalMask) -> Result<()> {
-    steps.iter().try_for_each(|step| run_one(Runner::Root(root), step, mask))
+pub fn run_as_root(launch: Launch<'_, Root>, steps: &[StepPlan]) -> Result<()> {
+    steps.iter().try_for_each(|step| run_one(Runner::Root(launch), step))
 }
 
 /// Runs the user's steps.
 ///
 /// # Errors
 /// [`Error::Step`].
-pub fn run_as_user(dropped: &Dropped, steps: &[StepPlan], mask: SignalMask) -> Result<()> {
-    steps.iter().try_for_each(|step| run_one(Runner::User(dropped), step, mask))
+pub fn run_as_user(launch: Launch<'_, Dropped>, steps: &[StepPlan]) -> Result<()> {
+    steps.iter().try_for_each(|step| run_one(Runner::User(launch), step))
 }
 
-fn run_one(runner: Runner<'_>, step: &StepPlan, mask: SignalMask) -> Result<()> {
+fn run_one(runner: Runner<'_>, step: &StepPlan) -> Result<()> {
     log::info!("step {}", step.name);
     let failed = |what: String, remedy| Err(Error::Step { name: step.name.clone(), what, remedy });
     let mend = "see its lines above, and mend what they say";
-    let (end, last) = run(runner, &step.name, &step.app, step.timeout, mask)?;
-    // Its last line is mostly its reason, and one record is what gets read.
+    let (end, last) = run(runner, &step.name, &step.app, step.timeout)?;
+    // Its last line is usually its reason.
     let said = if last.is_empty() { String::new() } else { format!(", saying '{last}'") };
     match end {
         End::Changed(Change::Exited(0)) => Ok(()),

@@ -21,6 +21,11 @@ impl SignalMask {
     /// Every signal. The kernel itself leaves `SIGKILL` and `SIGSTOP` out.
     pub const ALL: SignalMask = SignalMask(u64::MAX);
 
+    /// The set of these bits, as the kernel prints it.
+    pub const fn from_bits(bits: u64) -> SignalMask {
+        SignalMask(bits)
+    }
+
     /// Whether `signal` (from 1 to 64) is in the set.
     pub fn contains(self, signal: i32) -> bool {
         (1..=64).contains(&signal) && self.0 & (1 << (signal - 1)) != 0

@@ -6,36 +6,28 @@ use libc::{SIGKILL, SIGTERM};
 use rustix::process::Pid;
 
 use super::report::Report;
-use crate::child::leftovers::Leftovers;
+use crate::child::leftovers::{Leftovers, Reach};
+use crate::child::start::{Output, Started, start};
 use crate::child::wait::{Event, Signals};
-use crate::child::{self, Change, Output, Started};
+use crate::child::{self, Change};
 use crate::config::BootCheck;
 use crate::error::{Error, Result};
-use crate::exec;
-use crate::health::{self, Asked};
+use crate::exec::Launch;
+use crate::health::{Answer, Poll};
 use crate::plan::Plan;
 use crate::plan::health::HealthPlan;
 use crate::privilege::Dropped;
 use crate::sys::{self, SignalMask};
 
-/// Between two questions.
-const PAUSE: Duration = Duration::from_millis(250);
-
-/// How long a killed process may take to go.
+/// How long to wait for a killed process to end.
 const LAST: Duration = Duration::from_secs(2);
 
 /// Checks the app.
-pub(super) fn check(
-    dropped: &Dropped,
-    plan: &Plan,
-    how: &BootCheck,
-    mask: SignalMask,
-    report: &mut Report,
-) -> Result<()> {
+pub(super) fn check(launch: Launch<'_, Dropped>, plan: &Plan, how: &BootCheck, report: &mut Report) -> Result<()> {
     let mut app = plan.app.clone();
-    // The gate is nobody's service to announce.
+    // A checked app is not the service: it must not report to the service manager.
     app.environment.remove("NOTIFY_SOCKET");
-    let main = match child::start(dropped, &app, mask, Output::ToStandardError, None)? {
+    let main = match start(launch, &app, Output::ToStandardError, None)? {
         Started::Running(main) => main,
         Started::Refused(code) => {
             report.fail(
@@ -47,37 +39,36 @@ pub(super) fn check(
         }
     };
     let signals = Signals::receive(SignalMask::ALL);
-    let mut watch = Watch { dropped, mask, main, signals, ended: None, asked: None, answer: None };
+    let mut watch = Watch { launch, main, signals, ended: None, poll: None, answer: None };
     let healthy = match &plan.health {
         Some(health) => watch.until_healthy(health, how, report),
         None => watch.until_settled(how, report),
     };
-    // Whatever was found, nothing is left running.
+    // Whatever the result, no process is left running.
     let stopped = watch.stop(how, report);
-    Leftovers { everyone: false, grace: how.grace.min(LAST) }.end(&watch.signals)?;
+    Leftovers { reach: Reach::Descendants, grace: how.grace.min(LAST) }.end(&watch.signals)?;
     healthy.and(stopped)
 }
 
 struct Watch<'a> {
-    dropped: &'a Dropped,
-    mask: SignalMask,
+    launch: Launch<'a, Dropped>,
     main: Pid,
     signals: Signals,
     /// What became of the app, once it ended.
     ended: Option<Change>,
-    /// The question that is asked now.
-    asked: Option<Asked>,
-    /// The last answer.
-    answer: Option<std::result::Result<(), String>>,
+    /// The health check, while it is asked.
+    poll: Option<Poll<'a>>,
+    /// Its last answer that was not looked at yet.
+    answer: Option<Answer>,
 }
 
-impl Watch<'_> {
-    fn until_healthy(&mut self, health: &HealthPlan, how: &BootCheck, report: &mut Report) -> Result<()> {
+impl<'a> Watch<'a> {
+    fn until_healthy(&mut self, health: &'a HealthPlan, how: &BootCheck, report: &mut Report) -> Result<()> {
         let began = Instant::now();
         let deadline = began.checked_add(how.timeout).unwrap_or(began);
-        let (mut again_at, mut last) = (began, None);
+        let mut last = None;
+        self.poll = Some(Poll::new(health));
         loop {
-            let now = Instant::now();
             if let Some(change) = self.ended {
                 report.fail(
                     "app",
@@ -91,38 +82,28 @@ impl Watch<'_> {
                     report.ok("health", format!("passed after {} ms", began.elapsed().as_millis()));
                     return Ok(());
                 }
-                Some(Err(reason)) if now >= deadline => {
-                    report.fail(
-                        "health",
-                        format!("not within {:?}: {reason}", how.timeout),
-                        "see the app's own lines on standard error, or raise boot_check.timeout",
-                    );
-                    return Ok(());
-                }
                 Some(Err(reason)) => {
                     log::debug!("not healthy: {reason}");
                     last = Some(reason);
-                    again_at = now.checked_add(PAUSE).unwrap_or(now);
                 }
                 None => {}
             }
-            let wake_at = match &self.asked {
-                Some(asked) => asked.deadline.min(deadline),
-                None if now >= again_at => {
-                    self.asked = Some(health::ask(self.dropped, health, self.mask)?);
-                    continue;
-                }
-                None => again_at,
-            };
+            if Instant::now() >= deadline {
+                // A question that the end of the time cut short has no answer: the one before it counts.
+                let reason = last.unwrap_or_else(|| "no answer yet".into());
+                report.fail(
+                    "health",
+                    format!("not within {:?}: {reason}", how.timeout),
+                    "see the app's own lines on standard error, or raise boot_check.timeout",
+                );
+                return Ok(());
+            }
+            let wake_at = self.poll.as_ref().and_then(Poll::wake_at).map_or(deadline, |at| at.min(deadline));
             if !self.next(wake_at)?
-                && let Some(asked) = self.asked.take()
+                && let Some(poll) = &mut self.poll
+                && let Some(answer) = poll.woken(self.launch)?
             {
-                // Its process is reaped with what is left; no more is heard of it.
-                asked.end();
-                // Cut short by the end of the whole, it has not been heard: the answer before it counts.
-                let heard = Instant::now() >= asked.deadline;
-                let silence = format!("no answer within {:?}", health.timeout);
-                self.answer = Some(Err(if heard { silence } else { last.clone().unwrap_or(silence) }));
+                self.answer = Some(answer);
             }
         }
     }
@@ -143,8 +124,8 @@ impl Watch<'_> {
 
     /// SIGTERM, and after the grace SIGKILL: an app that needs that loses its work at every deploy.
     fn stop(&mut self, how: &BootCheck, report: &mut Report) -> Result<()> {
-        if let Some(asked) = self.asked.take() {
-            asked.end();
+        if let Some(poll) = self.poll.take() {
+            poll.end();
         }
         if self.ended.is_some() {
             return Ok(());
@@ -185,15 +166,15 @@ impl Watch<'_> {
         match self.signals.next(Some(wake_at))? {
             Event::Deadline => return Ok(false),
             Event::Readable => {}
-            Event::Signal(signal) if exec::is_stop(signal.number, self.mask) => {
+            Event::Signal(signal) if self.launch.is_stop(signal.number) => {
                 return Err(Error::Stopped { signal: signal.number, during: "while the app was being checked" });
             }
             Event::Signal(_) => {
                 while let Ok(Some((pid, change))) = child::next_change() {
                     if pid == self.main && change.code().is_some() {
                         self.ended = Some(change);
-                    } else if let Some(asked) = self.asked.take_if(|asked| asked.pid == pid) {
-                        self.answer = Some(asked.conclude(change));
+                    } else if let Some(answer) = self.poll.as_mut().and_then(|poll| poll.ended(pid, change)) {
+                        self.answer = Some(answer);
                     }
                 }
             }

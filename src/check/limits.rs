@@ -1,28 +1,25 @@
-//! Compares what the container is limited to with `[limits]`: `cgroups(7)`. A limit that is not there is a warning, since
-//! an engine without cgroups of its own cannot give one.
+//! Compares what the container is limited to with `[limits]`. A limit that is not there is a warning, since an engine
+//! without control groups of its own cannot set one.
 
 use super::report::Report;
 use crate::config::Limits;
+use crate::facts::control_groups;
 use crate::plan::flags;
-
-/// Where a limit is read: version 2 of control groups, then version 1.
-const PIDS: [&str; 2] = ["/sys/fs/cgroup/pids.max", "/sys/fs/cgroup/pids/pids.max"];
-const MEMORY: [&str; 2] = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"];
 
 /// Checks those that are configured.
 pub(super) fn check(limits: &Limits, report: &mut Report) {
     if let Some(pids) = limits.pids {
-        compare("limit of processes", &PIDS, pids, &flags::pids(pids), report);
+        compare("limit of processes", control_groups::pids(), pids, &flags::pids(pids), report);
     }
     if let Some(memory) = &limits.memory {
-        compare("limit of memory", &MEMORY, flags::bytes(memory), &flags::memory(memory), report);
+        let wanted = flags::bytes(memory);
+        compare("limit of memory", control_groups::memory(), wanted, &flags::memory(memory), report);
     }
 }
 
-fn compare(name: &str, files: &[&str], wanted: u64, flag: &str, report: &mut Report) {
-    let found = files.iter().find_map(|file| std::fs::read_to_string(file).ok());
-    match found.as_deref().map(str::trim) {
-        Some(text) if text.parse() == Ok(wanted) => report.ok(name, text.to_owned()),
+fn compare(name: &str, found: Option<String>, wanted: u64, flag: &str, report: &mut Report) {
+    match found {
+        Some(text) if text.parse() == Ok(wanted) => report.ok(name, text),
         Some(text) => report.warn(name, format!("{text} instead of {wanted}"), &format!("run with {flag}")),
         None => report.warn(
             name,

@@ -1,7 +1,7 @@
-//! The boot check: what the very same boot cannot show by itself. Every surface is written to, the app is started,
-//! asked and stopped, and one line tells each result.
+//! The boot check, after a boot that was the same in every step: every surface is written to, the app is started, asked
+//! and stopped, and each result is one line.
 //!
-//! It runs after the drop, as the user. It leaves no process and no file, and it ends: every wait has a deadline.
+//! It runs after the drop, as the user. It leaves no process and no file behind, and every wait has a deadline.
 
 mod app;
 mod limits;
@@ -14,23 +14,16 @@ use rustix::fs::{StatVfsMountFlags, statvfs};
 use crate::config::args::Extent;
 use crate::config::{BootCheck, Config};
 use crate::error::{Error, Result};
+use crate::exec::Launch;
 use crate::plan::{Plan, flags};
 use crate::privilege::{Dropped, Held};
-use crate::sys::SignalMask;
 pub use report::Report;
 
-/// Checks, and gives the report. `held` is what the container was started with.
+/// Runs the checks. `held` is what the container was started with.
 ///
 /// # Errors
 /// [`crate::error::Error::Child`], [`crate::error::Error::Stopped`].
-pub fn run(
-    dropped: &Dropped,
-    plan: &Plan,
-    config: &Config,
-    held: &Held,
-    extent: Extent,
-    mask: SignalMask,
-) -> Result<Report> {
+pub fn run(launch: Launch<'_, Dropped>, plan: &Plan, config: &Config, held: &Held, extent: Extent) -> Result<Report> {
     let how = &config.boot_check;
     let mut report = Report::default();
     let target = &plan.target;
@@ -45,12 +38,12 @@ pub fn run(
     mounted::check(plan, &mut report);
     surfaces::check(plan, &mut report);
     if extent == Extent::Full {
-        app::check(dropped, plan, how, mask, &mut report)?;
+        app::check(launch, plan, how, &mut report)?;
     }
     Ok(report)
 }
 
-/// The report of a boot that did not come to the checks.
+/// The report of a boot that failed before the checks.
 pub fn failed(error: &Error) -> Report {
     let mut report = Report::default();
     report.fail("boot", error.to_string(), &error.fix());
@@ -73,7 +66,7 @@ fn root_file_system(how: &BootCheck, report: &mut Report) {
     }
 }
 
-/// What the engine gave beyond the plan is root's for half a millisecond only, but it need not be there at all.
+/// Warns about capabilities beyond the plan. They are dropped, but until then root holds them for no reason.
 fn capabilities_beyond(plan: &Plan, held: &Held, report: &mut Report) {
     let needed = plan.needs.iter().fold(plan.target.keep, |all, (one, _)| all.with(*one));
     let beyond = held.permitted.with(held.bounding).without(needed);
@@ -90,7 +83,7 @@ fn capabilities_beyond(plan: &Plan, held: &Held, report: &mut Report) {
     }
 }
 
-/// `/init` sets it, but what the engine runs before, and root steps, would have it too.
+/// Warns where the engine did not set it: `/init` does, but only after the root steps.
 fn no_new_privileges(held: &Held, report: &mut Report) {
     if held.no_new_privs {
         report.ok("no_new_privs", "set from the start".into());

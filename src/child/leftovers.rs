@@ -1,24 +1,33 @@
-//! What a child leaves behind: SIGTERM, a grace, SIGKILL. A grandchild with a trap gets its time.
+//! Ends the processes that a child left behind: SIGTERM, a grace period, SIGKILL.
 
 use std::time::{Duration, Instant};
 
 use libc::{SIGKILL, SIGTERM};
 use nix::errno::Errno;
 
+use super::next_change;
 use super::wait::{Event, Signals};
-use super::{descendants, next_change};
 use crate::error::Result;
+use crate::facts::processes::descendants;
 use crate::sys;
 
-/// How long killed processes may take to go: one that sleeps in the kernel goes when its device answers, which may be
-/// never.
+/// How long to wait after SIGKILL: a process that waits in the kernel for a device may never end.
 const LAST: Duration = Duration::from_secs(2);
+
+/// Which processes are meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// Every other process of the PID namespace, when its PID 1 is about to end.
+    Namespace,
+    /// The descendants of this process.
+    Descendants,
+}
 
 /// The processes that are left.
 #[derive(Clone, Copy, Debug)]
 pub struct Leftovers {
-    /// Every process of the PID namespace, for its PID 1 about to end; else the descendants of this process.
-    pub everyone: bool,
+    /// Which.
+    pub reach: Reach,
     /// From SIGTERM to SIGKILL.
     pub grace: Duration,
 }
@@ -29,56 +38,58 @@ impl Leftovers {
     /// # Errors
     /// [`crate::error::Error::Child`].
     pub fn end(&self, signals: &Signals) -> Result<()> {
-        let mut told = Vec::new();
+        let mut signalled = Vec::new();
         let mut deadline = Instant::now().checked_add(self.grace);
         let mut killing = false;
         loop {
             if reaped_all() {
                 return Ok(());
             }
-            self.tell(if killing { SIGKILL } else { SIGTERM }, &mut told);
+            self.signal(if killing { SIGKILL } else { SIGTERM }, &mut signalled);
             match signals.next(deadline)? {
                 Event::Signal(_) | Event::Readable => {}
                 Event::Deadline if killing => {
-                    log::warn!("processes are left that even SIGKILL does not end now");
+                    log::warn!("some processes do not end on SIGKILL");
                     return Ok(());
                 }
                 Event::Deadline => {
                     log::warn!("processes are left after {:?} of SIGTERM: SIGKILL", self.grace);
                     (killing, deadline) = (true, Instant::now().checked_add(LAST));
-                    told.clear();
+                    signalled.clear();
                 }
             }
         }
     }
 
-    /// Signals each of them once; those that come up later when they do.
-    fn tell(&self, signal: i32, told: &mut Vec<i32>) {
-        if self.everyone {
-            if told.is_empty() {
-                told.push(-1);
-                // Everything but ourselves, wherever it hangs in the tree.
-                report(signal, -1);
+    /// Signals each of them once, also those that appear later.
+    fn signal(&self, signal: i32, signalled: &mut Vec<i32>) {
+        match self.reach {
+            Reach::Namespace if signalled.is_empty() => {
+                signalled.push(-1);
+                // All processes but this one, whoever their parent is.
+                send(signal, -1);
             }
-            return;
-        }
-        for process in descendants() {
-            if !told.contains(&process) {
-                told.push(process);
-                report(signal, process);
+            Reach::Namespace => {}
+            Reach::Descendants => {
+                for process in descendants() {
+                    if !signalled.contains(&process) {
+                        signalled.push(process);
+                        send(signal, process);
+                    }
+                }
             }
         }
     }
 }
 
-fn report(signal: i32, process: i32) {
+fn send(signal: i32, process: i32) {
     match sys::send_signal(process, signal) {
         Ok(()) | Err(Errno::ESRCH) => {}
         Err(reason) => log::warn!("signal {signal} to {process}: {}", crate::error::Kernel(reason)),
     }
 }
 
-/// Reaps what has ended; whether nothing is left.
+/// Reaps the children that have ended; whether there is no child any more.
 fn reaped_all() -> bool {
     loop {
         match next_change() {

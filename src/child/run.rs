@@ -1,39 +1,48 @@
-//! Runs a command to its end: a timeout, its output line by line, a stop signal that ends it, nothing left behind.
+//! Runs a command to its end, with a timeout. Its output is logged line by line, a stop signal ends it, and nothing of it
+//! is left running.
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use libc::SIGCHLD;
-use nix::errno::Errno;
 use rustix::fs::{CWD, Mode, OFlags, openat};
-use rustix::pipe::{PipeFlags, pipe_with};
-use rustix::process::{Pid, setpgid};
+use rustix::process::Pid;
 
-use super::leftovers::Leftovers;
+use super::fork::{fork, pipe};
+use super::leftovers::{Leftovers, Reach};
 use super::wait::{Event, Signals};
 use super::{Change, next_change};
 use crate::error::{Error, Result, errno};
-use crate::exec::{self, App, STOPS};
+use crate::exec::{self, App, Launch, STOPS};
 use crate::logger;
 use crate::privilege::{Dropped, Root};
-use crate::sys::{self, Side, SignalMask};
+use crate::sys::{self, SignalMask};
 
-/// Between SIGTERM and SIGKILL for what a command leaves behind, or for one that took too long.
+/// From SIGTERM to SIGKILL, for what a command leaves behind and for one that took too long.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// How much of the last line a message holds.
+/// How many bytes of the last line an error message contains.
 const LAST: usize = 200;
 
-/// A longer line is passed on in parts.
+/// A longer line is logged in parts.
 const LONGEST_LINE: usize = 4096;
 
 /// As whom a command runs.
 #[derive(Clone, Copy, Debug)]
 pub enum Runner<'a> {
     /// As root, with the capabilities that the container has.
-    Root(&'a Root),
-    /// As the user, with none.
-    User(&'a Dropped),
+    Root(Launch<'a, Root>),
+    /// As the user, with no more capabilities than the app.
+    User(Launch<'a, Dropped>),
+}
+
+impl Runner<'_> {
+    fn is_stop(self, signal: i32) -> bool {
+        match self {
+            Runner::Root(launch) => launch.is_stop(signal),
+            Runner::User(launch) => launch.is_stop(signal),
+        }
+    }
 }
 
 /// How a command ended.
@@ -49,48 +58,35 @@ pub enum End {
     NotStarted(String),
 }
 
-/// Runs it. Its output goes to standard error, each line with the name; the last one comes back as well.
+/// Runs it. Its output goes to standard error, each line with the name. Returns its last line too.
 ///
 /// # Errors
 /// [`Error::Child`].
-pub fn run(
-    runner: Runner<'_>,
-    name: &str,
-    app: &App,
-    timeout: Option<Duration>,
-    mask: SignalMask,
-) -> Result<(End, String)> {
-    let failed = |call, errno| Error::Child { call, errno };
-    let pipe = || pipe_with(PipeFlags::CLOEXEC).map_err(|error| failed("pipe2", errno(error)));
+pub fn run(runner: Runner<'_>, name: &str, app: &App, timeout: Option<Duration>) -> Result<(End, String)> {
     let ((output, into_output), (refusal, into_refusal)) = (pipe()?, pipe()?);
-    // Only what ends a step: the rest is the app's, and waits for it.
+    // Only what can end a step. All other signals stay pending for the app.
     let signals = Signals::receive(
         STOPS.into_iter().fold(SignalMask::only(SIGCHLD), |set, stop| set.with(SignalMask::only(stop))),
     );
-    let pid = match sys::fork().map_err(|errno| failed("fork", errno))? {
-        Side::Child => {
-            let _ = setpgid(None, None);
-            let redirected = redirect(&into_output);
-            // Sockets of an activation are the app's.
-            let _ = sys::close_on_exec_from(3);
-            let error = match (redirected, runner) {
-                (Err(reason), _) => failed("dup2", errno(reason)),
-                (Ok(()), Runner::Root(root)) => exec::exec_root_step(root, app, mask),
-                (Ok(()), Runner::User(dropped)) => exec::exec_app(dropped, app, mask),
-            };
-            let _ = rustix::io::write(&into_refusal, error.to_string().as_bytes());
-            sys::exit_now(error.exit_code())
-        }
-        Side::Parent(child) => Pid::from_raw(child).ok_or_else(|| failed("fork", Errno::ECHILD))?,
-    };
-    let _ = setpgid(Some(pid), Some(pid));
+    let pid = fork(|| {
+        let redirected = redirect(&into_output);
+        // The descriptors of socket activation are the app's.
+        let _ = sys::close_on_exec_from(3);
+        let error = match (redirected, runner) {
+            (Err(reason), _) => Error::Child { call: "dup2", errno: errno(reason) },
+            (Ok(()), Runner::Root(launch)) => exec::exec_root_step(launch, app),
+            (Ok(()), Runner::User(launch)) => exec::exec_app(launch, app),
+        };
+        let _ = rustix::io::write(&into_refusal, error.to_string().as_bytes());
+        error.exit_code()
+    })?;
     drop((into_output, into_refusal));
     let mut relay = Relay { name, output, line: Vec::new(), last: String::new(), open: true };
     let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-    let end = wait(pid, &signals, &mut relay, deadline, mask)?;
-    Leftovers { everyone: false, grace: GRACE }.end(&signals)?;
+    let end = wait(pid, &signals, &mut relay, deadline, runner)?;
+    Leftovers { reach: Reach::Descendants, grace: GRACE }.end(&signals)?;
     relay.rest();
-    // Whoever could say something is gone.
+    // Every process that could write to it has ended, so this read need not wait.
     let _ = rustix::io::ioctl_fionbio(&refusal, true);
     let mut said = [0_u8; 1024];
     let length = rustix::io::read(&refusal, &mut said).unwrap_or(0);
@@ -98,7 +94,7 @@ pub fn run(
     Ok((if said.is_empty() { end } else { End::NotStarted(said) }, relay.last))
 }
 
-/// Nothing to read, and both outputs to where the lines are read.
+/// Connects standard input to `/dev/null` and both outputs to the pipe.
 fn redirect(output: &OwnedFd) -> rustix::io::Result<()> {
     if let Ok(null) = openat(CWD, "/dev/null", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()) {
         rustix::stdio::dup2_stdin(null)?;
@@ -112,10 +108,10 @@ fn wait(
     signals: &Signals,
     relay: &mut Relay<'_>,
     deadline: Option<Instant>,
-    mask: SignalMask,
+    runner: Runner<'_>,
 ) -> Result<End> {
     loop {
-        // Before every wait, not only when SIGCHLD came: one that was lost is not missed.
+        // Before every wait, not only after SIGCHLD, in case one was lost.
         while let Some((changed, change)) = next_change().map_err(|errno| Error::Child { call: "wait4", errno })? {
             if changed == pid && change.code().is_some() {
                 return Ok(End::Changed(change));
@@ -124,15 +120,13 @@ fn wait(
         match signals.next_or(deadline, relay.open.then(|| relay.output.as_fd()))? {
             Event::Readable => relay.some(),
             Event::Deadline => return Ok(End::TimedOut),
-            Event::Signal(signal) if exec::is_stop(signal.number, mask) => {
-                return Ok(End::Stopped(signal.number));
-            }
+            Event::Signal(signal) if runner.is_stop(signal.number) => return Ok(End::Stopped(signal.number)),
             Event::Signal(_) => {}
         }
     }
 }
 
-/// The lines of a command's output, on their way to standard error.
+/// Logs the lines of a command's output.
 struct Relay<'a> {
     name: &'a str,
     output: OwnedFd,
@@ -142,7 +136,7 @@ struct Relay<'a> {
 }
 
 impl Relay<'_> {
-    /// One read's worth.
+    /// Takes what one read gives.
     fn some(&mut self) {
         let mut bytes = [0_u8; 4096];
         let length = rustix::io::read(&self.output, &mut bytes).unwrap_or(0);
@@ -157,7 +151,7 @@ impl Relay<'_> {
         }
     }
 
-    /// What is there now that everything that could write is gone; a process that could not be ended must not hold it.
+    /// Takes the rest, without waiting for a process that even SIGKILL did not end.
     fn rest(&mut self) {
         let _ = rustix::io::ioctl_fionbio(&self.output, true);
         while self.open {

@@ -2,8 +2,10 @@
 //! here decides or changes.
 
 pub mod accounts;
+pub mod control_groups;
 pub mod engine;
 pub mod mounts;
+pub mod processes;
 pub mod programs;
 pub mod secrets;
 pub mod self_check;

@@ -1,8 +1,8 @@
 //! Asks whether the app works: an HTTP answer, a connection, a program, a file.
 //!
-//! Each question is a process of its own, so that whoever asks goes on forwarding signals, and one that hangs can be
-//! ended whatever it hangs in. It runs as the user. It must not outlive its timeout, nor follow a redirect: a login page
-//! with status 200 is no health.
+//! Each question is asked by a process of its own, as the user, so that `/init` can forward signals meanwhile and kill a
+//! question that hangs. It must not outlive its timeout, nor follow a redirect: a login page with status 200 does not
+//! show that the app works.
 
 pub mod http;
 
@@ -12,120 +12,166 @@ use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant, SystemTime};
 
 use libc::SIGKILL;
-use nix::errno::Errno;
 use rustix::fs::{CWD, Mode, OFlags, openat};
-use rustix::process::{Pid, setpgid};
+use rustix::process::Pid;
 use serde::Serialize;
 
-use crate::child::wait::{Event, Signals};
+use crate::child::fork::{fork, pipe};
+use crate::child::wait::Signals;
 use crate::child::{Change, next_change};
 use crate::config::control::ReportFormat;
-use crate::error::{Error, Result, errno};
-use crate::exec;
+use crate::error::{Error, Result};
+use crate::exec::{self, Launch};
 use crate::logger;
 use crate::plan::health::{HealthPlan, Question};
 use crate::privilege::Dropped;
-use crate::sys::{self, Side, SignalMask};
+use crate::sys::{self, SignalMask};
 
-/// The longest reason that is passed on.
+/// How many bytes of a reason are read.
 const LONGEST: usize = 512;
 
-/// A question that was asked and not yet answered.
+/// What a health check found: nothing, or why the app is not healthy.
+pub type Answer = std::result::Result<(), String>;
+
+/// The pause between two questions.
+const PAUSE: Duration = Duration::from_millis(250);
+
+/// Asks again and again, at most one question at a time. Whoever holds it waits for signals and time, and passes both on.
 #[derive(Debug)]
-pub struct Asked {
-    /// The process that asks.
-    pub pid: Pid,
-    /// When it has taken too long.
-    pub deadline: Instant,
-    reason: OwnedFd,
+pub struct Poll<'a> {
+    health: &'a HealthPlan,
+    state: State,
+    pause: Duration,
 }
 
-/// Starts to ask.
-///
-/// # Errors
-/// [`Error::Child`].
-pub fn ask(dropped: &Dropped, health: &HealthPlan, mask: SignalMask) -> Result<Asked> {
-    let failed = |call, errno| Error::Child { call, errno };
-    let (reason, teller) =
-        rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).map_err(|error| failed("pipe2", errno(error)))?;
-    match sys::fork().map_err(|errno| failed("fork", errno))? {
-        Side::Child => {
-            let _ = setpgid(None, None);
-            sys::exit_now(answer(dropped, health, mask, &teller))
-        }
-        Side::Parent(child) => {
-            let pid = Pid::from_raw(child).ok_or_else(|| failed("fork", Errno::ECHILD))?;
-            let _ = setpgid(Some(pid), Some(pid));
-            let deadline = Instant::now().checked_add(health.timeout).unwrap_or_else(Instant::now);
-            Ok(Asked { pid, deadline, reason })
+#[derive(Debug)]
+enum State {
+    /// The next question is asked at this time.
+    Pause(Instant),
+    /// A question is asked by this process, until this time, and its answer read from this pipe.
+    Asked(Pid, Instant, OwnedFd),
+    /// A question took too long and was killed. No other is asked before it is reaped.
+    Killed(Pid),
+}
+
+impl<'a> Poll<'a> {
+    /// Asks at once, and then again after a pause.
+    pub fn new(health: &'a HealthPlan) -> Poll<'a> {
+        Poll { health, state: State::Pause(Instant::now()), pause: PAUSE }
+    }
+
+    /// The same with another pause.
+    pub fn every(self, pause: Duration) -> Poll<'a> {
+        Poll { pause, ..self }
+    }
+
+    /// When [`Poll::woken`] is to be called; none while only a child's end is waited for.
+    pub fn wake_at(&self) -> Option<Instant> {
+        match self.state {
+            State::Pause(at) | State::Asked(_, at, _) => Some(at),
+            State::Killed(_) => None,
         }
     }
-}
 
-impl Asked {
-    /// What the end of the process means.
+    /// Asks when it is time to, and ends a question that took too long, which is an answer too.
     ///
     /// # Errors
-    /// Why it is not healthy.
-    pub fn conclude(self, change: Change) -> std::result::Result<(), String> {
-        // What a program that was asked left behind in its group goes with it.
-        self.end();
-        match change {
-            Change::Exited(0) => Ok(()),
-            Change::Exited(code) => {
-                let mut reason = [0_u8; LONGEST];
-                let length = std::fs::File::from(self.reason).read(&mut reason).unwrap_or(0);
-                let reason = String::from_utf8_lossy(reason.get(..length).unwrap_or(&[])).into_owned();
-                Err(if reason.is_empty() { format!("exited with {code}") } else { reason })
+    /// [`Error::Child`].
+    pub fn woken(&mut self, launch: Launch<'_, Dropped>) -> Result<Option<Answer>> {
+        let now = Instant::now();
+        match self.state {
+            State::Pause(at) if now >= at => {
+                let (pid, reason) = ask(launch, self.health)?;
+                self.state = State::Asked(pid, now.checked_add(self.health.timeout).unwrap_or(now), reason);
+                Ok(None)
             }
-            Change::Killed(signal) => Err(format!("ended by signal {signal}")),
-            Change::Stopped(signal) => Err(format!("stopped by signal {signal}")),
+            State::Asked(pid, deadline, _) if now >= deadline => {
+                kill_group(pid);
+                self.state = State::Killed(pid);
+                Ok(Some(Err(format!("no answer within {:?}", self.health.timeout))))
+            }
+            _ => Ok(None),
         }
     }
 
-    /// Ends the question with all that it started.
-    pub fn end(&self) {
-        let group = -self.pid.as_raw_nonzero().get();
-        let _ = sys::send_signal(group, SIGKILL);
+    /// To be called for each child that ended: its answer, if it is the one that asked.
+    pub fn ended(&mut self, child: Pid, change: Change) -> Option<Answer> {
+        match &self.state {
+            State::Asked(pid, ..) | State::Killed(pid) if *pid == child => {}
+            _ => return None,
+        }
+        let next = Instant::now().checked_add(self.pause).unwrap_or_else(Instant::now);
+        match std::mem::replace(&mut self.state, State::Pause(next)) {
+            State::Asked(pid, _, reason) => {
+                // What a program left behind in its group ends with it.
+                kill_group(pid);
+                Some(conclude(change, reason))
+            }
+            State::Killed(_) | State::Pause(_) => None,
+        }
     }
+
+    /// Kills a question that is being asked. Its process is reaped with everything else.
+    pub fn end(self) {
+        if let State::Asked(pid, ..) = self.state {
+            kill_group(pid);
+        }
+    }
+}
+
+/// Starts a process that asks; returns it and where its reason can be read.
+fn ask(launch: Launch<'_, Dropped>, health: &HealthPlan) -> Result<(Pid, OwnedFd)> {
+    let (reason, teller) = pipe()?;
+    Ok((fork(|| answer(launch, health, &teller))?, reason))
+}
+
+fn conclude(change: Change, reason: OwnedFd) -> Answer {
+    match change {
+        Change::Exited(0) => Ok(()),
+        Change::Exited(code) => {
+            let mut text = [0_u8; LONGEST];
+            let length = std::fs::File::from(reason).read(&mut text).unwrap_or(0);
+            let text = String::from_utf8_lossy(text.get(..length).unwrap_or(&[])).into_owned();
+            Err(if text.is_empty() { format!("exited with {code}") } else { text })
+        }
+        Change::Killed(signal) => Err(format!("ended by signal {signal}")),
+        Change::Stopped(signal) => Err(format!("stopped by signal {signal}")),
+    }
+}
+
+fn kill_group(pid: Pid) {
+    let _ = sys::send_signal(-pid.as_raw_nonzero().get(), SIGKILL);
 }
 
 /// Asks once and waits for the answer.
 ///
 /// # Errors
-/// [`Error::Child`]; inside, why it is not healthy.
-pub fn ask_and_wait(
-    dropped: &Dropped,
-    health: &HealthPlan,
-    mask: SignalMask,
-) -> Result<std::result::Result<(), String>> {
-    // The one question that ends by itself, within its timeout: it takes no process that can be ended, half of a check's time.
+/// [`Error::Child`].
+pub fn ask_once(launch: Launch<'_, Dropped>, health: &HealthPlan) -> Result<Answer> {
+    // A connection to an address has a timeout of its own; without a process it takes half of the time.
     if let Question::Tcp(address) = &health.question
         && address.parse::<SocketAddr>().is_ok()
     {
         return Ok(tcp(address, health.timeout));
     }
     let signals = Signals::receive(SignalMask::ALL);
-    let asked = ask(dropped, health, mask)?;
+    let mut poll = Poll::new(health);
     loop {
-        // Before every wait, not only when SIGCHLD came: one that was lost is not missed.
+        if let Some(answer) = poll.woken(launch)? {
+            return Ok(answer);
+        }
+        // Before every wait, not only after SIGCHLD, in case one was lost.
         while let Some((pid, change)) = next_change().map_err(|errno| Error::Child { call: "wait4", errno })? {
-            if pid == asked.pid {
-                return Ok(asked.conclude(change));
+            if let Some(answer) = poll.ended(pid, change) {
+                return Ok(answer);
             }
         }
-        match signals.next(Some(asked.deadline))? {
-            Event::Deadline => {
-                asked.end();
-                return Ok(Err(format!("no answer within {:?}", health.timeout)));
-            }
-            Event::Signal(_) | Event::Readable => {}
-        }
+        signals.next(poll.wake_at())?;
     }
 }
 
 /// The answer as one line, or as one line of JSON.
-pub fn report(role: Option<&str>, answer: &std::result::Result<(), String>, format: ReportFormat) -> String {
+pub fn report(role: Option<&str>, answer: &Answer, format: ReportFormat) -> String {
     #[derive(Serialize)]
     struct Shown<'a> {
         role: Option<&'a str>,
@@ -134,7 +180,7 @@ pub fn report(role: Option<&str>, answer: &std::result::Result<(), String>, form
     }
     let reason = answer.as_ref().err().map(String::as_str);
     let mut line = if format == ReportFormat::Json {
-        // Strings and booleans have no way to fail; an empty line would be no JSON, and tell.
+        // Serialising strings and booleans cannot fail.
         serde_json::to_string(&Shown { role, healthy: reason.is_none(), reason }).unwrap_or_default()
     } else {
         let role = role.unwrap_or("health");
@@ -147,13 +193,13 @@ pub fn report(role: Option<&str>, answer: &std::result::Result<(), String>, form
 }
 
 /// In the process that asks: the exit code.
-fn answer(dropped: &Dropped, health: &HealthPlan, mask: SignalMask, teller: &OwnedFd) -> u8 {
-    // Nothing of it may wait for input, or mix with a report on standard output.
+fn answer(launch: Launch<'_, Dropped>, health: &HealthPlan, teller: &OwnedFd) -> u8 {
+    // A program must not wait for input, nor write into a report on standard output.
     if let Ok(null) = openat(CWD, "/dev/null", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()) {
         let _ = rustix::stdio::dup2_stdin(null);
     }
     let redirected = rustix::stdio::dup2_stdout(rustix::stdio::stderr());
-    // Sockets of an activation are the app's.
+    // The descriptors of socket activation are the app's.
     let _ = sys::close_on_exec_from(3);
     let answer = match &health.question {
         _ if redirected.is_err() => Err("its output could not be kept out of the report (dup2)".to_owned()),
@@ -161,7 +207,7 @@ fn answer(dropped: &Dropped, health: &HealthPlan, mask: SignalMask, teller: &Own
         Question::Tcp(address) => tcp(address, health.timeout),
         Question::File { path, max_age } => file(path, *max_age),
         Question::Exec(app) => {
-            let error = exec::exec_app(dropped, app, mask);
+            let error = exec::exec_app(launch, app);
             logger::fatal(&error);
             Err(error.to_string())
         }
@@ -191,7 +237,7 @@ fn file(path: &std::path::Path, max_age: Option<Duration>) -> std::result::Resul
     let facts = std::fs::metadata(path).map_err(|error| format!("{}: {error}", path.display()))?;
     let Some(most) = max_age else { return Ok(()) };
     let written = facts.modified().map_err(|error| format!("{}: {error}", path.display()))?;
-    // A time to come is as fresh as now.
+    // A modification time in the future counts as now.
     let age = SystemTime::now().duration_since(written).unwrap_or(Duration::ZERO);
     if age <= most {
         Ok(())

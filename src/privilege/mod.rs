@@ -27,14 +27,16 @@
 //! ```
 //! ```compile_fail,E0308
 //! // Root does not run the app.
-//! fn as_root(root: &stepdown::privilege::Root, app: &stepdown::exec::App, mask: stepdown::sys::SignalMask) {
-//!     let _ = stepdown::exec::exec(root, app, mask);
+//! use stepdown::exec::{App, Launch, exec_app};
+//! fn as_root(root: &stepdown::privilege::Root, app: &App, mask: stepdown::sys::SignalMask) {
+//!     let _ = exec_app(Launch::new(root, mask), app);
 //! }
 //! ```
 //! The same with the right token compiles:
 //! ```no_run
-//! fn dropped(dropped: &stepdown::privilege::Dropped, app: &stepdown::exec::App, mask: stepdown::sys::SignalMask) {
-//!     let _ = stepdown::exec::exec(dropped, app, mask);
+//! use stepdown::exec::{App, Launch, exec_app};
+//! fn dropped(dropped: &stepdown::privilege::Dropped, app: &App, mask: stepdown::sys::SignalMask) {
+//!     let _ = exec_app(Launch::new(dropped, mask), app);
 //! }
 //! ```
 //!
@@ -44,12 +46,14 @@ pub mod capability;
 mod change;
 mod proof;
 pub mod status;
+mod tracing;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::error::{Error, Result};
 use capability::Set;
 pub use status::Held;
+pub use tracing::forbid_tracing;
 
 /// The credentials that the app is to have.
 #[derive(Clone, Debug, PartialEq, Eq)]

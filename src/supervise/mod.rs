@@ -1,8 +1,8 @@
-//! Stays with the app: forwards signals, reaps, ends what is left, gives the app's exit code.
+//! Stays with the app: forwards signals, reaps, ends leftover processes, returns the app's exit code.
 //!
-//! It is as dropped as the app, so that forwarding needs no `CAP_KILL`, and as bare: no configuration, no descriptor of
-//! the app's, no working directory that would pin a mount. It sleeps until a signal comes. It must not end before the
-//! app has, whatever a signal or a call answers. `signal(7)`, `pid_namespaces(7)`, `kill(2)`.
+//! It has the app's ids, so that forwarding needs no `CAP_KILL`. It keeps no descriptor of the app's and no working
+//! directory that would pin a mount. It sleeps until a signal comes. It must not end before the app does, whatever fails.
+//! `signal(7)`, `pid_namespaces(7)`, `kill(2)`.
 
 pub mod readiness;
 
@@ -12,35 +12,37 @@ use libc::{SI_QUEUE, SIGCHLD, SIGCONT, SIGKILL, SIGPIPE, SIGSTOP, SIGTERM, SIGTS
 use nix::errno::Errno;
 use rustix::process::{Pid, getpid};
 
-use crate::child::leftovers::Leftovers;
+use crate::child::leftovers::{Leftovers, Reach};
+use crate::child::start::{Output, Started, abandon, start};
 use crate::child::terminal::Terminal;
 use crate::child::wait::{Event, Signals};
-use crate::child::{self, Change, Output, Started};
+use crate::child::{self, Change};
 use crate::error::{Error, Result};
-use crate::exec::App;
+use crate::exec::{App, Launch};
+use crate::facts::processes::Dispositions;
 use crate::plan::Supervision;
 use crate::privilege::Dropped;
 use crate::sys::{self, Signal, SignalMask};
 use readiness::{Manager, Readiness};
 
-/// What stops a process by the terminal's doing.
+/// The stop signals that a terminal sends.
 const TERMINAL_STOPS: [i32; 3] = [SIGTSTP, SIGTTIN, SIGTTOU];
 
 /// Runs the app to its end and gives the exit code of the whole.
 ///
 /// # Errors
 /// [`crate::error::Error::Child`] where the app could not be started.
-pub fn run(dropped: &Dropped, mut app: App, how: Supervision, mask: SignalMask) -> Result<u8> {
+pub fn run(launch: Launch<'_, Dropped>, mut app: App, how: &Supervision) -> Result<u8> {
     let first = getpid().is_init();
-    // Ready means healthy, so /init says it; an app that said it earlier would be believed.
+    // Ready means healthy, so only /init may report it: the manager would believe an app that reports it earlier.
     let manager = how.health.is_some().then(|| app.environment.get("NOTIFY_SOCKET").and_then(Manager::named)).flatten();
     if manager.is_some() {
         app.environment.remove("NOTIFY_SOCKET");
     }
-    let readiness = how.health.clone().zip(manager.clone()).map(|(health, manager)| Readiness::new(health, manager));
-    // What was started in the background stays there until someone brings it forward.
+    let readiness = how.health.as_ref().zip(manager.clone()).map(|(health, manager)| Readiness::new(health, manager));
+    // A job that was started in the background stays there until a shell brings it to the foreground.
     let foreground = Terminal::open().filter(Terminal::is_ours);
-    let main = match child::start(dropped, &app, mask, Output::Inherited, foreground.as_ref())? {
+    let main = match start(launch, &app, Output::Inherited, foreground.as_ref())? {
         Started::Running(main) => main,
         Started::Refused(code) => return Ok(code),
     };
@@ -48,42 +50,33 @@ pub fn run(dropped: &Dropped, mut app: App, how: Supervision, mask: SignalMask) 
     settle();
     let signals = Signals::receive(SignalMask::ALL);
     let terminal = Terminal::open();
-    let mut supervisor = Supervisor {
-        dropped,
-        mask,
-        main,
-        how,
-        first,
-        terminal,
-        forwarded_stop: false,
-        kill_at: None,
-        manager,
-        readiness,
-    };
-    let code = supervisor.until_app_ends(&signals).inspect_err(|_| child::abandon(main))?;
+    let mut supervisor =
+        Supervisor { launch, main, how, first, terminal, forwarded_stop: false, kill_at: None, manager, readiness };
+    let code = supervisor.until_app_ends(&signals).inspect_err(|_| abandon(main))?;
     if let Some(readiness) = supervisor.readiness.take() {
         readiness.give_up();
     }
     if let Some(terminal) = supervisor.terminal.as_ref().filter(|terminal| terminal.is_of(main)) {
         terminal.take_back();
     }
-    Leftovers { everyone: first, grace: supervisor.how.grace }.end(&signals)?;
-    let remapped = supervisor.how.exit_codes.iter().find(|(from, _)| *from == code);
+    let reach = if first { Reach::Namespace } else { Reach::Descendants };
+    Leftovers { reach, grace: how.grace }.end(&signals)?;
+    let remapped = how.exit_codes.iter().find(|(from, _)| *from == code);
     Ok(remapped.map_or(code, |(_, to)| *to))
 }
 
-/// Lets go of what only the app needs.
+/// Closes what only the app needs.
 fn settle() {
-    // Sockets of an activation are the app's; held here they would outlive it. Nothing above 2 is owned here by now.
+    // The descriptors of socket activation are the app's; held here they would stay open after it ended. Nothing above 2
+    // is owned by this process at this point.
     sys::close_from(3);
     let _ = rustix::process::chdir("/");
 }
 
 struct Supervisor<'a> {
-    dropped: &'a Dropped,
-    mask: SignalMask,
+    launch: Launch<'a, Dropped>,
     main: Pid,
-    how: Supervision,
+    how: &'a Supervision,
     first: bool,
     terminal: Option<Terminal>,
     /// Whether a stop was sent on: then a stopped app is what someone asked for.
@@ -93,17 +86,17 @@ struct Supervisor<'a> {
     /// Who is told that the app is ready, and stops.
     manager: Option<Manager>,
     /// Until the app is ready, where someone waits for that.
-    readiness: Option<Readiness>,
+    readiness: Option<Readiness<'a>>,
 }
 
 impl Supervisor<'_> {
     fn until_app_ends(&mut self, signals: &Signals) -> Result<u8> {
         loop {
-            // Before every wait, not only when SIGCHLD came: one that was lost is not missed, and one may stand for many ends.
+            // Before every wait, not only after SIGCHLD: one may be lost, and one may stand for many ends.
             if let Some(code) = self.reap()? {
                 return Ok(code);
             }
-            let ready_at = self.readiness.as_ref().map(Readiness::wake_at);
+            let ready_at = self.readiness.as_ref().and_then(Readiness::wake_at);
             match signals.next(self.kill_at.into_iter().chain(ready_at).min())? {
                 Event::Deadline => self.deadline()?,
                 Event::Readable => {}
@@ -146,7 +139,8 @@ impl Supervisor<'_> {
             return;
         }
         // One that the app ignores or catches stops nothing; the next stop is someone else's.
-        let stops = TERMINAL_STOPS.contains(&number) && child::acts_by_default(self.main, number);
+        let stops =
+            TERMINAL_STOPS.contains(&number) && Dispositions::of(self.main).is_some_and(|app| app.is_default(number));
         self.forwarded_stop |= stops || number == SIGSTOP;
         if number == SIGCONT
             && let Some(terminal) = self.terminal.as_ref().filter(|terminal| terminal.is_ours())
@@ -182,7 +176,7 @@ impl Supervisor<'_> {
             self.kill();
         }
         match &mut self.readiness {
-            Some(readiness) => readiness.woken(self.dropped, self.mask),
+            Some(readiness) => readiness.woken(self.launch),
             None => Ok(()),
         }
     }

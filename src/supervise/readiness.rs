@@ -1,9 +1,9 @@
-//! `READY=1` to whoever started the container, when the health check first passes: `sd_notify(3)`.
+//! Sends `READY=1` to the service manager when the health check first passes: `sd_notify(3)`.
 //!
-//! By hand, since the small crates for it know no abstract sockets, which is what systemd itself uses. It asks in a process of its own, and not at all once the answer was yes: from then on nothing wakes `/init` but a
-//! signal.
+//! Written by hand, since the small crates for it do not support abstract sockets, which systemd itself uses. After the
+//! first answer that passes, no further question is asked.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use std::io::{Error, ErrorKind};
 use std::os::linux::net::SocketAddrExt;
@@ -14,69 +14,58 @@ use rustix::process::Pid;
 
 use crate::child::Change;
 use crate::error::Result;
-use crate::health::{Asked, ask};
+use crate::exec::Launch;
+use crate::health::{Answer, Poll};
 use crate::plan::health::HealthPlan;
 use crate::privilege::Dropped;
-use crate::sys::SignalMask;
 
-/// Between two questions.
-const PAUSE: Duration = Duration::from_millis(250);
-
-/// The way to ready.
-pub(super) struct Readiness {
-    health: HealthPlan,
+/// Waits until the app is healthy, and reports it.
+pub(super) struct Readiness<'a> {
+    poll: Poll<'a>,
     manager: Manager,
-    asked: Option<Asked>,
-    again_at: Instant,
 }
 
-impl Readiness {
-    pub(super) fn new(health: HealthPlan, manager: Manager) -> Readiness {
-        Readiness { health, manager, asked: None, again_at: Instant::now() }
+impl<'a> Readiness<'a> {
+    pub(super) fn new(health: &'a HealthPlan, manager: Manager) -> Readiness<'a> {
+        Readiness { poll: Poll::new(health), manager }
     }
 
-    /// When it wants to be woken.
-    pub(super) fn wake_at(&self) -> Instant {
-        self.asked.as_ref().map_or(self.again_at, |asked| asked.deadline)
+    /// When it is to be woken.
+    pub(super) fn wake_at(&self) -> Option<Instant> {
+        self.poll.wake_at()
     }
 
-    /// The time came: ask, or end a question that takes too long.
-    pub(super) fn woken(&mut self, dropped: &Dropped, mask: SignalMask) -> Result<()> {
-        let now = Instant::now();
-        match &self.asked {
-            Some(asked) if now >= asked.deadline => asked.end(),
-            None if now >= self.again_at => self.asked = Some(ask(dropped, &self.health, mask)?),
-            _ => {}
+    /// The time came.
+    pub(super) fn woken(&mut self, launch: Launch<'_, Dropped>) -> Result<()> {
+        if let Some(answer) = self.poll.woken(launch)? {
+            self.judge(&answer);
         }
         Ok(())
     }
 
     /// A process ended; whether the app is ready now.
     pub(super) fn ended(&mut self, pid: Pid, change: Change) -> bool {
-        let Some(asked) = self.asked.take_if(|asked| asked.pid == pid) else { return false };
-        match asked.conclude(change) {
+        self.poll.ended(pid, change).is_some_and(|answer| self.judge(&answer))
+    }
+
+    fn judge(&self, answer: &Answer) -> bool {
+        match answer {
             Ok(()) => {
                 self.manager.tell(&format!("READY=1\nMAINPID={}\n", std::process::id()));
                 log::info!("ready: the health check passes");
-                true
             }
-            Err(reason) => {
-                log::debug!("not ready: {reason}");
-                self.again_at = Instant::now().checked_add(PAUSE).unwrap_or(self.again_at);
-                false
-            }
+            Err(reason) => log::debug!("not ready: {reason}"),
         }
+        answer.is_ok()
     }
 
-    /// The app is about to end: no more questions.
-    pub(super) fn give_up(&self) {
-        if let Some(asked) = &self.asked {
-            asked.end();
-        }
+    /// The app has ended: no more questions.
+    pub(super) fn give_up(self) {
+        self.poll.end();
     }
 }
 
-/// Who waits to hear that the app is ready: the socket of `NOTIFY_SOCKET`.
+/// The service manager that waits for the app to be ready, by the socket of `NOTIFY_SOCKET`.
 #[derive(Clone, Debug)]
 pub struct Manager(Vec<u8>);
 

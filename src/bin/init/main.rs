@@ -20,19 +20,20 @@ use std::time::Instant;
 
 use nix::errno::Errno;
 use stepdown::check;
+use stepdown::child::{self, Orphans};
 use stepdown::config::args::{self, Action, Arguments, Extent};
 use stepdown::config::control::ReportFormat;
 use stepdown::config::environment::Environment;
 use stepdown::config::{Config, control, file, schema};
 use stepdown::error::{Error, Result, io_errno};
-use stepdown::exec::App;
+use stepdown::exec::{App, Launch};
 use stepdown::facts::accounts::{self, Accounts};
 use stepdown::facts::{self_check, writable};
 use stepdown::plan::{self, Plan, StartedAs, Supervision, container};
 use stepdown::prepare::{self, descriptors};
 use stepdown::privilege::{self, Dropped, Held, Start, Target};
 use stepdown::sys::SignalMask;
-use stepdown::{child, exec, health, logger, render, steps, supervise};
+use stepdown::{exec, health, logger, render, steps, supervise};
 
 #[global_allocator]
 static MEMORY: arena::Arena = arena::Arena::new();
@@ -54,10 +55,10 @@ pub(crate) fn story(handed: entry::Handed) -> u8 {
     let mut report = None;
     let code = boot(handed, &mut report).and_then(|next| match next {
         Next::Exit(code) => Ok(code),
-        Next::Become(dropped, app, mask) => Err(exec::exec_app(&dropped, &app, mask)),
+        Next::Become(dropped, app, mask) => Err(exec::exec_app(Launch::new(&dropped, mask), &app)),
         Next::Stay(dropped, app, mask, how) => {
             MEMORY.give_back();
-            supervise::run(&dropped, app, how, mask)
+            supervise::run(Launch::new(&dropped, mask), app, &how)
         }
     });
     code.unwrap_or_else(|error| {
@@ -150,20 +151,20 @@ fn run(mut plan: Plan, held: &Held, request: &Request, check: Option<(Extent, &C
     plan.preflight(held)?;
     let has_children = plan.supervision.is_some() || check.is_some() || !plan.steps.is_empty();
     if has_children {
-        child::adopt_orphans(true);
+        child::set_subreaper(Orphans::Adopt);
     }
     let dropped = step_down(&plan, held, mask)?;
     if has_children {
         // Children have the app's uid, and this process must stay out of their reach.
-        child::keep_out_of_reach()?;
+        privilege::forbid_tracing()?;
     }
     prepare::make_directories(&dropped, &plan.surfaces.directories, &plan.target)?;
     if !matches!(check, Some((Extent::Init, _))) {
-        steps::run_as_user(&dropped, &plan.steps.as_user, mask)?;
+        steps::run_as_user(Launch::new(&dropped, mask), &plan.steps.as_user)?;
     }
     announce(&plan, request.started);
     if let Some((extent, config)) = check {
-        let report = check::run(&dropped, &plan, config, held, extent, mask)?;
+        let report = check::run(Launch::new(&dropped, mask), &plan, config, held, extent)?;
         let printed = out.print(&report.print(request.format))?;
         return Ok(if report.passed() { printed } else { Next::Exit(1) });
     }
@@ -171,7 +172,7 @@ fn run(mut plan: Plan, held: &Held, request: &Request, check: Option<(Extent, &C
         Some(how) => Next::Stay(dropped, plan.app, mask, how),
         None => {
             if has_children {
-                child::adopt_orphans(false);
+                child::set_subreaper(Orphans::Leave);
             }
             Next::Become(dropped, plan.app, mask)
         }
@@ -182,7 +183,7 @@ fn run(mut plan: Plan, held: &Held, request: &Request, check: Option<(Extent, &C
 fn step_down(plan: &Plan, held: &Held, mask: SignalMask) -> Result<Dropped> {
     match privilege::take(held)? {
         Start::Root(root) => {
-            steps::run_as_root(&root, &plan.steps.as_root, mask)?;
+            steps::run_as_root(Launch::new(&root, mask), &plan.steps.as_root)?;
             let unmended = prepare::hand_over(&root, &plan.surfaces, &plan.target)?;
             let dropped = root.drop_to(&plan.target, held)?;
             prepare::mend(&dropped, unmended)?;
@@ -214,8 +215,8 @@ fn ask_health(plan: &Plan, held: &Held, request: &Request, out: &Out) -> Result<
         Start::Root(root) => root.drop_to(&plan.target, held)?,
         Start::User(user) => user.settle(&plan.target, held)?,
     };
-    child::keep_out_of_reach()?;
-    let answer = health::ask_and_wait(&dropped, health, request.mask)?;
+    privilege::forbid_tracing()?;
+    let answer = health::ask_once(Launch::new(&dropped, request.mask), health)?;
     let printed = out.print(&health::report(role, &answer, request.format))?;
     Ok(if answer.is_ok() { printed } else { Next::Exit(1) })
 }

@@ -1,0 +1,104 @@
+//! Starts the app as a child.
+
+use std::io::{ErrorKind, Read};
+
+use libc::{SIGCHLD, SIGKILL};
+use rustix::process::{Pid, WaitOptions, getpid};
+
+use super::fork::{fork, pipe};
+use super::terminal::Terminal;
+use crate::error::{Error, Result, errno};
+use crate::exec::{self, App, Launch};
+use crate::logger;
+use crate::privilege::Dropped;
+use crate::sys;
+
+/// The result of a start.
+#[derive(Clone, Copy, Debug)]
+pub enum Started {
+    /// The child executes its program.
+    Running(Pid),
+    /// The program could not be executed; the child logged why. The exit code of that reason.
+    Refused(u8),
+}
+
+/// Where a child's standard output goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// Where that of `/init` goes.
+    Inherited,
+    /// To standard error, because a report is printed on standard output.
+    ToStandardError,
+}
+
+/// Starts the app in a process group of its own, which gets the terminal's foreground where `/init` had it. Returns
+/// when the child has executed the app's program, so that no signal can reach the child before.
+///
+/// # Errors
+/// [`Error::Child`].
+pub fn start(launch: Launch<'_, Dropped>, app: &App, output: Output, terminal: Option<&Terminal>) -> Result<Started> {
+    // The end to write is close-on-exec: it closes when the program is executed.
+    let (report, reporter) = pipe()?;
+    // With SIGCHLD ignored the kernel would reap the child and discard its status; the app gets it ignored again.
+    let ignored = sys::is_ignored(SIGCHLD);
+    if ignored {
+        sys::set_ignored(SIGCHLD, false).map_err(|errno| Error::Child { call: "sigaction", errno })?;
+    }
+    let pid = fork(|| {
+        if let Some(terminal) = terminal {
+            terminal.give_to(getpid());
+        }
+        if ignored {
+            let _ = sys::set_ignored(SIGCHLD, true);
+        }
+        let redirected = match output {
+            Output::ToStandardError => rustix::stdio::dup2_stdout(rustix::stdio::stderr()),
+            Output::Inherited => Ok(()),
+        };
+        let error = match redirected {
+            Ok(()) => exec::exec_app(launch, &with_own_pid(app)),
+            Err(reason) => Error::Child { call: "dup2", errno: errno(reason) },
+        };
+        logger::fatal(&error);
+        let _ = rustix::io::write(&reporter, &[error.exit_code()]);
+        error.exit_code()
+    })?;
+    drop(reporter);
+    let mut code = [0_u8];
+    let mut report = std::fs::File::from(report);
+    let read = loop {
+        match report.read(&mut code) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            other => break other,
+        }
+    };
+    match read {
+        Ok(1..) => {
+            let _ = rustix::process::waitpid(Some(pid), WaitOptions::empty());
+            Ok(Started::Refused(code[0]))
+        }
+        Ok(_) => Ok(Started::Running(pid)),
+        Err(error) => {
+            abandon(pid);
+            Err(Error::Child { call: "read", errno: crate::error::io_errno(&error) })
+        }
+    }
+}
+
+/// Kills and reaps a child that cannot be waited for as usual: no app is left without `/init`.
+pub fn abandon(child: Pid) {
+    let _ = sys::send_signal(child.as_raw_nonzero().get(), SIGKILL);
+    let _ = rustix::process::waitpid(Some(child), WaitOptions::empty());
+}
+
+/// The app with `LISTEN_PID` naming the process that has the descriptors, where it named this one: `sd_listen_fds(3)`.
+fn with_own_pid(app: &App) -> App {
+    let mut app = app.clone();
+    let ours = rustix::process::getppid().map_or(0, |parent| parent.as_raw_nonzero().get());
+    if app.environment.get("LISTEN_PID") == Some(ours.to_string().as_bytes()) {
+        let own = getpid().as_raw_nonzero().to_string();
+        // Digits contain no NUL.
+        let _ = app.environment.set("LISTEN_PID", own.as_bytes());
+    }
+    app
+}
