@@ -15,7 +15,7 @@ export STEPDOWN_INIT := $(CURDIR)/$(INIT)
 SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 
-.PHONY: build demo test unit lint tools cross size bench again fuzz release clean
+.PHONY: build demo test unit lint docs tools cross size bench again fuzz release clean
 
 build:
 	@rustup target list --installed 2>/dev/null | grep -qx $(NATIVE) || rustup target add $(NATIVE)
@@ -48,6 +48,11 @@ lint:
 	cargo fmt --check --manifest-path fuzz/Cargo.toml
 	cargo clippy --locked --target $(NATIVE) --all-targets -- -D warnings
 	tests/lab/deny
+
+# Writes docs/errors.md and the help in docs/cli.md from real runs; the docs test fails where they differ.
+docs: build
+	cargo build --locked --target $(NATIVE) --examples
+	STEPDOWN_MUST_RUN=1 STEPDOWN_WRITE_DOCS=1 cargo test --locked --target $(NATIVE) --test docs the_
 
 # The tools of the tests, by name, where this is Debian and they are missing.
 tools:

@@ -1,0 +1,66 @@
+//! The ```toml blocks of a page, with what a comment before one says about its boot.
+
+use std::fs;
+use std::path::PathBuf;
+
+use crate::root;
+
+/// A configuration in a page.
+#[derive(Debug)]
+pub struct Block {
+    /// The page and the line.
+    pub place: String,
+    pub text: String,
+    /// `<!-- env: NAME=VALUE -->`: the environment of the boot.
+    pub env: Vec<String>,
+    /// `<!-- file: PATH -->`: a file that the boot needs.
+    pub files: Vec<String>,
+    /// `<!-- capabilities: NAME -->`: what the engine grants beyond the four.
+    pub capabilities: Vec<String>,
+    /// `<!-- fragment -->`: not a whole configuration.
+    pub fragment: bool,
+}
+
+/// The blocks of a page of the repository.
+pub fn blocks(page: &str) -> Vec<Block> {
+    let text = fs::read_to_string(root().join(page)).unwrap_or_else(|error| panic!("{page}: {error}"));
+    let mut all = Vec::new();
+    let mut comments: Vec<&str> = Vec::new();
+    let mut lines = text.lines().enumerate();
+    while let Some((number, line)) = lines.next() {
+        if let Some(comment) = line.strip_prefix("<!-- ").and_then(|rest| rest.strip_suffix(" -->")) {
+            comments.push(comment);
+        } else if line == "```toml" {
+            let block: Vec<&str> = lines.by_ref().map(|(_, line)| line).take_while(|line| *line != "```").collect();
+            let of = |key: &str| -> Vec<String> {
+                comments.iter().filter_map(|comment| comment.strip_prefix(key)).map(|value| value.to_owned()).collect()
+            };
+            all.push(Block {
+                place: format!("{page}:{}", number + 1),
+                text: block.join("\n") + "\n",
+                env: of("env: "),
+                files: of("file: "),
+                capabilities: of("capabilities: "),
+                fragment: comments.contains(&"fragment"),
+            });
+            comments.clear();
+        } else if line.starts_with("```") {
+            // Another language: its lines may look like anything.
+            lines.by_ref().find(|(_, line)| line.starts_with("```"));
+            comments.clear();
+        } else if !line.is_empty() {
+            comments.clear();
+        }
+    }
+    all
+}
+
+/// The README and every page of docs/.
+pub fn pages() -> Vec<String> {
+    let mut pages = vec!["README.md".to_owned()];
+    let found = fs::read_dir(root().join("docs")).unwrap().map(|entry| entry.unwrap().path());
+    let found = found.filter(|path: &PathBuf| path.extension().is_some_and(|extension| extension == "md"));
+    pages.extend(found.map(|path| path.strip_prefix(root()).unwrap().display().to_string()));
+    pages.sort();
+    pages
+}

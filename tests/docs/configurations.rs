@@ -1,0 +1,109 @@
+//! Every whole configuration of the documentation boots, with the witness in place of the programs that it names.
+
+use std::collections::BTreeSet;
+
+use toml::{Table, Value};
+
+use crate::blocks::{Block, blocks, pages};
+use crate::support::capability::FOUR;
+use crate::support::protocol::{Content, Kind};
+use crate::support::sandbox::{Sandbox, sandbox};
+
+/// Capabilities that examples name, by number.
+const CAPABILITIES: [(&str, u64); 3] = [("NET_BIND_SERVICE", 1 << 10), ("NET_ADMIN", 1 << 12), ("SYS_NICE", 1 << 23)];
+
+fn bits(names: impl IntoIterator<Item = String>) -> u64 {
+    let bit = |name: String| {
+        let known = CAPABILITIES.iter().find(|(known, _)| *known == name);
+        known.unwrap_or_else(|| panic!("the test does not know the capability {name}")).1
+    };
+    names.into_iter().map(bit).sum()
+}
+
+fn strings(value: Option<&Value>) -> Vec<String> {
+    value.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+}
+
+fn tables<'a>(document: &'a Table, key: &str) -> impl Iterator<Item = &'a Table> {
+    document.get(key).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_table)
+}
+
+fn roles(document: &Table) -> impl Iterator<Item = (&String, &Table)> {
+    let roles = document.get("roles").and_then(Value::as_table);
+    roles.into_iter().flatten().filter_map(|(name, role)| Some((name, role.as_table()?)))
+}
+
+/// The programs that the configuration names: of roles, steps and health checks.
+fn programs(document: &Table) -> BTreeSet<String> {
+    let steps = ["step", "root_step"].into_iter().flat_map(|kind| tables(document, kind));
+    let commands = steps.map(|step| strings(step.get("command")));
+    let roles = roles(document).flat_map(|(_, role)| {
+        let health = role.get("health").and_then(|health| health.get("exec"));
+        [strings(role.get("command")), strings(health)]
+    });
+    commands.chain(roles).filter_map(|words| words.into_iter().next()).collect()
+}
+
+/// A container that has what the configuration names.
+fn container(block: &Block, document: &Table) -> Sandbox {
+    let kept = strings(document.get("keep_capabilities"));
+    let mut container = sandbox()
+        .config(block.text.clone())
+        .capabilities(FOUR | bits(kept.into_iter().chain(block.capabilities.clone())))
+        .node("/app", Kind::Directory)
+        .node("/run/secrets", Kind::Directory);
+    for program in programs(document) {
+        let path = if program.starts_with('/') { program } else { format!("/usr/bin/{program}") };
+        container = container.file_mode(&path, Content::Witness, 0o755);
+    }
+    // What is mounted at a place hides what was made there before.
+    for kind in ["tmpfs", "volume"] {
+        let paths = tables(document, kind).filter_map(|entry| entry.get("path")?.as_str());
+        container = paths.fold(container, |container, path| container.tmpfs(path));
+    }
+    container = block.files.iter().fold(container, |container, path| container.file(path, "example\n"));
+    block.env.iter().fold(container, |container, entry| container.env(entry))
+}
+
+fn document(block: &Block) -> Table {
+    block.text.parse().unwrap_or_else(|error| panic!("{}: {error}", block.place))
+}
+
+/// The boots of a configuration: each role that has a command, or else a command of the operator's.
+fn boots(block: &Block) -> Vec<Sandbox> {
+    let document = document(block);
+    let container = container(block, &document);
+    let named: Vec<&String> =
+        roles(&document).filter(|(_, role)| role.contains_key("command")).map(|(name, _)| name).collect();
+    if named.is_empty() {
+        return vec![container.words(["witness"])];
+    }
+    named.into_iter().map(|name| container.clone().words(["--role", name])).collect()
+}
+
+#[test]
+fn every_configuration_of_the_documentation_boots() {
+    let mut count = 0;
+    for page in pages() {
+        for block in blocks(&page).into_iter().filter(|block| !block.fragment) {
+            for boot in boots(&block) {
+                let run = boot.run();
+                run.check(run.started() && run.outcome.code == Some(0), &format!("{} boots", block.place));
+                count += 1;
+            }
+        }
+    }
+    assert!(count > 20, "{count} boots");
+    crate::support::cases("boots of documented configurations", count);
+}
+
+/// Each section of the reference has a whole example.
+#[test]
+fn every_section_of_the_reference_has_an_example() {
+    let text = std::fs::read_to_string(crate::root().join("docs/configuration.md")).unwrap();
+    let sections: Vec<&str> = text.split("\n## ").skip(1).filter(|section| !section.starts_with("Values")).collect();
+    assert!(sections.len() > 12, "{} sections", sections.len());
+    for section in sections {
+        assert!(section.contains("\n```toml\n"), "no example in '{}'", section.lines().next().unwrap_or_default());
+    }
+}
