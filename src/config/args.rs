@@ -25,6 +25,7 @@ and becomes COMMAND or, without one, the selected role's command.
       --plan                print what would be done and the capabilities it needs; change nothing
       --render FORMAT       print the run-time flags this configuration needs, for podman, docker,
                             quadlet, compose or kubernetes
+      --image IMAGE         the image's name for --render (default: image of the configuration)
       --schema              print the JSON Schema of the configuration
       --json                print the plan, the check or the health as JSON
   -h, --help                print this
@@ -79,7 +80,7 @@ pub enum Format {
     Quadlet,
     /// A Compose file.
     Compose,
-    /// Pods.
+    /// Manifests of the Kubernetes API.
     Kubernetes,
 }
 
@@ -121,6 +122,8 @@ pub struct Arguments {
     pub user: Option<String>,
     /// The role that was named.
     pub role: Option<String>,
+    /// The image that was named.
+    pub image: Option<String>,
     /// Stay with the app, whatever the role says.
     pub supervise: bool,
     /// Further tmpfs mount points: path and mode.
@@ -140,6 +143,7 @@ pub fn parse(words: &[&CStr]) -> Result<Arguments> {
         config: None,
         user: None,
         role: None,
+        image: None,
         supervise: false,
         tmpfs: Vec::new(),
         command: Vec::new(),
@@ -150,6 +154,7 @@ pub fn parse(words: &[&CStr]) -> Result<Arguments> {
             Arg::Short('c') | Arg::Long("config") => once("--config", &mut arguments.config, &mut parser)?,
             Arg::Short('u') | Arg::Long("user") => once("--user", &mut arguments.user, &mut parser)?,
             Arg::Short('r') | Arg::Long("role") => once("--role", &mut arguments.role, &mut parser)?,
+            Arg::Long("image") => once("--image", &mut arguments.image, &mut parser)?,
             Arg::Long("tmpfs") => {
                 let entry = tmpfs(&text("--tmpfs", &mut parser)?)?;
                 arguments.tmpfs.push(entry);
@@ -186,6 +191,9 @@ pub fn parse(words: &[&CStr]) -> Result<Arguments> {
     }
     if arguments.command.first().is_some_and(|first| first.is_empty()) {
         return Err(wrong("the command is an empty word".into()));
+    }
+    if arguments.image.is_some() && !matches!(arguments.action, Action::Render(_)) {
+        return Err(wrong("--image goes with --render".into()));
     }
     if matches!(arguments.action, Action::Render(_)) && !arguments.command.is_empty() {
         return Err(wrong("--render takes no command: it goes after the image's name, or is the image's CMD".into()));
@@ -270,6 +278,8 @@ mod tests {
             &[c"--check=maybe"],
             &[c"--check", c"--health"],
             &[c"--tmpfs", c"relative"],
+            &[c"--image", c"app:1"],
+            &[c"--render", c"podman", c"--image", c"a", c"--image", c"b"],
             &[c"--tmpfs", c"/a:0799"],
             &[c"--tmpfs", c"/a:"],
             &[c"--tmpfs", c"/a/../b"],

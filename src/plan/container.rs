@@ -9,7 +9,7 @@ use super::expand::expand;
 use super::role::{self, Selected};
 use super::scope::Boot;
 use super::surfaces::{directory, tmpfs, volume};
-use super::{TmpfsPlan, VolumePlan, capabilities, identity};
+use super::{TmpfsPlan, VolumePlan, capabilities, identity, supervision};
 use crate::config::args::{Arguments, Format};
 use crate::config::environment::Environment;
 use crate::config::{At, Config, Limits, Requirement, Scope};
@@ -44,14 +44,24 @@ pub struct Container<'a> {
     pub required: Vec<&'a Requirement>,
     /// What it is limited to.
     pub limits: &'a Limits,
+    /// The ports that the app listens on.
+    pub ports: Vec<u16>,
+    /// Whether systemd holds the ports and hands them to the app.
+    pub activation: bool,
+    /// Whether a second one must never run beside it.
+    pub at_most_one: bool,
     /// The role's health check.
     pub health: Option<Asked>,
     /// Whether `/init` stays, and tells itself when the app is ready.
     pub supervised: bool,
     /// How long the app may take to become healthy, its steps included.
     pub start: Duration,
+    /// The configured stop signal.
+    pub stop_signal: Option<String>,
     /// How long a stop may take.
     pub stop: Duration,
+    /// The exit code of an app that its stop signal ended, where that is not 0.
+    pub stop_code: Option<u8>,
 }
 
 /// How an engine asks the health check.
@@ -63,6 +73,8 @@ pub struct Asked {
     pub timeout: Duration,
     /// Between two questions.
     pub interval: Duration,
+    /// Whether an orchestrator restarts a container that fails it.
+    pub liveness: bool,
 }
 
 /// What an engine needs to start the question and to hear the answer.
@@ -131,7 +143,7 @@ fn container<'a>(
     let supervised = arguments.supervise || role.and_then(|role| role.supervise.as_ref()).is_some_and(|at| at.value);
     Ok(Container {
         role: name.map(|name| (config.role_variable.as_str(), name)),
-        image: image(config, handed)?,
+        image: image(config, arguments, handed)?,
         needs: capabilities::needs(!tmpfs.is_empty() || !volumes.is_empty(), beyond, target.keep),
         root_step: config.root_steps.iter().find(|step| counts(&step.scope)).map(|step| step.name.value.as_str()),
         target,
@@ -145,10 +157,15 @@ fn container<'a>(
         limits: &config.limits,
         health: role.and_then(|role| role.health.as_ref()).map(|health| {
             let timeout = health.timeout + MARGIN;
-            Asked { command: health_command(arguments), timeout, interval: timeout * 2 }
+            Asked { command: health_command(arguments), timeout, interval: timeout * 2, liveness: false }
         }),
+        ports: Vec::new(),
+        activation: false,
+        at_most_one: false,
         supervised,
         start,
+        stop_signal: None,
+        stop_code: stop_code(config, supervised)?,
         // The app's own stop, and then that of what it left behind.
         stop: if supervised { config.supervise.grace * 2 + Duration::from_secs(1) } else { config.boot_check.grace },
     })
@@ -170,8 +187,30 @@ fn conditions(config: &Config, selected: Option<&Selected<'_>>, handed: &Environ
     environment
 }
 
-/// The configured image; else what Podman says that it started.
-fn image(config: &Config, environment: &Environment) -> Result<Option<String>> {
+/// The exit code of an app that is ended by the stop signal, as the engine sees it; none if that is 0. Without
+/// supervision some runtimes exit with it themselves (a Java virtual machine with 143).
+fn stop_code(config: &Config, supervised: bool) -> Result<Option<u8>> {
+    const TERM: i32 = 15;
+    let code = |signal: i32| u8::try_from(128 + signal).unwrap_or(u8::MAX);
+    if !supervised {
+        return Ok(Some(code(TERM)));
+    }
+    let how = supervision::resolve(config, None)?;
+    let signal = how.rewrite.iter().find(|(from, _)| *from == TERM).map_or(TERM, |(_, to)| *to);
+    let ended = code(signal);
+    let seen = how.exit_codes.iter().find(|(from, _)| *from == ended).map_or(ended, |(_, to)| *to);
+    Ok((signal != 0 && seen != 0).then_some(seen))
+}
+
+/// The image of `--image`, else the configured one, else the one that Podman says it started.
+fn image(config: &Config, arguments: &Arguments, environment: &Environment) -> Result<Option<String>> {
+    if let Some(name) = &arguments.image {
+        return if is_image(name) {
+            Ok(Some(name.clone()))
+        } else {
+            Err(Error::CommandLine { what: format!("--image {name}: not the name of an image") })
+        };
+    }
     let refuse = |what: &str| {
         let place = config.image.as_ref().map_or(Place::Default, |at| at.place.clone());
         Error::Config { place, what: format!("image: {what}"), allowed: "write it as registry.example/app:1".into() }

@@ -12,6 +12,11 @@ pub const DROP_ALL: &str = "--cap-drop=ALL";
 /// A tmpfs without a size may take half of the machine's memory.
 pub const DEFAULT_SIZE: &str = "64m";
 
+/// A published port: this machine's loopback only, since other addresses are a site's own choice.
+pub fn publish(port: u16) -> String {
+    format!("127.0.0.1:{port}:{port}")
+}
+
 /// The limit of processes.
 pub fn pids(limit: u64) -> String {
     format!("--pids-limit={limit}")

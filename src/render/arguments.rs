@@ -1,37 +1,22 @@
-//! Arguments of `podman run` and `docker run`, one a line; the image and what follows it are the caller's.
+//! Arguments of `podman run` and `docker run`, one a line. The image and its command follow them.
 
 use super::Rendered;
 use super::inexpressible;
 use super::setting::{self, Flag, RETRIES, seconds};
 use crate::config::Requirement;
+use crate::config::args::Format;
 use crate::error::Result;
 use crate::plan::container::{Asked, Container};
 use crate::plan::flags;
 
-/// Whose arguments.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Engine {
-    Podman,
-    Docker,
-}
-
-impl Engine {
-    fn name(self) -> &'static str {
-        match self {
-            Engine::Podman => "podman",
-            Engine::Docker => "docker",
-        }
-    }
-}
-
-pub(super) fn render(engine: Engine, containers: &[Container<'_>]) -> Result<Rendered> {
+pub(super) fn render(format: Format, containers: &[Container<'_>]) -> Result<Rendered> {
     let mut rendered = Rendered::default();
     for container in containers {
-        for flag in setting::all(container, engine.name())? {
+        for flag in setting::all(container, format)? {
             if let Flag::Lost(_) = flag {
                 rendered.notes.push(flag.why());
             }
-            for argument in arguments(engine, &flag)? {
+            for argument in arguments(format, &flag)? {
                 rendered.notes.push(format!("{argument}: {}", flag.why()));
                 rendered.page.push_str(&argument);
                 rendered.page.push('\n');
@@ -41,8 +26,8 @@ pub(super) fn render(engine: Engine, containers: &[Container<'_>]) -> Result<Ren
     Ok(rendered)
 }
 
-fn arguments(engine: Engine, flag: &Flag<'_>) -> Result<Vec<String>> {
-    let podman = engine == Engine::Podman;
+fn arguments(format: Format, flag: &Flag<'_>) -> Result<Vec<String>> {
+    let podman = format == Format::Podman;
     Ok(match flag {
         Flag::User => vec!["--user=0:0".into()],
         Flag::ReadOnly => vec![flags::READ_ONLY.into()],
@@ -53,34 +38,36 @@ fn arguments(engine: Engine, flag: &Flag<'_>) -> Result<Vec<String>> {
         Flag::Volume(entry, name) => vec![format!("--volume={}", entry.mount(name, podman))],
         Flag::Lost(_) => Vec::new(),
         Flag::Secret(secret) if podman => vec![format!("--secret={}", secret.mount())],
-        // Without a swarm there are no secrets: a file at the same place of the host.
+        // Docker has secrets in a swarm only: the host's file at the same path is mounted.
         Flag::Secret(secret) => vec![format!("--mount=type=bind,source={0},target={0},readonly", secret.path)],
         Flag::Role(variable, role) => vec![format!("--env={variable}={role}")],
-        // Without a value: the caller's own.
+        // Without a value the engine takes the caller's.
         Flag::Required(Requirement { env: name, .. }) => vec![format!("--env={name}")],
         Flag::Pids(limit) => vec![flags::pids(*limit)],
         Flag::Memory(limit) => vec![flags::memory(limit)],
+        Flag::Port(port) => vec![format!("--publish={}", flags::publish(*port))],
         Flag::Health(asked, start) => vec![
-            format!("--health-cmd={}", health_command(engine, asked)?),
+            format!("--health-cmd={}", health_command(format, asked)?),
             format!("--health-interval={}s", seconds(asked.interval)),
             format!("--health-timeout={}s", seconds(asked.timeout)),
             format!("--health-start-period={}s", seconds(*start)),
             format!("--health-retries={RETRIES}"),
         ],
-        Flag::Stop(time) => vec!["--stop-signal=SIGTERM".into(), format!("--stop-timeout={}", seconds(*time))],
+        Flag::StopSignal(signal) => vec![format!("--stop-signal={signal}")],
+        Flag::StopTimeout(time) => vec![format!("--stop-timeout={}", seconds(*time))],
     })
 }
 
-/// Podman takes JSON and needs no shell. Docker gives it to the image's `/bin/sh`, which makes a blank of `${IFS}`: so
-/// the argument has none, and survives being split at blanks.
-fn health_command(engine: Engine, asked: &Asked) -> Result<String> {
-    if engine == Engine::Podman {
+/// Podman takes a JSON list and needs no shell. Docker hands the value to the image's `/bin/sh`: `${IFS}` separates the
+/// words there, so that the argument has no blank that the caller's shell would split it at.
+fn health_command(format: Format, asked: &Asked) -> Result<String> {
+    if format == Format::Podman {
         return Ok(serde_json::to_string(&asked.command).unwrap_or_default());
     }
     let plain = |word: &String| word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_./=:@+".contains(&byte));
     match asked.command.iter().find(|word| !plain(word)) {
         Some(word) => Err(inexpressible(
-            engine.name(),
+            format,
             format!("the word {word:?} of the health check, which a shell would read"),
             "use plain names only",
         )),

@@ -1,36 +1,37 @@
-//! A Compose file: a service each, with the volumes and secrets that they name. `$` is doubled, since Compose expands it.
+//! A Compose file: one service a role, and the volumes and secrets that they name. `$` is doubled, since Compose expands
+//! it.
 
 use super::names::of_service;
 use super::setting::{self, Flag, RETRIES, seconds};
-use super::yaml::{Yaml, quoted};
-use super::{IMAGE, image_note};
+use super::yaml::Yaml;
+use super::{IMAGE, image_note, names};
 use crate::config::Requirement;
+use crate::config::args::Format;
 use crate::error::Result;
-use crate::plan::container::Container;
+use crate::plan::container::{Asked, Container};
+use crate::plan::flags;
 
 pub(super) fn render(containers: &[Container<'_>]) -> Result<String> {
+    names::check_ports(containers, Format::Compose)?;
     let mut file = Yaml::default();
     let (mut volumes, mut secrets) = (Vec::new(), Vec::new());
+    file.comment("do not edit: networks, env files and other addresses of this site go into compose.override.yaml");
     file.open("services");
     for container in containers {
-        file.open(&quoted(of_service(container)));
+        file.open(of_service(container));
         service(&mut file, container, &mut volumes, &mut secrets)?;
         file.close();
     }
     file.close();
     if !volumes.is_empty() {
-        file.open("volumes");
-        volumes.iter().for_each(|name| file.empty(&quoted(name)));
-        file.close();
+        file.map("volumes", |file| volumes.iter().for_each(|name| file.raw(name, "{}")));
     }
     if !secrets.is_empty() {
-        file.open("secrets");
-        for name in &secrets {
-            file.open(&quoted(name));
-            file.text("file", &format!("./secrets/{name}"));
-            file.close();
-        }
-        file.close();
+        file.map("secrets", |file| {
+            for name in &secrets {
+                file.map(name, |file| file.text("file", &format!("./secrets/{name}")));
+            }
+        });
     }
     Ok(file.page())
 }
@@ -41,10 +42,12 @@ fn service(
     volumes: &mut Vec<String>,
     secrets: &mut Vec<String>,
 ) -> Result<()> {
-    file.comment(image_note(container));
+    if let Some(note) = image_note(container) {
+        file.comment(note);
+    }
     file.text("image", &literal(container.image.as_deref().unwrap_or(IMAGE)));
     let mut list = "";
-    for flag in setting::all(container, "compose")? {
+    for flag in setting::all(container, Format::Compose)? {
         let key = list_of(&flag);
         if key != list {
             if !list.is_empty() {
@@ -75,33 +78,33 @@ fn service(
                 file.close();
                 once(secrets, &secret.name);
             }
-            Flag::Role(variable, role) => file.text(&quoted(variable), role),
+            Flag::Role(variable, role) => file.text(variable, role),
             Flag::Required(Requirement { env: name, .. }) => {
-                file.text(&quoted(name), &format!("${{{name}:?is needed by the configuration}}"))
+                file.text(name, &format!("${{{name}:?is needed by the configuration}}"))
             }
             Flag::Pids(limit) => file.number("pids_limit", *limit),
             Flag::Memory(limit) => file.text("mem_limit", limit),
-            Flag::Health(asked, start) => {
-                file.open("healthcheck");
-                file.open("test");
-                file.item("CMD");
-                asked.command.iter().for_each(|word| file.item(&literal(word)));
-                file.close();
-                for (key, time) in [("interval", asked.interval), ("timeout", asked.timeout), ("start_period", *start)]
-                {
-                    file.text(key, &format!("{}s", seconds(time)));
-                }
-                file.number("retries", RETRIES);
-                file.close();
-            }
-            Flag::Stop(time) => {
-                file.text("stop_signal", "SIGTERM");
-                file.text("stop_grace_period", &format!("{}s", seconds(*time)));
-            }
+            Flag::Port(port) => file.item(&flags::publish(*port)),
+            Flag::Health(asked, start) => file.map("healthcheck", |file| healthcheck(file, asked, seconds(*start))),
+            Flag::StopSignal(signal) => file.text("stop_signal", signal),
+            Flag::StopTimeout(time) => file.text("stop_grace_period", &format!("{}s", seconds(*time))),
         }
     }
     file.text("restart", "unless-stopped");
     Ok(())
+}
+
+fn healthcheck(file: &mut Yaml, asked: &Asked, start: u64) {
+    file.map("test", |file| {
+        file.item("CMD");
+        asked.command.iter().for_each(|word| file.item(&literal(word)));
+    });
+    for (key, time) in
+        [("interval", seconds(asked.interval)), ("timeout", seconds(asked.timeout)), ("start_period", start)]
+    {
+        file.text(key, &format!("{time}s"));
+    }
+    file.number("retries", RETRIES);
 }
 
 /// The list that a flag is an item of; flags of one list follow each other.
@@ -114,13 +117,15 @@ fn list_of(flag: &Flag<'_>) -> &'static str {
         Flag::Volume(..) => "volumes",
         Flag::Secret(_) => "secrets",
         Flag::Role(..) | Flag::Required(..) => "environment",
+        Flag::Port(_) => "ports",
         Flag::User
         | Flag::ReadOnly
         | Flag::Lost(_)
         | Flag::Pids(_)
         | Flag::Memory(_)
         | Flag::Health(..)
-        | Flag::Stop(_) => "",
+        | Flag::StopSignal(_)
+        | Flag::StopTimeout(_) => "",
     }
 }
 

@@ -1,7 +1,7 @@
 //! `--render`: the run-time flags that a configuration needs, for each engine in its own language.
 //!
-//! Every format gets the same list of flags and has an arm for each kind: one that cannot say something refuses, and
-//! never leaves it out. Nothing of the app's environment is in it but names.
+//! Every format gets the same list of settings and has an arm for each: a format that cannot express a setting refuses the
+//! page, and never leaves it out. Of the app's environment only names are printed.
 
 mod arguments;
 mod compose;
@@ -14,7 +14,6 @@ mod yaml;
 use crate::config::args::Format;
 use crate::error::{Error, Result};
 use crate::plan::container::Container;
-use arguments::Engine;
 
 /// What is printed.
 #[derive(Debug, Default)]
@@ -32,26 +31,21 @@ pub struct Rendered {
 pub fn render(format: Format, containers: &[Container<'_>]) -> Result<Rendered> {
     let page = |page| Rendered { page, notes: Vec::new() };
     match format {
-        Format::Podman => arguments::render(Engine::Podman, containers),
-        Format::Docker => arguments::render(Engine::Docker, containers),
+        Format::Podman | Format::Docker => arguments::render(format, containers),
         Format::Quadlet => quadlet::render(containers).map(page),
         Format::Compose => compose::render(containers).map(page),
         Format::Kubernetes => kubernetes::render(containers).map(page),
     }
 }
 
-/// What stands for an image that is not known.
+/// The placeholder of an unknown image.
 const IMAGE: &str = "IMAGE";
 
-/// What to tell about the image.
-fn image_note(container: &Container<'_>) -> &'static str {
-    if container.image.is_some() {
-        "the image, as configured or as the engine told"
-    } else {
-        "put the name of the image here, or set image in the configuration"
-    }
+/// The comment above the placeholder of an unknown image.
+fn image_note(container: &Container<'_>) -> Option<&'static str> {
+    container.image.is_none().then_some("name the image by --image, or by image in the configuration")
 }
 
-fn inexpressible(format: &'static str, what: String, remedy: &'static str) -> Error {
-    Error::Inexpressible { format, what, remedy }
+fn inexpressible(format: Format, what: String, remedy: &'static str) -> Error {
+    Error::Inexpressible { format: format.name(), what, remedy }
 }

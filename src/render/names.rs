@@ -1,6 +1,8 @@
-//! Names for what the configuration knows by its path only, and the paths that every engine's language can say.
+//! Names for volumes and secrets, which the configuration knows by their paths; refuses paths that an engine's syntax
+//! cannot express.
 
 use super::inexpressible;
+use crate::config::args::Format;
 use crate::error::Result;
 use crate::plan::VolumePlan;
 use crate::plan::container::Container;
@@ -12,12 +14,12 @@ pub(super) struct Secret<'a> {
     pub(super) name: String,
     /// Its file in the container.
     pub(super) path: &'a str,
-    /// Whether the engine puts a secret of that name there by itself.
+    /// Whether the engine mounts a secret of this name at this path by default.
     pub(super) usual: bool,
 }
 
 impl Secret<'_> {
-    /// The value of Podman's `--secret`. Root reads it before the drop, and no one else has to.
+    /// The value of Podman's `--secret`. Root reads it before the drop; nobody else has to.
     pub(super) fn mount(&self) -> String {
         let Secret { name, path, usual } = self;
         if *usual { format!("{name},mode=0400") } else { format!("{name},mode=0400,target={path}") }
@@ -32,8 +34,8 @@ pub(super) fn of_service<'a>(container: &Container<'a>) -> &'a str {
     container.role.map_or("app", |(_, role)| role)
 }
 
-/// Refuses a path that would end early, or begin another option, in the languages of the engines.
-pub(super) fn check_paths(container: &Container<'_>, format: &'static str) -> Result<()> {
+/// Refuses a path that an engine's syntax would split or read as another option.
+pub(super) fn check_paths(container: &Container<'_>, format: Format) -> Result<()> {
     let tmpfs = container.tmpfs.iter().map(|entry| entry.path.as_str());
     let volumes = container.volumes.iter().map(|entry| entry.path.as_str());
     let paths = tmpfs.chain(volumes).chain(container.secrets.iter().copied());
@@ -46,29 +48,42 @@ pub(super) fn check_paths(container: &Container<'_>, format: &'static str) -> Re
     Ok(())
 }
 
+/// Refuses two roles that would publish the same port of one machine.
+pub(super) fn check_ports(containers: &[Container<'_>], format: Format) -> Result<()> {
+    let mut seen: Vec<(u16, &str)> = Vec::new();
+    for container in containers {
+        let role = of_service(container);
+        for port in &container.ports {
+            if let Some((_, other)) = seen.iter().find(|(known, _)| known == port) {
+                let what = format!("port {port} of both '{other}' and '{role}' on one machine");
+                return Err(inexpressible(format, what, "give the roles different ports, or render one by --role"));
+            }
+            seen.push((*port, role));
+        }
+    }
+    Ok(())
+}
+
 /// The volumes with a name each. The same path has the same name in every role: it is the same data.
-pub(super) fn of_volumes<'a>(
-    container: &'a Container<'_>,
-    format: &'static str,
-) -> Result<Vec<(&'a VolumePlan, String)>> {
+pub(super) fn of_volumes<'a>(container: &'a Container<'_>, format: Format) -> Result<Vec<(&'a VolumePlan, String)>> {
     let names = distinct(container.volumes.iter().map(|entry| entry.path.as_str()), format)?;
     Ok(container.volumes.iter().zip(names).collect())
 }
 
-/// The secrets with a name each: that of the file, where it is where secrets are.
-pub(super) fn of_secrets<'a>(container: &Container<'a>, format: &'static str) -> Result<Vec<Secret<'a>>> {
+/// The secrets with a name each: the file's own below `/run/secrets`, else one made from the path.
+pub(super) fn of_secrets<'a>(container: &Container<'a>, format: Format) -> Result<Vec<Secret<'a>>> {
     let inside = |path: &'a str| path.strip_prefix(SECRETS);
     let names = distinct(container.secrets.iter().map(|path| inside(path).unwrap_or(path)), format)?;
     let mut all = Vec::new();
-    for (path, made_up) in container.secrets.iter().zip(names) {
-        let usual = inside(path).filter(|name| is_plain(name));
-        all.push(Secret { usual: usual.is_some(), name: usual.map_or(made_up, str::to_owned), path });
+    for (path, made) in container.secrets.iter().zip(names) {
+        let usual = inside(path).filter(|name| is_file_name(name));
+        all.push(Secret { usual: usual.is_some(), name: usual.map_or(made, str::to_owned), path });
     }
     Ok(all)
 }
 
-/// One name a path; two that would share one are refused.
-fn distinct<'a>(paths: impl Iterator<Item = &'a str>, format: &'static str) -> Result<Vec<String>> {
+/// One name for each path; refuses two paths with the same name.
+fn distinct<'a>(paths: impl Iterator<Item = &'a str>, format: Format) -> Result<Vec<String>> {
     let mut names: Vec<String> = Vec::new();
     for path in paths {
         let name = name(path);
@@ -81,13 +96,13 @@ fn distinct<'a>(paths: impl Iterator<Item = &'a str>, format: &'static str) -> R
     Ok(names)
 }
 
-/// Letters, digits and single dashes between them: a name that every engine takes.
+/// Letters and digits with single dashes between: a name that every engine takes.
 pub(super) fn name(text: &str) -> String {
     let words = text.split(|letter: char| !letter.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
     words.collect::<Vec<_>>().join("-").to_ascii_lowercase()
 }
 
-fn is_plain(name: &str) -> bool {
+fn is_file_name(name: &str) -> bool {
     let first = name.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric());
     first && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
 }
@@ -97,11 +112,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_made_of_paths() {
+    fn names_are_made_from_paths_and_must_differ() {
         assert_eq!(["/app/runtime", "/Data", "/a b//c_d/"].map(name), ["app-runtime", "data", "a-b-c-d"]);
-        assert!(distinct(["/a/b", "/c"].into_iter(), "quadlet").is_ok());
+        assert!(distinct(["/a/b", "/c"].into_iter(), Format::Quadlet).is_ok());
         for paths in [&["/a/b", "/a-b"][..], &["/é"], &["/a", "/A"]] {
-            assert_eq!(distinct(paths.iter().copied(), "quadlet").expect_err("refused").exit_code(), 78, "{paths:?}");
+            assert_eq!(
+                distinct(paths.iter().copied(), Format::Quadlet).expect_err("refused").exit_code(),
+                78,
+                "{paths:?}"
+            );
         }
     }
 }

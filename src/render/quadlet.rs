@@ -1,20 +1,36 @@
-//! Units for Podman's systemd generator, `podman-systemd.unit(5)`; values are escaped for it and for systemd,
-//! `systemd.syntax(7)`.
+//! Units for Podman's systemd generator, `podman-systemd.unit(5)`, and the sockets of activated roles,
+//! `systemd.socket(5)`. Values are escaped for the generator and for systemd, `systemd.syntax(7)`.
 
-use super::names::of_service;
-use super::setting::{self, Flag, RETRIES, seconds};
+use super::names::{self, of_service};
+use super::setting::{self, Flag, RETRIES, STARTUP_INTERVAL, seconds};
 use super::{IMAGE, image_note};
+use crate::config::args::Format;
 use crate::error::Result;
 use crate::logger;
-use crate::plan::container::Container;
+use crate::plan::container::{Asked, Container};
 use crate::plan::flags;
 
-/// Exit codes of `/init` after which a new start would end the same way.
-const NO_RESTART: &str = "64 77 78 126 127";
+/// Exit codes of `/init` after which another start would end the same way: command line, capability, configuration. Not
+/// 70 and 71, since a step or a system call may succeed later; not 126 and 127, which are also Podman's own and may mean
+/// a port that is still taken.
+const PERMANENT: &str = "64 77 78";
+
+/// Failed starts in a row until systemd leaves the unit failed, and the delays between them, in seconds.
+const STARTS: u64 = 5;
+const FIRST_DELAY: u64 = 2;
+const LAST_DELAY: u64 = 20;
+
+/// Seconds that Podman needs beside the container's own time.
+const SLACK: u64 = 30;
 
 /// Several units are separated the way that `podman quadlet install` splits them.
 pub(super) fn render(containers: &[Container<'_>]) -> Result<String> {
-    let units = containers.iter().map(unit).collect::<Result<Vec<_>>>()?;
+    names::check_ports(containers, Format::Quadlet)?;
+    let mut units = Vec::new();
+    for container in containers {
+        units.push(unit(container)?);
+        units.extend(container.activation.then(|| socket(container)));
+    }
     Ok(units.join("\n---\n"))
 }
 
@@ -22,11 +38,28 @@ fn unit(container: &Container<'_>) -> Result<String> {
     let service = of_service(container);
     let mut unit = Unit::default();
     unit.comment(&format!("FileName={service}"));
+    unit.comment(&format!(
+        "do not edit: networks, env files and other addresses of this site go into {service}.container.d/site.conf"
+    ));
     unit.section("Unit");
     unit.key("Description", &literal(service), None);
+    if container.activation {
+        unit.key("Requires", &format!("{service}.socket"), Some("systemd holds the port: a restart refuses nobody"));
+        unit.key("After", &format!("{service}.socket"), None);
+    }
+    let (start, stop) = (seconds(container.start) + SLACK, seconds(container.stop) + SLACK);
+    let window = STARTS * (start + stop + LAST_DELAY);
+    let why = format!("{STARTS} starts within this time, however slow: the unit is seen to have failed");
+    unit.key("StartLimitIntervalSec", &window.to_string(), Some(&why));
+    unit.key("StartLimitBurst", &STARTS.to_string(), None);
     unit.section("Container");
-    unit.key("Image", &literal(container.image.as_deref().unwrap_or(IMAGE)), Some(image_note(container)));
-    for flag in setting::all(container, "quadlet")? {
+    unit.key("Image", &literal(container.image.as_deref().unwrap_or(IMAGE)), image_note(container));
+    unit.key("Pull", "never", Some("a restart runs what was pulled and checked, and nothing else"));
+    unit.key("ContainerName", service, None);
+    for flag in setting::all(container, Format::Quadlet)? {
+        if container.activation && matches!(flag, Flag::Port(_)) {
+            continue;
+        }
         let why = flag.why();
         if let Flag::Lost(_) = flag {
             unit.comment(&why);
@@ -34,31 +67,62 @@ fn unit(container: &Container<'_>) -> Result<String> {
         for (position, (key, value)) in keys(&flag, service).into_iter().enumerate() {
             unit.key(key, &value, (position == 0).then_some(&why));
         }
+        if let Flag::Health(asked, _) = flag {
+            startup_health(&mut unit, asked);
+        }
     }
-    if container.health.is_some() {
-        let (value, why) = if container.supervised {
-            ("true", "started means healthy: /init stays and says so")
-        } else {
-            ("healthy", "started means healthy: the engine asks and says so")
-        };
-        unit.key("Notify", value, Some(why));
-    }
-    unit.section("Service");
-    unit.key("Restart", "always", None);
-    unit.key("RestartPreventExitStatus", NO_RESTART, Some("/init refused, and would refuse again"));
-    unit.key(
-        "TimeoutStartSec",
-        &(seconds(container.start) + SLACK).to_string(),
-        Some("longer than the steps and boot_check.timeout"),
-    );
-    unit.key("TimeoutStopSec", &(seconds(container.stop) + SLACK).to_string(), Some("longer than StopTimeout"));
+    notify(&mut unit, container);
+    service_section(&mut unit, container, start, stop);
     unit.section("Install");
     unit.key("WantedBy", "default.target", None);
     Ok(unit.text)
 }
 
-/// What Podman needs beside the container's own time.
-const SLACK: u64 = 30;
+fn notify(unit: &mut Unit, container: &Container<'_>) {
+    if container.health.is_none() {
+        return;
+    }
+    let (value, why) = if container.supervised {
+        ("true", "started means healthy: /init asks and reports it")
+    } else {
+        ("healthy", "started means healthy: Podman asks and reports it")
+    };
+    unit.key("Notify", value, Some(why));
+}
+
+fn service_section(unit: &mut Unit, container: &Container<'_>, start: u64, stop: u64) {
+    unit.section("Service");
+    unit.key("Restart", "on-failure", None);
+    let why = format!("up to {LAST_DELAY} s between restarts, in steps since systemd 254: what fails may need time");
+    unit.key("RestartSec", &FIRST_DELAY.to_string(), Some(&why));
+    unit.key("RestartSteps", "3", None);
+    unit.key("RestartMaxDelaySec", &LAST_DELAY.to_string(), None);
+    unit.key("RestartPreventExitStatus", PERMANENT, Some("/init refused, and would refuse again"));
+    if let Some(code) = container.stop_code {
+        unit.key("SuccessExitStatus", &code.to_string(), Some("the app ended by the stop signal: a clean stop"));
+    }
+    unit.key("TimeoutStartSec", &start.to_string(), Some("longer than the steps and boot_check.timeout"));
+    unit.key("TimeoutStopSec", &stop.to_string(), Some("longer than StopTimeout"));
+}
+
+/// The socket of an activated role. It is systemd's own unit, so no Quadlet directory takes it.
+fn socket(container: &Container<'_>) -> String {
+    let service = of_service(container);
+    let mut unit = Unit::default();
+    unit.comment(&format!("FileName={service}.socket"));
+    unit.comment("systemd's own unit: goes into ~/.config/systemd/user, or into /etc/systemd/system");
+    unit.comment(&format!("do not edit: other addresses of this site go into {service}.socket.d/site.conf"));
+    unit.section("Unit");
+    unit.key("Description", &literal(service), None);
+    unit.section("Socket");
+    for (position, port) in container.ports.iter().enumerate() {
+        let why = "inherited by the app as LISTEN_FDS; open to this machine only";
+        unit.key("ListenStream", &format!("127.0.0.1:{port}"), (position == 0).then_some(why));
+    }
+    unit.section("Install");
+    unit.key("WantedBy", "sockets.target", None);
+    unit.text
+}
 
 fn keys(flag: &Flag<'_>, service: &str) -> Vec<(&'static str, String)> {
     match flag {
@@ -74,17 +138,32 @@ fn keys(flag: &Flag<'_>, service: &str) -> Vec<(&'static str, String)> {
         Flag::Role(variable, role) => vec![("Environment", word(&format!("{variable}={role}")))],
         Flag::Required(..) => vec![("EnvironmentFile", literal(&format!("{service}.env")))],
         Flag::Pids(limit) => vec![("PidsLimit", limit.to_string())],
-        // The generator has a key of its own for it since Podman 5.5 only.
+        // The generator has the key Memory since Podman 5.5 only.
         Flag::Memory(limit) => vec![("PodmanArgs", flags::memory(limit))],
+        Flag::Port(port) => vec![("PublishPort", flags::publish(*port))],
         Flag::Health(asked, start) => vec![
-            ("HealthCmd", literal(&serde_json::to_string(&asked.command).unwrap_or_default())),
+            ("HealthCmd", health_command(asked)),
             ("HealthInterval", format!("{}s", seconds(asked.interval))),
             ("HealthTimeout", format!("{}s", seconds(asked.timeout))),
             ("HealthStartPeriod", format!("{}s", seconds(*start))),
             ("HealthRetries", RETRIES.to_string()),
         ],
-        Flag::Stop(time) => vec![("StopSignal", "SIGTERM".into()), ("StopTimeout", seconds(*time).to_string())],
+        Flag::StopSignal(signal) => vec![("StopSignal", (*signal).into())],
+        Flag::StopTimeout(time) => vec![("StopTimeout", seconds(*time).to_string())],
     }
+}
+
+/// Without a health check of its own the start waits for the usual interval, and without `kill` nothing restarts an app
+/// that turns unhealthy; Podman's own restart would be hidden from systemd.
+fn startup_health(unit: &mut Unit, asked: &Asked) {
+    unit.key("HealthStartupCmd", &health_command(asked), Some("asked each second until it passes for the first time"));
+    unit.key("HealthStartupInterval", &format!("{STARTUP_INTERVAL}s"), None);
+    unit.key("HealthStartupTimeout", &format!("{}s", seconds(asked.timeout)), None);
+    unit.key("HealthOnFailure", "kill", Some("an unhealthy app is ended, and systemd starts it again"));
+}
+
+fn health_command(asked: &Asked) -> String {
+    literal(&serde_json::to_string(&asked.command).unwrap_or_default())
 }
 
 #[derive(Default)]
@@ -114,19 +193,19 @@ impl Unit {
             self.comment(why);
         }
         let line = format!("{key}={value}");
-        // One file of variables has them all.
+        // One file of variables serves all required ones.
         if !self.text.lines().any(|known| known == line) {
             self.line(&line);
         }
     }
 }
 
-/// A value that the generator takes as it stands, into a command line of systemd's: no specifier, no variable.
+/// A value that the generator copies into a command line of systemd's: no specifier, no variable.
 fn literal(value: &str) -> String {
     value.replace('%', "%%").replace('$', "$$")
 }
 
-/// A value that the generator splits into words: one word.
+/// A value that the generator splits into words, as one word.
 fn word(value: &str) -> String {
     let value = literal(value);
     if value.contains([' ', '\t', '"', '\'', '\\']) {
@@ -141,7 +220,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_systemd_would_expand_is_doubled() {
+    fn specifiers_and_variables_of_systemd_are_escaped() {
         assert_eq!(literal("/a%b$c d"), "/a%%b$$c d");
         assert_eq!(
             (word("a=b"), word("/a b"), word("/a\"\\")),

@@ -1,6 +1,5 @@
-//! Writes YAML, with a comment above whatever has one. Every value that is text stands in double quotes, escaped as in
-//! JSON, which YAML includes: none can turn into a number, a truth value or another node. A key that is not of the
-//! format's own is [`quoted`] by who writes it.
+//! Writes YAML, with comments above entries. Text is written without quotes where every YAML reader takes it as text;
+//! all other text stands in double quotes, escaped as in JSON, which YAML includes.
 
 use std::fmt::Write as _;
 
@@ -30,15 +29,20 @@ impl Yaml {
     }
 
     pub(super) fn text(&mut self, key: &str, value: &str) {
-        self.line(&[key, ": ", &quoted(value)]);
+        self.line(&[&scalar(key), ": ", &scalar(value)]);
     }
 
     pub(super) fn number(&mut self, key: &str, value: u64) {
-        self.line(&[key, ": ", &value.to_string()]);
+        self.raw(key, &value.to_string());
     }
 
     pub(super) fn truth(&mut self, key: &str, value: bool) {
-        self.line(&[key, if value { ": true" } else { ": false" }]);
+        self.raw(key, if value { "true" } else { "false" });
+    }
+
+    /// A value that is YAML already.
+    pub(super) fn raw(&mut self, key: &str, value: &str) {
+        self.line(&[&scalar(key), ": ", value]);
     }
 
     /// A list of numbers, unless there are none.
@@ -48,14 +52,9 @@ impl Yaml {
         self.put(key, &list);
     }
 
-    /// An empty map.
-    pub(super) fn empty(&mut self, key: &str) {
-        self.line(&[key, ": {}"]);
-    }
-
     /// Opens a map or a list below this key.
     pub(super) fn open(&mut self, key: &str) {
-        self.line(&[key, ":"]);
+        self.line(&[&scalar(key), ":"]);
         self.depth += 1;
     }
 
@@ -69,9 +68,16 @@ impl Yaml {
         self.depth = self.depth.saturating_sub(1);
     }
 
+    /// Writes a map or a list below this key.
+    pub(super) fn map(&mut self, key: &str, write: impl FnOnce(&mut Yaml)) {
+        self.open(key);
+        write(self);
+        self.close();
+    }
+
     /// An item of a list.
     pub(super) fn item(&mut self, value: &str) {
-        self.line(&["- ", &quoted(value)]);
+        self.line(&["- ", &scalar(value)]);
     }
 
     /// Puts a list or map below this key, unless it is empty. It was written one deeper.
@@ -98,8 +104,33 @@ impl Yaml {
     }
 }
 
+/// A key or a value: plain if it can be nothing but text, else quoted.
+fn scalar(value: &str) -> String {
+    if is_plain(value) { value.to_owned() } else { quoted(value) }
+}
+
+/// Whether every reader of YAML 1.1 and 1.2 takes it for text. Its beginning rules out numbers, dates and base-60
+/// numbers; what is left are the words for null and the truth values.
+fn is_plain(value: &str) -> bool {
+    const WORDS: [&str; 10] = ["null", "true", "false", "yes", "no", "on", "off", "y", "n", "nan"];
+    let letter = |text: &str| text.starts_with(|first: char| first.is_ascii_alphabetic());
+    let starts_as_text = letter(value)
+        || value.strip_prefix("--").is_some_and(letter)
+        || value.starts_with('/')
+        || value.starts_with("./");
+    let is_safe = value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_./:=@+,%".contains(&byte));
+    let is_text = starts_as_text && is_safe && !value.ends_with(':');
+    is_text && !WORDS.iter().any(|word| word.eq_ignore_ascii_case(value)) || is_quantity(value)
+}
+
+/// Digits and a unit, such as `64Mi` or `20s`, which no number of YAML ends with.
+fn is_quantity(value: &str) -> bool {
+    let unit = value.trim_start_matches(|letter: char| letter.is_ascii_digit());
+    unit.len() < value.len() && ["s", "k", "m", "g", "K", "M", "G", "Ki", "Mi", "Gi"].contains(&unit)
+}
+
 /// Text in double quotes. JSON leaves DEL and the C1 controls as they are, which YAML does not.
-pub(super) fn quoted(value: &str) -> String {
+fn quoted(value: &str) -> String {
     let mut quoted = String::new();
     for letter in serde_json::to_string(value).unwrap_or_default().chars() {
         let _ = if letter.is_control() {
@@ -116,13 +147,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_opened_is_indented_and_strings_are_quoted() {
+    fn nested_parts_are_indented() {
         let mut part = Yaml::at(1);
         part.comment("why\nnot");
         part.item("a: b # c");
         part.open_item();
         part.number("k", 1);
-        part.truth(&quoted("on"), true);
+        part.truth("on", true);
         part.close();
         let mut page = Yaml::default();
         page.put("none", &Yaml::at(1));
@@ -132,14 +163,61 @@ mod tests {
     }
 
     #[test]
-    fn no_string_becomes_something_else() {
-        for (value, shown) in [
-            ("yes", "\"yes\""),
-            ("0755", "\"0755\""),
-            ("a\"\\\n", "\"a\\\"\\\\\\n\""),
-            ("\u{7f}\u{85}", "\"\\u007f\\u0085\""),
+    fn text_that_yaml_could_read_as_something_else_is_quoted() {
+        for value in [
+            "web",
+            "/run/a:z",
+            "app:1",
+            "NET_ADMIN",
+            "no-new-privileges:true",
+            "64Mi",
+            "20s",
+            "1700m",
+            "a@b",
+            "--health",
+            "./a",
         ] {
-            assert_eq!(quoted(value), shown);
+            assert_eq!(scalar(value), value);
+        }
+        for value in [
+            "",
+            "yes",
+            "No",
+            "NULL",
+            "~",
+            "y",
+            "0755",
+            "0:0",
+            "1e3",
+            "12:30:45",
+            "0x1f",
+            ".5",
+            "-",
+            "- a",
+            "a: b",
+            "a #b",
+            "a:",
+            "*a",
+            "&a",
+            "!a",
+            "|",
+            "%a",
+            "@a",
+            "2026-11-26",
+            "127.0.0.1:1:1",
+            "[a",
+            "{a",
+            "?",
+            "1_000",
+            "0b1",
+            "a b",
+            "é",
+            "nan",
+        ] {
+            assert_eq!(scalar(value), format!("\"{value}\""), "{value}");
+        }
+        for (value, shown) in [("a\"\\\n", "\"a\\\"\\\\\\n\""), ("\u{7f}\u{85}", "\"\\u007f\\u0085\"")] {
+            assert_eq!(scalar(value), shown);
         }
     }
 }

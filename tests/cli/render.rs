@@ -1,4 +1,5 @@
-//! `--render`: whole pages against files, what selects a role, what cannot be said, and that no value is ever shown.
+//! `--render`: whole pages against files, the selection of roles, what a format cannot express, and that no value is
+//! printed.
 
 use super::{Done, command, configured, finish, run};
 
@@ -52,20 +53,20 @@ impl Done {
 }
 
 #[test]
-fn pages_of_one_role() {
+fn pages_of_one_role_match_the_files() {
     usual(&["podman"], &[]).is("web.podman");
     usual(&["docker", "--role", "web"], &[]).is("web.docker");
     usual(&["quadlet"], &[("ROLE", "web")]).is("web.quadlet");
 }
 
 #[test]
-fn pages_of_every_role() {
+fn pages_of_every_role_match_the_files() {
     usual(&["compose"], &[]).is("all.compose");
     usual(&["kubernetes"], &[]).is("all.kubernetes");
 }
 
 #[test]
-fn arguments_are_pure_and_each_has_its_note() {
+fn arguments_are_on_standard_output_and_their_reasons_on_standard_error() {
     for format in ["podman", "docker"] {
         let done = usual(&[format], &[]);
         let arguments: Vec<&str> = done.page().lines().collect();
@@ -106,7 +107,7 @@ fn every_role_is_rendered_where_none_is_selected() {
     usual(&["kubernetes"], &[("ROLE", "")]).refused(78, &["the role by ROLE is empty"]);
     let without_default = "[roles.a]\n[roles.b]\n";
     rendered("none", without_default, &["docker"]).refused(78, &["no role is selected", "a, b"]);
-    rendered("both", without_default, &["compose"]).has("  \"a\":\n");
+    rendered("both", without_default, &["compose"]).has("  a:\n");
     for format in FORMATS {
         rendered("alone", "", &[format]).lacks("ROLE");
     }
@@ -114,7 +115,7 @@ fn every_role_is_rendered_where_none_is_selected() {
 }
 
 #[test]
-fn how_started_means_healthy() {
+fn a_unit_with_a_health_check_is_started_when_it_is_healthy() {
     let notify = |role: &str| {
         usual(&["quadlet", "-r", role], &[]).page().lines().find(|line| line.starts_with("Notify=")).map(str::to_owned)
     };
@@ -122,7 +123,7 @@ fn how_started_means_healthy() {
         ["web", "worker", "beat"].map(notify),
         [Some("Notify=healthy".into()), Some("Notify=true".into()), None]
     );
-    // An answer after 1.5 s and a margin, in whole seconds; two graces of 10 s and a second more.
+    // The check's own 1.5 s and a margin, in whole seconds; two graces of 10 s and a second more.
     let worker = usual(&["podman", "-r", "worker"], &[]);
     ["--health-timeout=7s\n", "--health-interval=13s\n", "--stop-timeout=21\n"]
         .into_iter()
@@ -132,7 +133,7 @@ fn how_started_means_healthy() {
 }
 
 #[test]
-fn options_that_boot_otherwise_are_options_of_the_health_check_too() {
+fn options_of_the_boot_are_options_of_the_health_check_too() {
     let done = rendered(
         "user",
         "[roles.a]\nhealth = { tcp = '127.0.0.1:1' }\n",
@@ -149,13 +150,14 @@ fn a_pod_starts_as_the_user_unless_something_needs_root() {
     ["runAsNonRoot: true\n", "runAsUser: 7\n", "runAsGroup: 8\n", "fsGroup: 8\n", "allowPrivilegeEscalation: false\n"]
         .into_iter()
         .for_each(|line| user.has(line));
-    user.lacks("\"CHOWN\"");
+    user.lacks("CHOWN");
+    user.lacks("hostUsers");
     let step = "[[root_step]]\nname = 'egress firewall'\ncommand = ['nft']\ncapabilities = ['NET_ADMIN']\n";
     let kept = "keep_capabilities = ['NET_BIND_SERVICE']\n";
     for (text, capability) in [(format!("{plain}{step}"), "NET_ADMIN"), (format!("{kept}{plain}"), "NET_BIND_SERVICE")]
     {
         let root = rendered(capability, &text, &["kubernetes"]);
-        ["runAsUser: 0\n", "- \"SETPCAP\"\n", &format!("- \"{capability}\"\n"), "allowPrivilegeEscalation: false\n"]
+        ["runAsUser: 0\n", "hostUsers: false\n", "- SETPCAP\n", &format!("- {capability}\n"), "allowPrivilegeEscalation: false\n"]
             .into_iter()
             .for_each(|line| root.has(line));
         root.lacks("fsGroup");
@@ -179,14 +181,14 @@ fn conditions_are_judged_in_the_environment_of_the_rendering() {
 }
 
 #[test]
-fn a_directory_on_the_read_only_root_is_told() {
+fn a_directory_on_the_read_only_root_is_named() {
     let lost = "[[directory]] ${CACHE:-/tmp/cache}/a is below no mount, and / is read-only: add a [[tmpfs]] or [[volume]] for it";
     let directory = "[[directory]]\npath = '${CACHE:-/tmp/cache}/a'\n[[directory]]\npath = '${NOPE}'\n";
     for format in FORMATS {
         let done = rendered("directory", directory, &[format]);
         // Podman mounts a /tmp of its own where the root is read-only.
-        let told = done.out.contains(&format!("# {lost}\n")) || done.err.contains(&format!("# {lost}\n"));
-        done.check(done.code == Some(0) && told != ["podman", "quadlet"].contains(&format), lost);
+        let named = done.out.contains(&format!("# {lost}\n")) || done.err.contains(&format!("# {lost}\n"));
+        done.check(done.code == Some(0) && named != ["podman", "quadlet"].contains(&format), lost);
         for entry in ["[[tmpfs]]\npath = '/tmp'\n", "[[volume]]\npath = '/tmp/cache'\n"] {
             rendered("mounted", &format!("{directory}{entry}"), &[format]).lacks(lost);
         }
@@ -199,7 +201,7 @@ fn a_directory_on_the_read_only_root_is_told() {
 }
 
 #[test]
-fn no_value_is_shown_and_the_same_page_comes_every_time() {
+fn no_value_is_printed_and_the_page_is_reproducible() {
     let secret = [("OPENAI_API_KEY", "sk-1"), ("DATABASE_PASSWORD", "sk-2"), ("OTHER", "sk-3")];
     for format in FORMATS {
         let done = usual(&[format], &secret);
@@ -211,19 +213,32 @@ fn no_value_is_shown_and_the_same_page_comes_every_time() {
 }
 
 #[test]
-fn an_image_that_is_none_is_refused_and_an_unknown_one_is_marked() {
+fn an_invalid_image_is_refused_and_an_unknown_one_is_marked() {
     rendered("unknown", "", &["quadlet"])
-        .has("# put the name of the image here, or set image in the configuration\nImage=IMAGE\n");
+        .has("# name the image by --image, or by image in the configuration\nImage=IMAGE\n");
     usual(&["quadlet"], &[("TAG", "9")]).has("Image=registry.example/app:9\n");
     for image in ["", "-x", "a b", "a\\nb"] {
         rendered("image", &format!("image = \"{image}\"\n"), &["compose"])
             .refused(78, &["image: ", "registry.example/app:1"]);
     }
     rendered("unset", "image = '${TAG}'\n", &["compose"]).refused(78, &["${TAG} is unset"]);
+    let digest = format!("registry.example:5000/app@sha256:{}", "0f".repeat(32));
+    for (format, line) in [
+        ("quadlet", format!("Image={digest}\n")),
+        ("compose", format!("    image: {digest}\n")),
+        ("kubernetes", format!("          image: {digest}\n")),
+    ] {
+        usual(&[format, "--image", &digest], &[]).has(&line);
+    }
+    for image in ["", "-x", "a b"] {
+        usual(&["quadlet", "--image", image], &[]).refused(64, &["--image ", "not the name of an image"]);
+    }
+    run(&["--image", "app:1"]).refused(64, &["--image goes with --render"]);
+    run(&["--plan", "--image", "app:1"]).refused(64, &["--image goes with --render"]);
 }
 
 #[test]
-fn what_a_format_cannot_say_is_refused() {
+fn what_a_format_cannot_express_is_refused() {
     let cannot = |format: &str, text: &str, words: &[&str]| {
         rendered(&format!("cannot-{format}"), text, &[format])
             .refused(78, &[&[&format!("cannot render for {format}: ")[..]], words].concat());
@@ -249,7 +264,7 @@ fn what_a_format_cannot_say_is_refused() {
         cannot(format, "[secrets]\nA = '/run/secrets/a.b'\nB = '/a-b'\n", &["a name for /a-b"]);
     }
     cannot("kubernetes", "[limits]\npids = 9\n", &["a Pod has no limit of processes (limits.pids)", "podPidsLimit"]);
-    cannot("kubernetes", "[roles.a_b]\n[roles.A-b]\n", &["a Pod's name for the role 'a_b'"]);
+    cannot("kubernetes", "[roles.a_b]\n[roles.A-b]\n", &["the name of an object for the role 'a_b'"]);
     cannot("kubernetes", &format!("[[tmpfs]]\npath = '/{}'\n", "a".repeat(60)), &["a name for /aaa", "a shorter path"]);
     for format in ["podman", "docker", "quadlet", "compose"] {
         rendered("pids", "[limits]\npids = 9\n", &[format]).has("9");

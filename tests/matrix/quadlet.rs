@@ -35,7 +35,7 @@ pub fn rows() -> Vec<Row> {
             "",
         )?;
         outcome.check(outcome.stderr.contains("unsupported key 'ReadOnlyRoot'"), "the generator's complaint")?;
-        Ok("told by the generator".into())
+        Ok("refused by the generator".into())
     }));
     rows.into_iter().map(|row| row.of(RENDER)).collect()
 }
@@ -109,8 +109,9 @@ pub fn run_to_health(scene: &Scene, name: &str, unit: &str, image: &str, network
     for word in start.iter_mut().filter(|word| *word == "--cgroups=split") {
         "--cgroups=disabled".clone_into(word);
     }
-    let container = format!("systemd-{name}-{}", scene.name);
-    for word in start.iter_mut().filter(|word| **word == format!("systemd-{name}")) {
+    let container = format!("{name}-{}", scene.name);
+    let position = start.iter().position(|word| word == "--name").map(|at| at + 1).ok_or("no --name")?;
+    if let Some(word) = start.get_mut(position) {
         // The row's own: another unit of this name may run beside it.
         word.clone_from(&container);
     }

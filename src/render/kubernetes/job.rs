@@ -1,0 +1,29 @@
+//! The gate of a role: a Job that is its boot check, with the Pod of the Deployment.
+
+use super::deployment::SLACK;
+use super::pod::{self, Purpose};
+use super::{GATE_LABEL, Names, head, labels};
+use crate::error::Result;
+use crate::plan::container::Container;
+use crate::render::setting::seconds;
+
+/// Seconds until a finished Job is removed: a Job's template cannot be changed, so the next one needs its name.
+const KEPT: u64 = 3600;
+
+pub(super) fn check(container: &Container<'_>, names: &Names) -> Result<String> {
+    let template = pod::template(container, names, Purpose::Check)?;
+    let mut document = head("batch/v1", "Job", &names.check, |document| {
+        labels(document, names, &names.check);
+        document.text(GATE_LABEL, &names.role);
+    });
+    document.open("spec");
+    document.comment("a check that fails is not repeated");
+    document.number("backoffLimit", 0);
+    document.comment("the start, the stop, and time to pull the image");
+    document.number("activeDeadlineSeconds", seconds(container.start) + seconds(container.stop) + SLACK);
+    document.comment("kept for its log; a Job cannot be changed, so delete it before the next one of this name");
+    document.number("ttlSecondsAfterFinished", KEPT);
+    document.add(&template);
+    document.close();
+    Ok(document.page())
+}
