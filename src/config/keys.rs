@@ -16,6 +16,8 @@ pub enum Kind {
     Integer(i64, i64),
     /// An array of strings.
     Texts,
+    /// An array of different integers within bounds, not empty.
+    Integers(i64, i64),
     /// An array of strings, the first not empty.
     Command,
     /// A table of free names of a form; each value is of this kind.
@@ -280,15 +282,21 @@ pub static SUPERVISE: Table = table(
 );
 
 /// One of `[roles]`.
-pub static A_ROLE: Table = table(
-    "a role",
-    &[
+pub static A_ROLE: Table = Table {
+    name: "a role",
+    keys: &[
         key("command", Kind::Command, "the program and its arguments"),
         key("supervise", Kind::Boolean, "stay as PID 1 instead of exec").default("false"),
         key("env", VARIABLES, "its variables, over [env]"),
         key("health", Kind::Table(&HEALTH), "how to tell that it works"),
+        key("ports", Kind::Integers(1, 65535), "the TCP ports that it listens on, for rendered files"),
+        key("activation", Kind::Boolean, "systemd holds the ports in a rendered Quadlet unit").default("false"),
+        key("at_most_one", Kind::Boolean, "rendered so that it never runs twice").default("false"),
     ],
-);
+    scoped: false,
+    one_of: &[],
+    with: &[("activation", "ports")],
+};
 
 /// A health check.
 pub static HEALTH: Table = Table {
@@ -302,6 +310,7 @@ pub static HEALTH: Table = Table {
         key("headers", Kind::Map(Form::Any, &Kind::Text), "headers to send"),
         key("max_age", DURATION, "how long ago the file may have been written"),
         key("timeout", DURATION, "how long the answer may take").default("\"5s\""),
+        key("liveness", Kind::Boolean, "Kubernetes restarts a container that fails it").default("false"),
     ],
     scoped: false,
     one_of: &["http", "tcp", "exec", "file"],

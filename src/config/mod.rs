@@ -259,6 +259,12 @@ pub struct Role {
     pub env: BTreeMap<String, At<String>>,
     /// How to tell that it works.
     pub health: Option<Box<Health>>,
+    /// The TCP ports that it listens on.
+    pub ports: Vec<u16>,
+    /// Whether systemd holds the ports and hands them to the app.
+    pub activation: bool,
+    /// Whether it must never run twice.
+    pub at_most_one: bool,
 }
 
 /// A health check.
@@ -268,6 +274,8 @@ pub struct Health {
     pub probe: Probe,
     /// How long it may take.
     pub timeout: Duration,
+    /// Whether Kubernetes restarts a container that fails it.
+    pub liveness: bool,
 }
 
 /// What a health check asks.

@@ -76,6 +76,10 @@ fn kind(page: &mut String, of: &Kind) {
         Kind::Integer(least, most) => {
             page.push_str(&format!("\"type\": \"integer\", \"minimum\": {least}, \"maximum\": {most}"));
         }
+        Kind::Integers(least, most) => page.push_str(&format!(
+            "\"type\": \"array\", \"minItems\": 1, \"uniqueItems\": true, \
+             \"items\": {{\"type\": \"integer\", \"minimum\": {least}, \"maximum\": {most}}}"
+        )),
         Kind::Texts => page.push_str("\"type\": \"array\", \"items\": {\"type\": \"string\"}"),
         Kind::Command => page.push_str(
             "\"type\": \"array\", \"minItems\": 1, \"prefixItems\": [{\"type\": \"string\", \"minLength\": 1}], \

@@ -135,16 +135,35 @@ impl<'a> Item<'a> {
 
     /// An integer within bounds.
     pub(super) fn integer(&self, least: i64, most: i64) -> Result<At<i64>> {
-        let Value::Integer(number) = self.value.value() else {
-            return Err(self.expected("an integer", self.value));
+        self.integer_of(self.value, least, most)
+    }
+
+    fn integer_of(&self, value: &Node<'_>, least: i64, most: i64) -> Result<At<i64>> {
+        let Value::Integer(number) = value.value() else {
+            return Err(self.expected("an integer", value));
         };
+        let place = self.source.place(value.span());
         match number.as_i64() {
-            Some(value) if (least..=most).contains(&value) => Ok(At { value, place: self.place() }),
-            _ => Err(self.refuse(
-                format!("{} is out of range", number.as_i128()),
+            Some(value) if (least..=most).contains(&value) => Ok(At { value, place }),
+            _ => Err(refuse(
+                place,
+                format!("{}: {} is out of range", self.key, number.as_i128()),
                 &format!("an integer from {least} to {most}"),
             )),
         }
+    }
+
+    /// An array of different integers within bounds.
+    pub(super) fn integers(&self, least: i64, most: i64) -> Result<Vec<i64>> {
+        let mut all = Vec::new();
+        for value in self.array("an array of integers")?.iter() {
+            let At { value, place } = self.integer_of(value, least, most)?;
+            if all.contains(&value) {
+                return Err(refuse(place, format!("{}: {value} is listed twice", self.key), "list it once"));
+            }
+            all.push(value);
+        }
+        if all.is_empty() { Err(self.refuse("an empty array".into(), "leave it out")) } else { Ok(all) }
     }
 
     /// An array of strings.

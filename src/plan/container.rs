@@ -157,11 +157,11 @@ fn container<'a>(
         limits: &config.limits,
         health: role.and_then(|role| role.health.as_ref()).map(|health| {
             let timeout = health.timeout + MARGIN;
-            Asked { command: health_command(arguments), timeout, interval: timeout * 2, liveness: false }
+            Asked { command: health_command(arguments), timeout, interval: timeout * 2, liveness: health.liveness }
         }),
-        ports: Vec::new(),
-        activation: false,
-        at_most_one: false,
+        ports: role.map(|role| role.ports.clone()).unwrap_or_default(),
+        activation: role.is_some_and(|role| role.activation),
+        at_most_one: role.is_some_and(|role| role.at_most_one),
         supervised,
         start,
         stop_signal: None,

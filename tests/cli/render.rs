@@ -132,6 +132,82 @@ fn a_unit_with_a_health_check_is_started_when_it_is_healthy() {
     usual(&["quadlet", "-r", "beat"], &[]).lacks("Health");
 }
 
+/// The lines of a section of a unit, or of a block of a page.
+fn lines_with<'a>(done: &'a Done, start: &str) -> Vec<&'a str> {
+    done.page().lines().map(str::trim_start).filter(|line| line.starts_with(start)).collect()
+}
+
+#[test]
+fn ports_are_published_on_this_machine_only() {
+    let config = "[roles.a]\nports = [80, 8443]\n";
+    for (format, lines) in [
+        ("podman", ["--publish=127.0.0.1:80:80", "--publish=127.0.0.1:8443:8443"]),
+        ("docker", ["--publish=127.0.0.1:80:80", "--publish=127.0.0.1:8443:8443"]),
+        ("quadlet", ["PublishPort=127.0.0.1:80:80", "PublishPort=127.0.0.1:8443:8443"]),
+        ("compose", ["- \"127.0.0.1:80:80\"", "- \"127.0.0.1:8443:8443\""]),
+        ("kubernetes", ["containerPort: 80", "containerPort: 8443"]),
+    ] {
+        let done = rendered("ports", config, &[format, "-r", "a"]);
+        assert_eq!(
+            lines_with(&done, lines[0].split(|letter: char| letter.is_ascii_digit()).next().unwrap())[..],
+            lines,
+            "{format}"
+        );
+    }
+    let both = format!("{config}[roles.b]\nports = [80]\n");
+    for format in ["quadlet", "compose"] {
+        rendered("ports", &both, &[format])
+            .refused(78, &[&format!("cannot render for {format}: port 80 of both 'a' and 'b'"), "--role"]);
+        rendered("ports", &both, &[format, "-r", "b"]).has("127.0.0.1:80:80");
+    }
+    rendered("ports", &both, &["kubernetes"]).has("containerPort: 80\n");
+}
+
+#[test]
+fn systemd_holds_the_ports_of_an_activated_role() {
+    let config = "[roles.a]\nports = [80, 81]\nactivation = true\n[roles.b]\nports = [90]\n";
+    let done = rendered("activation", config, &["quadlet"]);
+    let units: Vec<&str> = done.page().split("\n---\n").collect();
+    let [container, socket, other] = units[..] else { panic!("{units:?}") };
+    for line in ["# FileName=a\n", "Requires=a.socket\n", "After=a.socket\n"] {
+        done.check(container.contains(line), line);
+    }
+    done.check(!container.contains("Publish"), "no published port");
+    done.check(socket.starts_with("# FileName=a.socket\n"), "the socket's name");
+    done.check(socket.contains("\nListenStream=127.0.0.1:80\nListenStream=127.0.0.1:81\n"), "its ports");
+    done.check(other.contains("PublishPort=127.0.0.1:90:90\n") && !other.contains(".socket"), "the other role's");
+    for format in ["podman", "docker", "compose"] {
+        rendered("activation", config, &[format, "-r", "a"]).has("127.0.0.1:80:80");
+    }
+}
+
+#[test]
+fn a_role_that_must_not_run_twice_is_replaced_and_not_checked_by_a_second_one() {
+    let page =
+        |at_most_one: bool| rendered("once", &format!("[roles.a]\nat_most_one = {at_most_one}\n"), &["kubernetes"]);
+    let once = page(true);
+    ["  replicas: 1\n", "    type: Recreate\n", "value: init\n"].into_iter().for_each(|line| once.has(line));
+    once.lacks("RollingUpdate");
+    let several = page(false);
+    ["    type: RollingUpdate\n", "maxUnavailable: 0\n", "value: \"1\"\n"]
+        .into_iter()
+        .for_each(|line| several.has(line));
+    several.lacks("  replicas:");
+}
+
+#[test]
+fn a_clean_stop_is_no_failed_unit() {
+    let stop = |supervise: &str, more: &str| {
+        let done = rendered("stop", &format!("{more}[roles.a]\nsupervise = {supervise}\n"), &["quadlet"]);
+        lines_with(&done, "SuccessExitStatus=").concat()
+    };
+    assert_eq!(stop("false", ""), "SuccessExitStatus=143");
+    assert_eq!(stop("true", ""), "SuccessExitStatus=143");
+    assert_eq!(stop("true", "[supervise]\nsignals = { TERM = 'QUIT' }\n"), "SuccessExitStatus=131");
+    assert_eq!(stop("true", "[supervise]\nexit_codes = { 143 = 0 }\n"), "");
+    assert_eq!(stop("true", "[supervise]\nexit_codes = { 143 = 7 }\n"), "SuccessExitStatus=7");
+}
+
 #[test]
 fn options_of_the_boot_are_options_of_the_health_check_too() {
     let done = rendered(
@@ -157,9 +233,15 @@ fn a_pod_starts_as_the_user_unless_something_needs_root() {
     for (text, capability) in [(format!("{plain}{step}"), "NET_ADMIN"), (format!("{kept}{plain}"), "NET_BIND_SERVICE")]
     {
         let root = rendered(capability, &text, &["kubernetes"]);
-        ["runAsUser: 0\n", "hostUsers: false\n", "- SETPCAP\n", &format!("- {capability}\n"), "allowPrivilegeEscalation: false\n"]
-            .into_iter()
-            .for_each(|line| root.has(line));
+        [
+            "runAsUser: 0\n",
+            "hostUsers: false\n",
+            "- SETPCAP\n",
+            &format!("- {capability}\n"),
+            "allowPrivilegeEscalation: false\n",
+        ]
+        .into_iter()
+        .for_each(|line| root.has(line));
         root.lacks("fsGroup");
         rendered(capability, &text, &["podman", "-r", "a"]).has(&format!("--cap-add={capability}\n"));
     }

@@ -21,6 +21,9 @@ pub(super) fn accepts(schema: &Value, value: &Value, at: &str) -> Result<(), Str
             "minimum" => value.as_i64().is_none_or(|number| number >= argument.as_i64().unwrap()),
             "maximum" => value.as_i64().is_none_or(|number| number <= argument.as_i64().unwrap()),
             "minItems" => value.as_array().is_none_or(|all| all.len() as u64 >= argument.as_u64().unwrap()),
+            "uniqueItems" => value.as_array().is_none_or(|all| {
+                all.iter().enumerate().all(|(index, one)| all.get(..index).is_some_and(|before| !before.contains(one)))
+            }),
             "required" => value.as_object().is_none_or(|all| each(argument).all(|key| all.contains_key(text(key)))),
             "dependentRequired" => value.as_object().is_none_or(|all| {
                 let mut rules = argument.as_object().unwrap().iter();

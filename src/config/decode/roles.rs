@@ -31,7 +31,17 @@ pub(super) fn selection<'a>(source: Source<'a>, table: &'a Table<'a>, config: &m
 }
 
 pub(super) fn role<'a>(source: Source<'a>, role: &Item<'a>) -> Result<Role> {
-    let mut decoded = Role { place: role.place(), command: None, supervise: None, env: BTreeMap::new(), health: None };
+    let mut decoded = Role {
+        place: role.place(),
+        command: None,
+        supervise: None,
+        env: BTreeMap::new(),
+        health: None,
+        ports: Vec::new(),
+        activation: false,
+        at_most_one: false,
+    };
+    let mut activation = None;
     for item in items(source, &keys::A_ROLE, role.table()?) {
         let item = item?;
         match item.key {
@@ -39,14 +49,26 @@ pub(super) fn role<'a>(source: Source<'a>, role: &Item<'a>) -> Result<Role> {
             "supervise" => decoded.supervise = Some(item.boolean()?),
             "env" => decoded.env = item.variables()?,
             "health" => decoded.health = Some(Box::new(health(source, &item)?)),
+            "ports" => {
+                let ports = item.integers(1, u16::MAX.into())?;
+                decoded.ports = ports.into_iter().filter_map(|port| u16::try_from(port).ok()).collect();
+            }
+            "activation" => {
+                decoded.activation = item.boolean()?.value;
+                activation = Some(item);
+            }
+            "at_most_one" => decoded.at_most_one = item.boolean()?.value,
             _ => return Err(item.unknown()),
         }
+    }
+    if let Some(item) = activation.filter(|_| decoded.ports.is_empty()) {
+        return Err(item.refuse("a role without ports".into(), "add ports = [8000], the ports that systemd is to hold"));
     }
     Ok(decoded)
 }
 
 pub(super) fn health<'a>(source: Source<'a>, health: &Item<'a>) -> Result<Health> {
-    let (mut probes, mut timeout) = (Vec::new(), Duration::from_secs(5));
+    let (mut probes, mut timeout, mut liveness) = (Vec::new(), Duration::from_secs(5), false);
     let (mut status, mut headers, mut max_age) = (None, None, None);
     for item in items(source, &keys::HEALTH, health.table()?) {
         let item = item?;
@@ -59,6 +81,7 @@ pub(super) fn health<'a>(source: Source<'a>, health: &Item<'a>) -> Result<Health
             "headers" => headers = Some(item.named(|name| Ok(name.to_owned()), Item::string)?),
             "max_age" => max_age = Some(item.duration()?),
             "timeout" => timeout = item.duration()?,
+            "liveness" => liveness = item.boolean()?.value,
             _ => return Err(item.unknown()),
         }
     }
@@ -85,5 +108,5 @@ pub(super) fn health<'a>(source: Source<'a>, health: &Item<'a>) -> Result<Health
             "status and headers go with http, max_age with file",
         ));
     }
-    Ok(Health { probe, timeout })
+    Ok(Health { probe, timeout, liveness })
 }

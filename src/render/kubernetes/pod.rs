@@ -220,6 +220,8 @@ impl Parts<'_> {
                     }
                 });
             }
+            // No Service leads to a boot check.
+            Flag::Port(_) if self.purpose == Purpose::Check => {}
             Flag::Port(port) => {
                 self.ports.open_item();
                 self.ports.text("name", &port_name(*port));
