@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use stepdown::config::{At, Config, Probe, Scope, decode, values};
+use stepdown::config::{At, Config, Groups, Probe, Scope, decode, values};
 use stepdown::error::{Error, Place, TextFile};
 
 const PATH: &str = "/etc/init.toml";
@@ -97,12 +97,11 @@ fn sound(config: &Config, text: &str) {
     }
     assert!(config.steps.iter().all(|step| step.capabilities.is_empty()), "only root steps ask for capabilities");
     variables(text, config.env.iter().chain(&config.secrets));
-    config
-        .user
-        .iter()
-        .chain(config.groups.iter().flatten())
-        .chain(&config.keep_capabilities)
-        .for_each(|at| string(text, at));
+    let listed = match &config.groups {
+        Some(Groups::Listed(listed)) => listed.as_slice(),
+        Some(Groups::Engine) | None => &[],
+    };
+    config.user.iter().chain(listed).chain(&config.keep_capabilities).for_each(|at| string(text, at));
     assert!(config.umask.is_none_or(|umask| umask <= 0o777));
     assert!(
         [&config.home, &config.workdir]

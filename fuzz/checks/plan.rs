@@ -10,6 +10,7 @@ use stepdown::config::environment::Environment;
 use stepdown::config::{decode, values};
 use stepdown::error::TextFile;
 use stepdown::facts::accounts::Accounts;
+use stepdown::facts::id_maps::IdMaps;
 use stepdown::plan::{self, Given, StartedAs, container};
 use stepdown::privilege::Held;
 use stepdown::privilege::capability::Set;
@@ -48,6 +49,7 @@ pub fn check(data: &[u8]) {
             environment: &environment,
             accounts: &accounts,
             held: &held,
+            ids: &IdMaps::everything(),
         };
         match plan::resolve(&given) {
             Ok(plan) => sound(&plan, &held),

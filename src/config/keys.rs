@@ -163,7 +163,11 @@ pub static TOP: Table = table(
     "",
     &[
         key("user", Kind::Text, "uid[:gid] or name[:group] of the app").default("\"1001:1001\""),
-        key("groups", Kind::Texts, "supplementary groups"),
+        key(
+            "groups",
+            Kind::Either(&[Kind::Texts, Kind::Word("engine")]),
+            "supplementary groups, or engine: those that the engine gave",
+        ),
         key("home", Kind::Form(Form::Directory), "HOME of the app"),
         key("umask", Kind::Form(Form::Umask), "umask of steps and app"),
         key("workdir", Kind::Form(Form::Directory), "working directory of steps and app"),

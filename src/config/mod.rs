@@ -36,7 +36,7 @@ pub struct Config {
     /// `user`.
     pub user: Option<At<String>>,
     /// `groups`.
-    pub groups: Option<Vec<At<String>>>,
+    pub groups: Option<Groups>,
     /// `home`.
     pub home: Option<String>,
     /// `umask`.
@@ -115,6 +115,15 @@ impl Default for Config {
             roles: Vec::new(),
         }
     }
+}
+
+/// The supplementary groups.
+#[derive(Clone, Debug)]
+pub enum Groups {
+    /// These, by name or number.
+    Listed(Vec<At<String>>),
+    /// Those that the engine gave the process.
+    Engine,
 }
 
 /// For which boots an entry counts: `roles`, `when` and `unless`.

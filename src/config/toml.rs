@@ -92,6 +92,14 @@ impl<'a> Item<'a> {
         refuse(place, format!("{}: {article} {kind} where {what} belongs", self.key), &format!("write {what}"))
     }
 
+    /// The text, if it is a string.
+    pub(super) fn text(&self) -> Option<&'a str> {
+        match self.value.value() {
+            Value::String(text) => Some(text),
+            _ => None,
+        }
+    }
+
     /// A string.
     pub(super) fn string(&self) -> Result<At<String>> {
         self.string_of(self.value)

@@ -38,6 +38,7 @@ impl Error {
             | Error::Output { .. } => Exit::System,
             Error::PrivilegedInstall { .. }
             | Error::CapabilityMissing { .. }
+            | Error::Credentials { .. }
             | Error::Drop { .. }
             | Error::ProofUnreadable { .. }
             | Error::NotProved { .. }
@@ -47,6 +48,7 @@ impl Error {
             | Error::ConfigWritable { .. }
             | Error::Config { .. }
             | Error::Identity { .. }
+            | Error::Unmapped { .. }
             | Error::Accounts { .. }
             | Error::Role { .. }
             | Error::NoCommand { .. }

@@ -24,6 +24,7 @@ mod text {
         drops to the user itself";
     pub(super) const NOT_HANDED_OVER: &str = "do not let anything else change it during the boot; the kernel or a filter \
         of system calls did not do what it reported";
+    pub(super) const CREDENTIALS: &str = "mount /proc in the container, and let nothing mask files of /proc/self";
     pub(super) const PROOF_UNREADABLE: &str =
         "mount /proc in the container, and let the seccomp profile answer capget, prctl and getres*id";
     pub(super) const NOT_PROVED: &str = "report it with the engine's version, its seccomp profile and the output of \
@@ -74,6 +75,8 @@ impl Error {
             Error::NotDone { call, .. } => return not_done(call),
             Error::ConfigWritable { uid, .. } => return roots_alone("(COPY --chown=0:0 --chmod=0644)", *uid),
             Error::StepWritable { uid, .. } => return roots_alone("and keep it off volumes", *uid),
+            Error::Credentials { .. } => text::CREDENTIALS,
+            Error::Unmapped { file, mapped, .. } => return unmapped(file, mapped),
             Error::Accounts { path, errno } => return accounts(path, *errno),
             Error::Role { variable, known, .. } => return format!("set {variable} to one of: {known}"),
             Error::Unset { name, message, .. } => return set(name, message.is_none()),
@@ -93,6 +96,7 @@ impl Error {
             | Error::Descriptors { errno, .. }
             | Error::ConfigRead { errno, .. }
             | Error::Accounts { errno, .. }
+            | Error::Credentials { errno, .. }
             | Error::HandOver { errno, .. }
             | Error::ProofUnreadable { errno, .. }
             | Error::Directory { errno, .. }
@@ -109,6 +113,12 @@ fn not_done(call: &str) -> String {
 
 fn roots_alone(how: &str, uid: u32) -> String {
     format!("make it root's alone {how}, since uid {uid} could tell root what to do at the next start")
+}
+
+fn unmapped(file: &str, mapped: &str) -> String {
+    format!(
+        "choose an id that {file} maps ({mapped}), or give the engine's user more sub-ids (/etc/subuid, /etc/subgid)"
+    )
 }
 
 fn accounts(path: &str, errno: Errno) -> String {

@@ -26,6 +26,10 @@ impl fmt::Display for Error {
             Error::ConfigWritable { path, how, .. } => write!(f, "refusing {path}: {how}"),
             Error::Config { place, what, .. } => write!(f, "{place}: {what}"),
             Error::Identity { place, given, what } => write!(f, "{place}: '{given}' {what}"),
+            Error::Unmapped { place, id, .. } => write!(f, "{place}: {id} does not exist in this user namespace"),
+            Error::Credentials { call, object, errno } => {
+                write!(f, "cannot read what the process was started with, {object}: {}", Reason(call, *errno))
+            }
             Error::Accounts { path, errno } => write!(f, "cannot read {path}: {}", Reason("read", *errno)),
             Error::Role { what, .. } => f.write_str(what),
             Error::NoCommand { what, .. } => write!(f, "no command to run: {what}"),

@@ -107,6 +107,26 @@ pub enum Error {
         /// What is wrong with it.
         what: String,
     },
+    /// The user namespace has no such id: the kernel would refuse the drop, after root steps had run.
+    Unmapped {
+        /// Where it was given.
+        place: Place,
+        /// What kind of id it is, and which.
+        id: String,
+        /// The file of the kernel that lists what is mapped.
+        file: &'static str,
+        /// What is mapped.
+        mapped: String,
+    },
+    /// The credentials that the process was started with could not be read.
+    Credentials {
+        /// The call.
+        call: &'static str,
+        /// The file.
+        object: String,
+        /// The kernel's reason.
+        errno: Errno,
+    },
     /// The accounts of the image could not be read.
     Accounts {
         /// `/etc/passwd` or `/etc/group`.

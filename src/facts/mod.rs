@@ -4,6 +4,7 @@
 pub mod accounts;
 pub mod control_groups;
 pub mod engine;
+pub mod id_maps;
 pub mod mounts;
 pub mod processes;
 pub mod programs;

@@ -117,7 +117,7 @@ fn container<'a>(
     let name = selected.map(|selected| selected.name);
     let boot = Boot { role: name, environment: &environment };
     let counts = |scope: &Scope| boot.includes(scope);
-    let wanted = identity::wanted(config, arguments, accounts)?;
+    let wanted = identity::wanted(config, arguments, handed, accounts)?;
     let target = Target {
         uid: wanted.uid,
         gid: wanted.gid,

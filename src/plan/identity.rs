@@ -2,11 +2,14 @@
 //!
 //! A name is never taken for a number or a number for a name, and nothing that is unknown, empty or root becomes a user.
 
-use super::capabilities;
+use super::expand::expand;
+use super::{Given, capabilities};
 use crate::config::args::Arguments;
-use crate::config::{At, Config};
+use crate::config::environment::Environment;
+use crate::config::{At, Config, Groups};
 use crate::error::{Error, Place, Result};
 use crate::facts::accounts::{Accounts, id};
+use crate::facts::id_maps::{self, IdMap};
 use crate::privilege::{Held, Target};
 
 /// The user when none is configured.
@@ -25,38 +28,124 @@ pub struct Identity {
     pub by_name: bool,
 }
 
-/// The user that is configured: the ids, and whether names had to be looked up for them.
-///
-/// # Errors
-/// [`Error::Identity`], [`Error::Accounts`].
-pub(super) fn wanted(config: &Config, arguments: &Arguments, accounts: &Accounts) -> Result<Identity> {
-    let given = match (&arguments.user, &config.user) {
-        (Some(user), _) => At { value: user.clone(), place: Place::Option("--user") },
-        (None, Some(user)) => user.clone(),
-        (None, None) => At { value: DEFAULT_USER.into(), place: Place::Default },
-    };
-    resolve(&given, config.groups.as_deref(), accounts)
-}
+/// The id that the kernel shows for a group that the user namespace does not map (`/proc/sys/kernel/overflowgid`).
+const OVERFLOW: u32 = 65534;
 
-/// The credentials of the app, and whether the image's accounts decided them.
+/// The user that is configured: the ids, and whether names had to be looked up for them. `user` is expanded from the
+/// environment that the engine handed over; what comes out is judged like a user that was written down.
 ///
 /// # Errors
-/// [`Error::Identity`], [`Error::Accounts`], [`Error::Config`].
-pub(super) fn target(
+/// [`Error::Identity`], [`Error::Accounts`], [`Error::Unset`], [`Error::Config`].
+pub(super) fn wanted(
     config: &Config,
     arguments: &Arguments,
+    environment: &Environment,
     accounts: &Accounts,
-    held: &Held,
-) -> Result<(Target, bool)> {
+) -> Result<Identity> {
+    let given = match (&arguments.user, &config.user) {
+        (Some(user), _) => At { value: user.clone(), place: Place::Option("--user") },
+        (None, Some(user)) => {
+            let value = String::from_utf8_lossy(&expand(user, environment)?).into_owned();
+            At { value, place: user.place.clone() }
+        }
+        (None, None) => At { value: DEFAULT_USER.into(), place: Place::Default },
+    };
+    let groups = match &config.groups {
+        Some(Groups::Listed(listed)) => Some(listed.as_slice()),
+        Some(Groups::Engine) => Some(&[][..]),
+        None => None,
+    };
+    resolve(&given, groups, accounts)
+}
+
+/// The app's credentials.
+#[derive(Debug)]
+pub(super) struct Resolved {
+    pub(super) target: Target,
+    /// Whether the image's accounts decided them.
+    pub(super) by_name: bool,
+    /// Groups that the engine gave and the app does not get.
+    pub(super) dropped: Vec<u32>,
+}
+
+/// The credentials of the app. A start as another user than root checks the configuration just the same, so that it does
+/// not fail only where root starts it, and keeps its own.
+///
+/// # Errors
+/// [`Error::Identity`], [`Error::Accounts`], [`Error::Config`], [`Error::Unset`]; [`Error::Unmapped`] for an id that the
+/// drop could not take.
+pub(super) fn target(given: &Given<'_>) -> Result<Resolved> {
+    let Given { config, arguments, environment, accounts, held, ids } = *given;
     let keep = capabilities::kept(&config.keep_capabilities)?;
-    // A start as non-root checks the configuration just the same: it must not fail only where root starts it.
-    let wanted = wanted(config, arguments, accounts)?;
-    if held.uid.effective == 0 {
-        return Ok((Target { uid: wanted.uid, gid: wanted.gid, groups: wanted.groups, keep }, wanted.by_name));
+    let Identity { uid, gid, mut groups, by_name } = wanted(config, arguments, environment, accounts)?;
+    if held.uid.effective != 0 {
+        let mut groups = held.groups.clone();
+        groups.sort_unstable();
+        let target = Target { uid: held.uid.effective, gid: held.gid.effective, groups, keep };
+        return Ok(Resolved { target, by_name: false, dropped: Vec::new() });
     }
-    let mut groups = held.groups.clone();
-    groups.sort_unstable();
-    Ok((Target { uid: held.uid.effective, gid: held.gid.effective, groups, keep }, false))
+    refuse_unmapped(given, uid, gid, &groups)?;
+    let wants_engines = matches!(config.groups, Some(Groups::Engine));
+    // Where the list is only told, an unreadable /etc/group must not keep a boot by numbers from starting.
+    let mut dropped = match engines(held, accounts) {
+        Err(error) if wants_engines => return Err(error),
+        given => given.unwrap_or_default(),
+    };
+    if wants_engines {
+        let settable = |id: &u32| *id != OVERFLOW && ids.groups.maps(*id);
+        groups = if dropped.iter().all(settable) {
+            sorted(gid, dropped.clone())
+        } else {
+            // Groups of the host (keep-groups) can be kept only by leaving the list as it is.
+            let mut all = held.groups.clone();
+            all.sort_unstable();
+            all
+        };
+    }
+    dropped.retain(|id| !groups.contains(id));
+    Ok(Resolved { target: Target { uid, gid, groups, keep }, by_name, dropped })
+}
+
+/// The groups that an operator asked the engine for. An engine also gives root's own group and the groups that the image
+/// lists root in; those are not the app's.
+fn engines(held: &Held, accounts: &Accounts) -> Result<Vec<u32>> {
+    let mut given: Vec<u32> = held.groups.iter().copied().filter(|id| *id != 0).collect();
+    if !given.is_empty() {
+        let roots = accounts.groups_of(accounts.user_with(0).map_or("root", |root| root.name))?;
+        given.retain(|id| !roots.contains(id));
+        given.sort_unstable();
+        given.dedup();
+    }
+    Ok(given)
+}
+
+/// The kernel refuses an unmapped id with EINVAL, when root steps have run and surfaces have changed hands.
+fn refuse_unmapped(given: &Given<'_>, uid: u32, gid: u32, groups: &[u32]) -> Result<()> {
+    let Given { config, arguments, ids, .. } = *given;
+    let refuse = |place: Place, id: String, file: &'static str, map: &IdMap| {
+        Err(Error::Unmapped { place, id, file, mapped: map.to_string() })
+    };
+    let place = || match (&arguments.user, &config.user) {
+        (Some(_), _) => Place::Option("--user"),
+        (None, Some(user)) => user.place.clone(),
+        (None, None) => Place::Default,
+    };
+    if !ids.users.maps(uid) {
+        return refuse(place(), format!("uid {uid}"), id_maps::UID_MAP, &ids.users);
+    }
+    if !ids.groups.maps(gid) {
+        return refuse(place(), format!("gid {gid}"), id_maps::GID_MAP, &ids.groups);
+    }
+    match groups.iter().find(|id| !ids.groups.maps(**id)) {
+        Some(id) => {
+            let place = match &config.groups {
+                Some(Groups::Listed(listed)) => listed.first().map_or_else(place, |first| first.place.clone()),
+                _ => place(),
+            };
+            refuse(place, format!("group {id}"), id_maps::GID_MAP, &ids.groups)
+        }
+        None => Ok(()),
+    }
 }
 
 /// Resolves `uid[:gid]` or `name[:group]` and the supplementary groups.

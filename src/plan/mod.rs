@@ -58,6 +58,8 @@ pub struct Plan {
     pub target: Target,
     /// Whether the image's accounts decided that.
     pub by_name: bool,
+    /// What the operator should know: logged by a boot, printed by a plan.
+    pub notes: Vec<String>,
     /// The work that needs root, and what the user must find done otherwise.
     pub surfaces: Surfaces,
     /// What runs before the app.

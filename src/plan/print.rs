@@ -31,6 +31,7 @@ struct Shown<'a> {
     steps: Vec<&'a str>,
     capabilities: Vec<Need>,
     capabilities_kept: Vec<String>,
+    notes: &'a [String],
 }
 
 #[derive(Serialize)]
@@ -124,6 +125,9 @@ fn text(plan: &Plan, held: &Held) -> String {
     row("home", shown.home.as_deref().unwrap_or(""));
     row("workdir", shown.workdir.unwrap_or("as the engine sets it"));
     row("umask", shown.umask.as_deref().unwrap_or("as the engine sets it"));
+    for note in shown.notes {
+        row("note", note);
+    }
     row("program", &shown.program);
     // Debug form: one line whatever is in a word, and where one ends and the next begins stays visible.
     row("command", &format!("{:?}", shown.command));
@@ -179,5 +183,6 @@ fn shown<'a>(plan: &'a Plan, held: &Held) -> Shown<'a> {
             .map(|(need, purpose)| Need { name: need.to_string(), purpose, held: held.permitted.contains(*need) })
             .collect(),
         capabilities_kept: plan.target.keep.names().collect(),
+        notes: &plan.notes,
     }
 }

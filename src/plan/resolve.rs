@@ -1,6 +1,7 @@
 //! The resolution itself: one part of the plan after the other.
 
 use super::command::{self, Command};
+use super::identity::Resolved;
 use super::role::{self, Selected};
 use super::scope::Boot;
 use super::{
@@ -13,6 +14,7 @@ use crate::config::environment::Environment;
 use crate::error::{Error, Result};
 use crate::exec::App;
 use crate::facts::accounts::Accounts;
+use crate::facts::id_maps::IdMaps;
 use crate::privilege::capability::Set;
 use crate::privilege::{Held, Target};
 
@@ -29,6 +31,8 @@ pub struct Given<'a> {
     pub accounts: &'a Accounts,
     /// What the process was started with.
     pub held: &'a Held,
+    /// The ids that exist in the user namespace.
+    pub ids: &'a IdMaps,
 }
 
 /// Resolves everything.
@@ -40,7 +44,7 @@ pub fn resolve(given: &Given<'_>) -> Result<Plan> {
     let started_as = StartedAs::of(held);
     let option = arguments.role.as_deref();
     let selected = role::select(config, option, given.environment, !arguments.command.is_empty())?;
-    let (target, by_name) = identity::target(config, arguments, accounts, held)?;
+    let Resolved { target, by_name, dropped } = identity::target(given)?;
     let login = accounts.user_with(target.uid);
     let role_env = selected.as_ref().map(|selected| &selected.role.env);
     let handed = given.environment.clone();
@@ -72,6 +76,7 @@ pub fn resolve(given: &Given<'_>) -> Result<Plan> {
         started_as,
         target,
         by_name,
+        notes: notes(&dropped),
         surfaces,
         steps,
         app: App {
@@ -101,6 +106,16 @@ fn refuse_impossible(given: &Given<'_>, boot: &Boot<'_>) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// What an operator should know before anything runs.
+fn notes(dropped: &[u32]) -> Vec<String> {
+    let mut notes = Vec::new();
+    if !dropped.is_empty() {
+        let list = dropped.iter().map(u32::to_string).collect::<Vec<_>>().join(", ");
+        notes.push(format!("the app does not get the engine's groups {list}; groups = \"engine\" keeps them"));
+    }
+    notes
 }
 
 fn stays(arguments: &Arguments, selected: Option<&Selected<'_>>) -> bool {

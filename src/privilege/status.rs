@@ -67,9 +67,9 @@ impl Held {
     /// Reads what the calling thread holds.
     ///
     /// # Errors
-    /// [`Error::ProofUnreadable`] when `/proc` is absent, is no proc file system, or lacks a line.
+    /// [`Error::Credentials`] when `/proc` is absent; [`Error::NotProved`] when it is no proc file system or lacks a line.
     pub fn read() -> Result<Held> {
-        let failed = |call, errno| Error::ProofUnreadable { call, object: PATH.into(), errno };
+        let failed = |call, errno| Error::Credentials { call, object: PATH.into(), errno };
         let opened = open(PATH, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
         let mut file = File::from(opened.map_err(|error| failed("open", errno(error)))?);
         let kind = rustix::fs::fstatfs(&file).map_err(|error| failed("fstatfs", errno(error)))?.f_type;

@@ -115,7 +115,7 @@ pub fn rows() -> Vec<Row> {
             "an id that the user namespace does not map",
             FOUR,
             "user = \"4000000000:1\"\n",
-            refusal(77, &["setresuid", "EINVAL", "uid_map"]),
+            refusal(78, &["uid 4000000000 does not exist in this user namespace", "uid_map"]),
         )
         .only(PODMAN),
     ]

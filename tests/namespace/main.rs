@@ -9,6 +9,7 @@ mod command;
 mod configuration;
 mod drop;
 mod handover;
+mod identity;
 mod install;
 mod kernel;
 mod nonroot;

@@ -116,14 +116,6 @@ fn accounts_that_cannot_be_read_are_named() {
 }
 
 #[test]
-fn an_id_that_the_user_namespace_does_not_map_is_explained() {
-    for (user, map) in [("70000:1001", "/proc/self/uid_map"), ("1001:70000", "gid_map"), ("4294967294", "_map")] {
-        sandbox().words(["--user", user, "witness"]).run().refused_late(77, &["EINVAL", map, "maps"]);
-    }
-    sandbox().config("groups = ['70000']").run().refused_late(77, &["EINVAL", "gid_map"]);
-}
-
-#[test]
 fn a_namespace_that_denies_setgroups_is_explained() {
     let denied = sandbox().with(|spec| (spec.deny_setgroups, spec.start.groups) = (true, vec![]));
     denied.run().refused_late(77, &["setgroups", "EPERM", "sub-gids"]);

@@ -28,6 +28,7 @@ use stepdown::config::{Config, control, file, schema};
 use stepdown::error::{Error, Result, io_errno};
 use stepdown::exec::{App, Launch};
 use stepdown::facts::accounts::{self, Accounts};
+use stepdown::facts::id_maps::IdMaps;
 use stepdown::facts::{self_check, writable};
 use stepdown::plan::{self, Plan, StartedAs, Supervision, container};
 use stepdown::prepare::{self, descriptors};
@@ -128,8 +129,16 @@ fn boot(handed: entry::Handed, report: &mut Option<ReportFormat>) -> Result<Next
 fn resolve(request: &Request, loaded: &file::Loaded, held: &Held) -> Result<Plan> {
     let accounts = Accounts::read()?;
     let Request { arguments, environment, .. } = request;
-    let plan =
-        plan::resolve(&plan::Given { config: &loaded.config, arguments, environment, accounts: &accounts, held })?;
+    // Only a start as root takes other ids.
+    let ids = if held.uid.effective == 0 { IdMaps::read()? } else { IdMaps::everything() };
+    let plan = plan::resolve(&plan::Given {
+        config: &loaded.config,
+        arguments,
+        environment,
+        accounts: &accounts,
+        held,
+        ids: &ids,
+    })?;
     if plan.started_as == StartedAs::Root {
         let accounts = if plan.by_name { accounts::FILES.as_slice() } else { &[] };
         loaded
@@ -222,6 +231,7 @@ fn ask_health(plan: &Plan, held: &Held, request: &Request, out: &Out) -> Result<
 }
 
 fn announce(plan: &Plan, started: Instant) {
+    plan.notes.iter().for_each(|note| log::info!("{note}"));
     let role = plan.role.as_ref().map(|(name, _)| format!("{name}: ")).unwrap_or_default();
     let target = &plan.target;
     log::info!(

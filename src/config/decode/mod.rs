@@ -10,7 +10,7 @@ use std::rc::Rc;
 use toml_spanner::{Arena, Table};
 
 use super::toml::{Item, Source, items, refuse};
-use super::{Config, Scope, keys, values};
+use super::{Config, Groups, Scope, keys, values};
 use crate::error::{Place, Result, TextFile};
 use entries::{directory, requirement, step, tmpfs, volume};
 use roles::{role, role_name, selection};
@@ -30,7 +30,7 @@ pub fn decode(file: &Rc<TextFile>) -> Result<Config> {
         match item.key {
             "image" => config.image = Some(item.string()?),
             "user" => config.user = Some(item.string()?),
-            "groups" => config.groups = Some(item.strings()?),
+            "groups" => config.groups = Some(groups(&item)?),
             "home" => config.home = Some(item.parsed(home)?.value),
             "umask" => config.umask = Some(item.parsed(values::umask)?.value),
             "workdir" => config.workdir = Some(item.parsed(home)?.value),
@@ -99,6 +99,18 @@ fn each<'a, T>(item: &Item<'a>, decode: impl Fn(&'a Table<'a>, Place) -> Result<
 /// The refusal of an entry that lacks a key.
 fn needed<T>(value: Option<T>, entry: &str, key: &str, place: &Place) -> Result<T> {
     value.ok_or_else(|| refuse(place.clone(), format!("{entry} without {key}"), &format!("add {key} = …")))
+}
+
+/// A list of groups, or the word for the engine's.
+fn groups(item: &Item<'_>) -> Result<Groups> {
+    match item.text() {
+        Some("engine") => Ok(Groups::Engine),
+        Some(other) => Err(item.refuse(
+            format!("'{other}' is neither an array nor \"engine\""),
+            &format!("groups = [\"{other}\"], or groups = \"engine\" to keep those that the engine gave"),
+        )),
+        None => item.strings().map(Groups::Listed),
+    }
 }
 
 /// A home or working directory: absolute, and the root directory is allowed.

@@ -23,7 +23,7 @@ pub const ROOT: &str = "/tmp";
 
 const PASSWD: &str = "root:x:0:0:root:/root:/bin/sh\ntoor:x:0:0::/root:/bin/sh\napp:x:1001:1001:App,,,:/home/app:/bin/sh\n\
     web:x:1002:2002::/srv/web:/bin/sh\nminus:x:-1:-1::/:/bin/sh\nmax:x:4294967295:1::/:/bin/sh\n";
-const GROUP: &str = "root:x:0:\nadm:x:4:root\nvideo:x:44:app\naudio:x:29:web,app\napp:x:1001:\n";
+const GROUP: &str = "root:x:0:\nbin:x:1:root\nadm:x:4:root\nvideo:x:44:app\naudio:x:29:web,app\napp:x:1001:\n";
 
 /// What is read before the namespaces are entered: afterwards the way to it may be closed.
 pub struct Sources {

@@ -1,0 +1,111 @@
+//! Which ids the user namespace maps: `/proc/self/uid_map` and `gid_map`, `user_namespaces(7)`.
+
+use std::fs::File;
+use std::io::Read;
+
+use rustix::fs::{Mode, OFlags, open};
+
+use crate::error::{Error, Result, io_errno};
+
+/// The file of user ids.
+pub const UID_MAP: &str = "/proc/self/uid_map";
+/// The file of group ids.
+pub const GID_MAP: &str = "/proc/self/gid_map";
+
+/// The ids of one kind that exist in the user namespace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IdMap {
+    /// First id and count of each range.
+    ranges: Vec<(u32, u32)>,
+}
+
+/// The ids of both kinds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IdMaps {
+    /// User ids.
+    pub users: IdMap,
+    /// Group ids.
+    pub groups: IdMap,
+}
+
+impl IdMaps {
+    /// Reads both.
+    ///
+    /// # Errors
+    /// [`Error::Credentials`].
+    pub fn read() -> Result<IdMaps> {
+        Ok(IdMaps { users: IdMap::read(UID_MAP)?, groups: IdMap::read(GID_MAP)? })
+    }
+
+    /// Those of the initial user namespace: every id.
+    pub fn everything() -> IdMaps {
+        IdMaps { users: IdMap::everything(), groups: IdMap::everything() }
+    }
+}
+
+impl IdMap {
+    fn everything() -> IdMap {
+        IdMap { ranges: vec![(0, u32::MAX)] }
+    }
+
+    fn read(path: &'static str) -> Result<IdMap> {
+        let opened = open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
+        match opened.map_err(std::io::Error::from).and_then(|file| text(File::from(file))) {
+            Ok(text) => Ok(IdMap::parse(&text)),
+            // A kernel without user namespaces has no such file, and every id.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(IdMap::everything()),
+            Err(error) => Err(Error::Credentials { call: "read", object: path.into(), errno: io_errno(&error) }),
+        }
+    }
+
+    /// Parses lines of first id inside, first id outside, count.
+    fn parse(text: &str) -> IdMap {
+        let range = |line: &str| {
+            let mut fields = line.split_ascii_whitespace();
+            let (first, count) = (fields.next()?, fields.nth(1)?);
+            Some((first.parse().ok()?, count.parse().ok()?))
+        };
+        IdMap { ranges: text.lines().filter_map(range).collect() }
+    }
+
+    /// Whether it maps this id.
+    pub fn maps(&self, id: u32) -> bool {
+        self.ranges.iter().any(|(first, count)| id >= *first && id - first < *count)
+    }
+}
+
+/// The whole text. The kernel stops before a line that does not fit, so one read with room to spare is all of it.
+fn text(mut file: File) -> std::io::Result<String> {
+    const LINE: usize = 64;
+    let mut bytes = vec![0_u8; 1024];
+    let length = file.read(&mut bytes)?;
+    bytes.truncate(length);
+    if length + LINE > 1024 {
+        file.read_to_end(&mut bytes)?;
+    }
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+impl std::fmt::Display for IdMap {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let shown = self.ranges.iter().map(|(first, count)| match count {
+            1 => first.to_string(),
+            _ => format!("{first}-{}", first.saturating_add(count.saturating_sub(1))),
+        });
+        f.write_str(&shown.collect::<Vec<_>>().join(", "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_mapped_inside_a_range_only() {
+        let map = IdMap::parse("         0       1000          1\n         1     100000      65536\n");
+        let mapped = |id: u32| map.maps(id);
+        assert!(mapped(0) && mapped(1) && mapped(65536) && !mapped(65537) && !mapped(u32::MAX - 1));
+        assert_eq!(map.to_string(), "0, 1-65536");
+        assert!(IdMap::everything().maps(u32::MAX - 1) && !IdMap::parse("").maps(0));
+    }
+}
