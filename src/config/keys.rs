@@ -185,6 +185,7 @@ pub static TOP: Table = table(
         key("limits", Kind::Table(&LIMITS), "limits in rendered files"),
         key("boot_check", Kind::Table(&BOOT_CHECK), "the boot check"),
         key("supervise", Kind::Table(&SUPERVISE), "supervision"),
+        key("seal", Kind::Table(&SEAL), "what the app may no longer do"),
         key("roles", Kind::Map(Form::Role, &Kind::Table(&A_ROLE)), "the roles, by name"),
     ],
 );
@@ -284,6 +285,21 @@ pub static SUPERVISE: Table = table(
         key("exit_codes", Kind::Map(Form::ExitCode, &Kind::Integer(0, 255)), "exit codes rewritten"),
     ],
 );
+
+/// `[seal]`.
+pub static SEAL: Table = Table {
+    with: &[("also", "writes")],
+    ..table(
+        "[seal]",
+        &[
+            key("writes", Kind::Boolean, "write only below tmpfs, volumes, directories, also and /dev")
+                .default("false"),
+            key("also", Kind::Texts, "where the app may write beside them").default("[]"),
+            key("namespaces", Kind::Boolean, "false: no new namespace").default("true"),
+            key("optional", Kind::Boolean, "only warn where the kernel cannot seal").default("false"),
+        ],
+    )
+};
 
 /// One of `[roles]`.
 pub static A_ROLE: Table = Table {

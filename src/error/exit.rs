@@ -42,6 +42,8 @@ impl Error {
             | Error::Drop { .. }
             | Error::ProofUnreadable { .. }
             | Error::NotProved { .. }
+            | Error::SealUnavailable { .. }
+            | Error::SealNotProved { .. }
             | Error::Threads { .. } => Exit::Privilege,
             Error::ConfigRead { .. }
             | Error::ConfigKind { .. }
@@ -59,6 +61,7 @@ impl Error {
             | Error::Inexpressible { .. }
             | Error::StepWritable { .. }
             | Error::RootStepsWithoutRoot { .. }
+            | Error::SealPath { .. }
             | Error::MountPoint { .. }
             | Error::NotWritable { .. } => Exit::Config,
             Error::Step { .. } => Exit::Step,

@@ -5,7 +5,7 @@ use super::identity::Resolved;
 use super::role::{self, Selected};
 use super::scope::Boot;
 use super::{
-    Plan, StartedAs, Steps, Surfaces, capabilities, environment, health, identity, secrets, steps, supervision,
+    Plan, StartedAs, Steps, Surfaces, capabilities, environment, health, identity, seal, secrets, steps, supervision,
     surfaces,
 };
 use crate::config::Config;
@@ -67,6 +67,7 @@ pub fn resolve(given: &Given<'_>) -> Result<Plan> {
     let role_health = selected.as_ref().and_then(|selected| selected.role.health.as_ref());
     let health = role_health.map(|health| health::resolve(config, health, &environment)).transpose()?;
     let supervision = supervision::resolve(config, health.clone())?;
+    let seal = seal::resolve(&config.seal, &environment)?;
     let Command { programs, words } = command(given, selected.as_ref(), &surfaces, &steps, &environment)?;
     Ok(Plan {
         secrets: config.secrets.keys().cloned().collect(),
@@ -87,6 +88,7 @@ pub fn resolve(given: &Given<'_>) -> Result<Plan> {
             umask: config.umask,
         },
         health,
+        seal,
     })
 }
 

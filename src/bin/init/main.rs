@@ -33,6 +33,7 @@ use stepdown::facts::{self_check, writable};
 use stepdown::plan::{self, Plan, StartedAs, Supervision, container};
 use stepdown::prepare::{self, descriptors};
 use stepdown::privilege::{self, Dropped, Held, Start, Target};
+use stepdown::seal::{self, Sealed};
 use stepdown::sys::SignalMask;
 use stepdown::{exec, health, logger, render, steps, supervise};
 
@@ -168,12 +169,13 @@ fn run(mut plan: Plan, held: &Held, request: &Request, check: Option<(Extent, &C
         privilege::forbid_tracing()?;
     }
     prepare::make_directories(&dropped, &plan.surfaces.directories, &plan.target)?;
+    let sealed = put_seal_on(&dropped, &plan)?;
     if !matches!(check, Some((Extent::Init, _))) {
         steps::run_as_user(Launch::new(&dropped, mask), &plan.steps.as_user)?;
     }
     announce(&plan, request.started);
     if let Some((extent, config)) = check {
-        let report = check::run(Launch::new(&dropped, mask), &plan, config, held, extent)?;
+        let report = check::run(Launch::new(&dropped, mask), &plan, &sealed, config, held, extent)?;
         let printed = out.print(&report.print(request.format))?;
         return Ok(if report.passed() { printed } else { Next::Exit(1) });
     }
@@ -206,6 +208,15 @@ fn step_down(plan: &Plan, held: &Held, mask: SignalMask) -> Result<Dropped> {
     }
 }
 
+/// Takes from the app what it is not to have, before anything of it runs.
+fn put_seal_on(dropped: &Dropped, plan: &Plan) -> Result<Sealed> {
+    let sealed = seal::apply(dropped, plan)?;
+    sealed.holds.iter().for_each(|what| log::debug!("seal: {what}"));
+    sealed.gaps.iter().for_each(|what| log::info!("seal: this kernel is too old for all of it: {what}"));
+    sealed.lacks.iter().for_each(|(what, fix)| log::warn!("seal: {what}; fix: {fix}"));
+    Ok(sealed)
+}
+
 /// Root obeys the configuration, and the accounts where names are in it: they must be files that the app of a previous
 /// life could not have written.
 fn refuse_if_writable(path: &str, target: &Target) -> Result<()> {
@@ -225,6 +236,7 @@ fn ask_health(plan: &Plan, held: &Held, request: &Request, out: &Out) -> Result<
         Start::User(user) => user.settle(&plan.target, held)?,
     };
     privilege::forbid_tracing()?;
+    seal::apply(&dropped, plan)?;
     let answer = health::ask_once(Launch::new(&dropped, request.mask), health)?;
     let printed = out.print(&health::report(role, &answer, request.format))?;
     Ok(if answer.is_ok() { printed } else { Next::Exit(1) })
