@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use stepdown::config::{At, Config, Groups, Probe, Scope, decode, values};
+use stepdown::config::{At, Config, Expandable, Groups, Probe, Scope, decode, values};
 use stepdown::error::{Error, Place, TextFile};
 
 const PATH: &str = "/etc/init.toml";
@@ -76,7 +76,11 @@ fn sound(config: &Config, text: &str) {
         scope(text, &entry.scope, config);
     }
     for entry in &config.volumes {
-        plain(&entry.path);
+        if entry.path.value.contains('$') {
+            string(text, &entry.path);
+        } else {
+            plain(&entry.path);
+        }
         scope(text, &entry.scope, config);
     }
     for entry in &config.directories {
@@ -88,11 +92,16 @@ fn sound(config: &Config, text: &str) {
         assert!(values::variable(&entry.env).is_ok());
         scope(text, &entry.scope, config);
     }
+    for entry in &config.refusals {
+        assert!(values::variable(&entry.env).is_ok());
+        scope(text, &entry.scope, config);
+    }
+    assert!(config.unset.iter().all(|name| values::variable(name).is_ok()));
     for step in config.root_steps.iter().chain(&config.steps) {
         command(text, &step.command);
         string(text, &step.name);
         step.capabilities.iter().for_each(|name| string(text, name));
-        assert!(step.timeout.is_none_or(sane));
+        assert!(step.timeout.as_ref().is_none_or(|timeout| expandable(text, timeout)));
         scope(text, &step.scope, config);
     }
     assert!(config.steps.iter().all(|step| step.capabilities.is_empty()), "only root steps ask for capabilities");
@@ -102,7 +111,11 @@ fn sound(config: &Config, text: &str) {
         Some(Groups::Engine) | None => &[],
     };
     config.user.iter().chain(listed).chain(&config.keep_capabilities).for_each(|at| string(text, at));
-    assert!(config.umask.is_none_or(|umask| umask <= 0o777));
+    match &config.umask {
+        None => {}
+        Some(Expandable::Given(umask)) => assert!(*umask <= 0o777),
+        Some(Expandable::Text(at)) => string(text, at),
+    }
     assert!(
         [&config.home, &config.workdir]
             .into_iter()
@@ -128,17 +141,17 @@ fn sound(config: &Config, text: &str) {
     assert!(config.supervise.exit_codes.values().all(|to| number(&to.place)));
     for (_, role) in &config.roles {
         assert!(rest(text, &role.place).is_some());
-        role.command.iter().for_each(|words| command(text, words));
+        role.command.iter().filter(|words| !words.is_empty()).for_each(|words| command(text, words));
         variables(text, role.env.iter());
         assert!(
             role.supervise.as_ref().is_none_or(|at| rest(text, &at.place).unwrap().starts_with(&at.value.to_string()))
         );
         let Some(health) = &role.health else { continue };
-        assert!(sane(health.timeout));
+        assert!(expandable(text, &health.timeout));
         match &health.probe {
-            Probe::Http { url, status, headers } => {
+            Probe::Http { url, unix, status, headers } => {
                 assert!((100..=599).contains(status));
-                headers.values().chain([url]).for_each(|at| string(text, at));
+                headers.values().chain([url]).chain(unix).for_each(|at| string(text, at));
             }
             Probe::Exec(words) => command(text, words),
             Probe::Tcp(one) | Probe::File { path: one, .. } => string(text, one),
@@ -148,6 +161,16 @@ fn sound(config: &Config, text: &str) {
 
 fn sane(duration: Duration) -> bool {
     !duration.is_zero() && duration <= DAY
+}
+
+fn expandable(text: &str, of: &Expandable<Duration>) -> bool {
+    match of {
+        Expandable::Given(duration) => sane(*duration),
+        Expandable::Text(at) => {
+            string(text, at);
+            at.value.contains('$')
+        }
+    }
 }
 
 fn command(text: &str, words: &[At<String>]) {

@@ -18,8 +18,12 @@ pub enum Kind {
     Texts,
     /// An array of different integers within bounds, not empty.
     Integers(i64, i64),
+    /// An array of strings of a form.
+    Forms(Form),
     /// An array of strings, the first not empty.
     Command,
+    /// The same, or an empty array.
+    CommandOrNone,
     /// A table of free names of a form; each value is of this kind.
     Map(Form, &'static Kind),
     /// A table.
@@ -84,6 +88,8 @@ pub struct Key {
     pub kind: Kind,
     /// Whether the table is refused without it.
     pub required: bool,
+    /// Whether `${` may be in it, to be expanded or, in a hint, shown; elsewhere it is refused.
+    pub expands: bool,
     /// What it is when it is not given, as JSON; empty where that is nothing.
     pub default: &'static str,
     /// One line about it.
@@ -112,9 +118,9 @@ impl Table {
         self.keys.iter().chain(scope)
     }
 
-    /// Whether it has this key.
-    pub fn has(&self, name: &str) -> bool {
-        self.all().any(|key| key.name == name)
+    /// The key of this name.
+    pub fn get(&self, name: &str) -> Option<&'static Key> {
+        self.all().find(|key| key.name == name)
     }
 
     /// Its keys by name, for messages.
@@ -124,12 +130,17 @@ impl Table {
 }
 
 const fn key(name: &'static str, kind: Kind, about: &'static str) -> Key {
-    Key { name, kind, required: false, default: "", about }
+    Key { name, kind, required: false, expands: false, default: "", about }
 }
 
 impl Key {
     const fn required(self) -> Key {
         Key { required: true, ..self }
+    }
+
+    /// It takes `${…}`.
+    const fn expands(self) -> Key {
+        Key { expands: true, ..self }
     }
 
     const fn default(self, default: &'static str) -> Key {
@@ -151,41 +162,46 @@ const DURATION: Kind = Kind::Form(Form::Duration);
 const VARIABLE: Kind = Kind::Form(Form::Variable);
 const VARIABLES: Kind = Kind::Map(Form::Variable, &Kind::Text);
 
+/// A value, one of several, set and not empty (`true`), unset or empty (`false`).
+const CONDITION: Kind = Kind::Either(&[Kind::Text, Kind::Texts, Kind::Boolean]);
+const CONDITIONS: Kind = Kind::Map(Form::Variable, &CONDITION);
+
 /// What every entry of an array of tables also has.
 static SCOPE: &[Key] = &[
     key("roles", Kind::Texts, "only for these roles"),
-    key("when", VARIABLES, "only if each of these variables has this value"),
-    key("unless", VARIABLES, "not if one of these variables has this value"),
+    key("when", CONDITIONS, "only if each of these variables is so"),
+    key("unless", CONDITIONS, "not if each of these variables is so"),
 ];
 
 /// The top level.
 pub static TOP: Table = table(
     "",
     &[
-        key("user", Kind::Text, "uid[:gid] or name[:group] of the app").default("\"1001:1001\""),
+        key("user", Kind::Text, "uid[:gid] or name[:group] of the app").expands().default("\"1001:1001\""),
         key(
             "groups",
             Kind::Either(&[Kind::Texts, Kind::Word("engine")]),
             "supplementary groups, or engine: those that the engine gave",
         ),
         key("home", Kind::Form(Form::Directory), "HOME of the app"),
-        key("umask", Kind::Form(Form::Umask), "umask of steps and app"),
+        key("umask", Kind::Form(Form::Umask), "umask of steps and app").expands(),
         key("workdir", Kind::Form(Form::Directory), "working directory of steps and app"),
-        key("image", Kind::Text, "the image's name in rendered files"),
+        key("image", Kind::Text, "the image's name in rendered files").expands(),
         key("keep_capabilities", Kind::Texts, "capabilities that the app keeps").default("[]"),
+        key("unset", Kind::Forms(Form::Variable), "variables that steps get, and the app does not").default("[]"),
         key("role", Kind::Table(&ROLE), "how a role is selected"),
         key("tmpfs", Kind::Tables(&TMPFS), "tmpfs mount points, handed to the user"),
         key("volume", Kind::Tables(&VOLUME), "volumes, handed to the user"),
         key("directory", Kind::Tables(&DIRECTORY), "directories that the user makes"),
         key("require", Kind::Tables(&REQUIRE), "variables that must be set"),
+        key("refuse", Kind::Tables(&REFUSE), "variables that must not be set"),
         key("root_step", Kind::Tables(&ROOT_STEP), "commands run as root before the drop"),
         key("step", Kind::Tables(&STEP), "commands run as the user before the app"),
-        key("env", VARIABLES, "variables of steps and app"),
+        key("env", VARIABLES, "variables of steps and app").expands(),
         key("secrets", VARIABLES, "variables read from files"),
         key("limits", Kind::Table(&LIMITS), "limits in rendered files"),
         key("boot_check", Kind::Table(&BOOT_CHECK), "the boot check"),
         key("supervise", Kind::Table(&SUPERVISE), "supervision"),
-        key("seal", Kind::Table(&SEAL), "what the app may no longer do"),
         key("roles", Kind::Map(Form::Role, &Kind::Table(&A_ROLE)), "the roles, by name"),
     ],
 );
@@ -213,7 +229,7 @@ pub static TMPFS: Table = entry(
 pub static VOLUME: Table = entry(
     "[[volume]]",
     &[
-        key("path", PATH, "the mount point").required(),
+        key("path", PATH, "the mount point").expands().required(),
         key("recursive", Kind::Boolean, "hand over what is below too, if the top's owner is wrong").default("false"),
     ],
 );
@@ -221,13 +237,26 @@ pub static VOLUME: Table = entry(
 /// `[[directory]]`.
 pub static DIRECTORY: Table = entry(
     "[[directory]]",
-    &[key("path", Kind::Text, "its path").required(), key("mode", MODE, "its mode").default("\"0755\"")],
+    &[key("path", Kind::Text, "its path").expands().required(), key("mode", MODE, "its mode").default("\"0755\"")],
 );
 
 /// `[[require]]`.
 pub static REQUIRE: Table = entry(
     "[[require]]",
-    &[key("env", VARIABLE, "the variable").required(), key("hint", Kind::Text, "the fix that the message gives")],
+    &[
+        key("env", VARIABLE, "the variable").required(),
+        key("hint", Kind::Text, "the fix that the message gives").expands(),
+    ],
+);
+
+/// `[[refuse]]`.
+pub static REFUSE: Table = entry(
+    "[[refuse]]",
+    &[
+        key("env", VARIABLE, "the variable").required(),
+        key("value", CONDITION, "only with this value, one of these, set (true) or unset (false)").default("true"),
+        key("hint", Kind::Text, "the fix that the message gives").expands(),
+    ],
 );
 
 /// `[[root_step]]`.
@@ -235,9 +264,9 @@ pub static ROOT_STEP: Table = entry(
     "[[root_step]]",
     &[
         key("name", Kind::Text, "what messages call it").required(),
-        key("command", Kind::Command, "the program and its arguments").required(),
+        key("command", Kind::Command, "the program and its arguments").expands().required(),
         key("capabilities", Kind::Texts, "capabilities that it needs").default("[]"),
-        key("timeout", DURATION, "how long it may take"),
+        key("timeout", DURATION, "how long it may take").expands(),
     ],
 );
 
@@ -246,8 +275,8 @@ pub static STEP: Table = entry(
     "[[step]]",
     &[
         key("name", Kind::Text, "what messages call it").required(),
-        key("command", Kind::Command, "the program and its arguments").required(),
-        key("timeout", DURATION, "how long it may take"),
+        key("command", Kind::Command, "the program and its arguments").expands().required(),
+        key("timeout", DURATION, "how long it may take").expands(),
     ],
 );
 
@@ -286,28 +315,13 @@ pub static SUPERVISE: Table = table(
     ],
 );
 
-/// `[seal]`.
-pub static SEAL: Table = Table {
-    with: &[("also", "writes")],
-    ..table(
-        "[seal]",
-        &[
-            key("writes", Kind::Boolean, "write only below tmpfs, volumes, directories, also and /dev")
-                .default("false"),
-            key("also", Kind::Texts, "where the app may write beside them").default("[]"),
-            key("namespaces", Kind::Boolean, "false: no new namespace").default("true"),
-            key("optional", Kind::Boolean, "only warn where the kernel cannot seal").default("false"),
-        ],
-    )
-};
-
 /// One of `[roles]`.
 pub static A_ROLE: Table = Table {
     name: "a role",
     keys: &[
-        key("command", Kind::Command, "the program and its arguments"),
+        key("command", Kind::CommandOrNone, "the program and its arguments; empty: only steps run").expands(),
         key("supervise", Kind::Boolean, "stay as PID 1 instead of exec").default("false"),
-        key("env", VARIABLES, "its variables, over [env]"),
+        key("env", VARIABLES, "its variables, over [env]").expands(),
         key("health", Kind::Table(&HEALTH), "how to tell that it works"),
         key("ports", Kind::Integers(1, 65535), "the TCP ports that it listens on, for rendered files"),
         key("activation", Kind::Boolean, "systemd holds the ports in a rendered Quadlet unit").default("false"),
@@ -322,17 +336,18 @@ pub static A_ROLE: Table = Table {
 pub static HEALTH: Table = Table {
     name: "health",
     keys: &[
-        key("http", Kind::Text, "an http:// URL"),
-        key("tcp", Kind::Text, "a HOST:PORT that accepts a connection"),
-        key("exec", Kind::Command, "a command that exits with 0"),
-        key("file", Kind::Text, "a file that is there"),
+        key("http", Kind::Text, "an http:// URL").expands(),
+        key("unix", Kind::Text, "the socket that http connects to").expands(),
+        key("tcp", Kind::Text, "a HOST:PORT that accepts a connection").expands(),
+        key("exec", Kind::Command, "a command that exits with 0").expands(),
+        key("file", Kind::Text, "a file that is there").expands(),
         key("status", Kind::Integer(100, 599), "the status of the answer").default("200"),
-        key("headers", Kind::Map(Form::Any, &Kind::Text), "headers to send"),
+        key("headers", Kind::Map(Form::Any, &Kind::Text), "headers to send").expands(),
         key("max_age", DURATION, "how long ago the file may have been written"),
-        key("timeout", DURATION, "how long the answer may take").default("\"5s\""),
+        key("timeout", DURATION, "how long the answer may take").expands().default("\"5s\""),
         key("liveness", Kind::Boolean, "Kubernetes restarts a container that fails it").default("false"),
     ],
     scoped: false,
     one_of: &["http", "tcp", "exec", "file"],
-    with: &[("status", "http"), ("headers", "http"), ("max_age", "file")],
+    with: &[("status", "http"), ("unix", "http"), ("headers", "http"), ("max_age", "file")],
 };

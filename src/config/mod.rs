@@ -15,6 +15,7 @@ mod toml;
 pub mod values;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
 use crate::error::Place;
@@ -26,6 +27,44 @@ pub struct At<T> {
     pub value: T,
     /// Where it stands.
     pub place: Place,
+}
+
+/// A value that is given, or a text that is expanded into one.
+#[derive(Clone, Debug)]
+pub enum Expandable<T> {
+    /// Given.
+    Given(T),
+    /// A text with `${…}`.
+    Text(At<String>),
+}
+
+/// What a variable must be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Condition {
+    /// One of these values.
+    OneOf(Vec<String>),
+    /// Set and not empty, or not.
+    Set(bool),
+}
+
+impl Condition {
+    /// Whether a variable's value is so; none if it is unset.
+    pub fn holds(&self, value: Option<&[u8]>) -> bool {
+        match self {
+            Condition::OneOf(values) => value.is_some_and(|value| values.iter().any(|one| one.as_bytes() == value)),
+            Condition::Set(set) => value.is_some_and(|value| !value.is_empty()) == *set,
+        }
+    }
+}
+
+impl fmt::Display for Condition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Condition::OneOf(values) => write!(f, "'{}'", values.join("' or '")),
+            Condition::Set(true) => f.write_str("set"),
+            Condition::Set(false) => f.write_str("unset"),
+        }
+    }
 }
 
 /// The configuration file, as written; defaults are filled in where the interface fixes one.
@@ -40,11 +79,13 @@ pub struct Config {
     /// `home`.
     pub home: Option<String>,
     /// `umask`.
-    pub umask: Option<u32>,
+    pub umask: Option<Expandable<u32>>,
     /// `workdir`.
     pub workdir: Option<String>,
     /// `keep_capabilities`.
     pub keep_capabilities: Vec<At<String>>,
+    /// `unset`.
+    pub unset: Vec<String>,
     /// `role.env`.
     pub role_variable: String,
     /// `role.default`.
@@ -57,6 +98,8 @@ pub struct Config {
     pub directories: Vec<Directory>,
     /// `[[require]]`.
     pub requirements: Vec<Requirement>,
+    /// `[[refuse]]`.
+    pub refusals: Vec<Refusal>,
     /// `[[root_step]]`.
     pub root_steps: Vec<Step>,
     /// `[[step]]`.
@@ -71,8 +114,6 @@ pub struct Config {
     pub boot_check: BootCheck,
     /// `[supervise]`.
     pub supervise: Supervise,
-    /// `[seal]`.
-    pub seal: Seal,
     /// `[roles]`, each with its name, in the order of the file.
     pub roles: Vec<(String, Role)>,
 }
@@ -101,12 +142,14 @@ impl Default for Config {
             umask: None,
             workdir: None,
             keep_capabilities: Vec::new(),
+            unset: Vec::new(),
             role_variable: "ROLE".into(),
             default_role: None,
             tmpfs: Vec::new(),
             volumes: Vec::new(),
             directories: Vec::new(),
             requirements: Vec::new(),
+            refusals: Vec::new(),
             root_steps: Vec::new(),
             steps: Vec::new(),
             env: BTreeMap::new(),
@@ -114,7 +157,6 @@ impl Default for Config {
             limits: Limits::default(),
             boot_check: BootCheck::default(),
             supervise: Supervise::default(),
-            seal: Seal::default(),
             roles: Vec::new(),
         }
     }
@@ -134,10 +176,10 @@ pub enum Groups {
 pub struct Scope {
     /// Only for these roles; none given: for all.
     pub roles: Option<Vec<At<String>>>,
-    /// Only if each of these variables is set and equal.
-    pub when: BTreeMap<String, String>,
-    /// Not if one of these variables is set and equal.
-    pub unless: BTreeMap<String, String>,
+    /// Only if each of these variables is so.
+    pub when: BTreeMap<String, Condition>,
+    /// Not if each of these variables is so.
+    pub unless: BTreeMap<String, Condition>,
 }
 
 /// A tmpfs mount point that is handed to the user.
@@ -156,7 +198,7 @@ pub struct Tmpfs {
 /// A bind mount or named volume.
 #[derive(Debug)]
 pub struct Volume {
-    /// Its path.
+    /// Its path, with `${…}`.
     pub path: At<String>,
     /// Whether what is below it is handed over too, when its top is wrong.
     pub recursive: bool,
@@ -186,6 +228,19 @@ pub struct Requirement {
     pub scope: Scope,
 }
 
+/// A variable with which nothing starts.
+#[derive(Debug)]
+pub struct Refusal {
+    /// Its name.
+    pub env: String,
+    /// What it must not be.
+    pub value: Condition,
+    /// What to tell the reader.
+    pub hint: Option<String>,
+    /// When it counts.
+    pub scope: Scope,
+}
+
 /// A command that runs to its end before the app.
 #[derive(Debug)]
 pub struct Step {
@@ -196,7 +251,7 @@ pub struct Step {
     /// Capabilities of a root step beyond the four.
     pub capabilities: Vec<At<String>>,
     /// How long it may take.
-    pub timeout: Option<Duration>,
+    pub timeout: Option<Expandable<Duration>>,
     /// When it counts.
     pub scope: Scope,
 }
@@ -258,31 +313,12 @@ impl Default for Supervise {
     }
 }
 
-/// `[seal]`.
-#[derive(Debug)]
-pub struct Seal {
-    /// Whether the app writes only below its surfaces.
-    pub writes: bool,
-    /// Where it may write beside them, with `${…}`.
-    pub also: Vec<At<String>>,
-    /// Whether it may make and enter namespaces.
-    pub namespaces: bool,
-    /// Whether a kernel that cannot seal is a warning instead of a refusal.
-    pub optional: bool,
-}
-
-impl Default for Seal {
-    fn default() -> Seal {
-        Seal { writes: false, also: Vec::new(), namespaces: true, optional: false }
-    }
-}
-
 /// One of `[roles]`.
 #[derive(Debug)]
 pub struct Role {
     /// Where it stands.
     pub place: Place,
-    /// Its words, with `${…}`.
+    /// Its words, with `${…}`; none at all where only steps run.
     pub command: Option<Vec<At<String>>>,
     /// Whether `/init` stays.
     pub supervise: Option<At<bool>>,
@@ -304,7 +340,7 @@ pub struct Health {
     /// What is asked.
     pub probe: Probe,
     /// How long it may take.
-    pub timeout: Duration,
+    pub timeout: Expandable<Duration>,
     /// Whether Kubernetes restarts a container that fails it.
     pub liveness: bool,
 }
@@ -316,6 +352,8 @@ pub enum Probe {
     Http {
         /// The URL, with `${…}`.
         url: At<String>,
+        /// The socket to connect to instead of the URL's host, with `${…}`.
+        unix: Option<At<String>>,
         /// The status it must have.
         status: u16,
         /// Headers to send.

@@ -55,7 +55,7 @@ fn property(page: &mut String, key: &Key) {
     page.push_str(": {\"description\": ");
     quoted(page, key.about);
     page.push_str(", ");
-    kind(page, &key.kind);
+    kind(page, &key.kind, key.expands);
     if !key.default.is_empty() {
         page.push_str(", \"default\": ");
         page.push_str(key.default);
@@ -63,11 +63,11 @@ fn property(page: &mut String, key: &Key) {
     page.push('}');
 }
 
-/// The members of a value's schema.
-fn kind(page: &mut String, of: &Kind) {
+/// The members of a value's schema. A text that is not expanded has no `${`.
+fn kind(page: &mut String, of: &Kind, expands: bool) {
     match of {
-        Kind::Text => page.push_str("\"type\": \"string\""),
-        Kind::Form(form) => text(page, *form),
+        Kind::Text => text(page, Form::Any, expands),
+        Kind::Form(form) => text(page, *form, expands),
         Kind::Word(word) => {
             page.push_str("\"const\": ");
             quoted(page, word);
@@ -80,20 +80,24 @@ fn kind(page: &mut String, of: &Kind) {
             "\"type\": \"array\", \"minItems\": 1, \"uniqueItems\": true, \
              \"items\": {{\"type\": \"integer\", \"minimum\": {least}, \"maximum\": {most}}}"
         )),
-        Kind::Texts => page.push_str("\"type\": \"array\", \"items\": {\"type\": \"string\"}"),
-        Kind::Command => page.push_str(
-            "\"type\": \"array\", \"minItems\": 1, \"prefixItems\": [{\"type\": \"string\", \"minLength\": 1}], \
-             \"items\": {\"type\": \"string\"}",
-        ),
+        Kind::Texts => texts(page, Form::Any, expands),
+        Kind::Forms(form) => texts(page, *form, expands),
+        Kind::Command | Kind::CommandOrNone => {
+            page.push_str("\"prefixItems\": [{\"type\": \"string\", \"minLength\": 1}], ");
+            if matches!(of, Kind::Command) {
+                page.push_str("\"minItems\": 1, ");
+            }
+            page.push_str("\"type\": \"array\", \"items\": {\"type\": \"string\"}");
+        }
         Kind::Map(names, values) => {
             page.push_str("\"type\": \"object\", ");
             if *names != Form::Any {
                 page.push_str("\"propertyNames\": {");
-                text(page, *names);
+                pattern(page, *names, "");
                 page.push_str("}, ");
             }
             page.push_str("\"additionalProperties\": {");
-            kind(page, values);
+            kind(page, values, expands);
             page.push('}');
         }
         Kind::Table(inner) => table(page, inner),
@@ -106,7 +110,7 @@ fn kind(page: &mut String, of: &Kind) {
             page.push_str("\"anyOf\": [");
             list(page, *kinds, |page, one| {
                 page.push('{');
-                kind(page, one);
+                kind(page, one, expands);
                 page.push('}');
             });
             page.push(']');
@@ -114,11 +118,27 @@ fn kind(page: &mut String, of: &Kind) {
     }
 }
 
-fn text(page: &mut String, form: Form) {
+fn texts(page: &mut String, form: Form, expands: bool) {
+    page.push_str("\"type\": \"array\", \"items\": {");
+    text(page, form, expands);
+    page.push('}');
+}
+
+fn text(page: &mut String, form: Form, expands: bool) {
+    // What it expands to is not known here.
+    pattern(page, form, if expands { "|[$]" } else { "" });
+    if !expands && matches!(form, Form::Any | Form::Path | Form::Directory) {
+        page.push_str(", \"not\": {\"pattern\": \"[$][{]\"}");
+    }
+}
+
+fn pattern(page: &mut String, form: Form, or: &str) {
     page.push_str("\"type\": \"string\"");
     if form != Form::Any {
-        page.push_str(", \"pattern\": ");
-        quoted(page, form.pattern());
+        page.push_str(", \"pattern\": \"");
+        page.push_str(form.pattern());
+        page.push_str(or);
+        page.push('"');
     }
 }
 

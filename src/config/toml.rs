@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use toml_spanner::{Arena, Array, Document, Item as Node, Key, Span, Table, Value};
 
-use super::keys::{self, Table as Keys};
-use super::{At, values};
+use super::keys::Table as Keys;
+use super::{At, Condition, Expandable, values};
 use crate::error::{Error, Place, Result, TextFile};
 
 /// The file that positions are in.
@@ -41,6 +41,8 @@ pub(super) struct Item<'a> {
     pub(super) key: &'a str,
     key_at: Span,
     value: &'a Node<'a>,
+    /// Whether `${` may be in it.
+    expands: bool,
 }
 
 /// The keys of a table, in the order of the file; a refusal for one that the table does not have.
@@ -49,12 +51,12 @@ pub(super) fn items<'a>(
     keys: &'static Keys,
     entries: &'a Table<'a>,
 ) -> impl Iterator<Item = Result<Item<'a>>> {
-    free(source, keys, entries).map(|item| if item.keys.has(item.key) { Ok(item) } else { Err(item.unknown()) })
-}
-
-/// The keys of a table of free names.
-fn free<'a>(source: Source<'a>, keys: &'static Keys, entries: &'a Table<'a>) -> impl Iterator<Item = Item<'a>> {
-    entries.iter().map(move |(Key { name, span }, value)| Item { source, keys, key: name, key_at: *span, value })
+    entries.iter().map(move |(Key { name, span }, value)| {
+        let rule = keys.get(name);
+        let expands = rule.is_some_and(|rule| rule.expands);
+        let item = Item { source, keys, key: name, key_at: *span, value, expands };
+        if rule.is_some() { Ok(item) } else { Err(item.unknown()) }
+    })
 }
 
 impl<'a> Item<'a> {
@@ -117,6 +119,13 @@ impl<'a> Item<'a> {
                 "leave it out: neither paths nor arguments can hold one",
             ));
         }
+        if !self.expands && text.contains("${") {
+            return Err(refuse(
+                place,
+                format!("{}: ${{…}} is not expanded here", self.key),
+                "write the value itself: it must be known before the environment is",
+            ));
+        }
         Ok(At { value: (*text).to_owned(), place })
     }
 
@@ -127,6 +136,18 @@ impl<'a> Item<'a> {
             Ok(value) => Ok(At { value, place }),
             Err(what) => Err(refuse(place, format!("{}: {what}", self.key), "write it in that form")),
         }
+    }
+
+    /// The same, or one that is expanded into that form.
+    pub(super) fn expandable<T>(
+        &self,
+        parse: impl Fn(&str) -> std::result::Result<T, String>,
+    ) -> Result<Expandable<T>> {
+        let text = self.string()?;
+        if text.value.contains('$') {
+            return Ok(Expandable::Text(text));
+        }
+        self.parsed(parse).map(|at| Expandable::Given(at.value))
     }
 
     pub(super) fn duration(&self) -> Result<Duration> {
@@ -185,13 +206,49 @@ impl<'a> Item<'a> {
         Ok(all)
     }
 
+    /// A condition on a variable: a value, one of several, `true` or `false`.
+    pub(super) fn condition(&self) -> Result<Condition> {
+        match self.value.value() {
+            Value::Boolean(set) => Ok(Condition::Set(*set)),
+            Value::Array(_) => Ok(Condition::OneOf(self.strings()?.into_iter().map(|at| at.value).collect())),
+            Value::String(_) => Ok(Condition::OneOf(vec![self.string()?.value])),
+            _ => Err(self.expected("a string, an array of strings, true or false", self.value)),
+        }
+    }
+
+    /// The names of variables.
+    pub(super) fn variable_names(&self) -> Result<Vec<String>> {
+        let judged = self.strings()?.into_iter().map(|At { value, place }| {
+            values::variable(&value)
+                .map_err(|what| refuse(place, format!("{}: {what}", self.key), "write it in that form"))
+        });
+        judged.collect()
+    }
+
+    /// An absolute path, or one that is expanded into one.
+    pub(super) fn expandable_path(&self) -> Result<At<String>> {
+        let text = self.string()?;
+        if text.value.contains('$') { Ok(text) } else { self.parsed(values::path) }
+    }
+
     /// A command: an array of strings, the first not empty.
     pub(super) fn command(&self) -> Result<Vec<At<String>>> {
+        let words = self.command_or_none()?;
+        if words.is_empty() { Err(self.empty_command()) } else { Ok(words) }
+    }
+
+    /// The same, or an empty array.
+    pub(super) fn command_or_none(&self) -> Result<Vec<At<String>>> {
         let words = self.strings()?;
         match words.first() {
+            None => Ok(words),
             Some(first) if !first.value.is_empty() => Ok(words),
-            _ => Err(self.refuse("an empty command".into(), "write the program and its arguments, each a string")),
+            Some(_) => Err(self.empty_command()),
         }
+    }
+
+    fn empty_command(&self) -> Error {
+        self.refuse("an empty command".into(), "write the program and its arguments, each a string")
     }
 
     fn array(&self, what: &str) -> Result<&'a Array<'a>> {
@@ -232,7 +289,8 @@ impl<'a> Item<'a> {
     ) -> Result<Vec<(String, T)>> {
         let table = self.table()?;
         let mut all = Vec::with_capacity(table.len());
-        for item in free(self.source, &keys::TOP, table) {
+        for (Key { name: key, span }, value_of) in table {
+            let item = Item { key, key_at: *span, value: value_of, ..*self };
             let name = name(item.key).map_err(|what| {
                 refuse(self.source.place(item.key_at), format!("{}: {what}", self.key), "write it in that form")
             })?;

@@ -42,8 +42,6 @@ impl Error {
             | Error::Drop { .. }
             | Error::ProofUnreadable { .. }
             | Error::NotProved { .. }
-            | Error::SealUnavailable { .. }
-            | Error::SealNotProved { .. }
             | Error::Threads { .. } => Exit::Privilege,
             Error::ConfigRead { .. }
             | Error::ConfigKind { .. }
@@ -57,11 +55,11 @@ impl Error {
             | Error::NoHealth { .. }
             | Error::Unset { .. }
             | Error::Required { .. }
+            | Error::Refused { .. }
             | Error::Secret { .. }
             | Error::Inexpressible { .. }
             | Error::StepWritable { .. }
             | Error::RootStepsWithoutRoot { .. }
-            | Error::SealPath { .. }
             | Error::MountPoint { .. }
             | Error::NotWritable { .. } => Exit::Config,
             Error::Step { .. } => Exit::Step,

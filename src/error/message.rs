@@ -42,6 +42,9 @@ impl fmt::Display for Error {
             Error::StepWritable { name, path, how, .. } => write!(f, "refusing the root step '{name}': {path}: {how}"),
             Error::Step { name, what, .. } => write!(f, "step '{name}' {what}"),
             Error::Required { name, .. } => write!(f, "required variable {name} is unset or empty"),
+            Error::Refused { name, is, .. } => {
+                write!(f, "the configuration refuses a start with {name} {is}")
+            }
             Error::NotFound { name, what } => write!(f, "command '{name}' not found: {what}"),
             Error::NotExecutable { path, what, .. } => write!(f, "cannot run {path}: {what}"),
             Error::CapabilityMissing { missing, .. } => write!(f, "missing capability {missing}"),
@@ -65,11 +68,6 @@ impl fmt::Display for Error {
             }
             Error::NotProved { what } => write!(f, "drop not proved: {what}"),
             Error::Threads { count } => write!(f, "refusing to drop privilege with {count} threads"),
-            Error::SealUnavailable { what, call, errno } => write!(f, "cannot seal {what}: {}", Reason(call, *errno)),
-            Error::SealPath { path, real } => {
-                write!(f, "cannot seal writes: {path} has a symbolic link in it (it resolves to {real})")
-            }
-            Error::SealNotProved { what } => write!(f, "seal not proved: {what}"),
             Error::Directory { path, call, errno, .. } => {
                 write!(f, "cannot make the directory {path}: {}", Reason(call, *errno))
             }

@@ -209,6 +209,15 @@ pub enum Error {
         /// The configuration's hint.
         hint: Option<String>,
     },
+    /// A variable is set with which nothing starts.
+    Refused {
+        /// The variable.
+        name: String,
+        /// `set`, `unset`, or the values that are refused, as configured.
+        is: String,
+        /// The configuration's hint.
+        hint: Option<String>,
+    },
     /// The command was found nowhere.
     NotFound {
         /// As given.
@@ -304,27 +313,6 @@ pub enum Error {
     Threads {
         /// How many.
         count: u32,
-    },
-    /// The kernel, or a filter of system calls, does not have what the seal needs.
-    SealUnavailable {
-        /// `writes` or `namespaces`.
-        what: &'static str,
-        /// The call.
-        call: &'static str,
-        /// The kernel's reason.
-        errno: Errno,
-    },
-    /// A place that the seal is to leave writable is reached through a link.
-    SealPath {
-        /// As configured.
-        path: String,
-        /// What it resolves to.
-        real: String,
-    },
-    /// What the seal refuses was not refused, or what it allows was.
-    SealNotProved {
-        /// What was found.
-        what: String,
     },
     /// A directory of the user's could not be made.
     Directory {

@@ -1,11 +1,10 @@
-//! What the image, the engine and the kernel say: accounts, the mount table, where programs are, the version of Landlock.
-//! Parsers take text; nothing here decides or changes.
+//! What the image, the engine and the kernel say: accounts, the mount table, where programs are. Parsers take text; nothing
+//! here decides or changes.
 
 pub mod accounts;
 pub mod control_groups;
 pub mod engine;
 pub mod id_maps;
-pub mod landlock;
 pub mod mounts;
 pub mod processes;
 pub mod programs;

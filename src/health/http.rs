@@ -5,15 +5,27 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
 
 /// A longer status line is none.
 const LONGEST_STATUS: usize = 8192;
 
 /// Asks, and reads until the status is known.
-pub(super) fn ask(url: &str, wanted: u16, headers: &[(String, String)]) -> Result<(), String> {
-    let failed = |error: &dyn std::fmt::Display| format!("GET {url}: {error}");
+pub(super) fn ask(url: &str, unix: Option<&Path>, wanted: u16, headers: &[(String, String)]) -> Result<(), String> {
+    let failed = |error: &dyn std::fmt::Display| match unix {
+        None => format!("GET {url}: {error}"),
+        Some(path) => format!("GET {url} through {}: {error}", path.display()),
+    };
     let (address, request) = request(url, headers);
-    let mut server = TcpStream::connect(&address).map_err(|error| failed(&error))?;
+    // One kind of stream for both: what follows only reads and writes it.
+    let mut server = match unix {
+        None => TcpStream::connect(&address).map(OwnedFd::from),
+        Some(path) => UnixStream::connect(path).map(OwnedFd::from),
+    }
+    .map(std::fs::File::from)
+    .map_err(|error| failed(&error))?;
     server.write_all(request.as_bytes()).map_err(|error| failed(&error))?;
     let (mut head, mut some) = (Vec::new(), [0_u8; 1024]);
     loop {

@@ -203,7 +203,7 @@ fn answer(launch: Launch<'_, Dropped>, health: &HealthPlan, teller: &OwnedFd) ->
     let _ = sys::close_on_exec_from(3);
     let answer = match &health.question {
         _ if redirected.is_err() => Err("its output could not be kept out of the report (dup2)".to_owned()),
-        Question::Http { url, status, headers } => http::ask(url, *status, headers),
+        Question::Http { url, unix, status, headers } => http::ask(url, unix.as_deref(), *status, headers),
         Question::Tcp(address) => tcp(address, health.timeout),
         Question::File { path, max_age } => file(path, *max_age),
         Question::Exec(app) => {

@@ -83,7 +83,15 @@ pub(super) fn words(
 }
 
 pub(super) fn expand_words(words: &[At<String>], environment: &Environment) -> Result<Vec<CString>> {
-    words.iter().map(|word| c_string(expand::expand(word, environment)?, &word.place)).collect()
+    let expanded = expand::words(words, environment)?;
+    match (expanded.is_empty(), words.first()) {
+        (true, Some(first)) => Err(Error::Config {
+            place: first.place.clone(),
+            what: "every word of the command is left out".into(),
+            allowed: "write the program as a word without ${…:+…}, or set the variable".into(),
+        }),
+        _ => expanded.into_iter().map(|(bytes, place)| c_string(bytes, &place)).collect(),
+    }
 }
 
 fn c_string(bytes: Vec<u8>, place: &Place) -> Result<CString> {

@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::expand::expand;
+use super::expand::{expand, timeout, value};
 use super::role::{self, Selected};
 use super::scope::Boot;
 use super::surfaces::{directory, tmpfs, volume};
 use super::{TmpfsPlan, VolumePlan, capabilities, identity, supervision};
 use crate::config::args::{Arguments, Format};
 use crate::config::environment::Environment;
-use crate::config::{At, Config, Limits, Requirement, Scope};
+use crate::config::{At, Config, Health, Limits, Requirement, Scope, values};
 use crate::error::{Error, Place, Result};
 use crate::facts::accounts::Accounts;
 use crate::facts::engine;
@@ -125,11 +125,11 @@ fn container<'a>(
         keep: capabilities::kept(&config.keep_capabilities)?,
     };
     let tmpfs = tmpfs(config.tmpfs.iter().filter(|entry| counts(&entry.scope)), &arguments.tmpfs);
-    let volumes: Vec<_> =
-        config.volumes.iter().filter(|entry| counts(&entry.scope)).map(|entry| volume(entry, config)).collect();
+    let volumes = config.volumes.iter().filter(|entry| counts(&entry.scope));
+    let volumes: Vec<_> = volumes.map(|entry| volume(entry, config, &environment)).collect::<Result<_>>()?;
     let (mut start, mut beyond) = (config.boot_check.timeout, Set::EMPTY);
     for step in config.steps.iter().chain(&config.root_steps).filter(|step| counts(&step.scope)) {
-        start += step.timeout.unwrap_or(config.boot_check.timeout);
+        start += timeout(step.timeout.as_ref(), &environment)?.unwrap_or(config.boot_check.timeout);
         beyond = beyond.with(capabilities::set(&step.capabilities)?);
     }
     let directories = config.directories.iter().filter(|entry| counts(&entry.scope));
@@ -155,10 +155,10 @@ fn container<'a>(
         secrets,
         required: config.requirements.iter().filter(|entry| counts(&entry.scope)).collect(),
         limits: &config.limits,
-        health: role.and_then(|role| role.health.as_ref()).map(|health| {
-            let timeout = health.timeout + MARGIN;
-            Asked { command: health_command(arguments), timeout, interval: timeout * 2, liveness: health.liveness }
-        }),
+        health: role
+            .and_then(|role| role.health.as_ref())
+            .map(|health| asked(health, arguments, &environment))
+            .transpose()?,
         ports: role.map(|role| role.ports.clone()).unwrap_or_default(),
         activation: role.is_some_and(|role| role.activation),
         at_most_one: role.is_some_and(|role| role.at_most_one),
@@ -225,6 +225,11 @@ fn image(config: &Config, arguments: &Arguments, environment: &Environment) -> R
 fn is_image(name: &str) -> bool {
     let first = name.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric());
     first && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_./:@+".contains(&byte))
+}
+
+fn asked(health: &Health, arguments: &Arguments, environment: &Environment) -> Result<Asked> {
+    let timeout = value(&health.timeout, values::duration, environment)? + MARGIN;
+    Ok(Asked { command: health_command(arguments), timeout, interval: timeout * 2, liveness: health.liveness })
 }
 
 /// The question is asked by a process of its own, which must be told the same as the one that boots.

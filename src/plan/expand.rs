@@ -1,62 +1,177 @@
-//! `${VAR}`, `${VAR:-default}`, `${VAR:?message}` and `$$`, on bytes. Nothing else of a shell: no splitting, no globs,
-//! no commands, no nesting. A `$` that is none of these is refused: it would surprise whoever wrote it.
+//! `${VAR}`, `${VAR:-default}`, `${VAR:+word}`, `${VAR:?message}` and `$$`, on bytes. Defaults and words may hold further
+//! expansions. Nothing else of a shell: no splitting, no globs, no commands. Any other `$` is refused.
 
-use crate::config::At;
+use std::time::Duration;
+
 use crate::config::environment::Environment;
-use crate::config::values;
+use crate::config::{At, Config, Expandable, values};
 use crate::error::{Error, Place, Result};
+
+/// Defaults within defaults: more than a person writes, and no danger to the stack.
+const DEEPEST: usize = 16;
 
 /// The text with its variables in place, for an argument, a path or a value.
 ///
 /// # Errors
 /// [`Error::Unset`] for a variable without a value; [`Error::Config`] for a `$` that is no expansion.
 pub fn expand(text: &At<String>, environment: &Environment) -> Result<Vec<u8>> {
-    let At { value, place } = text;
-    let mut expanded = Vec::with_capacity(value.len());
-    let mut rest = value.as_str();
-    while let Some((before, after)) = rest.split_once('$') {
-        expanded.extend_from_slice(before.as_bytes());
-        rest = if let Some(after) = after.strip_prefix('$') {
-            expanded.push(b'$');
-            after
-        } else if let Some((inside, after)) = after.strip_prefix('{').and_then(|after| after.split_once('}')) {
-            expanded.extend_from_slice(&variable(inside, place, environment)?);
-            after
-        } else {
-            return Err(not_an_expansion(value, place));
-        };
-    }
-    expanded.extend_from_slice(rest.as_bytes());
+    let mut expanded = Vec::with_capacity(text.value.len());
+    Expansion { place: &text.place, environment }.append(&text.value, 0, &mut expanded)?;
     Ok(expanded)
 }
 
-fn variable(inside: &str, place: &Place, environment: &Environment) -> Result<Vec<u8>> {
-    let (name, operation) = inside.split_once(':').map_or((inside, None), |(name, operation)| (name, Some(operation)));
-    if values::variable(name).is_err() || inside.contains('$') {
-        return Err(not_an_expansion(inside, place));
+/// Expands each word. A word that is a single `${…:+…}` and comes to nothing is left out.
+///
+/// # Errors
+/// As [`expand`].
+pub(super) fn words(all: &[At<String>], environment: &Environment) -> Result<Vec<(Vec<u8>, Place)>> {
+    let mut expanded = Vec::with_capacity(all.len());
+    for word in all {
+        let bytes = expand(word, environment)?;
+        if !bytes.is_empty() || !is_conditional(&word.value) {
+            expanded.push((bytes, word.place.clone()));
+        }
     }
-    let value = environment.get(name);
-    let full = value.filter(|value| !value.is_empty());
-    let unset = |message: Option<&str>| Error::Unset {
-        name: name.to_owned(),
-        place: place.clone(),
-        message: message.map(str::to_owned),
-    };
-    match operation {
-        None => value.map(<[u8]>::to_vec).ok_or_else(|| unset(None)),
-        Some(operation) => match (operation.strip_prefix('-'), operation.strip_prefix('?')) {
-            (Some(default), _) => Ok(full.unwrap_or(default.as_bytes()).to_vec()),
-            (_, Some(message)) => full.map(<[u8]>::to_vec).ok_or_else(|| unset(Some(message))),
-            (None, None) => Err(not_an_expansion(inside, place)),
-        },
+    Ok(expanded)
+}
+
+/// A value that is given, or that is expanded and then read in the same form.
+///
+/// # Errors
+/// As [`expand`], and [`Error::Config`] for what is not of the form.
+pub fn value<T: Clone>(
+    of: &Expandable<T>,
+    parse: impl Fn(&str) -> std::result::Result<T, String>,
+    environment: &Environment,
+) -> Result<T> {
+    match of {
+        Expandable::Given(value) => Ok(value.clone()),
+        Expandable::Text(text) => {
+            let expanded = expand(text, environment)?;
+            parse(&String::from_utf8_lossy(&expanded)).map_err(|what| Error::Config {
+                place: text.place.clone(),
+                what: format!("'{}' expands to: {what}", text.value),
+                allowed: "set its variables so that it expands to that form".into(),
+            })
+        }
     }
 }
 
-fn not_an_expansion(text: &str, place: &Place) -> Error {
-    Error::Config {
-        place: place.clone(),
-        what: format!("a $ in '{text}' is no expansion"),
-        allowed: "write ${VAR}, ${VAR:-default} or ${VAR:?message}, and $$ for a plain $".into(),
+/// The umask of steps and app.
+///
+/// # Errors
+/// As [`value`].
+pub(super) fn umask(config: &Config, environment: &Environment) -> Result<Option<u32>> {
+    config.umask.as_ref().map(|umask| value(umask, values::umask, environment)).transpose()
+}
+
+/// A timeout.
+///
+/// # Errors
+/// As [`value`].
+pub(super) fn timeout(of: Option<&Expandable<Duration>>, environment: &Environment) -> Result<Option<Duration>> {
+    of.map(|of| value(of, values::duration, environment)).transpose()
+}
+
+/// Whether the whole text is one `${…:+…}`.
+fn is_conditional(text: &str) -> bool {
+    text.strip_prefix("${").and_then(inside).is_some_and(|(inside, after)| {
+        after.is_empty() && inside.split_once(':').is_some_and(|(_, operation)| operation.starts_with('+'))
+    })
+}
+
+/// What stands before the brace that closes an expansion, and what comes after it.
+fn inside(text: &str) -> Option<(&str, &str)> {
+    let (mut open, mut at) = (0_usize, 0);
+    let bytes = text.as_bytes();
+    while let Some(byte) = bytes.get(at) {
+        match (byte, bytes.get(at + 1)) {
+            (b'$', Some(b'$')) => at += 1,
+            (b'$', Some(b'{')) => {
+                open += 1;
+                at += 1;
+            }
+            (b'}', _) if open == 0 => return Some((text.get(..at)?, text.get(at + 1..)?)),
+            (b'}', _) => open -= 1,
+            _ => {}
+        }
+        at += 1;
+    }
+    None
+}
+
+struct Expansion<'a> {
+    place: &'a Place,
+    environment: &'a Environment,
+}
+
+impl Expansion<'_> {
+    fn append(&self, text: &str, depth: usize, expanded: &mut Vec<u8>) -> Result<()> {
+        if depth > DEEPEST {
+            return Err(self.refuse(text));
+        }
+        let mut rest = text;
+        while let Some((before, after)) = rest.split_once('$') {
+            expanded.extend_from_slice(before.as_bytes());
+            rest = if let Some(after) = after.strip_prefix('$') {
+                expanded.push(b'$');
+                after
+            } else if let Some((inside, after)) = after.strip_prefix('{').and_then(inside) {
+                self.variable(inside, depth, expanded)?;
+                after
+            } else {
+                return Err(self.refuse(text));
+            };
+        }
+        expanded.extend_from_slice(rest.as_bytes());
+        Ok(())
+    }
+
+    fn variable(&self, inside: &str, depth: usize, expanded: &mut Vec<u8>) -> Result<()> {
+        let (name, operation) = inside.split_once(':').unwrap_or((inside, ""));
+        if values::variable(name).is_err() || operation.is_empty() != (name.len() == inside.len()) {
+            return Err(self.refuse(inside));
+        }
+        let value = self.environment.get(name);
+        let full = value.filter(|value| !value.is_empty());
+        let unset = |message: Option<&str>| Error::Unset {
+            name: name.to_owned(),
+            place: self.place.clone(),
+            message: message.map(str::to_owned),
+        };
+        let sign = operation.get(..1).unwrap_or("");
+        let word = operation.get(1..).unwrap_or("");
+        match (sign, full) {
+            ("", _) => expanded.extend_from_slice(value.ok_or_else(|| unset(None))?),
+            ("-", Some(value)) => {
+                // Judged even where it does not count, so that a mistake in it is found before it does.
+                self.append(word, depth + 1, &mut Vec::new()).or_else(only_unset)?;
+                expanded.extend_from_slice(value);
+            }
+            ("-", None) | ("+", Some(_)) => self.append(word, depth + 1, expanded)?,
+            ("+", None) => self.append(word, depth + 1, &mut Vec::new()).or_else(only_unset)?,
+            ("?", _) if word.contains('$') => return Err(self.refuse(inside)),
+            ("?", Some(value)) => expanded.extend_from_slice(value),
+            ("?", None) => return Err(unset(Some(word))),
+            _ => return Err(self.refuse(inside)),
+        }
+        Ok(())
+    }
+
+    fn refuse(&self, text: &str) -> Error {
+        Error::Config {
+            place: self.place.clone(),
+            what: format!("a $ in '{text}' is no expansion"),
+            allowed: "write ${VAR}, ${VAR:-default}, ${VAR:+word} or ${VAR:?message}, and $$ for a plain $".into(),
+        }
+    }
+}
+
+/// A variable that is unset where its value is not needed is no mistake.
+fn only_unset(error: Error) -> Result<()> {
+    match error {
+        Error::Unset { .. } => Ok(()),
+        other => Err(other),
     }
 }
 
@@ -64,13 +179,16 @@ fn not_an_expansion(text: &str, place: &Place) -> Error {
 mod tests {
     use super::*;
 
+    fn environment() -> Environment {
+        Environment::new(vec![c"PORT=8000", c"EMPTY=", c"BYTES=\xff"])
+    }
+
     fn with(text: &str) -> Result<Vec<u8>> {
-        let environment = Environment::new(vec![c"PORT=8000", c"EMPTY=", c"BYTES=\xff"]);
-        expand(&At { value: text.into(), place: Place::Default }, &environment)
+        expand(&At { value: text.into(), place: Place::Default }, &environment())
     }
 
     #[test]
-    fn the_four_forms_and_plain_text() {
+    fn every_form_and_plain_text() {
         for (text, expanded) in [
             ("plain", &b"plain"[..]),
             ("0:${PORT}!", b"0:8000!"),
@@ -83,6 +201,15 @@ mod tests {
             ("${PORT:?needed}", b"8000"),
             ("${BYTES}", b"\xff"),
             ("a$$b$${PORT}", b"a$b${PORT}"),
+            ("${NONE:-${PORT}}", b"8000"),
+            ("${NONE:-${EMPTY:-${PORT}}}!", b"8000!"),
+            ("${PORT:-${NONE}}", b"8000"),
+            ("${NONE:-a$$b}", b"a$b"),
+            ("${NONE:-$${x}}", b"${x}"),
+            ("${PORT:+--port=${PORT}}", b"--port=8000"),
+            ("${NONE:+--port=${NONE}}", b""),
+            ("${EMPTY:+x}y", b"y"),
+            ("${NONE:-}", b""),
         ] {
             assert_eq!(with(text).expect(text), expanded, "{text}");
         }
@@ -90,14 +217,28 @@ mod tests {
 
     #[test]
     fn what_has_no_value_or_no_meaning_is_refused() {
-        for text in ["${NONE}", "${NONE:?say why}", "${EMPTY:?say why}"] {
+        for text in ["${NONE}", "${NONE:?say why}", "${EMPTY:?say why}", "${NONE:-${NONE}}", "${PORT:+${NONE}}"] {
             assert!(matches!(with(text), Err(Error::Unset { .. })), "{text}");
         }
-        for text in
-            ["$PORT", "a$", "${PORT", "${}", "${1}", "${PORT:}", "${PORT:+x}", "${NONE:-${PORT}}", "${A B}", "$(id)"]
-        {
+        for text in [
+            "$PORT",
+            "a$",
+            "${PORT",
+            "${}",
+            "${1}",
+            "${PORT:}",
+            "${PORT:=x}",
+            "${NONE:-${PORT}",
+            "${PORT:-$x}",
+            "${NONE:+$x}",
+            "${A B}",
+            "$(id)",
+            "${NONE:?${PORT}}",
+        ] {
             assert!(matches!(with(text), Err(Error::Config { .. })), "{text}");
         }
+        let deep = "${NONE:-".repeat(5000) + &"}".repeat(5000);
+        assert!(matches!(with(&deep), Err(Error::Config { .. })));
     }
 
     #[test]
@@ -105,5 +246,21 @@ mod tests {
         let environment = Environment::new(vec![c"A=${B}$$", c"B=no"]);
         let text = At { value: "${A}".into(), place: Place::Default };
         assert_eq!(expand(&text, &environment).expect("expands"), b"${B}$$");
+    }
+
+    #[test]
+    fn only_a_word_that_is_one_condition_is_left_out() {
+        for (text, left) in [
+            ("${NONE:+--x}", 0),
+            ("${EMPTY:+${PORT}}", 0),
+            ("${PORT:+--x}", 1),
+            ("${EMPTY}", 1),
+            ("${NONE:-}", 1),
+            ("", 1),
+            ("${NONE:+a}${NONE:+b}", 1),
+        ] {
+            let word = At { value: text.into(), place: Place::Default };
+            assert_eq!(words(&[word], &environment()).expect(text).len(), left, "{text}");
+        }
     }
 }

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::command::Command;
-use super::expand::expand;
+use super::expand::{self, expand};
 use crate::config::environment::Environment;
-use crate::config::{At, Config, Health, Probe};
+use crate::config::{At, Config, Health, Probe, values};
 use crate::error::{Error, Result};
 use crate::exec::App;
 
@@ -27,6 +27,8 @@ pub enum Question {
     Http {
         /// The URL; http only.
         url: String,
+        /// The socket to connect to instead of the URL's host.
+        unix: Option<PathBuf>,
         /// The status.
         status: u16,
         /// Headers to send.
@@ -51,9 +53,12 @@ pub enum Question {
 /// [`Error::Config`], [`Error::Unset`]; [`Error::NotFound`] and [`Error::NotExecutable`] for its program.
 pub(super) fn resolve(config: &Config, health: &Health, environment: &Environment) -> Result<HealthPlan> {
     let question = match &health.probe {
-        Probe::Http { url, status, headers } => {
-            Question::Http { url: http_url(url, environment)?, status: *status, headers: texts(headers, environment)? }
-        }
+        Probe::Http { url, unix, status, headers } => Question::Http {
+            url: http_url(url, environment)?,
+            unix: unix.as_ref().map(|path| Ok(PathBuf::from(text(path, environment)?))).transpose()?,
+            status: *status,
+            headers: texts(headers, environment)?,
+        },
         Probe::Tcp(address) => Question::Tcp(address_of(address, environment)?),
         Probe::Exec(words) => {
             let Command { programs, words } = Command::of(words, config.workdir.as_deref(), environment)?;
@@ -62,14 +67,14 @@ pub(super) fn resolve(config: &Config, health: &Health, environment: &Environmen
                 arguments: words,
                 environment: environment.clone(),
                 working_directory: config.workdir.clone(),
-                umask: config.umask,
+                umask: expand::umask(config, environment)?,
             })
         }
         Probe::File { path, max_age } => {
             Question::File { path: PathBuf::from(text(path, environment)?), max_age: *max_age }
         }
     };
-    Ok(HealthPlan { question, timeout: health.timeout })
+    Ok(HealthPlan { question, timeout: expand::value(&health.timeout, values::duration, environment)? })
 }
 
 fn text(at: &At<String>, environment: &Environment) -> Result<String> {

@@ -15,7 +15,6 @@ mod print;
 mod resolve;
 mod role;
 mod scope;
-pub mod seal;
 mod secrets;
 mod steps;
 mod supervision;
@@ -69,8 +68,6 @@ pub struct Plan {
     pub app: App,
     /// The selected role's health check.
     pub health: Option<health::HealthPlan>,
-    /// What the app may no longer do.
-    pub seal: seal::SealPlan,
     /// How the process stays with the app; none where it becomes the app.
     pub supervision: Option<Supervision>,
     /// The names of the secrets in the app's environment: their values are printed nowhere.
@@ -106,7 +103,7 @@ impl Plan {
     /// Refuses a start that lacks what the plan needs, before anything is changed.
     ///
     /// # Errors
-    /// [`Error::CapabilityMissing`] with the flags that add them; [`Error::SealUnavailable`].
+    /// [`Error::CapabilityMissing`] with the flags that add them.
     pub fn preflight(&self, held: &Held) -> Result<()> {
         // What is kept must also be inheritable by a user's process, so it must be permitted and in the bounding set.
         let there = |need: Set| {
@@ -118,9 +115,6 @@ impl Plan {
             .filter(|(need, _)| !there(*need))
             .map(|(need, purpose)| (need.to_string(), *purpose))
             .collect();
-        if !missing.is_empty() {
-            return Err(capability::missing(&missing));
-        }
-        self.seal.refuse_unavailable()
+        if missing.is_empty() { Ok(()) } else { Err(capability::missing(&missing)) }
     }
 }

@@ -5,12 +5,12 @@ use super::identity::Resolved;
 use super::role::{self, Selected};
 use super::scope::Boot;
 use super::{
-    Plan, StartedAs, Steps, Surfaces, capabilities, environment, health, identity, seal, secrets, steps, supervision,
+    Plan, StartedAs, Steps, Surfaces, capabilities, environment, expand, health, identity, secrets, steps, supervision,
     surfaces,
 };
-use crate::config::Config;
 use crate::config::args::{Action, Arguments};
 use crate::config::environment::Environment;
+use crate::config::{Config, Refusal};
 use crate::error::{Error, Result};
 use crate::exec::App;
 use crate::facts::accounts::Accounts;
@@ -67,7 +67,6 @@ pub fn resolve(given: &Given<'_>) -> Result<Plan> {
     let role_health = selected.as_ref().and_then(|selected| selected.role.health.as_ref());
     let health = role_health.map(|health| health::resolve(config, health, &environment)).transpose()?;
     let supervision = supervision::resolve(config, health.clone())?;
-    let seal = seal::resolve(&config.seal, &environment)?;
     let Command { programs, words } = command(given, selected.as_ref(), &surfaces, &steps, &environment)?;
     Ok(Plan {
         secrets: config.secrets.keys().cloned().collect(),
@@ -83,12 +82,11 @@ pub fn resolve(given: &Given<'_>) -> Result<Plan> {
         app: App {
             programs,
             arguments: words,
-            environment,
+            umask: expand::umask(config, &environment)?,
+            environment: without(environment, &config.unset),
             working_directory: config.workdir.clone(),
-            umask: config.umask,
         },
         health,
-        seal,
     })
 }
 
@@ -107,7 +105,19 @@ fn refuse_impossible(given: &Given<'_>, boot: &Boot<'_>) -> Result<()> {
             return Err(Error::Required { name: requirement.env.clone(), hint: requirement.hint.clone() });
         }
     }
-    Ok(())
+    let refused = |entry: &&Refusal| boot.includes(&entry.scope) && entry.value.holds(boot.environment.get(&entry.env));
+    match config.refusals.iter().find(refused) {
+        None => Ok(()),
+        Some(Refusal { env, value, hint, .. }) => {
+            Err(Error::Refused { name: env.clone(), is: value.to_string(), hint: hint.clone() })
+        }
+    }
+}
+
+/// The app's part of the environment that the steps have.
+fn without(mut environment: Environment, unset: &[String]) -> Environment {
+    unset.iter().for_each(|name| environment.remove(name));
+    environment
 }
 
 /// What an operator should know before anything runs.
@@ -145,6 +155,8 @@ fn command(
     }
     match command::words(config, selected, arguments, environment) {
         Err(Error::NoCommand { .. }) if arguments.action == Action::Plan => Ok(Command::default()),
+        // Only the steps run.
+        Ok(words) if words.is_empty() => Ok(Command::default()),
         words => Command::find(words?, workdir, environment),
     }
 }

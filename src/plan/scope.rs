@@ -1,7 +1,7 @@
 //! Which entries of the configuration are part of this boot.
 
-use crate::config::Scope;
 use crate::config::environment::Environment;
+use crate::config::{Condition, Scope};
 
 /// What `roles`, `when` and `unless` of an entry are compared with.
 #[derive(Clone, Copy, Debug)]
@@ -13,9 +13,9 @@ pub(super) struct Boot<'a> {
 impl Boot<'_> {
     /// Whether an entry of this scope is part of this boot.
     pub(super) fn includes(&self, scope: &Scope) -> bool {
-        let equal = |(name, value): (&String, &String)| self.environment.get(name) == Some(value.as_bytes());
+        let holds = |(name, condition): (&String, &Condition)| condition.holds(self.environment.get(name));
         scope.roles.as_ref().is_none_or(|roles| roles.iter().any(|listed| Some(listed.value.as_str()) == self.role))
-            && scope.when.iter().all(equal)
-            && !scope.unless.iter().any(equal)
+            && scope.when.iter().all(holds)
+            && (scope.unless.is_empty() || !scope.unless.iter().all(holds))
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::capabilities;
 use super::command::Command;
+use super::expand;
 use crate::config::environment::Environment;
 use crate::config::{Config, Step};
 use crate::error::{Error, Result};
@@ -109,12 +110,12 @@ fn resolve(config: &Config, step: &Step, environment: &Environment, given: Envir
         arguments: words,
         environment: given,
         working_directory: config.workdir.clone(),
-        umask: config.umask,
+        umask: expand::umask(config, environment)?,
     };
     Ok(StepPlan {
         name: step.name.value.clone(),
         app,
-        timeout: step.timeout,
+        timeout: expand::timeout(step.timeout.as_ref(), environment)?,
         capabilities: capabilities::set(&step.capabilities)?,
     })
 }

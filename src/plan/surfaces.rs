@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use super::expand;
 use super::scope::Boot;
 use crate::config::environment::Environment;
-use crate::config::{Config, Directory, Tmpfs, Volume, values};
+use crate::config::{Config, Directory, Expandable, Tmpfs, Volume, values};
 use crate::error::{Error, Result};
 
 /// The places that the app writes to.
@@ -56,8 +56,8 @@ pub(super) fn resolve(
     Ok(Surfaces {
         tmpfs: tmpfs(config.tmpfs.iter().filter(|entry| boot.includes(&entry.scope)), options),
         volumes: (config.volumes.iter().filter(|entry| boot.includes(&entry.scope)))
-            .map(|entry| volume(entry, config))
-            .collect(),
+            .map(|entry| volume(entry, config, environment))
+            .collect::<Result<_>>()?,
         directories: (config.directories.iter().filter(|entry| boot.includes(&entry.scope)))
             .map(|entry| directory(entry, environment))
             .collect::<Result<_>>()?,
@@ -78,9 +78,10 @@ pub(super) fn tmpfs<'a>(configured: impl Iterator<Item = &'a Tmpfs>, options: &[
     all
 }
 
-pub(super) fn volume(entry: &Volume, config: &Config) -> VolumePlan {
+pub(super) fn volume(entry: &Volume, config: &Config, environment: &Environment) -> Result<VolumePlan> {
     let roles = entry.scope.roles.as_ref().map_or(config.roles.len(), Vec::len);
-    VolumePlan { path: entry.path.value.clone(), recursive: entry.recursive, shared: roles > 1 }
+    let path = expand::value(&Expandable::Text(entry.path.clone()), values::path, environment)?;
+    Ok(VolumePlan { path, recursive: entry.recursive, shared: roles > 1 })
 }
 
 pub(super) fn directory(entry: &Directory, environment: &Environment) -> Result<(PathBuf, u32)> {

@@ -1,4 +1,4 @@
-//! Broken configurations, each with the record that it must get, to the letter: `broken.txt`.
+//! Broken configurations, each with the record that it must get, to the letter: `broken.txt` and `entrypoints.txt`.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -8,7 +8,7 @@ use crate::support::{cases, init};
 /// A configuration, and behind an arrow what is said of it after its name.
 fn table() -> Vec<(String, &'static str)> {
     let (mut rows, mut lines) = (Vec::new(), Vec::new());
-    for line in include_str!("broken.txt").lines() {
+    for line in include_str!("broken.txt").lines().chain(include_str!("entrypoints.txt").lines()) {
         match line.strip_prefix("=> ") {
             Some(said) => rows.push((std::mem::take(&mut lines).join("\n"), said)),
             // One between each two.
@@ -35,7 +35,8 @@ fn every_broken_configuration_gets_its_record() {
             .env("PATH", "/usr/bin:/bin");
         let done = command.output().unwrap();
         // Which keys a table has is in one place, the key table: the row ends before them.
-        let expected = format!("init: fatal: broken.toml:{said}\n");
+        let place = if said.starts_with(|first: char| first.is_ascii_digit()) { "broken.toml:" } else { "" };
+        let expected = format!("init: fatal: {place}{said}\n");
         let (start, end) = expected.split_once("…\n").map_or((expected.as_str(), ""), |(start, _)| (start, "\n"));
         let found = String::from_utf8_lossy(&done.stderr);
         let is_expected = found

@@ -13,6 +13,7 @@ pub(super) fn accepts(schema: &Value, value: &Value, at: &str) -> Result<(), Str
             "$schema" | "title" | "description" | "default" => true,
             "type" => has_type(value, argument.as_str().unwrap()),
             "const" => value == argument,
+            "not" => accepts(argument, value, at).is_err(),
             "anyOf" => each(argument).any(|one| accepts(one, value, at).is_ok()),
             "oneOf" => each(argument).filter(|one| accepts(one, value, at).is_ok()).count() == 1,
             "pattern" => value.as_str().is_none_or(|text| matches(argument.as_str().unwrap(), text)),

@@ -33,7 +33,6 @@ use stepdown::facts::{self_check, writable};
 use stepdown::plan::{self, Plan, StartedAs, Supervision, container};
 use stepdown::prepare::{self, descriptors};
 use stepdown::privilege::{self, Dropped, Held, Start, Target};
-use stepdown::seal::{self, Sealed};
 use stepdown::sys::SignalMask;
 use stepdown::{exec, health, logger, render, steps, supervise};
 
@@ -169,15 +168,17 @@ fn run(mut plan: Plan, held: &Held, request: &Request, check: Option<(Extent, &C
         privilege::forbid_tracing()?;
     }
     prepare::make_directories(&dropped, &plan.surfaces.directories, &plan.target)?;
-    let sealed = put_seal_on(&dropped, &plan)?;
     if !matches!(check, Some((Extent::Init, _))) {
         steps::run_as_user(Launch::new(&dropped, mask), &plan.steps.as_user)?;
     }
     announce(&plan, request.started);
     if let Some((extent, config)) = check {
-        let report = check::run(Launch::new(&dropped, mask), &plan, &sealed, config, held, extent)?;
+        let report = check::run(Launch::new(&dropped, mask), &plan, config, held, extent)?;
         let printed = out.print(&report.print(request.format))?;
         return Ok(if report.passed() { printed } else { Next::Exit(1) });
+    }
+    if plan.app.programs.is_empty() {
+        return Ok(Next::Exit(0));
     }
     Ok(match plan.supervision {
         Some(how) => Next::Stay(dropped, plan.app, mask, how),
@@ -208,15 +209,6 @@ fn step_down(plan: &Plan, held: &Held, mask: SignalMask) -> Result<Dropped> {
     }
 }
 
-/// Takes from the app what it is not to have, before anything of it runs.
-fn put_seal_on(dropped: &Dropped, plan: &Plan) -> Result<Sealed> {
-    let sealed = seal::apply(dropped, plan)?;
-    sealed.holds.iter().for_each(|what| log::debug!("seal: {what}"));
-    sealed.gaps.iter().for_each(|what| log::info!("seal: this kernel is too old for all of it: {what}"));
-    sealed.lacks.iter().for_each(|(what, fix)| log::warn!("seal: {what}; fix: {fix}"));
-    Ok(sealed)
-}
-
 /// Root obeys the configuration, and the accounts where names are in it: they must be files that the app of a previous
 /// life could not have written.
 fn refuse_if_writable(path: &str, target: &Target) -> Result<()> {
@@ -236,7 +228,6 @@ fn ask_health(plan: &Plan, held: &Held, request: &Request, out: &Out) -> Result<
         Start::User(user) => user.settle(&plan.target, held)?,
     };
     privilege::forbid_tracing()?;
-    seal::apply(&dropped, plan)?;
     let answer = health::ask_once(Launch::new(&dropped, request.mask), health)?;
     let printed = out.print(&health::report(role, &answer, request.format))?;
     Ok(if answer.is_ok() { printed } else { Next::Exit(1) })
@@ -246,9 +237,10 @@ fn announce(plan: &Plan, started: Instant) {
     plan.notes.iter().for_each(|note| log::info!("{note}"));
     let role = plan.role.as_ref().map(|(name, _)| format!("{name}: ")).unwrap_or_default();
     let target = &plan.target;
+    let program =
+        plan.app.programs.first().map_or("nothing, since only steps run,".into(), |program| program.to_string_lossy());
     log::info!(
-        "{role}{} as {}:{}, capabilities {}, proved in {} µs",
-        plan.app.programs.first().map(|program| program.to_string_lossy()).unwrap_or_default(),
+        "{role}{program} as {}:{}, capabilities {}, proved in {} µs",
         target.uid,
         target.gid,
         target.keep,

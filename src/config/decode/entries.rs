@@ -1,27 +1,21 @@
 //! The entries of arrays of tables: surfaces, required variables, steps.
 
-use std::collections::BTreeMap;
-
 use toml_spanner::Table;
 
 use super::needed;
 use crate::config::toml::{Item, Source, items};
-use crate::config::{At, Directory, Requirement, Scope, Step, Tmpfs, Volume, keys, values};
+use crate::config::{Condition, Directory, Refusal, Requirement, Scope, Step, Tmpfs, Volume, keys, values};
 use crate::error::{Place, Result};
 
 /// Takes `roles`, `when` and `unless`, which every entry has; says whether the key was one of them.
 fn scoped(item: &Item<'_>, scope: &mut Scope) -> Result<bool> {
     match item.key {
         "roles" => scope.roles = Some(item.strings()?),
-        "when" => scope.when = plain(item.variables()?),
-        "unless" => scope.unless = plain(item.variables()?),
+        "when" => scope.when = item.named(values::variable, Item::condition)?,
+        "unless" => scope.unless = item.named(values::variable, Item::condition)?,
         _ => return Ok(false),
     }
     Ok(true)
-}
-
-fn plain(variables: BTreeMap<String, At<String>>) -> BTreeMap<String, String> {
-    variables.into_iter().map(|(name, at)| (name, at.value)).collect()
 }
 
 pub(super) fn tmpfs<'a>(source: Source<'a>, table: &'a Table<'a>, place: Place) -> Result<Tmpfs> {
@@ -44,7 +38,7 @@ pub(super) fn volume<'a>(source: Source<'a>, table: &'a Table<'a>, place: Place)
     for item in items(source, &keys::VOLUME, table) {
         let item = item?;
         match item.key {
-            "path" => path = Some(item.parsed(values::path)?),
+            "path" => path = Some(item.expandable_path()?),
             "recursive" => recursive = item.boolean()?.value,
             _ if scoped(&item, &mut scope)? => {}
             _ => return Err(item.unknown()),
@@ -81,6 +75,21 @@ pub(super) fn requirement<'a>(source: Source<'a>, table: &'a Table<'a>, place: P
     Ok(Requirement { env: needed(env, "[[require]]", "env", &place)?, hint, scope })
 }
 
+pub(super) fn refusal<'a>(source: Source<'a>, table: &'a Table<'a>, place: Place) -> Result<Refusal> {
+    let (mut env, mut value, mut hint, mut scope) = (None, Condition::Set(true), None, Scope::default());
+    for item in items(source, &keys::REFUSE, table) {
+        let item = item?;
+        match item.key {
+            "env" => env = Some(item.parsed(values::variable)?.value),
+            "value" => value = item.condition()?,
+            "hint" => hint = Some(item.string()?.value),
+            _ if scoped(&item, &mut scope)? => {}
+            _ => return Err(item.unknown()),
+        }
+    }
+    Ok(Refusal { env: needed(env, "[[refuse]]", "env", &place)?, value, hint, scope })
+}
+
 pub(super) fn step<'a>(source: Source<'a>, table: &'a Table<'a>, place: Place, root: bool) -> Result<Step> {
     let keys = if root { &keys::ROOT_STEP } else { &keys::STEP };
     let entry = keys.name;
@@ -92,7 +101,7 @@ pub(super) fn step<'a>(source: Source<'a>, table: &'a Table<'a>, place: Place, r
             "name" => name = Some(item.string()?),
             "command" => command = Some(item.command()?),
             "capabilities" if root => capabilities = item.strings()?,
-            "timeout" => timeout = Some(item.duration()?),
+            "timeout" => timeout = Some(item.expandable(values::duration)?),
             _ if scoped(&item, &mut scope)? => {}
             _ => return Err(item.unknown()),
         }

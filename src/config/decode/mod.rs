@@ -12,9 +12,9 @@ use toml_spanner::{Arena, Table};
 use super::toml::{Item, Source, items, refuse};
 use super::{Config, Groups, Scope, keys, values};
 use crate::error::{Place, Result, TextFile};
-use entries::{directory, requirement, step, tmpfs, volume};
+use entries::{directory, refusal, requirement, step, tmpfs, volume};
 use roles::{role, role_name, selection};
-use settings::{boot_check, limits, seal, supervise};
+use settings::{boot_check, limits, supervise};
 
 /// Decodes a configuration file's text.
 ///
@@ -32,14 +32,16 @@ pub fn decode(file: &Rc<TextFile>) -> Result<Config> {
             "user" => config.user = Some(item.string()?),
             "groups" => config.groups = Some(groups(&item)?),
             "home" => config.home = Some(item.parsed(home)?.value),
-            "umask" => config.umask = Some(item.parsed(values::umask)?.value),
+            "umask" => config.umask = Some(item.expandable(values::umask)?),
             "workdir" => config.workdir = Some(item.parsed(home)?.value),
             "keep_capabilities" => config.keep_capabilities = item.strings()?,
+            "unset" => config.unset = item.variable_names()?,
             "role" => selection(source, item.table()?, &mut config)?,
             "tmpfs" => config.tmpfs = each(&item, |table, place| tmpfs(source, table, place))?,
             "volume" => config.volumes = each(&item, |table, place| volume(source, table, place))?,
             "directory" => config.directories = each(&item, |table, place| directory(source, table, place))?,
             "require" => config.requirements = each(&item, |table, place| requirement(source, table, place))?,
+            "refuse" => config.refusals = each(&item, |table, place| refusal(source, table, place))?,
             "root_step" => config.root_steps = each(&item, |table, place| step(source, table, place, true))?,
             "step" => config.steps = each(&item, |table, place| step(source, table, place, false))?,
             "env" => config.env = item.variables()?,
@@ -47,7 +49,6 @@ pub fn decode(file: &Rc<TextFile>) -> Result<Config> {
             "limits" => config.limits = limits(source, item.table()?)?,
             "boot_check" => config.boot_check = boot_check(source, item.table()?)?,
             "supervise" => config.supervise = supervise(source, item.table()?)?,
-            "seal" => config.seal = seal(source, &item)?,
             "roles" => config.roles = item.listed(role_name, |item| role(source, item))?,
             _ => return Err(item.unknown()),
         }
@@ -63,6 +64,7 @@ fn check_roles(config: &Config) -> Result<()> {
         .chain(config.volumes.iter().map(|entry| &entry.scope))
         .chain(config.directories.iter().map(|entry| &entry.scope))
         .chain(config.requirements.iter().map(|entry| &entry.scope))
+        .chain(config.refusals.iter().map(|entry| &entry.scope))
         .chain(config.root_steps.iter().chain(&config.steps).map(|entry| &entry.scope));
     let named = scopes.flat_map(|scope| scope.roles.iter().flatten()).chain(&config.default_role);
     let mut known = None;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use toml_spanner::Table;
 
 use crate::config::toml::{Item, Source, items};
-use crate::config::{Config, Health, Probe, Role, keys, values};
+use crate::config::{Config, Expandable, Health, Probe, Role, keys, values};
 use crate::error::Result;
 
 pub(super) fn role_name(text: &str) -> std::result::Result<String, String> {
@@ -45,7 +45,7 @@ pub(super) fn role<'a>(source: Source<'a>, role: &Item<'a>) -> Result<Role> {
     for item in items(source, &keys::A_ROLE, role.table()?) {
         let item = item?;
         match item.key {
-            "command" => decoded.command = Some(item.command()?),
+            "command" => decoded.command = Some(item.command_or_none()?),
             "supervise" => decoded.supervise = Some(item.boolean()?),
             "env" => decoded.env = item.variables()?,
             "health" => decoded.health = Some(Box::new(health(source, &item)?)),
@@ -68,19 +68,22 @@ pub(super) fn role<'a>(source: Source<'a>, role: &Item<'a>) -> Result<Role> {
 }
 
 pub(super) fn health<'a>(source: Source<'a>, health: &Item<'a>) -> Result<Health> {
-    let (mut probes, mut timeout, mut liveness) = (Vec::new(), Duration::from_secs(5), false);
-    let (mut status, mut headers, mut max_age) = (None, None, None);
+    let (mut probes, mut timeout) = (Vec::new(), Expandable::Given(Duration::from_secs(5)));
+    let (mut socket, mut status, mut headers, mut max_age, mut liveness) = (None, None, None, None, false);
     for item in items(source, &keys::HEALTH, health.table()?) {
         let item = item?;
         match item.key {
-            "http" => probes.push(Probe::Http { url: item.string()?, status: 200, headers: BTreeMap::new() }),
+            "http" => {
+                probes.push(Probe::Http { url: item.string()?, unix: None, status: 200, headers: BTreeMap::new() })
+            }
             "tcp" => probes.push(Probe::Tcp(item.string()?)),
             "exec" => probes.push(Probe::Exec(item.command()?)),
             "file" => probes.push(Probe::File { path: item.string()?, max_age: None }),
+            "unix" => socket = Some(item.string()?),
             "status" => status = Some(item.integer(100, 599)?),
             "headers" => headers = Some(item.named(|name| Ok(name.to_owned()), Item::string)?),
             "max_age" => max_age = Some(item.duration()?),
-            "timeout" => timeout = item.duration()?,
+            "timeout" => timeout = item.expandable(values::duration)?,
             "liveness" => liveness = item.boolean()?.value,
             _ => return Err(item.unknown()),
         }
@@ -89,9 +92,10 @@ pub(super) fn health<'a>(source: Source<'a>, health: &Item<'a>) -> Result<Health
     let Some(mut probe) = one else {
         return Err(health.refuse("not exactly one check".into(), "one of http, tcp, exec and file"));
     };
-    let (mut http_only, mut file_only) = (status.is_some() || headers.is_some(), max_age.is_some());
+    let (mut http_only, mut file_only) = (socket.is_some() || status.is_some() || headers.is_some(), max_age.is_some());
     match &mut probe {
-        Probe::Http { status: want, headers: send, .. } => {
+        Probe::Http { unix, status: want, headers: send, .. } => {
+            *unix = socket;
             http_only = false;
             *want = status.and_then(|at| u16::try_from(at.value).ok()).unwrap_or(200);
             *send = headers.unwrap_or_default();
@@ -105,7 +109,7 @@ pub(super) fn health<'a>(source: Source<'a>, health: &Item<'a>) -> Result<Health
     if http_only || file_only {
         return Err(health.refuse(
             "a key that its check does not have".into(),
-            "status and headers go with http, max_age with file",
+            "unix, status and headers go with http, max_age with file",
         ));
     }
     Ok(Health { probe, timeout, liveness })
