@@ -134,6 +134,10 @@ fn variables() -> Vec<Refusal> {
     let require = "[[require]]\nenv = \"OPENAI_API_KEY\"\nhint = \"Add it to the env file given to podman run.\"\n";
     vec![
         refusal("a required variable is missing", with(require)),
+        refusal(
+            "a refused variable is set",
+            with("[[refuse]]\nenv = 'DJANGO_DEBUG'\nvalue = ['1', 'true']\n").env("DJANGO_DEBUG=1"),
+        ),
         refusal("the same without a hint", with("[[require]]\nenv = \"OPENAI_API_KEY\"\n")),
         refusal("an expansion without a value", with("[env]\nDATABASE = \"${DB_NAME}\"\n")),
         refusal("an expansion with a message", with("[env]\nDATABASE = \"${DB_NAME:?name the database}\"\n")),
