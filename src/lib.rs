@@ -11,9 +11,10 @@
 //! | --- | --- | --- |
 //! | 0 | [`error`] | what failed, on what, the kernel's reason, the fix, the exit code |
 //! | 0 | [`sys`] | the only unsafe |
+//! | 0 | [`trust`] | opens what root obeys, and judges whether it is root's alone |
 //! | 1 | [`logger`] | one record, one line, one write |
 //! | 1 | [`config`] | argv, environment and TOML to a `Config` |
-//! | 1 | [`facts`] | accounts, mounts, programs, how `/init` is installed |
+//! | 1 | [`facts`] | accounts, mounts, programs, what a root step obeys, how `/init` is installed |
 //! | 1 | [`privilege`] | the two tokens, the drop and its proof |
 //! | 2 | [`exec`] | exec |
 //! | 3 | [`plan`] | configuration and facts to everything that will be done |
@@ -46,3 +47,4 @@ pub mod render;
 pub mod steps;
 pub mod supervise;
 pub mod sys;
+pub mod trust;

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use stepdown::config::{At, Config, Expandable, Groups, Probe, Scope, decode, values};
+use stepdown::config::{At, Config, Expandable, Groups, Probe, Scope, Step, decode, values};
 use stepdown::error::{Error, Place, TextFile};
 
 const PATH: &str = "/etc/init.toml";
@@ -104,7 +104,9 @@ fn sound(config: &Config, text: &str) {
         assert!(step.timeout.as_ref().is_none_or(|timeout| expandable(text, timeout)));
         scope(text, &step.scope, config);
     }
-    assert!(config.steps.iter().all(|step| step.capabilities.is_empty()), "only root steps ask for capabilities");
+    let plain = |step: &Step| step.capabilities.is_empty() && step.env.is_empty();
+    assert!(config.steps.iter().all(plain), "only root steps ask for capabilities and have an environment");
+    config.root_steps.iter().for_each(|step| variables(text, step.env.iter()));
     variables(text, config.env.iter().chain(&config.secrets));
     let listed = match &config.groups {
         Some(Groups::Listed(listed)) => listed.as_slice(),

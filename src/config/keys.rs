@@ -266,6 +266,7 @@ pub static ROOT_STEP: Table = entry(
         key("name", Kind::Text, "what messages call it").required(),
         key("command", Kind::Command, "the program and its arguments").expands().required(),
         key("capabilities", Kind::Texts, "capabilities that it needs").default("[]"),
+        key("env", VARIABLES, "its environment, beside a fixed PATH").expands(),
         key("timeout", DURATION, "how long it may take").expands(),
     ],
 );

@@ -250,6 +250,8 @@ pub struct Step {
     pub command: Vec<At<String>>,
     /// Capabilities of a root step beyond the four.
     pub capabilities: Vec<At<String>>,
+    /// The environment of a root step, with `${…}`.
+    pub env: BTreeMap<String, At<String>>,
     /// How long it may take.
     pub timeout: Option<Expandable<Duration>>,
     /// When it counts.

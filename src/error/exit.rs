@@ -45,7 +45,7 @@ impl Error {
             | Error::Threads { .. } => Exit::Privilege,
             Error::ConfigRead { .. }
             | Error::ConfigKind { .. }
-            | Error::ConfigWritable { .. }
+            | Error::NotRoots { .. }
             | Error::Config { .. }
             | Error::Identity { .. }
             | Error::Unmapped { .. }
@@ -58,7 +58,7 @@ impl Error {
             | Error::Refused { .. }
             | Error::Secret { .. }
             | Error::Inexpressible { .. }
-            | Error::StepWritable { .. }
+            | Error::StepNotRoots { .. }
             | Error::RootStepsWithoutRoot { .. }
             | Error::MountPoint { .. }
             | Error::NotWritable { .. } => Exit::Config,

@@ -74,8 +74,8 @@ impl Error {
             Error::Stopped { .. } => text::STOPPED,
             Error::OwnVariable { name, allowed, .. } => return format!("give {name} once, as {allowed}, or unset it"),
             Error::NotDone { call, .. } => return not_done(call),
-            Error::ConfigWritable { uid, .. } => return roots_alone("(COPY --chown=0:0 --chmod=0644)", *uid),
-            Error::StepWritable { uid, .. } => return roots_alone("and keep it off volumes", *uid),
+            Error::NotRoots { fix, .. } => return roots_alone(fix, "(COPY --chown=0:0 --chmod=0644)"),
+            Error::StepNotRoots { fix, .. } => return roots_alone(fix, "(off volumes, or in a script of root's own)"),
             Error::Credentials { .. } => text::CREDENTIALS,
             Error::Unmapped { file, mapped, .. } => return unmapped(file, mapped),
             Error::Accounts { path, errno } => return accounts(path, *errno),
@@ -114,8 +114,8 @@ fn not_done(call: &str) -> String {
     format!("let the kernel carry {call} out: neither a filter of system calls nor the file system may only claim it")
 }
 
-fn roots_alone(how: &str, uid: u32) -> String {
-    format!("make it root's alone {how}, since uid {uid} could tell root what to do at the next start")
+fn roots_alone(fix: &str, how: &str) -> String {
+    format!("make it root's alone: {fix} {how}, since others could tell root what to do at the next start")
 }
 
 fn unmapped(file: &str, mapped: &str) -> String {

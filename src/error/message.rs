@@ -23,7 +23,7 @@ impl fmt::Display for Error {
                 write!(f, "cannot read the configuration {path}: {}", Reason(call, *errno))
             }
             Error::ConfigKind { path, what } => write!(f, "the configuration {path} is {what}"),
-            Error::ConfigWritable { path, how, .. } => write!(f, "refusing {path}: {how}"),
+            Error::NotRoots { path, how, .. } => write!(f, "refusing {path}: {how}"),
             Error::Config { place, what, .. } => write!(f, "{place}: {what}"),
             Error::Identity { place, given, what } => write!(f, "{place}: '{given}' {what}"),
             Error::Unmapped { place, id, .. } => write!(f, "{place}: {id} does not exist in this user namespace"),
@@ -39,7 +39,7 @@ impl fmt::Display for Error {
             Error::Unset { name, place, message: None } => write!(f, "{place}: ${{{name}}} is unset"),
             Error::Secret { name, path, what } => write!(f, "secret {name} from {path}: {what}"),
             Error::Inexpressible { format, what, .. } => write!(f, "cannot render for {format}: {what}"),
-            Error::StepWritable { name, path, how, .. } => write!(f, "refusing the root step '{name}': {path}: {how}"),
+            Error::StepNotRoots { name, path, how, .. } => write!(f, "refusing the root step '{name}': {path}: {how}"),
             Error::Step { name, what, .. } => write!(f, "step '{name}' {what}"),
             Error::Required { name, .. } => write!(f, "required variable {name} is unset or empty"),
             Error::Refused { name, is, .. } => {

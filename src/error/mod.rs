@@ -80,14 +80,14 @@ pub enum Error {
         /// What it is instead.
         what: String,
     },
-    /// The app user could rewrite the configuration that root obeys, or the accounts.
-    ConfigWritable {
+    /// Somebody else than root could have written the configuration or the accounts that root would obey.
+    NotRoots {
         /// The file.
         path: String,
-        /// The file or directory that is writable, and by what right.
+        /// Which part of its path is whose.
         how: String,
-        /// The user.
-        uid: u32,
+        /// What makes it root's alone.
+        fix: String,
     },
     /// The configuration says something that is not allowed.
     Config {
@@ -191,16 +191,16 @@ pub enum Error {
         /// What to do about it.
         remedy: &'static str,
     },
-    /// Root would run what the app's user could write.
-    StepWritable {
+    /// A root step would obey what somebody else than root could have written.
+    StepNotRoots {
         /// The root step.
         name: String,
-        /// Its program, or a file among its words.
+        /// Its program, its interpreter, or one of its words or variables.
         path: String,
-        /// How it is writable.
+        /// Which part of it is whose.
         how: String,
-        /// To whom.
-        uid: u32,
+        /// What makes it root's alone.
+        fix: String,
     },
     /// A required variable is missing.
     Required {

@@ -4,13 +4,14 @@
 //! the C library does: one bad line must not lock every user out, and it can grant nothing.
 
 use std::cell::OnceCell;
-use std::fs::File;
-use std::io::{ErrorKind, Read};
+use std::io::Read;
+use std::path::Path;
 
 use nix::errno::Errno;
-use rustix::fs::{Mode, OFlags, open};
+use rustix::fs::FileType;
 
 use crate::error::{Error, Result, io_errno};
+use crate::trust::{Denied, Trust};
 
 const PASSWD: &str = "/etc/passwd";
 const GROUP: &str = "/etc/group";
@@ -18,15 +19,20 @@ const GROUP: &str = "/etc/group";
 /// A hundred thousand users. What is longer, or has no end, is a mistake or an attack.
 const LARGEST: u64 = 16 << 20;
 
-/// The files that decide who a name is.
-pub const FILES: [&str; 2] = [PASSWD, GROUP];
-
 /// The accounts of the image.
 #[derive(Debug)]
 pub struct Accounts {
-    passwd: String,
+    trust: Trust,
+    passwd: Text,
     /// Read when a group is first asked for: ids that are given as numbers need none.
-    group: OnceCell<String>,
+    group: OnceCell<Text>,
+}
+
+/// The text of one file, and why root must not obey it if that is so.
+#[derive(Debug, Default)]
+struct Text {
+    text: String,
+    denied: Option<Denied>,
 }
 
 /// One line of `/etc/passwd`.
@@ -47,13 +53,27 @@ impl Accounts {
     ///
     /// # Errors
     /// [`Error::Accounts`].
-    pub fn read() -> Result<Accounts> {
-        Ok(Accounts { passwd: text(PASSWD)?, group: OnceCell::new() })
+    pub fn read(trust: &Trust) -> Result<Accounts> {
+        Ok(Accounts { trust: trust.clone(), passwd: text(PASSWD, trust)?, group: OnceCell::new() })
     }
 
     /// Takes the texts of both files.
     pub fn from_text(passwd: &str, group: &str) -> Accounts {
-        Accounts { passwd: passwd.to_owned(), group: OnceCell::from(group.to_owned()) }
+        let text = |text: &str| Text { text: text.to_owned(), denied: None };
+        Accounts { trust: Trust::new(false), passwd: text(passwd), group: OnceCell::from(text(group)) }
+    }
+
+    /// Refuses files that others than root could have written, once a name from them decides who the app is.
+    ///
+    /// # Errors
+    /// [`Error::NotRoots`].
+    pub fn refuse_others(&self) -> Result<()> {
+        let read = [(PASSWD, Some(&self.passwd)), (GROUP, self.group.get())];
+        for (path, denied) in read.into_iter().filter_map(|(path, read)| Some((path, read?.denied.as_ref()?))) {
+            let fix = format!("{}, or give user and groups as numbers (uid:gid)", denied.fix());
+            return Err(Error::NotRoots { path: path.to_owned(), how: denied.to_string(), fix });
+        }
+        Ok(())
     }
 
     /// The first user of this name.
@@ -85,15 +105,15 @@ impl Accounts {
 
     /// Of each line no more than who it is about: most are not asked for.
     fn users(&self) -> impl Iterator<Item = (&[u8], u32, impl Iterator<Item = &[u8]>)> {
-        entries(&self.passwd).filter_map(|(name, mut fields)| Some((name, number(fields.next()?)?, fields)))
+        entries(&self.passwd.text).filter_map(|(name, mut fields)| Some((name, number(fields.next()?)?, fields)))
     }
 
     fn groups(&self) -> Result<impl Iterator<Item = (&[u8], u32, &[u8])>> {
         if self.group.get().is_none() {
             // Only this fills it, and it is empty.
-            let _ = self.group.set(text(GROUP)?);
+            let _ = self.group.set(text(GROUP, &self.trust)?);
         }
-        let lines = entries(self.group.get().map_or("", String::as_str));
+        let lines = entries(self.group.get().map_or("", |group| group.text.as_str()));
         Ok(lines.filter_map(|(name, mut fields)| Some((name, number(fields.next()?)?, fields.next().unwrap_or(b"")))))
     }
 }
@@ -127,27 +147,28 @@ fn number(field: &[u8]) -> Option<u32> {
     value.filter(|id| !field.is_empty() && *id != u32::MAX)
 }
 
-fn text(path: &'static str) -> Result<String> {
-    // Not File::open: with close-on-exec the C library's makes a second call of it.
-    let opened = open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
-    let read = opened.map_err(std::io::Error::from).map(File::from).and_then(|file| {
-        let facts = file.metadata()?;
-        let mut bytes = Vec::with_capacity(usize::try_from(facts.len().min(LARGEST)).unwrap_or(0) + 1);
-        file.take(LARGEST + 1).read_to_end(&mut bytes).map(|_| (bytes, facts))
-    });
-    match read {
-        Ok((bytes, _)) if bytes.len() as u64 > LARGEST => Err(Error::Accounts { path, errno: Errno::EFBIG }),
-        // The rest of it might be the line that counts.
-        Ok((bytes, facts)) if facts.is_file() && facts.len() > bytes.len() as u64 => {
-            Err(Error::Accounts { path, errno: Errno::ENODATA })
-        }
-        // Names of users are ASCII; another byte in a comment field must not hide the rest of the file.
-        Ok((bytes, _)) => {
-            Ok(String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
-        }
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(String::new()),
-        Err(error) => Err(Error::Accounts { path, errno: io_errno(&error) }),
+fn text(path: &'static str, trust: &Trust) -> Result<Text> {
+    let failed = |errno| Error::Accounts { path, errno };
+    let (file, facts, denied) = match trust.open_any(Path::new(path)) {
+        Ok(opened) => opened,
+        Err(Denied::Call(_, Errno::ENOENT)) => return Ok(Text::default()),
+        Err(Denied::Call(_, errno)) => return Err(failed(errno)),
+        Err(denied) => return Ok(Text { text: String::new(), denied: Some(denied) }),
+    };
+    let length = facts.st_size.cast_unsigned();
+    let mut bytes = Vec::with_capacity(usize::try_from(length.min(LARGEST)).unwrap_or(0) + 1);
+    file.take(LARGEST + 1).read_to_end(&mut bytes).map_err(|error| failed(io_errno(&error)))?;
+    if bytes.len() as u64 > LARGEST {
+        return Err(failed(Errno::EFBIG));
     }
+    // The rest of it might be the line that counts.
+    let regular = FileType::from_raw_mode(facts.st_mode) == FileType::RegularFile;
+    if regular && length > bytes.len() as u64 {
+        return Err(failed(Errno::ENODATA));
+    }
+    // Names of users are ASCII; another byte in a comment field must not hide the rest of the file.
+    let text = String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
+    Ok(Text { text, denied })
 }
 
 #[cfg(test)]

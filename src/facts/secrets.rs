@@ -1,31 +1,57 @@
 //! Secrets from files: read once, never printed.
 
-use std::fs::OpenOptions;
+use std::fs::File;
 use std::io::Read;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use rustix::fs::OFlags;
+use nix::errno::Errno;
+use rustix::fs::{FileType, OFlags, Stat};
 
 use crate::error::Kernel;
 use crate::error::io_errno;
+use crate::trust::{Denied, Trust};
 
 /// The kernel takes no environment string of more than 128 KiB.
 const LARGEST: u64 = 64 << 10;
 
-/// The content of a secret's file without the newline that editors put at its end.
+/// Why root has not read a secret. The content is in neither.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Unread {
+    /// It is not root's alone, or root may not read it. The user may read it for itself after the drop: that gives the
+    /// app nothing that it could not have taken.
+    NotForRoot(String),
+    /// It is absent, or no value.
+    Unusable(String),
+}
+
+/// The content, read by root: of a file that is root's alone.
 ///
 /// # Errors
-/// Why it cannot be used. The content is in none of them.
-pub fn read(path: &Path) -> Result<Vec<u8>, String> {
-    let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
+/// [`Unread`].
+pub fn read_as_root(path: &Path, trust: &Trust) -> Result<Vec<u8>, Unread> {
+    let (file, facts) = trust.open(path, FLAGS).map_err(|denied| match denied {
+        Denied::Call(_, Errno::EACCES) | Denied::NotRoots { .. } => Unread::NotForRoot(denied.to_string()),
+        _ => Unread::Unusable(denied.to_string()),
+    })?;
+    content(file, &facts).map_err(Unread::Unusable)
+}
+
+/// The content, read with the rights of a process that is the user already.
+///
+/// # Errors
+/// Why it cannot be used.
+pub fn read_as_user(path: &Path) -> Result<Vec<u8>, String> {
+    let (file, facts) = Trust::new(false).open(path, FLAGS).map_err(|denied| denied.to_string())?;
+    content(file, &facts)
+}
+
+/// Whatever is in its place, opening it ends.
+const FLAGS: OFlags = OFlags::NONBLOCK.union(OFlags::NOCTTY);
+
+/// The content without the newline that editors put at its end.
+fn content(mut file: File, facts: &Stat) -> Result<Vec<u8>, String> {
     let unreadable = |call: &str, error: &std::io::Error| format!("{call}: {}", Kernel(io_errno(error)));
-    let mut file = OpenOptions::new()
-        .read(true)
-        .custom_flags(i32::try_from(flags.bits()).unwrap_or(0))
-        .open(path)
-        .map_err(|error| unreadable("open", &error))?;
-    if !file.metadata().map_err(|error| unreadable("fstat", &error))?.is_file() {
+    if FileType::from_raw_mode(facts.st_mode) != FileType::RegularFile {
         return Err("it is not a regular file".into());
     }
     let mut value = Vec::new();

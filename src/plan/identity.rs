@@ -62,8 +62,6 @@ pub(super) fn wanted(
 #[derive(Debug)]
 pub(super) struct Resolved {
     pub(super) target: Target,
-    /// Whether the image's accounts decided them.
-    pub(super) by_name: bool,
     /// Groups that the engine gave and the app does not get.
     pub(super) dropped: Vec<u32>,
 }
@@ -82,7 +80,7 @@ pub(super) fn target(given: &Given<'_>) -> Result<Resolved> {
         let mut groups = held.groups.clone();
         groups.sort_unstable();
         let target = Target { uid: held.uid.effective, gid: held.gid.effective, groups, keep };
-        return Ok(Resolved { target, by_name: false, dropped: Vec::new() });
+        return Ok(Resolved { target, dropped: Vec::new() });
     }
     refuse_unmapped(given, uid, gid, &groups)?;
     let wants_engines = matches!(config.groups, Some(Groups::Engine));
@@ -102,8 +100,11 @@ pub(super) fn target(given: &Given<'_>) -> Result<Resolved> {
             all
         };
     }
+    if by_name || wants_engines {
+        accounts.refuse_others()?;
+    }
     dropped.retain(|id| !groups.contains(id));
-    Ok(Resolved { target: Target { uid, gid, groups, keep }, by_name, dropped })
+    Ok(Resolved { target: Target { uid, gid, groups, keep }, dropped })
 }
 
 /// The groups that an operator asked the engine for. An engine also gives root's own group and the groups that the image

@@ -14,6 +14,7 @@ pub mod identity;
 mod print;
 mod resolve;
 mod role;
+mod root_steps;
 mod scope;
 mod secrets;
 mod steps;
@@ -56,8 +57,6 @@ pub struct Plan {
     pub started_as: StartedAs,
     /// Who the app will be.
     pub target: Target,
-    /// Whether the image's accounts decided that.
-    pub by_name: bool,
     /// What the operator should know: logged by a boot, printed by a plan.
     pub notes: Vec<String>,
     /// The work that needs root, and what the user must find done otherwise.

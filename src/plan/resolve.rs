@@ -5,8 +5,8 @@ use super::identity::Resolved;
 use super::role::{self, Selected};
 use super::scope::Boot;
 use super::{
-    Plan, StartedAs, Steps, Surfaces, capabilities, environment, expand, health, identity, secrets, steps, supervision,
-    surfaces,
+    Plan, StartedAs, Steps, Surfaces, capabilities, environment, expand, health, identity, root_steps, secrets, steps,
+    supervision, surfaces,
 };
 use crate::config::args::{Action, Arguments};
 use crate::config::environment::Environment;
@@ -17,6 +17,7 @@ use crate::facts::accounts::Accounts;
 use crate::facts::id_maps::IdMaps;
 use crate::privilege::capability::Set;
 use crate::privilege::{Held, Target};
+use crate::trust::Trust;
 
 /// What a plan is made of.
 #[derive(Clone, Copy, Debug)]
@@ -44,23 +45,23 @@ pub fn resolve(given: &Given<'_>) -> Result<Plan> {
     let started_as = StartedAs::of(held);
     let option = arguments.role.as_deref();
     let selected = role::select(config, option, given.environment, !arguments.command.is_empty())?;
-    let Resolved { target, by_name, dropped } = identity::target(given)?;
+    let Resolved { target, dropped } = identity::target(given)?;
     let login = accounts.user_with(target.uid);
     let role_env = selected.as_ref().map(|selected| &selected.role.env);
     let handed = given.environment.clone();
     let mut environment = environment::compose(handed, config, role_env, &target, login, accounts)?;
-    secrets::resolve(config, &mut environment, &target, started_as)?;
+    let trust = Trust::new(started_as == StartedAs::Root);
+    secrets::resolve(config, &mut environment, started_as, &trust)?;
     let environment = environment;
     let boot = Boot { role: selected.as_ref().map(|selected| selected.name), environment: &environment };
 
     refuse_impossible(given, &boot)?;
     let surfaces = surfaces::resolve(config, &arguments.tmpfs, &boot, &environment)?;
     let steps = Steps {
-        as_root: steps::as_root(
-            config,
+        as_root: root_steps::resolve(
             config.root_steps.iter().filter(|step| boot.includes(&step.scope)),
             &environment,
-            &target,
+            &trust,
         )?,
         as_user: steps::as_user(config, config.steps.iter().filter(|step| boot.includes(&step.scope)), &environment)?,
     };
@@ -75,7 +76,6 @@ pub fn resolve(given: &Given<'_>) -> Result<Plan> {
         role: selected.map(|selected| (selected.name.to_owned(), selected.by)),
         started_as,
         target,
-        by_name,
         notes: notes(&dropped),
         surfaces,
         steps,

@@ -7,19 +7,19 @@ use super::StartedAs;
 use crate::config::Config;
 use crate::config::environment::Environment;
 use crate::error::{Error, Result};
-use crate::facts::{secrets, writable};
-use crate::privilege::Target;
+use crate::facts::secrets::{self, Unread};
+use crate::trust::Trust;
 
-/// Puts every secret into the environment and takes the `_FILE` variables out. Read while root is still there, for files
-/// that only root may read; but never one that the user could swap for another file of root's.
+/// Puts every secret into the environment and takes the `_FILE` variables out. A start as root reads the files while it
+/// is root, since only root may read some; what is not root's alone could be another file of root's at the next start.
 ///
 /// # Errors
 /// [`Error::Secret`].
 pub(super) fn resolve(
     config: &Config,
     environment: &mut Environment,
-    target: &Target,
     started_as: StartedAs,
+    trust: &Trust,
 ) -> Result<()> {
     for (name, default) in &config.secrets {
         let variable = format!("{name}_FILE");
@@ -37,12 +37,13 @@ pub(super) fn resolve(
         if by_hand && !exists(&path) {
             continue;
         }
-        let value = secrets::read(&path).map_err(&refuse)?;
-        if started_as == StartedAs::Root
-            && let Ok(Some(how)) = writable::writable_to(&path, target.uid, &target.groups)
-        {
-            return Err(refuse(format!("it could be another file of root's at the next start: {how}")));
-        }
+        let value = match started_as {
+            StartedAs::Root => secrets::read_as_root(&path, trust).map_err(|unread| match unread {
+                Unread::NotForRoot(what) | Unread::Unusable(what) => what,
+            }),
+            StartedAs::User => secrets::read_as_user(&path),
+        };
+        let value = value.map_err(&refuse)?;
         if !environment.set(name, &value) {
             return Err(refuse("it holds a NUL".into()));
         }

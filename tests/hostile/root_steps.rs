@@ -1,29 +1,36 @@
-//! Programs with the names of root steps, planted wherever the app of a previous life could write: root runs none of them.
+//! What a root step runs, reads and is told, where the app of a previous life could have had a hand in it.
 
 use crate::support::cases;
 use crate::support::protocol::{Content, Kind};
 use crate::support::run::Run;
 use crate::support::sandbox::{Sandbox, sandbox};
 
-/// Root steps of this command, on a writable root, with places in `PATH` that the user can write to and others.
-fn planted(path: &str, command: &str) -> Sandbox {
+/// A root step of these words, on a writable root, with directories of the user's and of everyone.
+fn planted(command: &str) -> Sandbox {
+    stepping(&format!("command = [{command}]"))
+}
+
+/// A root step of these keys.
+fn stepping(keys: &str) -> Sandbox {
     sandbox()
-        .with(|spec| {
-            spec.read_only = false;
-            spec.env[0] = format!("PATH={path}").into();
-        })
+        .with(|spec| spec.read_only = false)
         .owned("/mine", Kind::Directory, (1001, 1001), 0o755)
         .owned("/hidden", Kind::Directory, (1001, 1001), 0o700)
         .owned("/shared", Kind::Directory, (0, 0), 0o777)
         .owned("/team", Kind::Directory, (0, 1001), 0o775)
         .owned("/sticky", Kind::Directory, (0, 0), 0o1777)
+        .owned("/safe", Kind::Directory, (0, 0), 0o755)
         .file_mode("/usr/bin/rules", Content::Witness, 0o755)
-        .config(format!("[[root_step]]\nname = 'rules'\ncommand = [{command}]\n"))
+        .config(format!("[[root_step]]\nname = 'rules'\n{keys}\n"))
         .words(["/bin/witness"])
 }
 
 fn program(base: Sandbox, path: &str, owner: (u32, u32)) -> Sandbox {
     base.owned(path, Kind::File(Content::Witness), owner, 0o755)
+}
+
+fn text() -> Kind {
+    Kind::File(Content::Bytes(b"flush ruleset\n".into()))
 }
 
 /// The program that the step ran, of which the report of the step tells.
@@ -32,102 +39,182 @@ fn ran(run: &Run) -> String {
     line.unwrap_or_else(|| panic!("no step ran\n{}", run.shown()))
 }
 
-#[test]
-fn a_planted_program_that_comes_first_ends_the_boot() {
-    let refused = ["/mine", "/shared", "/team", "/sticky"];
-    for directory in refused {
-        let base = planted(&format!("{directory}:/usr/bin:/bin"), "'rules'");
-        program(base, &format!("{directory}/rules"), (1001, 1001))
-            .run()
-            .refused(78, &["refusing the root step 'rules'", directory]);
-    }
-    // Root's own program, in a place where it can be replaced.
-    let base = planted("/mine:/usr/bin", "'rules'");
-    program(base, "/mine/rules", (0, 0)).run().refused(78, &["/mine belongs to uid 1001"]);
-    cases("programs planted first", refused.len() + 1);
+#[track_caller]
+fn is_refused(run: &Run, place: &str) {
+    run.refused(78, &["refusing the root step 'rules'", place]);
 }
 
 #[test]
-fn a_planted_program_that_comes_second_is_never_run_instead() {
-    for (path, first) in [
-        // What root cannot look into, and what exec passes over.
-        ("/hidden:/mine:/usr/bin", None),
-        ("/closed:/mine:/usr/bin", None),
-        ("/lost:/mine:/usr/bin", Some("/lost/rules")),
-    ] {
-        let mut base = planted(path, "'rules'")
-            .owned("/closed", Kind::Directory, (2000, 2000), 0o700)
-            .node("/lost", Kind::Directory);
-        base = program(program(base, "/mine/rules", (1001, 1001)), "/hidden/rules", (1001, 1001));
-        if let Some(lost) = first {
-            base = base.file_mode(lost, Content::Bytes(b"#!/nowhere/at/all\n".to_vec()), 0o755);
+fn a_program_of_another_owner_is_refused() {
+    let base = |name: &str| planted(&format!("'{name}'"));
+    for directory in ["/mine", "/shared", "/team", "/sticky"] {
+        let path = format!("{directory}/rules");
+        is_refused(&program(base(&path), &path, (0, 0)).run(), directory);
+        is_refused(&program(base(&path), &path, (1001, 1001)).run(), directory);
+    }
+    is_refused(&program(base("rules"), "/usr/bin/rules", (1001, 1001)).run(), "/usr/bin/rules belongs to uid 1001");
+    is_refused(&program(base("rules"), "/usr/bin/rules", (2000, 0)).run(), "/usr/bin/rules belongs to uid 2000");
+    let writable = base("rules").owned("/usr/bin/rules", Kind::File(Content::Witness), (0, 0), 0o775);
+    is_refused(&writable.run(), "/usr/bin/rules is writable to its group 0");
+    cases("programs of others", 11);
+}
+
+#[test]
+fn the_engines_path_leads_a_root_step_nowhere() {
+    for directory in ["/mine", "/hidden", "/shared", "/team", "/sticky"] {
+        let base = planted("'rules', 'aside'").with(|spec| spec.env[0] = format!("PATH={directory}:/usr/bin").into());
+        let run = program(base, &format!("{directory}/rules"), (1001, 1001)).run();
+        run.check(run.started(), "that the app starts");
+        assert_eq!(ran(&run), "/usr/bin/rules");
+    }
+    cases("directories of the engine's PATH", 5);
+}
+
+#[test]
+fn a_directory_of_the_fixed_path_that_others_may_write_to_is_refused() {
+    for (owner, mode) in [((1001, 1001), 0o755), ((0, 0), 0o777), ((0, 0), 0o1777), ((0, 0), 0o775)] {
+        for directory in ["/usr/local/bin", "/usr/sbin", "/bin"] {
+            let base = planted("'rules'").owned("/usr/local", Kind::Directory, (0, 0), 0o755);
+            is_refused(&base.owned(directory, Kind::Directory, owner, mode).run(), directory);
         }
-        let run = base.run();
-        run.check(!run.stderr().contains("init: step: rules: "), "that no planted program runs as root");
-        run.check(!run.started(), "that the app never runs");
     }
-    cases("programs planted second", 3);
-}
-
-#[test]
-fn the_path_that_a_root_step_gets_has_only_roots_places() {
-    let base = planted("/mine:/usr/bin:/hidden:/shared::.:relative:/team:/bin:/mine/../usr/bin", "'rules', 'aside'");
-    let run = base.run();
-    run.check(run.started(), "that the app starts");
-    assert_eq!(ran(&run), "/usr/bin/rules", "{}", run.shown());
-    let path =
-        run.stderr().lines().find_map(|line| line.strip_prefix("init: step: rules: env: PATH=").map(str::to_owned));
-    assert_eq!(path.as_deref(), Some("/usr/bin:/bin"), "{}", run.shown());
-    // The app's own is what the engine gave.
-    run.app().variable("PATH").starts_with("/mine:/usr/bin:").then_some(()).unwrap();
-    cases("places in the PATH of a root step", 9);
+    // A directory of it that is absent, where others could make it.
+    is_refused(&planted("'rules'").owned("/usr/local", Kind::Directory, (0, 0), 0o777).run(), "/usr/local is writable");
+    cases("directories of the fixed PATH", 13);
 }
 
 #[test]
 fn an_interpreter_that_the_user_could_write_ends_the_boot() {
     let script = |line: &str| Content::Bytes(format!("{line}\n").into());
-    let refused =
-        ["#!/mine/python", "#! /mine/python -u", "#!\t/mine/python\t-u", "#!/usr/bin/linked", "#!/usr/bin/outer"];
+    let refused = [
+        "#!/mine/python",
+        "#! /mine/python -u",
+        "#!\t/mine/python\t-u",
+        "#!/usr/bin/linked",
+        "#!/usr/bin/outer",
+        "#!/usr/bin/rules /mine/python",
+        "#!/usr/bin/rules -f/mine/python",
+        "#!/usr/bin/rules user-program",
+        "#!mine/python",
+    ];
     for line in refused {
-        let base = planted("/usr/bin", "'script'")
+        let base = planted("'script'")
             .node("/usr/bin/linked", Kind::Symlink("/mine/python".into()))
+            .owned("/usr/bin/user-program", Kind::File(Content::Witness), (1001, 1001), 0o755)
             .file_mode("/usr/bin/outer", script("#!/mine/python"), 0o755)
             .file_mode("/usr/bin/script", script(line), 0o755);
-        let run = program(base, "/mine/python", (1001, 1001)).run();
-        run.refused(78, &["refusing the root step 'rules'", "/mine"]);
+        is_refused(&program(base, "/mine/python", (1001, 1001)).run(), "belongs to uid 1001");
     }
-    let base = planted("/usr/bin", "'script'").file_mode("/usr/bin/script", script("#!/usr/bin/rules"), 0o755);
+    let base = planted("'script'").file_mode("/usr/bin/script", script("#!/usr/bin/rules"), 0o755);
     assert_eq!(ran(&base.run()), "/usr/bin/rules");
-    cases("interpreters of root steps", refused.len() + 1);
+    // A script that interprets itself ends the judging, and the kernel refuses to run it.
+    let own = planted("'script'").file_mode("/usr/bin/script", script("#!/usr/bin/script"), 0o755);
+    own.run().refused_late(70, &["step 'rules'"]);
+    cases("interpreters of root steps", refused.len() + 2);
 }
 
+/// Spellings of a word by which a program may be told of a file.
+const SPELLINGS: [&str; 11] = [
+    "{}",
+    "X={}",
+    "--file={}",
+    "a=b={}",
+    "-f{}",
+    "@{}",
+    "file://{}",
+    "/nowhere:{}",
+    "/etc/hostname,{}",
+    "k=/etc:{}",
+    "-vf{}",
+];
+
 #[test]
-fn a_word_that_names_a_file_of_the_users_ends_the_boot() {
-    let base = planted("/usr/bin", "'rules', '-f', '/mine/rules.nft'");
-    base.owned("/mine/rules.nft", Kind::File(Content::Bytes(b"flush ruleset\n".to_vec())), (0, 0), 0o644)
-        .run()
-        .refused(78, &["refusing the root step 'rules'", "/mine/rules.nft"]);
-    let base = planted("/usr/bin", "'rules', '/etc/rules.nft'")
-        .node("/etc/rules.nft", Kind::Symlink("/mine/rules.nft".into()));
-    base.owned("/mine/rules.nft", Kind::File(Content::Bytes(Vec::new())), (1001, 1001), 0o644)
-        .run()
-        .refused(78, &["refusing the root step 'rules'", "/mine belongs to uid 1001"]);
-    for word in ["rules.nft", "./rules", "../mine/rules"] {
-        let base = planted("/usr/bin", &format!("'rules', '{word}'")).words(["/bin/witness"]);
-        let text = format!("workdir = '/mine'\n[[root_step]]\nname = 'rules'\ncommand = ['rules', '{word}']\n");
-        let file = format!("/mine/{}", word.rsplit('/').next().unwrap());
-        base.config(text)
-            .owned(&file, Kind::File(Content::Bytes(Vec::new())), (0, 0), 0o644)
-            .run()
-            .refused(78, &["/mine belongs to uid 1001"]);
+fn a_word_that_names_what_others_could_write_is_refused() {
+    let places =
+        ["/mine/rules.nft", "/mine/absent", "/shared/rules.nft", "/sticky/rules.nft", "/safe/own", "/safe/linked"];
+    for spelling in SPELLINGS {
+        for place in places {
+            let word = spelling.replace("{}", place);
+            for keys in [
+                format!("command = ['rules', '{word}']"),
+                format!("command = ['rules']\nenv = {{ OPTION = '{word}' }}"),
+            ] {
+                let base = stepping(&keys)
+                    .owned("/mine/rules.nft", text(), (0, 0), 0o644)
+                    .owned("/shared/rules.nft", text(), (0, 0), 0o644)
+                    .owned("/sticky/rules.nft", text(), (0, 0), 0o644)
+                    .owned("/safe/own", text(), (1001, 1001), 0o644)
+                    .node("/safe/linked", Kind::Symlink("/mine/rules.nft".into()));
+                let run = base.run();
+                is_refused(&run, if place == "/safe/own" { "/safe/own belongs to uid 1001" } else { " " });
+            }
+        }
     }
-    cases("files of root steps", 5);
+    for word in ["mine", "mine/rules.nft", "./mine/rules.nft", "usr/../mine/rules.nft", "-mmine", "user-program"] {
+        let base = planted(&format!("'rules', '{word}'"))
+            .owned("/usr/bin/user-program", Kind::File(Content::Witness), (1001, 1001), 0o755)
+            .owned("/mine/rules.nft", text(), (0, 0), 0o644);
+        is_refused(&base.run(), "belongs to uid 1001");
+    }
+    cases("words of root steps", 2 * SPELLINGS.len() * places.len() + 6);
 }
 
 #[test]
-fn a_root_step_knows_nothing_of_the_engines_environment() {
-    let base = planted("/usr/bin", "'rules', 'aside'");
-    let hostile = [
+fn a_directory_among_the_words_is_judged_with_all_that_is_below_it() {
+    let hooks = |fill: &dyn Fn(Sandbox) -> Sandbox| {
+        let base = planted("'rules', '/safe/hooks'").owned("/safe/hooks", Kind::Directory, (0, 0), 0o755);
+        fill(base.owned("/safe/hooks/a", Kind::Directory, (0, 0), 0o755).owned(
+            "/safe/hooks/a/b",
+            text(),
+            (0, 0),
+            0o644,
+        ))
+    };
+    hooks(&|base| base).run().app().is_dropped_to(1001, 1001, "1001");
+    let script = || Kind::File(Content::Bytes(b"#!/mine/sh\n".into()));
+    let fills: [&dyn Fn(Sandbox) -> Sandbox; 9] = [
+        &|base| base.owned("/safe/hooks/file", text(), (1001, 1001), 0o644),
+        &|base| base.owned("/safe/hooks/a/file", text(), (0, 0), 0o666),
+        &|base| base.owned("/safe/hooks/a/deep", Kind::Directory, (0, 0), 0o1777),
+        &|base| base.owned("/safe/hooks/a/deep", Kind::Directory, (2000, 2000), 0o755),
+        &|base| base.node("/safe/hooks/a/link", Kind::Symlink("/mine".into())),
+        &|base| base.node("/safe/hooks/a/link", Kind::Symlink("../../../mine/absent".into())),
+        &|base| base.owned("/safe/hooks/a/fifo", Kind::Fifo, (0, 0), 0o622),
+        &|base| base.owned("/safe/hooks/a/script", script(), (0, 0), 0o755),
+        &|base| base.node("/safe/hooks/mount", Kind::Bind("/mine".into())),
+    ];
+    for fill in fills {
+        is_refused(&hooks(fill).run(), " ");
+    }
+    // More than can be judged.
+    is_refused(&hooks(&|base| base.owned("/safe/hooks/m", Kind::Many(10_001), (0, 0), 0o755)).run(), "more than 10000");
+    let deep = hooks(&|base| {
+        let path = |levels| format!("/safe/hooks{}", "/d".repeat(levels));
+        (1..60).fold(base, |base, levels| base.owned(&path(levels), Kind::Directory, (0, 0), 0o755))
+    });
+    is_refused(&deep.run(), "levels deep");
+    is_refused(&planted("'rules', '/mine'").run(), "/mine belongs to uid 1001");
+    is_refused(&planted("'rules', '/sticky'").run(), "/sticky is writable to everyone");
+    cases("directories of root steps", fills.len() + 5);
+}
+
+#[test]
+fn words_that_name_nothing_or_roots_own_are_accepted() {
+    for words in [
+        "'link', 'set', 'dev', 'eth0'",
+        "'-f', '/etc/passwd'",
+        "'/dev/null', '/proc/self/status', '/proc', '/dev'",
+        "'net.ipv4.ip_forward=1', '10.0.0.0/8', 'http://a/b', '-', '--', ''",
+    ] {
+        let run = planted(&format!("'rules', {words}")).run();
+        run.check(run.started(), "that the app starts");
+    }
+    cases("words that are accepted", 4);
+}
+
+#[test]
+fn a_root_step_gets_a_fixed_path_its_own_variables_and_nothing_else() {
+    let engines = [
         "LD_PRELOAD=/mine/evil.so",
         "LD_LIBRARY_PATH=/mine",
         "PYTHONPATH=/mine",
@@ -135,12 +222,30 @@ fn a_root_step_knows_nothing_of_the_engines_environment() {
         "ENV=/mine/rc",
         "IFS=/",
         "PS4=$(id)",
+        "LANG=C",
+        "TZ=/mine/zone",
     ];
-    let run = hostile.iter().fold(base, |base, entry| base.env(entry)).run();
+    let keys =
+        "command = ['rules', 'aside']\nenv = { RULES = '${TABLE}-1', EMPTY = '' }\n[env]\nFROM_ENV = '1'\nRULES = '2'";
+    let run = engines.iter().fold(stepping(keys).env("TABLE=filter"), |base, entry| base.env(entry)).run();
     assert_eq!(ran(&run), "/usr/bin/rules");
-    for entry in hostile {
-        let leaked = format!("init: step: rules: env: {}", entry.split('=').next().unwrap());
-        run.check(!run.stderr().contains(&format!("{leaked}=")), &format!("that no root step gets {entry}"));
-    }
-    cases("variables kept from a root step", hostile.len());
+    let mut given: Vec<_> = run
+        .stderr()
+        .lines()
+        .filter_map(|line| line.strip_prefix("init: step: rules: env: ").map(str::to_owned))
+        .collect();
+    given.sort_unstable();
+    let path = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+    assert_eq!(given, ["EMPTY=", path, "RULES=filter-1"], "{}", run.shown());
+    cases("variables kept from a root step", engines.len() + 2);
+}
+
+#[test]
+fn a_root_step_runs_in_the_root_directory_with_its_own_umask() {
+    let base = planted("'rules', 'aside'").owned("/mine/work", Kind::Directory, (1001, 1001), 0o755);
+    let text = "workdir = '/mine/work'\numask = '0000'\n[[root_step]]\nname = 'rules'\ncommand = ['rules', 'aside']\n";
+    let run = base.config(text).with(|spec| spec.start.cwd = "/mine".into()).run();
+    let said = |line: &str| run.check(run.stderr().contains(&format!("init: step: rules: {line}\n")), line);
+    said("cwd: /");
+    said("Umask: 0022");
 }

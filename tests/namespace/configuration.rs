@@ -71,7 +71,6 @@ fn a_byte_order_mark_does_not_hide_the_first_key() {
     says("\u{feff}usr = 'web'\n").refused(78, &["/etc/init.toml:1:"]);
 }
 
-/// A writable root: on a read-only one nobody can write to the file, whatever its mode.
 fn open() -> Sandbox {
     sandbox().with(|spec| spec.read_only = false).tmpfs("/cache")
 }
@@ -82,24 +81,35 @@ fn kept_by(owner: (u32, u32), mode: u32) -> Sandbox {
     open().owned(PATH, Kind::File(Content::Bytes(TEXT.into())), owner, mode)
 }
 
+// Whoever the app will be: the file itself says that.
 #[test]
-fn a_configuration_that_the_user_could_write_is_refused() {
-    let words = [PATH, "COPY --chown=0:0 --chmod=0644", "uid 1001"];
-    for (owner, mode, how) in [
-        ((1001, 0), 0o644, "belongs to uid 1001"),
-        ((1001, 1001), 0o444, "belongs to uid 1001"),
-        ((0, 1001), 0o664, "writable to group 1001"),
-        ((2000, 2000), 0o646, "writable to everyone"),
-        ((0, 0), 0o666, "writable to everyone"),
+fn a_configuration_of_another_owner_or_writable_to_others_is_refused() {
+    for (owner, mode, how, fix) in [
+        ((1001, 0), 0o644, "belongs to uid 1001", "chown root /etc/init.toml"),
+        ((1001, 1001), 0o444, "belongs to uid 1001", "chown root /etc/init.toml"),
+        ((2000, 2000), 0o644, "belongs to uid 2000", "chown root /etc/init.toml"),
+        ((2000, 2000), 0o646, "belongs to uid 2000", "chown root /etc/init.toml"),
+        ((0, 1001), 0o664, "writable to its group 1001", "chmod g-w /etc/init.toml"),
+        ((0, 2000), 0o664, "writable to its group 2000", "chmod g-w /etc/init.toml"),
+        ((0, 0), 0o664, "writable to its group 0", "chmod g-w /etc/init.toml"),
+        ((0, 0), 0o666, "writable to everyone", "chmod go-w /etc/init.toml"),
+        ((0, 0), 0o602, "writable to everyone", "chmod go-w /etc/init.toml"),
     ] {
-        kept_by(owner, mode).run().refused(78, &[&words[..], &[how]].concat());
+        for read_only in [false, true] {
+            let run = kept_by(owner, mode).with(|spec| spec.read_only = read_only).run();
+            run.refused(78, &[PATH, "COPY --chown=0:0 --chmod=0644", how, fix]);
+        }
     }
-    let run = kept_by((0, 44), 0o664).words(["--user", "app", "witness"]).run();
-    run.refused(78, &["writable to group 44"]);
 }
 
 #[test]
-fn a_configuration_in_a_directory_that_the_user_could_write_is_refused() {
+fn a_configuration_is_judged_before_it_is_read() {
+    let run = open().owned(PATH, Kind::File(Content::Bytes(b"nonsense".into())), (1001, 1001), 0o644).run();
+    run.refused(78, &["belongs to uid 1001"]);
+}
+
+#[test]
+fn a_configuration_in_a_directory_of_another_owner_or_writable_to_others_is_refused() {
     let inside = |owner, mode| {
         let base = open()
             .owned("/conf", Kind::Directory, owner, mode)
@@ -108,10 +118,32 @@ fn a_configuration_in_a_directory_that_the_user_could_write_is_refused() {
         base.words(["--config", "/conf/d/i.toml", "witness"]).run()
     };
     inside((0, 0), 0o777).refused(78, &["/conf is writable to everyone"]);
-    inside((0, 1001), 0o775).refused(78, &["/conf is writable to group 1001"]);
+    inside((0, 1001), 0o775).refused(78, &["/conf is writable to its group 1001"]);
     inside((1001, 1001), 0o755).refused(78, &["/conf belongs to uid 1001"]);
+    // Nobody but root can put a directory of root's into a sticky one, move it or take it away.
     inside((0, 0), 0o1777).app().is_dropped_to(1001, 1001, "1001");
+    inside((2000, 0), 0o1777).refused(78, &["/conf belongs to uid 2000"]);
     inside((0, 0), 0o755).app().is_dropped_to(1001, 1001, "1001");
+}
+
+#[test]
+fn a_configuration_directly_in_a_sticky_directory_is_refused() {
+    let sticky = open().owned("/conf", Kind::Directory, (0, 0), 0o1777);
+    let named = |base: Sandbox| base.words(["--config", "/conf/i.toml", "witness"]).run();
+    named(sticky.clone().file("/conf/i.toml", TEXT)).refused(78, &["/conf is writable to everyone"]);
+    let link = sticky.clone().file("/etc/real.toml", TEXT).node("/conf/i.toml", Kind::Symlink("/etc/real.toml".into()));
+    named(link).refused(78, &["/conf is writable to everyone"]);
+    named(sticky).refused(78, &["/conf is writable to everyone"]);
+}
+
+#[test]
+fn an_absent_default_is_refused_where_others_could_add_it() {
+    let etc = |owner, mode| open().owned("/etc", Kind::Directory, owner, mode).run();
+    etc((0, 0), 0o755).app().is_dropped_to(1001, 1001, "1001");
+    etc((1001, 1001), 0o755).refused(78, &["/etc belongs to uid 1001"]);
+    etc((0, 0), 0o777).refused(78, &["/etc is writable to everyone"]);
+    etc((0, 0), 0o1777).refused(78, &["/etc is writable to everyone"]);
+    etc((0, 0), 0o775).refused(78, &["/etc is writable to its group 0"]);
 }
 
 #[test]
@@ -138,18 +170,35 @@ fn a_link_to_the_configuration_that_the_user_could_turn_is_refused() {
 }
 
 #[test]
-fn a_configuration_of_roots_alone_or_of_another_group_is_obeyed() {
-    for (owner, mode) in [((0, 0), 0o644), ((0, 0), 0o600), ((0, 2000), 0o664), ((2000, 2000), 0o644)] {
+fn a_configuration_of_roots_alone_is_obeyed() {
+    for (owner, mode) in [((0, 0), 0o644), ((0, 0), 0o600), ((0, 2000), 0o644), ((0, 1001), 0o440)] {
         let run = kept_by(owner, mode).run();
         run.app().is_dropped_to(1001, 1001, "1001");
         run.owns("/cache", 1001, 1001, 0o700);
     }
 }
 
+// Names in them decide who the app is; numbers do not ask them.
 #[test]
-fn on_a_read_only_root_nobody_could_write_it() {
-    let run = kept_by((1001, 1001), 0o666).with(|spec| spec.read_only = true).run();
-    run.app().is_dropped_to(1001, 1001, "1001");
+fn accounts_of_another_owner_are_refused_where_names_are_used() {
+    let text = |path| match path {
+        "/etc/passwd" => "root:x:0:0::/root:\napp:x:1001:1001::/home/app:\n",
+        _ => "root:x:0:\napp:x:1001:\n",
+    };
+    for path in ["/etc/passwd", "/etc/group"] {
+        for (owner, mode, how) in [
+            ((1001, 1001), 0o644, "belongs to uid 1001"),
+            ((0, 0), 0o664, "writable to its group 0"),
+            ((0, 0), 0o666, "writable to everyone"),
+        ] {
+            let base = open().owned(path, Kind::File(Content::Bytes(text(path).into())), owner, mode);
+            for user in ["app", "app:app", "1001:app"] {
+                let run = base.clone().words(["--user", user, "witness"]).run();
+                run.refused(78, &[path, how, "give user and groups as numbers"]);
+            }
+            base.words(["--user", "1001:1001", "witness"]).run().app().is_dropped_to(1001, 1001, "1001");
+        }
+    }
 }
 
 #[test]

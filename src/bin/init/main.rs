@@ -15,7 +15,6 @@ mod entry;
 mod no_backtrace;
 
 use std::io::Write as _;
-use std::path::Path;
 use std::time::Instant;
 
 use nix::errno::Errno;
@@ -27,13 +26,14 @@ use stepdown::config::environment::Environment;
 use stepdown::config::{Config, control, file, schema};
 use stepdown::error::{Error, Result, io_errno};
 use stepdown::exec::{App, Launch};
-use stepdown::facts::accounts::{self, Accounts};
+use stepdown::facts::accounts::Accounts;
 use stepdown::facts::id_maps::IdMaps;
-use stepdown::facts::{self_check, writable};
-use stepdown::plan::{self, Plan, StartedAs, Supervision, container};
+use stepdown::facts::self_check;
+use stepdown::plan::{self, Plan, Supervision, container};
 use stepdown::prepare::{self, descriptors};
-use stepdown::privilege::{self, Dropped, Held, Start, Target};
+use stepdown::privilege::{self, Dropped, Held, Start};
 use stepdown::sys::SignalMask;
+use stepdown::trust::Trust;
 use stepdown::{exec, health, logger, render, steps, supervise};
 
 #[global_allocator]
@@ -103,52 +103,33 @@ fn boot(handed: entry::Handed, report: &mut Option<ReportFormat>) -> Result<Next
     *report = matches!(action, Action::Check(_)).then_some(format);
     let request = Request { arguments, environment, mask, action, format, started };
 
-    let loaded = file::load(request.arguments.config.as_deref())?;
+    // A page of flags is not obeyed by root, and may be made from anybody's file.
+    let trust = Trust::new(!matches!(action, Action::Render(_)) && rustix::process::geteuid().is_root());
+    let loaded = file::load(request.arguments.config.as_deref(), &trust)?;
     if let Action::Render(format) = request.action {
         // Before anything is read of how this process was started: the page is about another start.
         let Request { arguments, environment, .. } = &request;
-        let containers = container::resolve(&loaded.config, arguments, environment, &Accounts::read()?, format)?;
+        let containers = container::resolve(&loaded.config, arguments, environment, &Accounts::read(&trust)?, format)?;
         let rendered = render::render(format, &containers)?;
         logger::notes(&rendered.notes);
         return out.print(&rendered.page);
     }
     let held = Held::read()?;
-    let plan = resolve(&request, &loaded, &held)?;
+    let accounts = Accounts::read(&trust)?;
+    let Request { arguments, environment, .. } = &request;
+    // Only a start as root takes other ids.
+    let ids = if held.uid.effective == 0 { IdMaps::read()? } else { IdMaps::everything() };
+    let (config, accounts, held) = (&loaded.config, &accounts, &held);
+    let plan = plan::resolve(&plan::Given { config, arguments, environment, accounts, held, ids: &ids })?;
     let next = match request.action {
-        Action::Plan => return out.print(&plan::print(&plan, &held, request.format)),
-        Action::Health => return ask_health(&plan, &held, &request, &out),
-        Action::Check(extent) => run(plan, &held, &request, Some((extent, &loaded.config)), &out)?,
-        _ => run(plan, &held, &request, None, &out)?,
+        Action::Plan => return out.print(&plan::print(&plan, held, request.format)),
+        Action::Health => return ask_health(&plan, held, &request, &out),
+        Action::Check(extent) => run(plan, held, &request, Some((extent, config)), &out)?,
+        _ => run(plan, held, &request, None, &out)?,
     };
     // The app's exec takes all memory at once; piece by piece, a long configuration would take its time.
     std::mem::forget((loaded, request));
     Ok(next)
-}
-
-/// The plan; as root it is made only of what the app's user could not have written.
-fn resolve(request: &Request, loaded: &file::Loaded, held: &Held) -> Result<Plan> {
-    let accounts = Accounts::read()?;
-    let Request { arguments, environment, .. } = request;
-    // Only a start as root takes other ids.
-    let ids = if held.uid.effective == 0 { IdMaps::read()? } else { IdMaps::everything() };
-    let plan = plan::resolve(&plan::Given {
-        config: &loaded.config,
-        arguments,
-        environment,
-        accounts: &accounts,
-        held,
-        ids: &ids,
-    })?;
-    if plan.started_as == StartedAs::Root {
-        let accounts = if plan.by_name { accounts::FILES.as_slice() } else { &[] };
-        loaded
-            .path
-            .as_deref()
-            .into_iter()
-            .chain(accounts.iter().copied())
-            .try_for_each(|path| refuse_if_writable(path, &plan.target))?;
-    }
-    Ok(plan)
 }
 
 /// Hands over, drops, prepares as the user, and checks or leaves the app to be started.
@@ -206,16 +187,6 @@ fn step_down(plan: &Plan, held: &Held, mask: SignalMask) -> Result<Dropped> {
             prepare::refuse_unwritable(&dropped, &plan.surfaces, &plan.target)?;
             Ok(dropped)
         }
-    }
-}
-
-/// Root obeys the configuration, and the accounts where names are in it: they must be files that the app of a previous
-/// life could not have written.
-fn refuse_if_writable(path: &str, target: &Target) -> Result<()> {
-    match writable::writable_to(Path::new(path), target.uid, &target.groups) {
-        Ok(None) | Err((_, Errno::ENOENT)) => Ok(()),
-        Ok(Some(how)) => Err(Error::ConfigWritable { path: path.to_owned(), how, uid: target.uid }),
-        Err((call, errno)) => Err(Error::ConfigRead { path: path.to_owned(), call, errno }),
     }
 }
 

@@ -95,17 +95,19 @@ pub(super) fn step<'a>(source: Source<'a>, table: &'a Table<'a>, place: Place, r
     let entry = keys.name;
     let (mut name, mut command, mut capabilities, mut timeout, mut scope) =
         (None, None, Vec::new(), None, Scope::default());
+    let mut env = BTreeMap::new();
     for item in items(source, keys, table) {
         let item = item?;
         match item.key {
             "name" => name = Some(item.string()?),
             "command" => command = Some(item.command()?),
             "capabilities" if root => capabilities = item.strings()?,
+            "env" if root => env = item.variables()?,
             "timeout" => timeout = Some(item.expandable(values::duration)?),
             _ if scoped(&item, &mut scope)? => {}
             _ => return Err(item.unknown()),
         }
     }
     let command = needed(command, entry, "command", &place)?;
-    Ok(Step { name: needed(name, entry, "name", &place)?, command, capabilities, timeout, scope })
+    Ok(Step { name: needed(name, entry, "name", &place)?, command, capabilities, env, timeout, scope })
 }

@@ -1,0 +1,233 @@
+//! Judges everything that a root step is told by its program, words and variables.
+//!
+//! A program reads more than its own file: the interpreter of a script, the files that its words name, and of a directory
+//! whatever is below it. A word is only text, so every part of it that names something is taken to be read, also behind
+//! `=`, `:` or `,` and glued to an option. What is too much to be judged is refused. `execve(2)`, `path_resolution(7)`.
+
+use std::collections::BTreeSet;
+use std::ffi::{CString, OsStr};
+use std::io::Read;
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+use rustix::fs::{FileType, Mode, OFlags, RawDir, Stat, fstat, openat};
+
+use crate::error::errno;
+use crate::trust::{Denied, HANDLE, Reached, Trust, is_kernels_own};
+
+/// Entries below the directories of one step.
+const MOST: usize = 10_000;
+
+/// Levels of directories, and of interpreters that are scripts themselves.
+const DEEPEST: usize = 40;
+
+/// The engine fills it at every start: devices, and places that no program looks for files in.
+const DEVICES: &str = "/dev";
+
+/// What one root step obeys.
+#[derive(Debug)]
+pub struct Obeyed<'a> {
+    trust: &'a Trust,
+    /// The directories of `PATH` that exist.
+    search: Vec<PathBuf>,
+    /// How many entries may still be judged.
+    left: usize,
+    /// Device and inode of what was judged.
+    seen: BTreeSet<(u64, u64)>,
+}
+
+/// What a command's name leads to.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Program {
+    /// An executable file of root's alone.
+    At(PathBuf),
+    /// A file that cannot be executed, and why.
+    Unfit(PathBuf, &'static str),
+    /// Nothing.
+    Nowhere,
+}
+
+impl Obeyed<'_> {
+    /// Judges the directories of `PATH`: in one that others may write to, a program could be planted later.
+    ///
+    /// # Errors
+    /// [`Denied`].
+    pub fn new<'a>(trust: &'a Trust, path: &[u8]) -> Result<Obeyed<'a>, Denied> {
+        let mut search = Vec::new();
+        for part in path.split(|byte| *byte == b':') {
+            let directory = below_root(part);
+            if existing(trust.reach(&directory))?.is_some() {
+                search.push(directory);
+            }
+        }
+        Ok(Obeyed { trust, search, left: MOST, seen: BTreeSet::new() })
+    }
+
+    /// Finds the program of this name, and judges it with its interpreters. A name with a slash is below `/`.
+    ///
+    /// # Errors
+    /// [`Denied`].
+    pub fn program(&mut self, name: &[u8]) -> Result<Program, Denied> {
+        let places = if name.contains(&b'/') {
+            vec![below_root(name)]
+        } else {
+            self.search.iter().map(|directory| directory.join(OsStr::from_bytes(name))).collect()
+        };
+        let mut unfit = Program::Nowhere;
+        for place in places {
+            let Some(reached) = existing(self.trust.reach(&place))? else { continue };
+            let what = match FileType::from_raw_mode(reached.facts.st_mode) {
+                FileType::RegularFile if reached.facts.st_mode & 0o111 != 0 => {
+                    self.judge(&reached, 0)?;
+                    return Ok(Program::At(place));
+                }
+                FileType::RegularFile => "it has no execute permission",
+                FileType::Directory => "it is a directory",
+                _ => "it is not a regular file",
+            };
+            if unfit == Program::Nowhere {
+                unfit = Program::Unfit(place, what);
+            }
+        }
+        Ok(unfit)
+    }
+
+    /// Judges whatever a word, or the value of a variable, names.
+    ///
+    /// # Errors
+    /// [`Denied`].
+    pub fn word(&mut self, word: &[u8]) -> Result<(), Denied> {
+        self.word_at(word, 0)
+    }
+
+    fn word_at(&mut self, word: &[u8], depth: usize) -> Result<(), Denied> {
+        let suffixes = word.iter().enumerate().filter(|(_, byte)| **byte == b'=').map(|(at, _)| at + 1);
+        for from in std::iter::once(0).chain(suffixes) {
+            self.name(word.get(from..).unwrap_or_default(), depth)?;
+        }
+        word.split(|byte| matches!(byte, b'=' | b':' | b',')).try_for_each(|part| self.name(part, depth))
+    }
+
+    /// Judges the file of this name, below `/` and in `PATH`; with an option's letter or `@` before it as well.
+    fn name(&mut self, name: &[u8], depth: usize) -> Result<(), Denied> {
+        let glued = match name {
+            [b'-', letter, rest @ ..] if *letter != b'-' => rest,
+            [b'@', rest @ ..] => rest,
+            _ => &[],
+        };
+        let slash = if name.starts_with(b"-") { name.iter().position(|byte| *byte == b'/') } else { None };
+        let from_slash = slash.and_then(|at| name.get(at..)).unwrap_or_default();
+        for name in [name, glued, from_slash].into_iter().filter(|name| !name.is_empty()) {
+            self.path(&below_root(name), depth)?;
+            if !name.contains(&b'/') {
+                for at in 0..self.search.len() {
+                    let place = self.search.get(at).map(|directory| directory.join(OsStr::from_bytes(name)));
+                    place.map_or(Ok(()), |place| self.path(&place, depth))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn path(&mut self, path: &Path, depth: usize) -> Result<(), Denied> {
+        match existing(self.trust.reach(path))? {
+            Some(reached) => self.judge(&reached, depth),
+            None => Ok(()),
+        }
+    }
+
+    /// Judges what an open file of root's alone leads to: the interpreter of a script, what is below a directory.
+    fn judge(&mut self, reached: &Reached, depth: usize) -> Result<(), Denied> {
+        let Reached { file, path, facts, .. } = reached;
+        self.once(file, path, facts, depth)
+    }
+
+    fn once(&mut self, file: &OwnedFd, path: &Path, facts: &Stat, depth: usize) -> Result<(), Denied> {
+        if !self.seen.insert((facts.st_dev, facts.st_ino)) {
+            return Ok(());
+        }
+        if depth > DEEPEST {
+            return Err(Denied::TooMuch(format!("{} is more than {DEEPEST} levels deep", path.display())));
+        }
+        match FileType::from_raw_mode(facts.st_mode) {
+            FileType::RegularFile if facts.st_mode & 0o111 != 0 => self.script(path, depth),
+            FileType::Directory if path != Path::new(DEVICES) && !is_kernels_own(file) => {
+                self.directory(file, path, depth)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Judges the interpreter behind `#!` and what its line tells it.
+    fn script(&mut self, path: &Path, depth: usize) -> Result<(), Denied> {
+        let mut file = match self.trust.open(path, OFlags::NONBLOCK | OFlags::NOCTTY) {
+            Ok((file, _)) => file,
+            // An interpreter could not read it either.
+            Err(Denied::Call(_, Errno::EACCES)) => return Ok(()),
+            Err(denied) => return Err(denied),
+        };
+        let mut first = [0_u8; 256];
+        let length = file.read(&mut first).map_err(|error| Denied::Call("read", crate::error::io_errno(&error)))?;
+        let Some(line) = first.get(..length).and_then(|bytes| bytes.strip_prefix(b"#!")) else { return Ok(()) };
+        let line = line.split(|byte| *byte == b'\n').next().unwrap_or(line);
+        let mut words = line.split(|byte| matches!(byte, b' ' | b'\t' | b'\r' | 0)).filter(|word| !word.is_empty());
+        let interpreter = words.next().unwrap_or_default();
+        self.path(&below_root(interpreter), depth + 1)?;
+        words.try_for_each(|word| self.word_at(word, depth + 1))
+    }
+
+    fn directory(&mut self, directory: &OwnedFd, path: &Path, depth: usize) -> Result<(), Denied> {
+        for name in self.names(directory, path)? {
+            let place = path.join(OsStr::from_bytes(name.to_bytes()));
+            let file = openat(directory, &name, HANDLE, Mode::empty()).map_err(|error| call("open", error))?;
+            let facts = fstat(&file).map_err(|error| call("fstat", error))?;
+            if let Some(denied) = self.trust.judge_entry(&place, &file, &facts) {
+                return Err(denied);
+            }
+            match FileType::from_raw_mode(facts.st_mode) {
+                FileType::Symlink => self.path(&place, depth + 1)?,
+                _ => self.once(&file, &place, &facts, depth + 1)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn names(&mut self, directory: &OwnedFd, path: &Path) -> Result<Vec<CString>, Denied> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let readable = openat(directory, ".", flags, Mode::empty()).map_err(|error| call("open", error))?;
+        let mut buffer = Vec::with_capacity(8192);
+        let mut entries = RawDir::new(&readable, buffer.spare_capacity_mut());
+        let mut names = Vec::new();
+        while let Some(entry) = entries.next() {
+            let name = entry.map_err(|error| call("getdents64", error))?.file_name().to_owned();
+            if name.as_c_str() == c"." || name.as_c_str() == c".." {
+                continue;
+            }
+            self.left = self.left.checked_sub(1).ok_or_else(|| {
+                Denied::TooMuch(format!("there are more than {MOST} files to judge, up to {}", path.display()))
+            })?;
+            names.push(name);
+        }
+        Ok(names)
+    }
+}
+
+/// As a root step resolves a name, whose working directory is `/`.
+fn below_root(name: &[u8]) -> PathBuf {
+    Path::new("/").join(OsStr::from_bytes(name))
+}
+
+/// None for what names nothing, in directories where root alone could add the name.
+fn existing(reached: Result<Reached, Denied>) -> Result<Option<Reached>, Denied> {
+    match reached {
+        Ok(reached) => Ok(Some(reached)),
+        Err(Denied::Call(_, Errno::ENOENT | Errno::ENOTDIR | Errno::ENAMETOOLONG | Errno::EINVAL)) => Ok(None),
+        Err(denied) => Err(denied),
+    }
+}
+
+fn call(name: &'static str, error: rustix::io::Errno) -> Denied {
+    Denied::Call(name, errno(error))
+}

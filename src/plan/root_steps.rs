@@ -1,0 +1,106 @@
+//! The root steps that count in this boot, resolved: nothing of the app's reaches them, and all that they obey is judged.
+
+use std::ffi::{CString, OsStr};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+
+use super::capabilities;
+use super::command::expand_words;
+use super::expand::{expand, timeout};
+use super::steps::StepPlan;
+use crate::config::Step;
+use crate::config::environment::Environment;
+use crate::error::{Error, Result};
+use crate::exec::App;
+use crate::facts::obeyed::{Obeyed, Program};
+use crate::trust::{Denied, Trust};
+
+/// Where a root step finds programs, unless its `env` has a `PATH`.
+const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// The working directory: an app's own would put its files into the search of interpreters.
+const WORKING_DIRECTORY: &str = "/";
+
+/// What a root step writes is for others to read, whatever the app's own mask is.
+const UMASK: u32 = 0o022;
+
+/// Resolves the root steps.
+///
+/// # Errors
+/// All of exit codes 78, 126 and 127; [`Error::StepNotRoots`].
+pub(super) fn resolve<'a>(
+    steps: impl Iterator<Item = &'a Step>,
+    environment: &Environment,
+    trust: &Trust,
+) -> Result<Vec<StepPlan>> {
+    steps.map(|step| resolve_one(step, environment, trust)).collect()
+}
+
+fn resolve_one(step: &Step, environment: &Environment, trust: &Trust) -> Result<StepPlan> {
+    let refuse = |path: &[u8]| {
+        let path = String::from_utf8_lossy(path).into_owned();
+        move |denied: Denied| Error::StepNotRoots {
+            name: step.name.value.clone(),
+            path,
+            how: denied.to_string(),
+            fix: denied.fix(),
+        }
+    };
+    let arguments = expand_words(&step.command, environment)?;
+    let own = own_environment(step, environment)?;
+    let path = own.get("PATH").unwrap_or_default();
+    let mut obeyed = Obeyed::new(trust, path).map_err(refuse(b"PATH"))?;
+    let name = arguments.first().map_or(&b""[..], |word| word.to_bytes());
+    let program = found(obeyed.program(name).map_err(refuse(name))?, name, path)?;
+    for word in arguments.iter().skip(1).map(|word| word.to_bytes()) {
+        obeyed.word(word).map_err(refuse(word))?;
+    }
+    for (name, value) in step.env.keys().filter_map(|name| Some((name, own.get(name)?))) {
+        if name != "PATH" {
+            obeyed.word(value).map_err(refuse(name.as_bytes()))?;
+        }
+    }
+    let app = App {
+        programs: vec![program],
+        arguments,
+        environment: own,
+        working_directory: Some(WORKING_DIRECTORY.into()),
+        umask: Some(UMASK),
+    };
+    let capabilities = capabilities::set(&step.capabilities)?;
+    let timeout = timeout(step.timeout.as_ref(), environment)?;
+    Ok(StepPlan { name: step.name.value.clone(), app, timeout, capabilities })
+}
+
+/// `PATH`, and what the step itself configures.
+fn own_environment(step: &Step, environment: &Environment) -> Result<Environment> {
+    let mut own = Environment::default();
+    let _ = own.set("PATH", PATH.as_bytes());
+    for (name, value) in &step.env {
+        let expanded = expand(value, environment)?;
+        if !own.set(name, &expanded) {
+            return Err(Error::Config {
+                place: value.place.clone(),
+                what: format!("a NUL in the value of {name}"),
+                allowed: "leave it out".into(),
+            });
+        }
+    }
+    Ok(own)
+}
+
+fn found(program: Program, name: &[u8], path: &[u8]) -> Result<CString> {
+    let direct = name.contains(&b'/');
+    let nowhere = |what| Err(Error::NotFound { name: String::from_utf8_lossy(name).into_owned(), what });
+    match program {
+        Program::At(place) => {
+            CString::new(place.into_os_string().into_vec()).or_else(|_| nowhere("no path can hold a NUL".into()))
+        }
+        Program::Unfit(place, what) => Err(Error::NotExecutable {
+            path: place.display().to_string(),
+            what: what.into(),
+            remedy: "make it an executable file (chmod 0755), or name another",
+        }),
+        Program::Nowhere if direct => nowhere("no such file".into()),
+        Program::Nowhere => nowhere(format!("it is in no directory of PATH={}", OsStr::from_bytes(path).display())),
+    }
+}

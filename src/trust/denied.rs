@@ -1,0 +1,83 @@
+//! Why root does not obey a file: which part of its path is whose, and what mends it.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use nix::errno::Errno;
+
+/// Why root does not obey a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Denied {
+    /// A call failed.
+    Call(&'static str, Errno),
+    /// Something on the way, or the file itself, is not root's alone.
+    NotRoots {
+        /// The path of that part.
+        place: PathBuf,
+        /// Who else has it in hand.
+        whose: Whose,
+    },
+    /// There is too much to judge.
+    TooMuch(String),
+}
+
+/// Who else could change a file or directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whose {
+    /// Its owner.
+    Owner(u32),
+    /// An owner whom the user namespace does not map.
+    Unmapped,
+    /// Its group.
+    Group(u32),
+    /// A user or group of its access list.
+    Listed,
+    /// Everyone.
+    Everyone,
+}
+
+impl fmt::Display for Denied {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Denied::Call(call, errno) => write!(f, "{call}: {} ({errno:?})", errno.desc()),
+            Denied::NotRoots { place, whose } => write!(f, "{} {whose}", place.display()),
+            Denied::TooMuch(what) => f.write_str(what),
+        }
+    }
+}
+
+impl fmt::Display for Whose {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Whose::Owner(uid) => write!(f, "belongs to uid {uid}"),
+            Whose::Unmapped => f.write_str("belongs to a user outside of this user namespace"),
+            Whose::Group(gid) => write!(f, "is writable to its group {gid}"),
+            Whose::Listed => f.write_str("is writable to others by its access list"),
+            Whose::Everyone => f.write_str("is writable to everyone"),
+        }
+    }
+}
+
+impl Denied {
+    /// What makes it root's alone.
+    pub fn fix(&self) -> String {
+        match self {
+            Denied::NotRoots { place, whose } => {
+                let place = place.display();
+                match whose {
+                    Whose::Owner(_) => format!("chown root {place}"),
+                    Whose::Unmapped => {
+                        format!("put it into the image, or mount it from a user that the namespace maps ({place})")
+                    }
+                    Whose::Group(_) => format!("chmod g-w {place}"),
+                    Whose::Listed => format!("setfacl -b {place}"),
+                    Whose::Everyone => format!("chmod go-w {place}"),
+                }
+            }
+            Denied::Call(..) => "let root read it, and enter every directory above it".to_owned(),
+            Denied::TooMuch(_) => {
+                "name what is needed of it, or put the command into a script of root's own".to_owned()
+            }
+        }
+    }
+}

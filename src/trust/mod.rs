@@ -1,0 +1,344 @@
+//! Opens what root obeys, and judges whether it is root's alone.
+//!
+//! A file that somebody else owns or may write, or that is reached through a directory or link of theirs, tells root what
+//! they want. So every name of the path is opened without following a link, each descriptor is judged by `fstat(2)`, links
+//! are followed by hand, and the caller reads the descriptor that was judged. Neither a read-only mount nor the sticky bit
+//! excuses a writer: the same file may be writable elsewhere, and names can be added to a sticky directory.
+//! `path_resolution(7)`, `inode(7)`, `acl(5)`.
+
+mod denied;
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs::File;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStringExt;
+use std::path::{Component, Path, PathBuf};
+use std::rc::Rc;
+
+use nix::errno::Errno;
+use rustix::fs::{FileType, Mode, OFlags, Stat, fstat, fstatfs, getxattr_query, open, openat, readlinkat};
+
+pub use denied::{Denied, Whose};
+
+/// As many links as the kernel follows: `path_resolution(7)`.
+const MOST_LINKS: usize = 40;
+
+/// Directories that are kept open, since most paths of a boot begin with the same ones.
+const MOST_HELD: usize = 16;
+
+/// How the kernel shows an owner whom a user namespace does not map. Most namespaces have a user of that number as well.
+const OVERFLOW: u32 = 65534;
+
+/// What a descriptor is opened for that is judged, or leads on, and is not read.
+pub(crate) const HANDLE: OFlags = OFlags::PATH.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+
+const STICKY: u32 = 0o1000;
+const GROUP_WRITES: u32 = 0o020;
+const OTHERS_WRITE: u32 = 0o002;
+
+/// `PROC_SUPER_MAGIC`, `SYSFS_MAGIC` and `CGROUP2_SUPER_MAGIC` of `statfs(2)`: the kernel writes these file systems, and
+/// in a user namespace their owner is often not mapped.
+const KERNELS_OWN: [u64; 3] = [0x9fa0, 0x6265_6572, 0x6367_7270];
+
+/// Opens files for root, or for a start without root, which obeys whatever its user does.
+#[derive(Clone, Debug)]
+pub struct Trust {
+    judges: bool,
+    held: Rc<Held>,
+}
+
+#[derive(Debug, Default)]
+struct Held {
+    /// Directories of root's alone, by their path without links.
+    directories: RefCell<BTreeMap<PathBuf, (Rc<OwnedFd>, Stat)>>,
+    /// The uid that owns the root directory.
+    root: Cell<u32>,
+}
+
+/// What a path leads to.
+#[derive(Debug)]
+pub struct Reached {
+    /// The open file.
+    pub file: Rc<OwnedFd>,
+    /// Its path without links.
+    pub path: PathBuf,
+    /// `fstat(2)` of it.
+    pub facts: Stat,
+    /// Why root must not obey it, where the caller wanted it in any case.
+    pub denied: Option<Denied>,
+}
+
+/// How a file is opened at the end of its path, and what a judgement against it leads to.
+#[derive(Clone, Copy)]
+struct Wanted {
+    flags: OFlags,
+    denied_too: bool,
+}
+
+impl Trust {
+    /// For this start: one as root judges.
+    pub fn new(as_root: bool) -> Trust {
+        Trust { judges: as_root, held: Rc::default() }
+    }
+
+    /// Opens a file for reading, with further flags, if it is root's alone.
+    ///
+    /// # Errors
+    /// [`Denied`].
+    pub fn open(&self, path: &Path, flags: OFlags) -> Result<(File, Stat), Denied> {
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC | flags;
+        if !self.judges {
+            return plain(path, flags);
+        }
+        self.walk(path, Wanted { flags, denied_too: false })?.into_file()
+    }
+
+    /// Opens a file for reading, and says why root must not obey it if that is so.
+    ///
+    /// # Errors
+    /// [`Denied::Call`].
+    pub fn open_any(&self, path: &Path) -> Result<(File, Stat, Option<Denied>), Denied> {
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+        if !self.judges {
+            return plain(path, flags).map(|(file, facts)| (file, facts, None));
+        }
+        let mut reached = self.walk(path, Wanted { flags, denied_too: true })?;
+        let denied = reached.denied.take();
+        reached.into_file().map(|(file, facts)| (file, facts, denied))
+    }
+
+    /// Finds what a path leads to, without opening it to be read.
+    ///
+    /// # Errors
+    /// [`Denied`].
+    pub fn reach(&self, path: &Path) -> Result<Reached, Denied> {
+        self.walk(path, Wanted { flags: HANDLE, denied_too: false })
+    }
+
+    /// The kernel's own walk, one name after the other.
+    fn walk(&self, path: &Path, wanted: Wanted) -> Result<Reached, Denied> {
+        let absolute = std::path::absolute(path).map_err(|error| io_call("getcwd", &error))?;
+        let mut to_go = reversed(&absolute);
+        let (mut here, mut way, mut links) = (PathBuf::new(), Vec::<Step>::new(), 0);
+        let mut denied = None;
+        while let Some(name) = to_go.pop() {
+            if name == ".." {
+                if way.len() > 1 {
+                    way.pop();
+                    here.pop();
+                }
+                continue;
+            }
+            let place = here.join(&name);
+            if name == "/" {
+                way.clear();
+            }
+            let last = to_go.is_empty();
+            let (file, facts) = self.open_one(&way, &name, &place, wanted.flags, last)?;
+            let kind = FileType::from_raw_mode(facts.st_mode);
+            if let Some(reason) = self.judge(&way, &place, &file, &facts, last) {
+                if !wanted.denied_too {
+                    return Err(reason);
+                }
+                denied = denied.or(Some(reason));
+            }
+            match kind {
+                FileType::Symlink => {
+                    links += 1;
+                    if links > MOST_LINKS {
+                        return Err(Denied::Call("open", Errno::ELOOP));
+                    }
+                    let target = readlinkat(&file, "", Vec::new()).map_err(|error| call("readlinkat", error))?;
+                    let target = reversed(Path::new(&OsString::from_vec(target.into_bytes())));
+                    if target.last().is_some_and(|first| first == "/") {
+                        here.clear();
+                    }
+                    to_go.extend(target);
+                    continue;
+                }
+                FileType::Directory => {}
+                _ if !last => return Err(Denied::Call("open", Errno::ENOTDIR)),
+                _ => {}
+            }
+            here = place;
+            if last {
+                return Ok(Reached { file, path: here, facts, denied });
+            }
+            if denied.is_none() {
+                self.hold(&here, &file, facts);
+            }
+            way.push(Step { file, open_to: open_to(&facts), facts });
+        }
+        // The path ends in `..`, which leads back to a directory that was judged on the way.
+        let end = way.pop().ok_or(Denied::Call("open", Errno::ENOENT))?;
+        match end.open_to {
+            Some(whose) if !wanted.denied_too => Err(Denied::NotRoots { place: here, whose }),
+            _ => Ok(Reached { file: end.file, path: here, facts: end.facts, denied }),
+        }
+    }
+
+    /// Opens one name: as a handle, or, at the end of the path, as it is wanted.
+    fn open_one(
+        &self,
+        way: &[Step],
+        name: &OsString,
+        place: &Path,
+        flags: OFlags,
+        last: bool,
+    ) -> Result<(Rc<OwnedFd>, Stat), Denied> {
+        if !last && let Some(held) = self.held.directories.borrow().get(place) {
+            return Ok(held.clone());
+        }
+        let at = |flags| match way.last() {
+            None => open(place, flags, Mode::empty()),
+            Some(step) => openat(&*step.file, name, flags, Mode::empty()),
+        };
+        let opened = if last {
+            match at(flags | OFlags::NOFOLLOW) {
+                // A link: it is judged, and leads on.
+                Err(rustix::io::Errno::LOOP) => at(HANDLE),
+                other => other,
+            }
+        } else {
+            at(HANDLE)
+        };
+        let file = Rc::new(opened.map_err(|error| match way.last().and_then(|step| step.open_to) {
+            // Everyone could add the name.
+            Some(whose) if error == rustix::io::Errno::NOENT => {
+                Denied::NotRoots { place: place.parent().unwrap_or(place).to_owned(), whose }
+            }
+            _ => call("open", error),
+        })?);
+        let facts = fstat(&*file).map_err(|error| call("fstat", error))?;
+        if way.is_empty() {
+            self.held.root.set(facts.st_uid);
+        }
+        Ok((file, facts))
+    }
+
+    fn hold(&self, path: &Path, file: &Rc<OwnedFd>, facts: Stat) {
+        let mut held = self.held.directories.borrow_mut();
+        if held.len() < MOST_HELD && !held.contains_key(path) {
+            held.insert(path.to_owned(), (file.clone(), facts));
+        }
+    }
+
+    /// Judges one name of a path, which was found in the last directory of the way.
+    fn judge(&self, way: &[Step], place: &Path, file: &OwnedFd, facts: &Stat, last: bool) -> Option<Denied> {
+        let not_roots = |place: &Path, whose| Some(Denied::NotRoots { place: place.to_owned(), whose });
+        let kind = FileType::from_raw_mode(facts.st_mode);
+        if !self.may_own(file.as_fd(), kind, facts.st_uid) {
+            let whose = if is_mapped(facts.st_uid) { Whose::Owner(facts.st_uid) } else { Whose::Unmapped };
+            return not_roots(place, whose);
+        }
+        // Everyone may add names to a sticky directory: links, and files that are linked or moved there. But they can
+        // neither move a directory of root's there, nor take one away.
+        if let Some(whose) = way.last().and_then(|step| step.open_to)
+            && kind != FileType::Directory
+        {
+            return not_roots(place.parent().unwrap_or(place), whose);
+        }
+        let whose = open_to(facts)?;
+        match kind {
+            // A link has no mode, and a device no content that somebody could have left in it.
+            FileType::Symlink | FileType::CharacterDevice | FileType::BlockDevice => None,
+            FileType::Directory if facts.st_mode & STICKY != 0 && !last => None,
+            _ if whose == Whose::Everyone || !has_list(file.as_fd()) => not_roots(place, whose),
+            _ => not_roots(place, Whose::Listed),
+        }
+    }
+
+    /// Judges what was found in a directory of root's alone.
+    pub(crate) fn judge_entry(&self, place: &Path, file: &OwnedFd, facts: &Stat) -> Option<Denied> {
+        self.judge(&[], place, file, facts, true)
+    }
+
+    /// Root; who owns `/`, if this namespace maps no such user; and, of the kernel's own file systems and of devices, an
+    /// owner outside of the namespace.
+    fn may_own(&self, file: BorrowedFd<'_>, kind: FileType, uid: u32) -> bool {
+        if uid == 0 {
+            return true;
+        }
+        let unmapped = !is_mapped(uid);
+        if unmapped && uid == self.held.root.get() {
+            return true;
+        }
+        let device = || matches!(kind, FileType::CharacterDevice | FileType::BlockDevice);
+        (unmapped || uid == OVERFLOW) && (device() || is_kernels_own(file))
+    }
+}
+
+/// A directory on the way.
+struct Step {
+    file: Rc<OwnedFd>,
+    facts: Stat,
+    /// Who may write to it although it could be passed: it is sticky.
+    open_to: Option<Whose>,
+}
+
+impl Reached {
+    fn into_file(self) -> Result<(File, Stat), Denied> {
+        // Only directories on the way are held by others as well.
+        let file = match Rc::try_unwrap(self.file) {
+            Ok(file) => file,
+            Err(shared) => shared.try_clone().map_err(|error| io_call("dup", &error))?,
+        };
+        Ok((File::from(file), self.facts))
+    }
+}
+
+/// Whether the kernel itself writes the file system.
+pub(crate) fn is_kernels_own(file: impl AsFd) -> bool {
+    fstatfs(file).is_ok_and(|facts| KERNELS_OWN.contains(&facts.f_type.cast_unsigned()))
+}
+
+/// Who may write it besides its owner. The group's bits are also the most that an access list gives to anyone.
+fn open_to(facts: &Stat) -> Option<Whose> {
+    if facts.st_mode & OTHERS_WRITE != 0 {
+        Some(Whose::Everyone)
+    } else if facts.st_mode & GROUP_WRITES != 0 {
+        Some(Whose::Group(facts.st_gid))
+    } else {
+        None
+    }
+}
+
+/// Whether an access list is why the group's bits are set: by `/proc`, since a handle is not asked for attributes.
+fn has_list(file: BorrowedFd<'_>) -> bool {
+    let place = format!("/proc/self/fd/{}", file.as_raw_fd());
+    getxattr_query(place, "system.posix_acl_access").is_ok_and(|length| length > 0)
+}
+
+/// Whether this user namespace has a user of this number: `user_namespaces(7)`. One that it does not map is shown as the
+/// overflow uid, and nobody here can be it.
+fn is_mapped(uid: u32) -> bool {
+    let Ok(map) = std::fs::read_to_string("/proc/self/uid_map") else { return true };
+    map.lines().any(|line| {
+        let mut numbers = line.split_ascii_whitespace().map(str::parse::<u64>);
+        match (numbers.next(), numbers.nth(1)) {
+            (Some(Ok(first)), Some(Ok(count))) => (first..first.saturating_add(count)).contains(&u64::from(uid)),
+            _ => true,
+        }
+    })
+}
+
+fn plain(path: &Path, flags: OFlags) -> Result<(File, Stat), Denied> {
+    let file = open(path, flags, Mode::empty()).map_err(|error| call("open", error))?;
+    let facts = fstat(&file).map_err(|error| call("fstat", error))?;
+    Ok((File::from(file), facts))
+}
+
+fn call(name: &'static str, error: rustix::io::Errno) -> Denied {
+    Denied::Call(name, Errno::from_raw(error.raw_os_error()))
+}
+
+fn io_call(name: &'static str, error: &std::io::Error) -> Denied {
+    Denied::Call(name, error.raw_os_error().map_or(Errno::EIO, Errno::from_raw))
+}
+
+/// The names of a path, the first one last. The root directory's, joined, leads back to it.
+fn reversed(path: &Path) -> Vec<OsString> {
+    path.components().rev().filter(|part| *part != Component::CurDir).map(|part| part.as_os_str().to_owned()).collect()
+}
