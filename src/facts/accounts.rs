@@ -68,12 +68,15 @@ impl Accounts {
     /// # Errors
     /// [`Error::NotRoots`].
     pub fn refuse_others(&self) -> Result<()> {
-        let read = [(PASSWD, Some(&self.passwd)), (GROUP, self.group.get())];
-        for (path, denied) in read.into_iter().filter_map(|(path, read)| Some((path, read?.denied.as_ref()?))) {
-            let fix = format!("{}, or give user and groups as numbers (uid:gid)", denied.fix());
-            return Err(Error::NotRoots { path: path.to_owned(), how: denied.to_string(), fix });
-        }
-        Ok(())
+        let refuse = |path: &str, read: &Text| match &read.denied {
+            None => Ok(()),
+            Some(denied) => {
+                let fix = format!("{}, or give user and groups as numbers (uid:gid)", denied.fix());
+                Err(Error::NotRoots { path: path.to_owned(), how: denied.to_string(), fix })
+            }
+        };
+        refuse(PASSWD, &self.passwd)?;
+        self.group.get().map_or(Ok(()), |group| refuse(GROUP, group))
     }
 
     /// The first user of this name.
