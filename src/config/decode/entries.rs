@@ -1,5 +1,7 @@
 //! The entries of arrays of tables: surfaces, required variables, steps.
 
+use std::collections::BTreeMap;
+
 use toml_spanner::Table;
 
 use super::needed;
