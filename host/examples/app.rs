@@ -1,0 +1,77 @@
+//! The app of the tests: one image, four roles, and a behaviour baked into the image at `/etc/behaviour`:
+//! `good`, `crash`, `sick`, `hang`, or `turns SECONDS` (healthy until then). `/` answers with the version.
+
+use std::{
+    env, fs,
+    io::{Read, Write},
+    net::{TcpListener, TcpStream},
+    os::fd::{FromRawFd, OwnedFd},
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
+
+struct App {
+    version: String,
+    behaviour: String,
+    started: Instant,
+}
+
+impl App {
+    fn healthy(&self) -> bool {
+        match self.behaviour.split_once(' ') {
+            Some(("turns", seconds)) => {
+                self.started.elapsed() < Duration::from_secs(seconds.trim().parse().unwrap_or(0))
+            }
+            _ => self.behaviour == "good",
+        }
+    }
+
+    fn answer(&self, path: &str) -> (&'static str, String) {
+        match path {
+            "/health" if self.behaviour == "hang" => {
+                thread::sleep(Duration::from_secs(3600));
+                ("200 OK", String::new())
+            }
+            "/slow" => {
+                thread::sleep(Duration::from_secs(1));
+                ("200 OK", self.version.clone())
+            }
+            _ if self.healthy() => ("200 OK", self.version.clone()),
+            _ => ("503 Service Unavailable", "sick".to_owned()),
+        }
+    }
+
+    fn serve(&self, mut stream: TcpStream) {
+        let mut request = [0; 2048];
+        let read = stream.read(&mut request).unwrap_or(0);
+        let text = String::from_utf8_lossy(request.get(..read).unwrap_or_default()).into_owned();
+        let (status, body) = self.answer(text.split(' ').nth(1).unwrap_or("/"));
+        let _ =
+            write!(stream, "HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len());
+    }
+}
+
+/// The socket that systemd holds, where there is one.
+fn listener() -> TcpListener {
+    if env::var("LISTEN_FDS").is_ok_and(|fds| fds == "1") {
+        // SAFETY: systemd's protocol gives descriptor 3 to this process alone, and nothing here has taken it before.
+        #[allow(unsafe_code)]
+        return TcpListener::from(unsafe { OwnedFd::from_raw_fd(3) });
+    }
+    TcpListener::bind("0.0.0.0:8000").expect("port 8000 is free in a container of its own")
+}
+
+fn main() {
+    let read = |path| fs::read_to_string(path).unwrap_or_default().trim().to_owned();
+    let app =
+        Arc::new(App { version: read("/etc/version"), behaviour: read("/etc/behaviour"), started: Instant::now() });
+    if app.behaviour == "crash" {
+        eprintln!("app: cannot read its settings");
+        std::process::exit(3);
+    }
+    for stream in listener().incoming().flatten() {
+        let app = Arc::clone(&app);
+        thread::spawn(move || app.serve(stream));
+    }
+}

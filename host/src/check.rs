@@ -1,0 +1,192 @@
+//! Looks at everything that a deploy needs, and changes nothing. One line each: ok, warn or FAIL, with a fix.
+
+use std::{fs, path::Path, time::Duration};
+
+use crate::{
+    config::Verify,
+    deploy::Job,
+    failure::{Context, Failure},
+    place, podman, state,
+    systemd::{self, Unit},
+    tool, verify,
+};
+
+const QUICK: Duration = Duration::from_secs(30);
+/// The free space that a pull should find.
+const SPACE: u64 = 2 << 30;
+
+enum Verdict {
+    Ok(String),
+    Warn(String, &'static str),
+}
+
+/// Whether nothing failed.
+pub(crate) fn check(job: &Job) -> bool {
+    let mut good = true;
+    let mut line = |name: &str, result: Result<Verdict, Failure>| match result {
+        Ok(Verdict::Ok(words)) => job.report.note("ok", name, &words),
+        Ok(Verdict::Warn(words, fix)) => job.report.note("warn", name, &format!("{words}; fix: {fix}")),
+        Err(failure) => {
+            good = false;
+            let fix = failure.fix.as_ref().map(|fix| format!("; fix: {fix}")).unwrap_or_default();
+            job.report.note("FAIL", name, &format!("{}{fix}", failure.line()));
+        }
+    };
+    line("podman", version("podman"));
+    line("skopeo", version("skopeo"));
+    if matches!(&job.config.verify, Verify::Table(table) if table.key.is_some()) {
+        line("cosign", version("cosign"));
+    }
+    line("user manager", manager());
+    line("lingering", lingering());
+    line("control groups", cgroups());
+    line("disk", disk());
+    line("verification", verification(job));
+    line("registry", registry(job));
+    line("spool", spool(job));
+    line("state", state::read(&job.place.state).map(|_| Verdict::Ok(job.place.state.display().to_string())));
+    line("pointer", pointer(job));
+    for name in &job.config.units {
+        match systemd::unit(name) {
+            Ok(unit) => {
+                for result in of_unit(job, &unit) {
+                    line(&unit.service(), result);
+                }
+            }
+            Err(failure) => line(name, Err(failure)),
+        }
+    }
+    good
+}
+
+fn version(program: &str) -> Result<Verdict, Failure> {
+    let words = if program == "cosign" { vec!["cosign", "version"] } else { vec![program, "--version"] };
+    let text = tool::must(program, &words, QUICK)?;
+    let line = text.lines().find(|line| line.contains("ersion")).unwrap_or_default();
+    Ok(Verdict::Ok(line.to_owned()))
+}
+
+fn manager() -> Result<Verdict, Failure> {
+    let output = tool::run(&["systemctl", "--user", "is-system-running"], QUICK)?;
+    match output.out.trim() {
+        "running" => Ok(Verdict::Ok("running".to_owned())),
+        "degraded" => Ok(Verdict::Warn("degraded".to_owned(), "systemctl --user --failed names the units")),
+        other => Err(Failure::new("the user's systemd", format!("it is {other:?}; {}", output.complaint()))
+            .fix("set XDG_RUNTIME_DIR=/run/user/UID, and loginctl enable-linger")),
+    }
+}
+
+fn lingering() -> Result<Verdict, Failure> {
+    let uid = rustix::process::getuid().as_raw().to_string();
+    let output = tool::run(&["loginctl", "show-user", &uid, "--property=Linger", "--value"], QUICK)?;
+    if output.out.trim() == "yes" {
+        return Ok(Verdict::Ok("yes".to_owned()));
+    }
+    Err(Failure::new("lingering", "it is off: the app ends with the last session").fix("loginctl enable-linger"))
+}
+
+fn cgroups() -> Result<Verdict, Failure> {
+    let format = "{{.Host.CgroupsVersion}} {{.Host.CgroupManager}} {{.Host.Security.Rootless}}";
+    let text = tool::must("podman info", &["podman", "info", "--format", format], QUICK)?;
+    if text.starts_with("v2 ") {
+        return Ok(Verdict::Ok(text));
+    }
+    Ok(Verdict::Warn(text, "boot with systemd.unified_cgroup_hierarchy=1; limits are not enforced without"))
+}
+
+fn disk() -> Result<Verdict, Failure> {
+    let root = tool::must("podman info", &["podman", "info", "--format", "{{.Store.GraphRoot}}"], QUICK)?;
+    let found = rustix::fs::statvfs(Path::new(&root)).on("look at", &root)?;
+    let free = found.f_bavail.saturating_mul(found.f_frsize);
+    let words = format!("{} MiB free below {root}", free >> 20);
+    Ok(if free < SPACE {
+        Verdict::Warn(words, "podman image prune removes what nothing holds")
+    } else {
+        Verdict::Ok(words)
+    })
+}
+
+fn verification(job: &Job) -> Result<Verdict, Failure> {
+    match &job.config.verify {
+        Verify::None(_) => {
+            Ok(Verdict::Warn("verify = \"none\": whoever can push can run".to_owned(), "set [verify] key"))
+        }
+        Verify::Table(table) => match &table.key {
+            Some(key) => {
+                verify::roots_alone(key)?;
+                let text = fs::read_to_string(key).on("read", key.display())?;
+                if text.contains("BEGIN PUBLIC KEY") {
+                    return Ok(Verdict::Ok(format!("key {}", key.display())));
+                }
+                Err(Failure::new(format!("read {}", key.display()), "it is no public key").fix("cosign public-key"))
+            }
+            None => verify::policy(&job.config.image).map(|()| Verdict::Ok(verify::POLICY.to_owned())),
+        },
+    }
+}
+
+fn registry(job: &Job) -> Result<Verdict, Failure> {
+    let url = format!("docker://{}", job.config.image);
+    let text = tool::must("registry", &["skopeo", "list-tags", &url], QUICK)?;
+    let tags = text.matches('"').count().saturating_sub(4) / 2;
+    Ok(Verdict::Ok(format!("{} answers, with {tags} tags", job.config.image)))
+}
+
+fn spool(job: &Job) -> Result<Verdict, Failure> {
+    let Some(spool) = &job.config.spool else {
+        return Ok(Verdict::Ok("not configured: stepdown deploy TAG alone".to_owned()));
+    };
+    let dir = place::expand(&spool.dir)?;
+    let device = |path: &Path| rustix::fs::stat(path).map(|found| found.st_dev).on("look at", path.display());
+    if device(&dir)? != device(&place::home()?)? {
+        return Err(Failure::new(dir.display().to_string(), "it is on another file system than the home directory")
+            .fix("move it there: requests are claimed by rename"));
+    }
+    Ok(Verdict::Ok(dir.display().to_string()))
+}
+
+fn pointer(job: &Job) -> Result<Verdict, Failure> {
+    let name = job.pointer();
+    Ok(match podman::image(&name)? {
+        Some(found) => Verdict::Ok(format!("{name} is image {}", state::short(&found.image))),
+        None => Verdict::Warn(format!("{name} names no image yet"), "the first deploy sets it"),
+    })
+}
+
+fn of_unit(job: &Job, unit: &Unit) -> Vec<Result<Verdict, Failure>> {
+    let line = &unit.line;
+    let mut results = vec![
+        crate::deploy::runs_pointer(job, unit)
+            .map(|()| Verdict::Ok(format!("{}, runs the pointer, pulls nothing{}", unit.active, socket(unit)))),
+    ];
+    let notify = line.value("--sdnotify").unwrap_or_default();
+    if !matches!(notify, "healthy" | "container") {
+        let fix = "Notify=healthy, or Notify=true where /init supervises: started then means healthy";
+        results.push(Ok(Verdict::Warn(format!("started means only that it runs (--sdnotify={notify})"), fix)));
+    }
+    if line.value("--health-cmd").is_none() {
+        let fix = "HealthCmd= in the Quadlet; /init --render quadlet prints it";
+        results.push(Ok(Verdict::Warn("no health check of its own: only restarts are watched".to_owned(), fix)));
+    }
+    if unit.start_limit == 0 {
+        let fix = "StartLimitBurst=5 in [Unit]";
+        results.push(Ok(Verdict::Warn("no start limit: a crashing app is started for ever".to_owned(), fix)));
+    }
+    if !unit.enabled_at_boot {
+        let fix = "WantedBy=default.target in [Install]";
+        results.push(Ok(Verdict::Warn("it does not start at boot".to_owned(), fix)));
+    }
+    if line.flags.iter().any(|flag| flag.name == "--label" && is_auto_update(flag.value.as_deref())) {
+        let failure = Failure::new(unit.service(), "AutoUpdate= replaces images without verification");
+        results.push(Err(failure.fix("take AutoUpdate= out of the Quadlet")));
+    }
+    results
+}
+
+fn is_auto_update(label: Option<&str>) -> bool {
+    label.is_some_and(|label| label.starts_with("io.containers.autoupdate="))
+}
+
+fn socket(unit: &Unit) -> &'static str {
+    if unit.socket { ", its port held by a socket" } else { "" }
+}

@@ -1,0 +1,72 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+use clap_complete::Shell;
+
+use crate::tag::Tag;
+
+/// From a release tag to healthy containers, or nothing has changed.
+///
+/// stepdown resolves a tag at the registry, verifies the digest's signature, pulls it, checks it under each unit's own
+/// flags beside what serves, restarts the units, watches their health, and goes back to the previous image when anything
+/// is wrong. It drives Podman, Quadlet, systemd, skopeo and cosign as the user that runs the containers.
+#[derive(Debug, Parser)]
+#[command(name = "stepdown", version, propagate_version = true)]
+#[command(after_help = "Exit codes: 0; 1 refused or rolled back; 2 stuck; 64 command line; 78 configuration.")]
+pub(crate) struct Cli {
+    /// The app: the name of its configuration, ~/.config/stepdown/APP.toml. Not needed where there is only one.
+    #[arg(long, global = true, value_name = "APP")]
+    pub(crate) app: Option<String>,
+    /// Print one JSON value a line.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Look at everything that a deploy needs; change nothing.
+    Check,
+    /// Deploy a tag: verify, pull, check, cut over, watch.
+    Deploy {
+        /// The release tag at the registry.
+        #[arg(required_unless_present = "trigger", conflicts_with = "trigger")]
+        tag: Option<Tag>,
+        /// Stop after the check, before anything serves differently.
+        #[arg(long, conflicts_with = "trigger")]
+        gate_only: bool,
+        /// Mend what was interrupted, then answer every request in the spool. What the service runs.
+        #[arg(long)]
+        trigger: bool,
+        /// Wait for a deploy that is under way, instead of refusing.
+        #[arg(long)]
+        wait: bool,
+    },
+    /// Go back to what served before, or to a tag that served before.
+    Rollback {
+        /// A tag that served before; default: the previous one.
+        tag: Option<Tag>,
+        /// Without verification and check: the image is here, and it served.
+        #[arg(long)]
+        now: bool,
+    },
+    /// What serves, what served before, what is under way.
+    Status,
+    /// The journal of every run.
+    History,
+    /// Print the path unit, the service and an example configuration; never touch systemd.
+    Install {
+        /// Write them below this directory instead, as .config/… of a home directory; never over a file.
+        #[arg(long, value_name = "DIR")]
+        dir: Option<PathBuf>,
+    },
+    /// Print the JSON Schema of the configuration.
+    Schema,
+    /// Print completions for a shell.
+    Completions { shell: Shell },
+    /// Print the manual page stepdown(1).
+    Manual,
+}

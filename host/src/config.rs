@@ -1,0 +1,291 @@
+//! `~/.config/stepdown/APP.toml`: what is deployed, how it is verified, checked and cut over.
+
+use std::{
+    collections::BTreeMap,
+    fmt, fs,
+    path::{Path, PathBuf},
+};
+
+use schemars::JsonSchema;
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error, MapAccess, Visitor, value::MapAccessDeserializer},
+};
+
+use crate::{
+    failure::{Context, Failure},
+    span::Span,
+};
+
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "stepdown: the configuration of an app")]
+pub(crate) struct Config {
+    /// The image's repository, without a tag: `registry.example/app`.
+    pub(crate) image: String,
+    /// The systemd units, in the order of cutover; they are rolled back in reverse.
+    pub(crate) units: Vec<String>,
+    pub(crate) verify: Verify,
+    #[serde(default)]
+    pub(crate) gate: Gate,
+    #[serde(default)]
+    pub(crate) cutover: Cutover,
+    #[serde(default)]
+    pub(crate) retire: Retire,
+    pub(crate) spool: Option<Spool>,
+}
+
+/// `[verify]`: one of `key` and `policy`; or `verify = "none"`.
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema)]
+#[schemars(untagged)]
+pub(crate) enum Verify {
+    /// Only `"none"`.
+    None(String),
+    Table(VerifyTable),
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct VerifyTable {
+    /// cosign's public key, root's and not writable to the user that deploys.
+    pub(crate) key: Option<PathBuf>,
+    /// /etc/containers/policy.json decides at the pull.
+    pub(crate) policy: Option<bool>,
+    identity: Option<String>,
+    issuer: Option<String>,
+}
+
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Gate {
+    /// Per unit: `full` (the default), `init` or `off`.
+    pub(crate) mode: BTreeMap<String, Mode>,
+    /// What differs in the gate from the unit's own environment.
+    pub(crate) env: BTreeMap<String, String>,
+    /// Runs once, after the gate and before the cutover; `{image}` is the image by its digest.
+    pub(crate) pre: Vec<String>,
+    /// For each unit's check, and for `pre`.
+    #[schemars(with = "Span")]
+    pub(crate) timeout: Span,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Mode {
+    Full,
+    Init,
+    Off,
+}
+
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Cutover {
+    /// How long health is watched after the cutover. Default: the longest start period and three intervals.
+    pub(crate) soak: Option<Span>,
+    /// For each unit's restart, until it is healthy.
+    #[schemars(with = "Span")]
+    pub(crate) timeout: Span,
+}
+
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Retire {
+    /// How many images that served before stay for a rollback.
+    pub(crate) keep: usize,
+}
+
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Spool {
+    /// The directory that CI hands its requests over in; `%h` is the home directory.
+    pub(crate) dir: String,
+}
+
+impl Default for Gate {
+    fn default() -> Self {
+        Self { mode: BTreeMap::new(), env: BTreeMap::new(), pre: Vec::new(), timeout: Span::seconds(180) }
+    }
+}
+
+impl Default for Cutover {
+    fn default() -> Self {
+        Self { soak: None, timeout: Span::seconds(120) }
+    }
+}
+
+impl Default for Retire {
+    fn default() -> Self {
+        Self { keep: 2 }
+    }
+}
+
+impl<'de> Deserialize<'de> for Verify {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Either;
+        impl<'de> Visitor<'de> for Either {
+            type Value = Verify;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("\"none\", or a table with key or policy")
+            }
+
+            fn visit_str<E: Error>(self, word: &str) -> Result<Verify, E> {
+                if word == "none" { Ok(Verify::None(word.to_owned())) } else { Err(E::custom("allowed: \"none\"")) }
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Verify, A::Error> {
+                VerifyTable::deserialize(MapAccessDeserializer::new(map)).map(Verify::Table)
+            }
+        }
+        deserializer.deserialize_any(Either)
+    }
+}
+
+impl Config {
+    pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
+        let name = path.display().to_string();
+        let text = fs::read_to_string(path).map_err(|error| {
+            Failure::configuration(format!("read {name}"), error.to_string())
+                .fix(format!("stepdown install prints an example; write it to {name}"))
+        })?;
+        Self::parse(&name, &text)
+    }
+
+    fn parse(name: &str, text: &str) -> Result<Self, Failure> {
+        let config: Self = toml::from_str(text).map_err(|error| {
+            let place = error.span().map_or(name.to_owned(), |span| format!("{name}:{}", position(text, span.start)));
+            Failure::configuration(place, error.message().replace('\n', " ")).at(name, text, error.span())
+        })?;
+        match config.wrong() {
+            Some((reason, fix)) => Err(Failure::configuration(name, reason).fix(fix)),
+            None => Ok(config),
+        }
+    }
+
+    fn wrong(&self) -> Option<(String, &'static str)> {
+        let known = |unit: &String| self.units.contains(unit);
+        if !is_repository(&self.image) {
+            return Some((format!("image {:?} is not REGISTRY/REPOSITORY", self.image), "leave out tag and digest"));
+        }
+        if self.units.is_empty() {
+            return Some(("units is empty".to_owned(), "name the units of the app in the order of cutover"));
+        }
+        if let Some(unit) = self.units.iter().find(|unit| !is_unit(unit)) {
+            return Some((format!("unit {unit:?} is not a service's name"), "write web for web.service; no template"));
+        }
+        if let Some(unit) = self.gate.mode.keys().find(|unit| !known(unit)) {
+            return Some((format!("[gate] mode names {unit:?}, which is not in units"), "name a unit of the app"));
+        }
+        if let Some(name) = self.gate.env.keys().find(|name| name.is_empty() || name.contains(['=', '\0'])) {
+            return Some((format!("[gate] env: {name:?} is no variable's name"), "write NAME = \"value\""));
+        }
+        self.verify.wrong()
+    }
+
+    pub(crate) fn mode(&self, unit: &str) -> Mode {
+        self.gate.mode.get(unit).copied().unwrap_or(Mode::Full)
+    }
+}
+
+impl Verify {
+    fn wrong(&self) -> Option<(String, &'static str)> {
+        let Self::Table(table) = self else { return None };
+        if table.identity.is_some() || table.issuer.is_some() {
+            let reason = "[verify] identity and issuer: keyless verification needs the trust root of a Sigstore \
+                          instance, which this version does not check";
+            return Some((reason.to_owned(), "sign with a key and name it by key, or set policy = true"));
+        }
+        match (&table.key, table.policy) {
+            (Some(key), None) if key.is_absolute() => None,
+            (Some(_), None) => Some(("[verify] key is not an absolute path".to_owned(), "begin it with /")),
+            (None, Some(true)) => None,
+            _ => Some((
+                "[verify] needs exactly one of key and policy = true".to_owned(),
+                "keep one of them, or write verify = \"none\" above the first table",
+            )),
+        }
+    }
+}
+
+/// The JSON Schema of the configuration.
+pub(crate) fn schema() -> Result<String, Failure> {
+    serde_json::to_string_pretty(&schemars::schema_for!(Config)).on("print", "the schema")
+}
+
+/// One line and column of a byte offset, counted from 1.
+fn position(text: &str, offset: usize) -> String {
+    let before = text.get(..offset).unwrap_or(text);
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().map_or(0, |rest| rest.chars().count()) + 1;
+    format!("{line}:{column}")
+}
+
+/// `registry[:port]/path`: lower case, no tag, no digest, no option.
+fn is_repository(image: &str) -> bool {
+    let part = |part: &str| {
+        part.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
+            && part.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-".contains(c))
+    };
+    let Some((registry, path)) = image.split_once('/') else { return false };
+    let (host, port) = registry.split_once(':').map_or((registry, None), |(host, port)| (host, Some(port)));
+    part(host) && port.is_none_or(|port| port.parse::<u16>().is_ok()) && path.split('/').all(part)
+}
+
+fn is_unit(unit: &str) -> bool {
+    !unit.is_empty()
+        && unit.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_')
+        && unit.chars().all(|c| c.is_ascii_alphanumeric() || "_-.:".contains(c))
+        && !unit.ends_with(".service")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str =
+        "image = \"registry.example:5000/team/app\"\nunits = [\"web\"]\n[verify]\nkey = \"/etc/key.pub\"\n";
+
+    fn reason(text: &str) -> String {
+        Config::parse("app.toml", text).unwrap_err().line()
+    }
+
+    #[test]
+    fn small_configuration_has_defaults() {
+        let config = Config::parse("app.toml", GOOD).unwrap();
+        assert_eq!((config.mode("web"), config.retire.keep), (Mode::Full, 2));
+        assert_eq!(config.cutover.timeout, Span::seconds(120));
+    }
+
+    #[test]
+    fn unknown_key_is_refused_with_its_place() {
+        assert!(reason(&format!("{GOOD}kee = 1\n")).starts_with("app.toml:5:1: unknown field `kee`"));
+        assert!(reason(&GOOD.replace("/etc/key.pub\"", "/etc/key.pub\"\npolicy = 3")).contains("app.toml:5:10"));
+    }
+
+    #[test]
+    fn tag_or_option_in_the_image_is_refused() {
+        for bad in ["app", "registry.example/app:v1", "registry.example/app@sha256:0", "--help/x", "r/a b", "r/../a"] {
+            let text = GOOD.replace("registry.example:5000/team/app", bad);
+            assert!(reason(&text).contains("is not REGISTRY/REPOSITORY"), "{bad}");
+        }
+    }
+
+    #[test]
+    fn verification_is_one_way_or_none_said_aloud() {
+        let with = |verify: &str| format!("image = \"r.example/app\"\nunits = [\"web\"]\n{verify}\n");
+        assert!(reason(&with("")).contains("missing field `verify`"));
+        assert!(reason(&with("[verify]")).contains("exactly one"));
+        assert!(reason(&with("[verify]\nkey = \"/k\"\npolicy = true")).contains("exactly one"));
+        assert!(reason(&with("[verify]\npolicy = false")).contains("exactly one"));
+        assert!(reason(&with("[verify]\nidentity = \"x\"\nissuer = \"y\"")).contains("keyless"));
+        assert!(reason(&with("verify = \"no\"")).contains("allowed: \"none\""));
+        assert!(Config::parse("app.toml", &with("verify = \"none\"")).is_ok());
+    }
+
+    #[test]
+    fn units_are_names_of_services() {
+        for bad in ["", "--now", "web.service", "a/b", "web@1"] {
+            assert!(reason(&GOOD.replace("\"web\"", &format!("{bad:?}"))).contains("is not a service's name"), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,258 @@
+//! From the first restart on: cut over, watch, and go back when anything is wrong.
+//!
+//! Going back is a reconcile: the pointer names the previous image, and each unit whose container runs another one is
+//! restarted. So it ends the same from wherever it begins, after a SIGKILL or a reboot too.
+
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    deploy::{self, Ended, Job, kept},
+    failure::{Failure, one_line},
+    podman::{self, Container},
+    state::{Phase, Release, Store, now, short},
+    systemd::{self, Unit},
+};
+
+/// How many answers in a row count as unhealthy while it is watched.
+const FAILURES: u32 = 2;
+/// For an app without a health check: it must not restart in this time.
+const SOAK_WITHOUT_CHECK: Duration = Duration::from_secs(10);
+const BETWEEN: Duration = Duration::from_millis(200);
+
+pub(crate) fn run(job: &Job, store: &mut Store) -> Ended {
+    match cut_and_watch(job, store) {
+        Ok(candidate) => finish(job, store, candidate),
+        Err(failure) => restore(job, store, &failure.line(), failure.unit.as_deref()),
+    }
+}
+
+fn cut_and_watch(job: &Job, store: &mut Store) -> Result<Release, Failure> {
+    let candidate = store.state.run.as_ref().and_then(|run| run.candidate.clone());
+    let candidate = candidate.ok_or_else(|| Failure::new("cut over", "the state names no image"))?;
+    let units = deploy::units(job)?;
+    for (at, unit) in units.iter().enumerate() {
+        store.enter(Phase::Cutting { unit: at })?;
+        if at == 0 {
+            podman::tag(&candidate.image, &job.pointer())?;
+        }
+        let name = format!("cut over {}", unit.name);
+        let how = if unit.socket { "healthy; its socket held the port" } else { "healthy" };
+        let replaced = job.report.step(&name, || replace(job, unit, &candidate.image), |()| how.to_owned());
+        replaced.map_err(|failure| failure.of_unit(&unit.name))?;
+    }
+    store.enter(Phase::Soaking)?;
+    let watched = units.into_iter().map(|unit| Watched::new(unit, &candidate.image)).collect::<Result<Vec<_>, _>>()?;
+    let time = job.config.cutover.soak.map_or_else(|| soak_time(&watched), |span| span.0);
+    job.report.step("soak", || soak(watched, time), |()| format!("healthy for {time:?}"))?;
+    Ok(candidate)
+}
+
+/// Restarts the unit and waits until its container runs `image` and is healthy. The job's result decides first.
+fn replace(job: &Job, unit: &Unit, image: &str) -> Result<(), Failure> {
+    let limit = job.config.cutover.timeout.0;
+    let deadline = Instant::now() + limit;
+    systemd::restart(&unit.name, limit)?;
+    healthy_by(unit, image, deadline)
+}
+
+fn healthy_by(unit: &Unit, image: &str, deadline: Instant) -> Result<(), Failure> {
+    let name = unit.container()?;
+    let mut last = "it is not running".to_owned();
+    loop {
+        if let Some(found) = podman::container(name)?.filter(|found| found.running) {
+            runs(unit, &found, image)?;
+            match judge(name, &found)? {
+                Ok(()) => return Ok(()),
+                Err(reason) if found.health.as_deref() == Some("unhealthy") => {
+                    return Err(Failure::new(format!("{name} is unhealthy"), reason));
+                }
+                Err(reason) => last = reason,
+            }
+        }
+        if Instant::now() >= deadline {
+            return Err(Failure::new(format!("{name} is not healthy in time"), last));
+        }
+        thread::sleep(BETWEEN);
+    }
+}
+
+fn runs(unit: &Unit, found: &Container, image: &str) -> Result<(), Failure> {
+    if found.image == image {
+        return Ok(());
+    }
+    Err(Failure::new(unit.service(), format!("it runs image {}, not {}", short(&found.image), short(image))))
+}
+
+/// The container's own answer, now; podman's word for it may be an interval old.
+fn judge(name: &str, found: &Container) -> Result<Result<(), String>, Failure> {
+    found.check.as_ref().map_or(Ok(Ok(())), |check| podman::ask(name, check))
+}
+
+struct Watched {
+    unit: Unit,
+    image: String,
+    id: String,
+    restarts: u32,
+    soak: Option<Duration>,
+    failures: u32,
+}
+
+impl Watched {
+    fn new(unit: Unit, image: &str) -> Result<Self, Failure> {
+        let found = podman::container(unit.container()?)?
+            .ok_or_else(|| Failure::new(unit.service(), "its container is gone"))?;
+        let restarts = systemd::restarts(&unit)?;
+        let soak = found.check.as_ref().map(podman::HealthCheck::soak);
+        Ok(Self { unit, image: image.to_owned(), id: found.id, restarts, soak, failures: 0 })
+    }
+
+    /// One look: the same container, never restarted, and healthy; one bad answer may be a hiccup.
+    fn look(&mut self) -> Result<(), Failure> {
+        let name = self.unit.container()?.to_owned();
+        let gone = |reason: &str| Err(Failure::new(&name, reason));
+        let Some(found) = podman::container(&name)? else { return gone("its container is gone") };
+        if found.id != self.id || !found.running || systemd::restarts(&self.unit)? != self.restarts {
+            return gone("it ended and was restarted");
+        }
+        runs(&self.unit, &found, &self.image)?;
+        match judge(&name, &found)? {
+            Ok(()) => self.failures = 0,
+            Err(reason) => {
+                self.failures += 1;
+                if self.failures >= FAILURES || found.health.as_deref() == Some("unhealthy") {
+                    return Err(Failure::new(format!("{name} turned unhealthy"), reason));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn soak_time(watched: &[Watched]) -> Duration {
+    watched.iter().map(|one| one.soak.unwrap_or(SOAK_WITHOUT_CHECK)).max().unwrap_or_default()
+}
+
+/// Asks every unit each second, side by side.
+fn soak(mut watched: Vec<Watched>, time: Duration) -> Result<(), Failure> {
+    let end = Instant::now() + time;
+    loop {
+        let next = Instant::now() + Duration::from_secs(1);
+        thread::scope(|scope| {
+            let looks: Vec<_> = watched
+                .iter_mut()
+                .map(|one| scope.spawn(|| one.look().map_err(|failure| failure.of_unit(&one.unit.name))))
+                .collect();
+            looks
+                .into_iter()
+                .try_for_each(|look| look.join().unwrap_or_else(|_| Err(Failure::new("soak", "a thread ended early"))))
+        })?;
+        if Instant::now() >= end {
+            return Ok(());
+        }
+        thread::sleep(next.min(end).saturating_duration_since(Instant::now()));
+    }
+}
+
+fn finish(job: &Job, store: &mut Store, candidate: Release) -> Ended {
+    let before = store.state.run.as_ref().and_then(|run| run.before.clone());
+    let answer = format!("ok {}", candidate.name());
+    let image = candidate.image.clone();
+    let served = before.filter(|before| before.image != image);
+    store.state.previous.retain(|one| one.image != image && Some(&one.image) != served.as_ref().map(|s| &s.image));
+    if let Some(served) = served {
+        store.state.previous.insert(0, served);
+    }
+    store.state.previous.truncate(job.config.retire.keep);
+    store.state.serving = Some(Release { since: Some(now()), ..candidate });
+    let ended = store.end(&answer, false).and_then(|()| retire(job, store));
+    if let Err(failure) = ended {
+        job.report.note("warn", "clean up", &failure.line());
+    }
+    Ended { answer, ok: true, stuck: false }
+}
+
+/// What served stays for a rollback. It was held when it was pulled; the image of before the first deploy was not.
+fn retire(job: &Job, store: &Store) -> Result<(), Failure> {
+    for release in &store.state.previous {
+        podman::hold(&job.place.app, &release.image)?;
+    }
+    let gone = podman::retire(&job.place.app, &kept(store, job.config.retire.keep))?;
+    if !gone.is_empty() {
+        job.report.note("ok", "retire", &gone.join(", "));
+    }
+    Ok(())
+}
+
+/// Back to what served before this run, from wherever it was.
+pub(crate) fn restore(job: &Job, store: &mut Store, reason: &str, failed: Option<&str>) -> Ended {
+    let Some(run) = store.state.run.as_mut() else {
+        return Ended { answer: format!("fail {reason}"), ok: false, stuck: true };
+    };
+    run.reason = Some(reason.to_owned());
+    let (tag, before) = (run.tag.clone(), run.before.clone());
+    if let Err(failure) = store.enter(Phase::Restoring) {
+        job.report.note("warn", "state", &failure.line());
+    }
+    let result = match &before {
+        Some(before) => reconcile(job, before, failed),
+        None => withdraw(job, store),
+    };
+    let (words, stuck) = match (result, &before) {
+        (Ok(()), Some(before)) => (format!("serving {}", before.name()), false),
+        (Ok(()), None) => ("nothing served before, and nothing serves".to_owned(), false),
+        (Err(failure), _) => (format!("stuck: {}", failure.line()), true),
+    };
+    let answer = format!("fail {tag} {}; {words}", one_line(reason));
+    if let Err(failure) = store.end(&answer, stuck) {
+        job.report.note("warn", "state", &failure.line());
+    }
+    let let_go = podman::retire(&job.place.app, &kept_after_restore(store, before.as_ref()));
+    if let Err(failure) = let_go {
+        job.report.note("warn", "clean up", &failure.line());
+    }
+    Ended { answer, ok: false, stuck }
+}
+
+fn kept_after_restore<'a>(store: &'a Store, before: Option<&'a Release>) -> Vec<&'a str> {
+    let mut images = kept(store, usize::MAX);
+    images.extend(before.map(|release| release.image.as_str()));
+    images
+}
+
+/// The pointer, then every unit: the one that failed first, the others in reverse. One that cannot be mended does not
+/// keep the others from it.
+fn reconcile(job: &Job, before: &Release, failed: Option<&str>) -> Result<(), Failure> {
+    podman::tag(&before.image, &job.pointer())?;
+    let mut result = Ok(());
+    let mut names: Vec<&String> = job.config.units.iter().rev().collect();
+    names.sort_by_key(|name| Some(name.as_str()) != failed);
+    for name in names {
+        let step = format!("restore {name}");
+        let mended = systemd::unit(name).and_then(|unit| {
+            let runs = podman::container(unit.container()?)?.filter(|found| found.running);
+            if unit.active == "active" && runs.is_some_and(|found| found.image == before.image) {
+                return Ok(());
+            }
+            job.report.step(&step, || replace(job, &unit, &before.image), |()| "healthy".to_owned())
+        });
+        result = result.and(mended);
+    }
+    result
+}
+
+/// The first deploy failed: its units are stopped, and the pointer goes.
+fn withdraw(job: &Job, store: &Store) -> Result<(), Failure> {
+    let candidate = store.state.run.as_ref().and_then(|run| run.candidate.as_ref());
+    let pointed = podman::image(&job.pointer())?;
+    let mut result = Ok(());
+    for name in job.config.units.iter().rev() {
+        result = result.and(systemd::stop(name, job.config.cutover.timeout.0));
+    }
+    if candidate.is_some() && pointed.map(|found| found.image) == candidate.map(|release| release.image.clone()) {
+        result = result.and(podman::untag(&job.pointer()));
+    }
+    result
+}

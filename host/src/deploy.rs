@@ -1,0 +1,267 @@
+//! The state machine up to the cutover: `claimed`, `resolved`, `verified`, `pulled`, `gated`, `pre`.
+//!
+//! A failure or a restart in any of these leaves what serves as it was.
+
+use std::time::Duration;
+
+use crate::{
+    config::{Config, Mode},
+    cutover,
+    failure::Failure,
+    gate::{LABEL, gate_line},
+    place::Place,
+    podman, registry,
+    report::Report,
+    state::{Phase, Release, Run, Store, now, short},
+    systemd::{self, Unit},
+    tag::Tag,
+    tool, verify,
+};
+
+pub(crate) struct Job<'a> {
+    pub(crate) place: &'a Place,
+    pub(crate) config: &'a Config,
+    pub(crate) report: &'a Report,
+}
+
+pub(crate) struct Order {
+    pub(crate) tag: Tag,
+    pub(crate) request: Option<String>,
+    pub(crate) kind: Kind,
+}
+
+pub(crate) enum Kind {
+    Deploy {
+        gate_only: bool,
+    },
+    /// To something that served before; `now` skips verification and gate.
+    Rollback {
+        to: Box<Release>,
+        now: bool,
+    },
+}
+
+/// How a run ended. The answer is `ok TAG`, or `fail TAG reason`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Ended {
+    pub(crate) answer: String,
+    pub(crate) ok: bool,
+    pub(crate) stuck: bool,
+}
+
+impl Job<'_> {
+    pub(crate) fn pointer(&self) -> String {
+        podman::pointer(&self.place.app)
+    }
+}
+
+pub(crate) fn run(job: &Job, store: &mut Store, order: &Order) -> Result<Ended, Failure> {
+    store.state.run = Some(Run {
+        tag: order.tag.clone(),
+        request: order.request.clone(),
+        rollback: matches!(order.kind, Kind::Rollback { .. }),
+        started: now(),
+        phase: Phase::Claimed,
+        candidate: None,
+        before: None,
+        reason: None,
+    });
+    if let Err(failure) = store.enter(Phase::Claimed) {
+        return Ok(refused(job, store, &order.tag, &failure));
+    }
+    match prepare(job, store, order) {
+        Err(failure) => Ok(refused(job, store, &order.tag, &failure)),
+        Ok(()) if matches!(order.kind, Kind::Deploy { gate_only: true }) => {
+            drop_candidate(job, store);
+            let answer = format!("ok {} passed the gate; nothing has changed", order.tag);
+            store.end(&answer, false)?;
+            Ok(Ended { answer, ok: true, stuck: false })
+        }
+        Ok(()) => Ok(cutover::run(job, store)),
+    }
+}
+
+/// Ends what an earlier process left: before the cutover there is nothing to mend, from there on it is restored.
+pub(crate) fn recover(job: &Job, store: &mut Store) -> Result<Option<Ended>, Failure> {
+    podman::sweep(&format!("{LABEL}={}", job.place.app))?;
+    let Some(run) = store.state.run.clone() else { return Ok(None) };
+    let reason = format!("it was interrupted in state {}", run.phase.name());
+    let ended = if run.phase.touched() {
+        let reason = run.reason.unwrap_or(reason);
+        cutover::restore(job, store, &reason, None)
+    } else {
+        refused(job, store, &run.tag, &Failure::new("deploy", reason))
+    };
+    job.report.note("warn", "interrupted run", &ended.answer);
+    Ok(Some(ended))
+}
+
+fn refused(job: &Job, store: &mut Store, tag: &Tag, failure: &Failure) -> Ended {
+    drop_candidate(job, store);
+    let answer = format!("fail {tag} {}; nothing has changed", failure.line());
+    if let Err(failure) = store.end(&answer, false) {
+        job.report.note("warn", "state", &failure.line());
+    }
+    if let Some(fix) = &failure.fix {
+        job.report.note("fix", "to mend it", fix);
+    }
+    Ended { answer, ok: false, stuck: false }
+}
+
+/// The image that will not serve goes, unless something uses it.
+fn drop_candidate(job: &Job, store: &Store) {
+    let swept = podman::sweep(&format!("{LABEL}={}", job.place.app));
+    let dropped = swept.and_then(|()| podman::retire(&job.place.app, &kept(store, usize::MAX)));
+    if let Err(failure) = dropped {
+        job.report.note("warn", "clean up", &failure.line());
+    }
+}
+
+/// The images that stay: what serves, what is served again if the run fails, and `keep` of what served before.
+pub(crate) fn kept(store: &Store, keep: usize) -> Vec<&str> {
+    let before = store.state.run.as_ref().and_then(|run| run.before.as_ref());
+    let serving = store.state.serving.iter().chain(before);
+    serving.chain(store.state.previous.iter().take(keep)).map(|release| release.image.as_str()).collect()
+}
+
+fn prepare(job: &Job, store: &mut Store, order: &Order) -> Result<(), Failure> {
+    let units = units(job)?;
+    let before = serving(job, store)?;
+    if let Some(before) = &before {
+        podman::hold(&job.place.app, &before.image)?;
+    }
+    if let Some(run) = store.state.run.as_mut() {
+        run.before = before.clone();
+    }
+    let candidate = match &order.kind {
+        Kind::Rollback { to, now: true } => present(job, to)?,
+        Kind::Rollback { to, now: false } => fetch(job, store, order, Some(to), before.as_ref())?,
+        Kind::Deploy { .. } => fetch(job, store, order, None, before.as_ref())?,
+    };
+    podman::hold(&job.place.app, &candidate.image)?;
+    if let Some(run) = store.state.run.as_mut() {
+        run.candidate = Some(candidate.clone());
+    }
+    store.enter(Phase::Pulled)?;
+    if !matches!(order.kind, Kind::Rollback { now: true, .. }) {
+        for unit in &units {
+            gate(job, unit, &candidate)?;
+        }
+        store.enter(Phase::Gated)?;
+    }
+    if matches!(order.kind, Kind::Deploy { gate_only: false }) && !job.config.gate.pre.is_empty() {
+        store.enter(Phase::Pre)?;
+        pre(job, &candidate)?;
+    }
+    Ok(())
+}
+
+/// Every unit as it is loaded now. Each must run the pointer, and pull nothing by itself.
+pub(crate) fn units(job: &Job) -> Result<Vec<Unit>, Failure> {
+    job.config
+        .units
+        .iter()
+        .map(|name| systemd::unit(name).and_then(|unit| runs_pointer(job, &unit).map(|()| unit)))
+        .collect()
+}
+
+pub(crate) fn runs_pointer(job: &Job, unit: &Unit) -> Result<(), Failure> {
+    let pointer = job.pointer();
+    unit.container()?;
+    if unit.line.image != pointer {
+        return Err(Failure::new(unit.service(), format!("it runs {}", unit.line.image))
+            .fix(format!("set Image={pointer} in the Quadlet and run systemctl --user daemon-reload")));
+    }
+    if unit.line.value("--pull") != Some("never") {
+        return Err(Failure::new(unit.service(), "a restart of it may pull what was not verified")
+            .fix("set Pull=never in the Quadlet and run systemctl --user daemon-reload"));
+    }
+    Ok(())
+}
+
+/// What the pointer names, with what the state knows of it.
+pub(crate) fn serving(job: &Job, store: &Store) -> Result<Option<Release>, Failure> {
+    let Some(found) = podman::image(&job.pointer())? else { return Ok(None) };
+    let known = store.state.serving.iter().chain(&store.state.previous).find(|known| known.image == found.image);
+    Ok(Some(known.cloned().unwrap_or(found)))
+}
+
+fn present(job: &Job, to: &Release) -> Result<Release, Failure> {
+    podman::image(&to.image)?.map(|_| to.clone()).ok_or_else(|| {
+        Failure::new(format!("roll back {}", job.place.app), format!("image {} is no longer here", short(&to.image)))
+            .fix("leave out --now: the image is then pulled, verified and checked")
+    })
+}
+
+fn fetch(
+    job: &Job,
+    store: &mut Store,
+    order: &Order,
+    back: Option<&Release>,
+    before: Option<&Release>,
+) -> Result<Release, Failure> {
+    let image = &job.config.image;
+    let digest = match back.and_then(|release| release.digest.clone()) {
+        Some(digest) => digest,
+        None => {
+            let resolved = job.report.step("resolve", || registry::resolve(image, &order.tag), |r| r.digest.clone())?;
+            // A signature names no tag: whoever can move one could bring back an old image with known holes.
+            if let Some(before) = before.filter(|before| back.is_none() && resolved.created < before.created) {
+                return Err(Failure::new(
+                    format!("deploy {}", order.tag),
+                    format!("it is older than {}", before.name()),
+                )
+                .fix(format!("stepdown rollback {} goes back on purpose", order.tag)));
+            }
+            resolved.digest
+        }
+    };
+    store.enter(Phase::Resolved)?;
+    job.report.step("verify", || verify::verify(job.config, &digest), Clone::clone)?;
+    store.enter(Phase::Verified)?;
+    let reference = format!("{image}@{digest}");
+    let candidate = job.report.step(
+        "pull",
+        || {
+            podman::pull(&reference, verify::pull_policy(job.config))?;
+            podman::image(&reference)?.ok_or_else(|| Failure::new(format!("pull {reference}"), "it is not here"))
+        },
+        |release| short(&release.image).to_owned(),
+    )?;
+    Ok(candidate.with(&order.tag, &digest))
+}
+
+/// Boots the image under the unit's own flags, beside what serves.
+fn gate(job: &Job, unit: &Unit, candidate: &Release) -> Result<(), Failure> {
+    let name = format!("gate {}", unit.name);
+    let mode = job.config.mode(&unit.name);
+    if mode == Mode::Off {
+        job.report.note("skip", &name, "mode = \"off\"");
+        return Ok(());
+    }
+    let line = gate_line(&unit.line, &job.place.app, &unit.name, &candidate.image, mode, &job.config.gate.env)
+        .map_err(|reason| Failure::new(unit.service(), reason))?;
+    let check = || {
+        let output = tool::run(&line.words(), job.config.gate.timeout.0)?;
+        if output.ok() { Ok(()) } else { Err(Failure::new(&name, verdict(&output))) }
+    };
+    job.report.step(&name, check, |()| "passed".to_owned())
+}
+
+/// The FAIL line of the boot check; without one, what was said last.
+fn verdict(output: &tool::Output) -> String {
+    let lines = output.out.lines().chain(output.err.lines());
+    let failed = lines.filter(|line| line.split_whitespace().any(|word| word == "FAIL" || word == "FAIL:")).next();
+    match failed {
+        Some(line) if !output.timed_out => line.to_owned(),
+        _ => output.complaint(),
+    }
+}
+
+fn pre(job: &Job, candidate: &Release) -> Result<(), Failure> {
+    let digest = candidate.digest.as_deref().unwrap_or_default();
+    let image = format!("{}@{digest}", job.config.image);
+    let argv: Vec<String> = job.config.gate.pre.iter().map(|word| word.replace("{image}", &image)).collect();
+    let limit: Duration = job.config.gate.timeout.0;
+    job.report.step("pre", || tool::must("pre", &argv, limit).map(|_| ()), |()| "done".to_owned())
+}

@@ -1,0 +1,226 @@
+//! The gate's command line: the unit's own, with a closed list of differences.
+//!
+//! Everything that the list does not name is kept word for word: user, capabilities, read-only root, tmpfs, limits,
+//! secrets, environment. What would touch the serving container, its ports, its network or its data is taken out.
+
+use std::{collections::BTreeMap, path::Path};
+
+use crate::{
+    argv::{Flag, RunLine},
+    config::Mode,
+};
+
+/// The label that gate containers carry, so that the next start can remove one that was left behind.
+pub(crate) const LABEL: &str = "stepdown.gate";
+
+/// Flags that a gate container does without.
+/// Names, files and ports are the serving container's. Labels route proxies and update timers to it. Health timers
+/// would outlive a gate that is killed; `/init` asks for health itself in a boot check.
+const LEFT_OUT: &[&str] = &[
+    "--name",
+    "--replace",
+    "--detach",
+    "--tty",
+    "--attach",
+    "--detach-keys",
+    "--cidfile",
+    "--conmon-pidfile",
+    "--pidfile",
+    "--pod",
+    "--pod-id-file",
+    "--publish",
+    "--publish-all",
+    "--network-alias",
+    "--ip",
+    "--ip6",
+    "--mac-address",
+    "--label",
+    "--label-file",
+    "--annotation",
+    "--sdnotify",
+    "--restart",
+    "--pull",
+    "--rm",
+    "--rmi",
+    "--log-driver",
+    "--log-opt",
+    "--no-healthcheck",
+];
+
+/// What cannot be given to a second container without changing what the first one sees.
+const REFUSED: &[&str] = &["--volumes-from", "--rootfs"];
+
+/// The command that checks `image` under the flags of `line`.
+pub(crate) fn gate_line(
+    line: &RunLine,
+    app: &str,
+    unit: &str,
+    image: &str,
+    mode: Mode,
+    env: &BTreeMap<String, String>,
+) -> Result<RunLine, String> {
+    let mut flags = vec![
+        Flag::new("--name", Some(&format!("stepdown-gate-{app}-{unit}"))),
+        Flag::new("--label", Some(&format!("{LABEL}={app}"))),
+        Flag::new("--rm", None),
+        Flag::new("--pull", Some("never")),
+        Flag::new("--sdnotify", Some("ignore")),
+        Flag::new("--log-driver", Some("none")),
+        Flag::new("--no-healthcheck", None),
+    ];
+    for flag in &line.flags {
+        if REFUSED.contains(&flag.name.as_str()) {
+            return Err(format!("it has {}, which a gate cannot have beside the serving container", flag.name));
+        }
+        if !LEFT_OUT.contains(&flag.name.as_str()) && !flag.name.starts_with("--health-") {
+            flags.extend(gated(flag)?);
+        }
+    }
+    flags.extend(env.iter().map(|(name, value)| Flag::new("--env", Some(&format!("{name}={value}")))));
+    flags.push(Flag::new("--env", Some(if mode == Mode::Init { "BOOT_CHECK_ONLY=init" } else { "BOOT_CHECK_ONLY=1" })));
+    Ok(RunLine { podman: line.podman.clone(), flags, image: image.to_owned(), command: line.command.clone() })
+}
+
+fn gated(flag: &Flag) -> Result<Option<Flag>, String> {
+    let value = flag.value.as_deref().unwrap_or_default();
+    match flag.name.as_str() {
+        "--network" => Ok(network(value)),
+        "--volume" => Ok(Some(Flag::new("--volume", Some(&volume(value))))),
+        "--mount" => mount(value).map(Some),
+        _ => Ok(Some(flag.clone())),
+    }
+}
+
+/// A network of its own instead of the host's or another container's; without the serving container's address.
+fn network(value: &str) -> Option<Flag> {
+    let (name, options) = value.split_once(':').map_or((value, None), |(name, options)| (name, Some(options)));
+    if matches!(name, "host" | "container" | "ns") {
+        return None;
+    }
+    let kept: Vec<&str> = options
+        .unwrap_or_default()
+        .split(',')
+        .filter(|option| !option.is_empty())
+        .filter(|option| {
+            !["ip=", "ip6=", "mac=", "alias=", "host_interface_name="].iter().any(|p| option.starts_with(p))
+        })
+        .filter(|option| !(matches!(name, "pasta") && (option.starts_with("-t") || option.starts_with("-u"))))
+        .collect();
+    let value = if kept.is_empty() { name.to_owned() } else { format!("{name}:{}", kept.join(",")) };
+    Some(Flag::new("--network", Some(&value)))
+}
+
+/// `SOURCE:TARGET[:OPTIONS]` as an overlay that is thrown away. What is read-only stays as it is. A label of SELinux is
+/// not changed: that would take the data from the serving container.
+fn volume(value: &str) -> String {
+    let mut parts = value.splitn(3, ':');
+    let (Some(source), Some(target)) = (parts.next(), parts.next()) else { return value.to_owned() };
+    let options: Vec<&str> = parts.next().unwrap_or_default().split(',').filter(|o| !o.is_empty()).collect();
+    let kept = |wanted: &[&str]| -> Vec<&str> { options.iter().copied().filter(|o| wanted.contains(o)).collect() };
+    let mut options_of_gate = kept(&["noexec", "exec", "nodev", "nosuid"]);
+    if options.contains(&"ro") || is_no_directory(source) {
+        options_of_gate.insert(0, "ro");
+    } else {
+        options_of_gate = vec!["O"];
+    }
+    format!("{source}:{target}:{}", options_of_gate.join(","))
+}
+
+/// A file, a socket or a device cannot be the lower layer of an overlay. A name without a slash is a volume's.
+fn is_no_directory(source: &str) -> bool {
+    source.starts_with('/') && Path::new(source).metadata().is_ok_and(|found| !found.is_dir())
+}
+
+fn mount(value: &str) -> Result<Flag, String> {
+    let fields: BTreeMap<&str, &str> =
+        value.split(',').map(|field| field.split_once('=').unwrap_or((field, "true"))).collect();
+    let field = |names: &[&str]| names.iter().find_map(|name| fields.get(name).copied());
+    let read_only = field(&["ro", "readonly"]).is_some_and(|value| value != "false");
+    match fields.get("type").copied().unwrap_or("volume") {
+        "tmpfs" | "ramfs" | "devpts" | "image" | "artifact" => Ok(Flag::new("--mount", Some(value))),
+        "bind" | "volume" => {
+            let target = field(&["target", "dst", "destination"]).ok_or("it has a --mount without a target")?;
+            match field(&["source", "src"]) {
+                Some(source) => {
+                    let options = if read_only { "ro" } else { "rw" };
+                    Ok(Flag::new("--volume", Some(&volume(&format!("{source}:{target}:{options}")))))
+                }
+                None => Ok(Flag::new("--volume", Some(target))),
+            }
+        }
+        other => Err(format!("it has a --mount of type {other}, which a gate cannot lay an overlay over")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn gate(line: &str) -> Result<Vec<String>, String> {
+        let words: Vec<String> = line.split(' ').map(str::to_owned).collect();
+        let env = BTreeMap::from([("URL".to_owned(), "postgres://gate".to_owned())]);
+        gate_line(&RunLine::parse(&words).unwrap(), "app", "web", "r/app@sha256:1", Mode::Full, &env)
+            .map(|line| line.words())
+    }
+
+    const FIXED: &[&str] = &[
+        "podman",
+        "run",
+        "--name=stepdown-gate-app-web",
+        "--label=stepdown.gate=app",
+        "--rm",
+        "--pull=never",
+        "--sdnotify=ignore",
+        "--log-driver=none",
+        "--no-healthcheck",
+    ];
+
+    fn kept(line: &str) -> Vec<String> {
+        let words = gate(line).unwrap();
+        assert_eq!(words.get(..FIXED.len()).unwrap(), FIXED);
+        let end = words.iter().position(|word| word == "--env=URL=postgres://gate").unwrap();
+        assert_eq!(words.get(end + 1).unwrap(), "--env=BOOT_CHECK_ONLY=1");
+        assert_eq!(words.get(end + 2).unwrap(), "r/app@sha256:1");
+        words.get(FIXED.len()..end).unwrap().to_vec()
+    }
+
+    #[test]
+    fn confinement_and_environment_are_kept_word_for_word() {
+        let flags = "--cgroups=split --stop-timeout=10 --tmpfs=/tmp:rw,size=64m --security-opt=no-new-privileges \
+                     --cap-drop=all --cap-add=chown --read-only --user=0:0 --env=ROLE=web --secret=db --memory=1g";
+        assert_eq!(
+            kept(&format!("podman run {flags} img")),
+            flags.split(' ').filter(|w| !w.is_empty()).collect::<Vec<_>>()
+        );
+    }
+
+    #[test]
+    fn nothing_of_the_serving_container_is_used() {
+        let line = "podman run --name web --replace -d -t --cidfile=/run/web.cid --publish 80:80 -P --pod p --label a=b \
+                    --health-cmd x --sdnotify=healthy --pull never --ip 10.0.0.2 --network-alias web --restart=always img"
+            .split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" ");
+        assert_eq!(kept(&line), Vec::<String>::new());
+    }
+
+    #[test]
+    fn network_of_the_host_or_of_a_container_is_left_out() {
+        assert_eq!(kept("podman run --network=host img"), Vec::<String>::new());
+        assert_eq!(kept("podman run --net container:web img"), Vec::<String>::new());
+        assert_eq!(kept("podman run --network app:ip=10.0.0.2,mtu=1400 img"), ["--network=app:mtu=1400"]);
+        assert_eq!(kept("podman run --network=none img"), ["--network=none"]);
+    }
+
+    #[test]
+    fn volumes_become_overlays() {
+        assert_eq!(kept("podman run -v data:/data:Z,U img"), ["--volume=data:/data:O"]);
+        assert_eq!(kept("podman run -v /srv:/srv img"), ["--volume=/srv:/srv:O"]);
+        assert_eq!(kept("podman run -v /etc/x:/x:ro,z img"), ["--volume=/etc/x:/x:ro"]);
+        assert_eq!(kept("podman run -v /dev/null:/n:rw img"), ["--volume=/dev/null:/n:ro"]);
+        assert_eq!(kept("podman run --mount type=bind,src=/a,dst=/b img"), ["--volume=/a:/b:O"]);
+        assert_eq!(kept("podman run --mount type=tmpfs,dst=/b img"), ["--mount=type=tmpfs,dst=/b"]);
+        assert!(gate("podman run --mount type=glob,src=/a*,dst=/b img").is_err());
+        assert!(gate("podman run --volumes-from web img").is_err());
+    }
+}

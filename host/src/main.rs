@@ -1,0 +1,204 @@
+//! stepdown: from a release tag to healthy containers, or nothing has changed.
+//!
+//! What serves is what was verified and checked under the unit's own flags. This program drives Podman, Quadlet, systemd,
+//! skopeo and cosign, and replaces none of them.
+//!
+//! | level | module | purpose |
+//! | --- | --- | --- |
+//! | 0 | `failure`, `tag`, `span` | errors, the tag's grammar, durations |
+//! | 1 | `tool`, `argv`, `config`, `place` | children with time limits, command lines, the configuration, paths |
+//! | 2 | `state`, `trigger`, `systemd`, `podman`, `registry`, `verify`, `gate`, `report` | one subject each |
+//! | 3 | `cutover`, `deploy`, `check`, `status`, `install` | the commands |
+//! | 4 | `main`, `cli` | the story |
+
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
+
+mod argv;
+mod check;
+mod cli;
+mod config;
+mod cutover;
+mod deploy;
+mod failure;
+mod gate;
+mod install;
+mod place;
+mod podman;
+mod registry;
+mod report;
+mod span;
+mod state;
+mod status;
+mod systemd;
+mod tag;
+mod tool;
+mod trigger;
+mod verify;
+
+use std::{
+    io::{Write, stderr, stdout},
+    process::ExitCode,
+};
+
+use clap::{CommandFactory, Parser};
+
+use crate::{
+    cli::{Cli, Command},
+    config::Config,
+    deploy::{Ended, Job, Kind, Order},
+    failure::{CONFIGURATION, Failure, REFUSED, STUCK, USAGE},
+    place::Place,
+    report::{Report, Style},
+    state::{Release, Store},
+    tag::Tag,
+    trigger::Spool,
+};
+
+fn main() -> ExitCode {
+    // Fails only where a hook is set already, which nothing here does.
+    let _ = miette::set_hook(Box::new(|_| Box::new(miette::NarratableReportHandler::new())));
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            return if error.use_stderr() { ExitCode::from(USAGE) } else { ExitCode::SUCCESS };
+        }
+    };
+    let json = cli.json;
+    run(&cli).unwrap_or_else(|failure| {
+        let code = failure.exit();
+        report::fatal(failure, json);
+        code
+    })
+}
+
+fn run(cli: &Cli) -> Result<ExitCode, Failure> {
+    match &cli.command {
+        Command::Schema => return print(&config::schema()?),
+        Command::Completions { shell } => {
+            clap_complete::generate(*shell, &mut Cli::command(), "stepdown", &mut stdout());
+            return Ok(ExitCode::SUCCESS);
+        }
+        Command::Manual => {
+            // A reader that has gone is no failure of this program.
+            let _ = clap_mangen::Man::new(Cli::command()).render(&mut stdout());
+            return Ok(ExitCode::SUCCESS);
+        }
+        Command::Install { dir } => return install::install(dir.as_deref(), cli.app.as_deref()),
+        _ => {}
+    }
+    let place = Place::find(cli.app.as_deref())?;
+    match &cli.command {
+        Command::Status => return print(&status::status(&place, cli.json)?),
+        Command::History => return print(state::history(&place.state)?.trim_end()),
+        _ => {}
+    }
+    if rustix::process::geteuid().is_root() {
+        return Err(Failure::new("stepdown", "it runs as root").fix("run it as the user that runs the containers"));
+    }
+    let config = Config::read(&place.config)?;
+    let report = Report::new(Style::choose(cli.json));
+    let job = Job { place: &place, config: &config, report: &report };
+    match &cli.command {
+        Command::Check => Ok(ExitCode::from(if check::check(&job) { 0 } else { REFUSED })),
+        Command::Deploy { trigger: true, .. } => answer_requests(&job),
+        Command::Deploy { tag: Some(tag), gate_only, wait, .. } => {
+            one(&job, *wait, |_| Ok((tag.clone(), Kind::Deploy { gate_only: *gate_only })))
+        }
+        Command::Rollback { tag, now } => one(&job, false, |store| {
+            let to = target(&job, store, tag.as_ref())?;
+            let tag = to.tag.clone().ok_or_else(|| {
+                Failure::new("roll back", "the previous image was not deployed by stepdown, and has no tag")
+            })?;
+            Ok((tag, Kind::Rollback { to: Box::new(to), now: *now }))
+        }),
+        _ => Ok(ExitCode::from(CONFIGURATION)),
+    }
+}
+
+fn print(text: &str) -> Result<ExitCode, Failure> {
+    let _ = writeln!(stdout(), "{text}");
+    Ok(ExitCode::SUCCESS)
+}
+
+fn under_way(job: &Job) -> Failure {
+    let run = state::read(&job.place.state).ok().and_then(|state| state.run);
+    let what = run.map_or("another stepdown is at work".to_owned(), |run| {
+        format!("a deploy of {} is under way, in state {}", run.tag, run.phase.name())
+    });
+    Failure::new(format!("deploy {}", job.place.app), what).fix("wait for it: --wait")
+}
+
+/// A run that was asked for on the command line.
+fn one(job: &Job, wait: bool, order: impl FnOnce(&Store) -> Result<(Tag, Kind), Failure>) -> Result<ExitCode, Failure> {
+    let mut store = Store::lock(&job.place.state, wait)?.ok_or_else(|| under_way(job))?;
+    deploy::recover(job, &mut store)?;
+    let (tag, kind) = order(&store)?;
+    let ended = deploy::run(job, &mut store, &Order { tag, request: None, kind })?;
+    job.report.answer(&ended.answer, ended.stuck);
+    Ok(code(&ended))
+}
+
+fn code(ended: &Ended) -> ExitCode {
+    ExitCode::from(match (ended.ok, ended.stuck) {
+        (true, _) => 0,
+        (false, false) => REFUSED,
+        (false, true) => STUCK,
+    })
+}
+
+fn target(job: &Job, store: &Store, tag: Option<&Tag>) -> Result<Release, Failure> {
+    let mut served = store.state.previous.iter();
+    let found = match tag {
+        Some(tag) => served.find(|release| release.tag.as_ref() == Some(tag)),
+        None => served.next(),
+    };
+    let kept: Vec<String> = store.state.previous.iter().map(Release::name).collect();
+    found.cloned().ok_or_else(|| {
+        Failure::new(format!("roll back {}", job.place.app), "it did not serve before, or is retired").fix(format!(
+            "what can be gone back to: {}",
+            if kept.is_empty() { "nothing".into() } else { kept.join(", ") }
+        ))
+    })
+}
+
+/// What the service does at each start: mend, then answer until no request waits. The last run's end is the exit code.
+fn answer_requests(job: &Job) -> Result<ExitCode, Failure> {
+    let spool = job.config.spool.as_ref().ok_or_else(|| {
+        Failure::configuration("deploy --trigger", "[spool] dir is not configured").fix("set it, or name a tag")
+    })?;
+    let dir = place::expand(&spool.dir)?;
+    let mut store =
+        Store::lock(&job.place.state, true)?.ok_or_else(|| Failure::new("lock", "another stepdown is at work"))?;
+    let spool = Spool::open(&dir, store.folder())?;
+    let mut last = deploy::recover(job, &mut store)?;
+    loop {
+        let requests = spool.claim()?;
+        if requests.is_empty() {
+            return Ok(last.as_ref().map_or(ExitCode::SUCCESS, code));
+        }
+        for request in requests {
+            let ended = answered(job, &mut store, &request)?;
+            if let Err(failure) = spool.answer(&request.name, &ended.answer) {
+                let _ = writeln!(stderr(), "stepdown: {}", failure.line());
+            }
+            job.report.answer(&ended.answer, ended.stuck);
+            last = Some(ended);
+        }
+    }
+}
+
+/// A request that an earlier process ended without letting go of it gets the same answer again.
+fn answered(job: &Job, store: &mut Store, request: &trigger::Request) -> Result<Ended, Failure> {
+    if let Some(last) = store.state.last.as_ref().filter(|last| last.request.as_ref() == Some(&request.name)) {
+        let ok = last.answer.starts_with("ok ");
+        return Ok(Ended { answer: last.answer.clone(), ok, stuck: last.stuck });
+    }
+    match &request.tag {
+        Ok(tag) => {
+            let kind = Kind::Deploy { gate_only: false };
+            deploy::run(job, store, &Order { tag: tag.clone(), request: Some(request.name.clone()), kind })
+        }
+        Err(reason) => Ok(Ended { answer: format!("fail - {reason}; nothing has changed"), ok: false, stuck: false }),
+    }
+}

@@ -1,0 +1,228 @@
+//! Podman: images, their names, and the containers that run or hold them.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::{
+    failure::Failure,
+    state::{Release, short},
+    tag::Tag,
+    tool,
+};
+
+const QUICK: Duration = Duration::from_secs(60);
+const PULL: Duration = Duration::from_secs(1800);
+/// The label of the containers that hold an image.
+const HOLD: &str = "stepdown.hold";
+
+/// What the units run: a name that only this program moves.
+pub(crate) fn pointer(app: &str) -> String {
+    format!("localhost/stepdown/{app}:current")
+}
+
+fn kept_name(app: &str, image: &str) -> String {
+    format!("localhost/stepdown/{app}:id-{}", short(image))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Facts {
+    id: String,
+    #[serde(default)]
+    config: ImageConfig,
+}
+
+#[derive(Default, Deserialize)]
+struct ImageConfig {
+    #[serde(default, rename = "Labels")]
+    labels: Option<std::collections::BTreeMap<String, String>>,
+    #[serde(default, rename = "Env")]
+    env: Option<Vec<String>>,
+}
+
+/// The local image of that name or id; None where there is none.
+pub(crate) fn image(name: &str) -> Result<Option<Release>, Failure> {
+    let exists = tool::run(&["podman", "image", "exists", name], QUICK)?;
+    match exists.code {
+        Some(0) => {}
+        Some(1) => return Ok(None),
+        _ => return Err(Failure::new(format!("look for {name}"), exists.complaint())),
+    }
+    let format = "{{.Created.Unix}} {{json .}}";
+    let text =
+        tool::must(&format!("inspect {name}"), &["podman", "image", "inspect", "--format", format, name], QUICK)?;
+    let (created, json) = text.split_once(' ').unwrap_or_default();
+    let facts: Facts =
+        serde_json::from_str(json).map_err(|error| Failure::new(format!("inspect {name}"), error.to_string()))?;
+    let label = facts.config.labels.unwrap_or_default().remove("org.opencontainers.image.revision");
+    let env = facts.config.env.unwrap_or_default();
+    let hash = env.iter().find_map(|line| line.strip_prefix("GIT_HASH=")).map(str::to_owned);
+    Ok(Some(Release {
+        image: facts.id.trim_start_matches("sha256:").to_owned(),
+        digest: None,
+        tag: None,
+        revision: label.or(hash),
+        created: created.parse().unwrap_or(0),
+        since: None,
+    }))
+}
+
+/// Pulls by digest. With `policy` only the system's policy counts, never one in the user's home.
+pub(crate) fn pull(reference: &str, policy: Option<&str>) -> Result<(), Failure> {
+    let mut argv = vec!["podman", "pull", "--quiet"];
+    if let Some(policy) = policy {
+        argv.extend(["--signature-policy", policy]);
+    }
+    argv.push(reference);
+    tool::must(&format!("pull {reference}"), &argv, PULL).map(|_| ())
+}
+
+pub(crate) fn tag(image: &str, name: &str) -> Result<(), Failure> {
+    tool::must(&format!("tag {name}"), &["podman", "tag", image, name], QUICK).map(|_| ())
+}
+
+pub(crate) fn untag(name: &str) -> Result<(), Failure> {
+    tool::must(&format!("untag {name}"), &["podman", "untag", name, name], QUICK).map(|_| ())
+}
+
+/// A tag of its own, and a container that is never started: `podman image prune --all` leaves what a container uses.
+pub(crate) fn hold(app: &str, image: &str) -> Result<(), Failure> {
+    tag(image, &kept_name(app, image))?;
+    let name = hold_name(app, image);
+    if tool::run(&["podman", "container", "exists", &name], QUICK)?.ok() {
+        return Ok(());
+    }
+    let label = format!("{HOLD}={app}");
+    let argv = [
+        "podman",
+        "create",
+        "--quiet",
+        "--name",
+        &name,
+        "--label",
+        &label,
+        "--pull",
+        "never",
+        "--network",
+        "none",
+        "--no-healthcheck",
+        image,
+        "hold",
+    ];
+    tool::must(&format!("hold image {}", short(image)), &argv, QUICK).map(|_| ())
+}
+
+fn hold_name(app: &str, image: &str) -> String {
+    format!("stepdown-hold-{app}-{}", short(image))
+}
+
+/// Lets go of every held image but those of `kept`. An image that something else uses stays.
+pub(crate) fn retire(app: &str, kept: &[&str]) -> Result<Vec<String>, Failure> {
+    let filter = format!("label={HOLD}={app}");
+    let list = ["podman", "ps", "--all", "--no-trunc", "--filter", &filter, "--format", "{{.Names}} {{.ImageID}}"];
+    let mut gone = Vec::new();
+    for line in tool::must("list held images", &list, QUICK)?.lines() {
+        let Some((container, image)) = line.split_once(' ') else { continue };
+        let image = image.trim_start_matches("sha256:");
+        if kept.contains(&image) {
+            continue;
+        }
+        tool::must(&format!("remove {container}"), &["podman", "rm", "--force", container], QUICK)?;
+        // Untagged at least; removed where this was its last name and nothing runs it.
+        let _ = tool::run(&["podman", "rmi", &kept_name(app, image)], QUICK)?;
+        let _ = tool::run(&["podman", "rmi", image], QUICK)?;
+        gone.push(short(image).to_owned());
+    }
+    Ok(gone)
+}
+
+/// Removes containers that carry the label, whatever state they are in.
+pub(crate) fn sweep(label: &str) -> Result<(), Failure> {
+    let filter = format!("label={label}");
+    let list = ["podman", "ps", "--all", "--quiet", "--filter", &filter];
+    for id in tool::must("list containers", &list, QUICK)?.lines() {
+        let argv = ["podman", "rm", "--force", "--time", "0", "--volumes", id];
+        tool::must(&format!("remove container {id}"), &argv, QUICK)?;
+    }
+    Ok(())
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Container {
+    pub(crate) id: String,
+    pub(crate) image: String,
+    pub(crate) running: bool,
+    /// `starting`, `healthy` or `unhealthy`; None without a health check.
+    pub(crate) health: Option<String>,
+    pub(crate) check: Option<HealthCheck>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct HealthCheck {
+    pub(crate) test: Vec<String>,
+    #[serde(default)]
+    start_period: u64,
+    #[serde(default)]
+    interval: u64,
+    #[serde(default)]
+    timeout: u64,
+}
+
+impl HealthCheck {
+    /// The command to run in the container; None for a check that is switched off.
+    pub(crate) fn command(&self) -> Option<Vec<&str>> {
+        match self.test.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+            ["CMD", command @ ..] if !command.is_empty() => Some(command.to_vec()),
+            ["CMD-SHELL", line] => Some(vec!["/bin/sh", "-c", line]),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn timeout(&self) -> Duration {
+        let set = Duration::from_nanos(self.timeout);
+        if set.is_zero() { Duration::from_secs(30) } else { set }
+    }
+
+    /// The start period and three intervals.
+    pub(crate) fn soak(&self) -> Duration {
+        Duration::from_nanos(self.start_period) + 3 * Duration::from_nanos(self.interval)
+    }
+}
+
+pub(crate) fn container(name: &str) -> Result<Option<Container>, Failure> {
+    let format = "{{.Id}}\t{{.Image}}\t{{.State.Running}}\t{{if .State.Health}}{{.State.Health.Status}}{{end}}\t\
+                  {{json .Config.Healthcheck}}";
+    let output = tool::run(&["podman", "container", "inspect", "--format", format, name], QUICK)?;
+    if !output.ok() {
+        let missing = output.err.contains("no such container") || output.err.contains("no such object");
+        return if missing { Ok(None) } else { Err(Failure::new(format!("inspect {name}"), output.complaint())) };
+    }
+    let mut fields = output.out.trim_end_matches('\n').split('\t');
+    let mut next = || fields.next().unwrap_or_default().to_owned();
+    let (id, image, running, health, check) = (next(), next(), next(), next(), next());
+    Ok(Some(Container {
+        id,
+        image: image.trim_start_matches("sha256:").to_owned(),
+        running: running == "true",
+        health: Some(health).filter(|health| !health.is_empty()),
+        check: serde_json::from_str(&check).ok(),
+    }))
+}
+
+/// Asks the container's own health check. By exec: `podman healthcheck run` would count towards the engine's own
+/// retries, and its action on failure.
+pub(crate) fn ask(name: &str, check: &HealthCheck) -> Result<Result<(), String>, Failure> {
+    let Some(command) = check.command() else { return Ok(Ok(())) };
+    let mut argv = vec!["podman", "exec", name];
+    argv.extend(command);
+    let output = tool::run(&argv, check.timeout())?;
+    Ok(if output.ok() { Ok(()) } else { Err(output.complaint()) })
+}
+
+impl Release {
+    pub(crate) fn with(self, tag: &Tag, digest: &str) -> Self {
+        Self { tag: Some(tag.clone()), digest: Some(digest.to_owned()), ..self }
+    }
+}

@@ -1,0 +1,121 @@
+//! What a person or a journal sees of a run: live steps on a terminal, plain lines elsewhere, JSON when asked for.
+
+use std::{
+    cell::RefCell,
+    io::{IsTerminal, Write, stderr, stdout},
+    time::{Duration, Instant},
+};
+
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::{Value, json};
+
+use crate::failure::{Failure, one_line};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Style {
+    Live,
+    Plain,
+    Json,
+}
+
+impl Style {
+    pub(crate) fn choose(json: bool) -> Self {
+        match (json, stdout().is_terminal()) {
+            (true, _) => Self::Json,
+            (false, true) => Self::Live,
+            (false, false) => Self::Plain,
+        }
+    }
+}
+
+pub(crate) struct Report {
+    style: Style,
+    began: Instant,
+    step: RefCell<Option<ProgressBar>>,
+}
+
+impl Report {
+    pub(crate) fn new(style: Style) -> Self {
+        Self { style, began: Instant::now(), step: RefCell::new(None) }
+    }
+
+    /// Runs a step; its words are shown when it ends, with the time that it took.
+    pub(crate) fn step<T>(
+        &self,
+        name: &str,
+        run: impl FnOnce() -> Result<T, Failure>,
+        words: impl FnOnce(&T) -> String,
+    ) -> Result<T, Failure> {
+        let began = Instant::now();
+        self.begin(name);
+        let result = run();
+        self.step.borrow_mut().take().inspect(ProgressBar::finish_and_clear);
+        match &result {
+            Ok(value) => self.line("ok", name, &words(value), began.elapsed()),
+            Err(failure) if failure.what == name => self.line("FAIL", name, &failure.reason, began.elapsed()),
+            Err(failure) => self.line("FAIL", name, &failure.line(), began.elapsed()),
+        }
+        result
+    }
+
+    /// Something to know that is no step.
+    pub(crate) fn note(&self, verdict: &str, name: &str, words: &str) {
+        self.line(verdict, name, words, Duration::ZERO);
+    }
+
+    /// The last line: the same that a request is answered with.
+    pub(crate) fn answer(&self, answer: &str, stuck: bool) {
+        let seconds = self.began.elapsed().as_secs_f32();
+        if self.style == Style::Json {
+            self.print(&json!({ "answer": answer, "stuck": stuck, "seconds": seconds }).to_string());
+        } else {
+            self.print(&format!("{answer} ({seconds:.1} s)"));
+        }
+    }
+
+    pub(crate) fn print(&self, line: &str) {
+        // A reader that has gone must not end a deploy.
+        let _ = writeln!(stdout(), "{line}");
+    }
+
+    fn begin(&self, name: &str) {
+        if self.style != Style::Live {
+            return;
+        }
+        let bar = ProgressBar::new_spinner();
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} {elapsed}") {
+            bar.set_style(style);
+        }
+        bar.set_message(name.to_owned());
+        bar.enable_steady_tick(Duration::from_millis(120));
+        *self.step.borrow_mut() = Some(bar);
+    }
+
+    fn line(&self, verdict: &str, name: &str, words: &str, took: Duration) {
+        let words = one_line(words);
+        let seconds = took.as_secs_f32();
+        match self.style {
+            Style::Json => {
+                self.print(
+                    &json!({ "verdict": verdict, "step": name, "words": words, "seconds": seconds }).to_string(),
+                );
+            }
+            Style::Live | Style::Plain if took.is_zero() => self.print(&format!("{verdict:4} {name}: {words}")),
+            Style::Live | Style::Plain => self.print(&format!("{verdict:4} {name}: {words} ({seconds:.1} s)")),
+        }
+    }
+}
+
+/// The failure that ends the command, on standard error.
+pub(crate) fn fatal(failure: Failure, json: bool) {
+    let text = if json {
+        let error = json!({ "what": failure.what, "reason": failure.reason, "fix": failure.fix });
+        json!({ "error": Value::from(error) }).to_string()
+    } else if stderr().is_terminal() {
+        format!("{:?}", miette::Report::new(failure))
+    } else {
+        let fix = failure.fix.as_ref().map(|fix| format!("\n  fix: {fix}")).unwrap_or_default();
+        format!("stepdown: {}{fix}", failure.line())
+    };
+    let _ = writeln!(stderr(), "{text}");
+}

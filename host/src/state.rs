@@ -1,0 +1,298 @@
+//! What serves, what served before and what is under way: one JSON file, replaced whole, under a lock.
+//!
+//! A state is written and synced before the step that it names begins. So a start after SIGKILL, a power cut or a reboot
+//! knows what may have been changed.
+
+use std::{
+    fs::{self, File, OpenOptions, Permissions},
+    io::{Read, Write},
+    os::unix::fs::{OpenOptionsExt, PermissionsExt},
+    path::{Path, PathBuf},
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use rustix::fs::{FlockOperation, OFlags, flock};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    failure::{Context, Failure},
+    tag::Tag,
+};
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Release {
+    /// Podman's image id: what containers are compared by.
+    pub(crate) image: String,
+    pub(crate) digest: Option<String>,
+    pub(crate) tag: Option<Tag>,
+    /// The commit that it was built from, where the image says so.
+    pub(crate) revision: Option<String>,
+    /// When the image was made, in seconds since 1970.
+    pub(crate) created: i64,
+    pub(crate) since: Option<u64>,
+}
+
+impl Release {
+    pub(crate) fn name(&self) -> String {
+        self.tag.as_ref().map_or_else(|| short(&self.image).to_owned(), Tag::to_string)
+    }
+}
+
+/// The first twelve digits of an image id.
+pub(crate) fn short(image: &str) -> &str {
+    image.get(..12).unwrap_or(image)
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Phase {
+    Claimed,
+    Resolved,
+    Verified,
+    Pulled,
+    Gated,
+    Pre,
+    Cutting { unit: usize },
+    Soaking,
+    Restoring,
+}
+
+impl Phase {
+    /// Whether what serves may have been changed.
+    pub(crate) fn touched(self) -> bool {
+        matches!(self, Self::Cutting { .. } | Self::Soaking | Self::Restoring)
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Claimed => "claimed",
+            Self::Resolved => "resolved",
+            Self::Verified => "verified",
+            Self::Pulled => "pulled",
+            Self::Gated => "gated",
+            Self::Pre => "pre",
+            Self::Cutting { .. } => "cutting",
+            Self::Soaking => "soaking",
+            Self::Restoring => "restoring",
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Run {
+    pub(crate) tag: Tag,
+    /// The claimed request's name, where it came by the spool.
+    pub(crate) request: Option<String>,
+    pub(crate) rollback: bool,
+    pub(crate) started: u64,
+    pub(crate) phase: Phase,
+    pub(crate) candidate: Option<Release>,
+    /// What served when the cutover began.
+    pub(crate) before: Option<Release>,
+    /// Why it is being restored.
+    pub(crate) reason: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Outcome {
+    pub(crate) request: Option<String>,
+    /// `ok TAG`, or `fail TAG reason`.
+    pub(crate) answer: String,
+    pub(crate) ended: u64,
+    pub(crate) stuck: bool,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct State {
+    pub(crate) serving: Option<Release>,
+    /// The latest first.
+    pub(crate) previous: Vec<Release>,
+    pub(crate) run: Option<Run>,
+    pub(crate) last: Option<Outcome>,
+}
+
+/// The state's folder, locked for as long as this lives.
+pub(crate) struct Store {
+    folder: PathBuf,
+    pub(crate) state: State,
+    _lock: File,
+}
+
+impl Store {
+    /// None: another stepdown holds it, and `wait` is false.
+    pub(crate) fn lock(folder: &Path, wait: bool) -> Result<Option<Self>, Failure> {
+        let shown = folder.display();
+        fs::create_dir_all(folder.join("claimed")).on("make", &shown)?;
+        fs::set_permissions(folder, Permissions::from_mode(0o700)).on("close to others", &shown)?;
+        let lock = open(&folder.join("lock"), OpenOptions::new().write(true).create(true).truncate(false))?;
+        let how = if wait { FlockOperation::LockExclusive } else { FlockOperation::NonBlockingLockExclusive };
+        match flock(&lock, how) {
+            Ok(()) => {}
+            Err(rustix::io::Errno::WOULDBLOCK) => return Ok(None),
+            Err(error) => return Err(error).on("lock", &shown),
+        }
+        let state = read(folder)?;
+        Ok(Some(Self { folder: folder.to_owned(), state, _lock: lock }))
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Written beside, synced, renamed over: a reader sees the old state or the new one.
+    pub(crate) fn save(&self) -> Result<(), Failure> {
+        let path = self.folder.join("state.json");
+        let new = self.folder.join("state.json.new");
+        let text = serde_json::to_string_pretty(&self.state).on("encode", "the state")?;
+        let write = || -> std::io::Result<()> {
+            let mut options = OpenOptions::new();
+            let mut file = options.write(true).create(true).truncate(true).mode(0o600);
+            file = file.custom_flags(OFlags::NOFOLLOW.bits().cast_signed());
+            let mut file = file.open(&new)?;
+            file.write_all(text.as_bytes())?;
+            file.sync_all()?;
+            fs::rename(&new, &path)?;
+            File::open(&self.folder)?.sync_all()
+        };
+        write().on("write", path.display())
+    }
+
+    /// Writes the phase that begins, then a line of the journal.
+    pub(crate) fn enter(&mut self, phase: Phase) -> Result<(), Failure> {
+        let Some(run) = self.state.run.as_mut() else { return Ok(()) };
+        run.phase = phase;
+        let tag = run.tag.clone();
+        self.save()?;
+        let unit = if let Phase::Cutting { unit } = phase { Some(unit) } else { None };
+        self.note(&serde_json::json!({ "at": now(), "tag": tag, "phase": phase.name(), "unit": unit }));
+        die_after(phase.name());
+        Ok(())
+    }
+
+    /// Ends the run with its answer.
+    pub(crate) fn end(&mut self, answer: &str, stuck: bool) -> Result<(), Failure> {
+        let run = self.state.run.take();
+        let request = run.as_ref().and_then(|run| run.request.clone());
+        self.state.last = Some(Outcome { request, answer: answer.to_owned(), ended: now(), stuck });
+        let saved = self.save();
+        self.note(&serde_json::json!({
+            "at": now(), "tag": run.as_ref().map(|run| &run.tag), "answer": answer, "stuck": stuck,
+            "seconds": run.as_ref().map(|run| now().saturating_sub(run.started)),
+        }));
+        saved
+    }
+
+    /// The journal is for people: a line that cannot be written does not end a deploy.
+    fn note(&self, line: &serde_json::Value) {
+        if let Ok(mut file) = open(&self.folder.join("history.jsonl"), OpenOptions::new().append(true).create(true)) {
+            let _ = writeln!(file, "{line}");
+        }
+    }
+}
+
+pub(crate) fn read(folder: &Path) -> Result<State, Failure> {
+    let path = folder.join("state.json");
+    let mut text = String::new();
+    match open(&path, OpenOptions::new().read(true)) {
+        Ok(mut file) => file.read_to_string(&mut text).on("read", path.display())?,
+        Err(_) if !path.exists() => return Ok(State::default()),
+        Err(failure) => return Err(failure),
+    };
+    serde_json::from_str(&text)
+        .on("read", path.display())
+        .map_err(|failure| failure.fix("move the file away; what serves is then read from the image pointer"))
+}
+
+pub(crate) fn history(folder: &Path) -> Result<String, Failure> {
+    let path = folder.join("history.jsonl");
+    if path.exists() { fs::read_to_string(&path).on("read", path.display()) } else { Ok(String::new()) }
+}
+
+pub(crate) fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+fn open(path: &Path, options: &mut OpenOptions) -> Result<File, Failure> {
+    options.mode(0o600).custom_flags(OFlags::NOFOLLOW.bits().cast_signed()).open(path).on("open", path.display())
+}
+
+/// Tests end the program with SIGKILL just after a state is on disk. A release build has none of this.
+#[cfg(debug_assertions)]
+fn die_after(phase: &str) {
+    if std::env::var("STEPDOWN_TEST_DIE_AFTER").is_ok_and(|wanted| wanted == phase) {
+        let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
+    }
+}
+
+#[cfg(not(debug_assertions))]
+fn die_after(_: &str) {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder(name: &str) -> PathBuf {
+        let folder = std::env::temp_dir().join(format!("stepdown-state-{name}-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&folder);
+        folder
+    }
+
+    fn run(phase: Phase) -> Run {
+        Run {
+            tag: "v1".parse().unwrap(),
+            request: Some("trigger-1".to_owned()),
+            rollback: false,
+            started: 1,
+            phase,
+            candidate: None,
+            before: None,
+            reason: None,
+        }
+    }
+
+    #[test]
+    fn state_is_read_back_as_it_was_saved() {
+        let folder = folder("back");
+        let mut store = Store::lock(&folder, false).unwrap().unwrap();
+        store.state.run = Some(run(Phase::Claimed));
+        store.enter(Phase::Cutting { unit: 2 }).unwrap();
+        assert_eq!(read(&folder).unwrap(), store.state);
+        store.end("ok v1", false).unwrap();
+        let read = read(&folder).unwrap();
+        assert_eq!((read.run, read.last.unwrap().request.unwrap()), (None, "trigger-1".to_owned()));
+        assert_eq!(history(&folder).unwrap().lines().count(), 2);
+        fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn second_lock_is_refused_while_the_first_is_held() {
+        let folder = folder("lock");
+        let first = Store::lock(&folder, false).unwrap();
+        assert!(first.is_some() && Store::lock(&folder, false).unwrap().is_none());
+        drop(first);
+        assert!(Store::lock(&folder, false).unwrap().is_some());
+        fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn planted_link_is_not_written_through() {
+        let folder = folder("link");
+        let store = Store::lock(&folder, false).unwrap().unwrap();
+        let victim = folder.join("victim");
+        fs::write(&victim, "mine").unwrap();
+        std::os::unix::fs::symlink(&victim, folder.join("state.json.new")).unwrap();
+        assert!(store.save().is_err());
+        assert_eq!(fs::read_to_string(&victim).unwrap(), "mine");
+        fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn only_the_cutover_and_what_follows_may_have_changed_what_serves() {
+        for untouched in [Phase::Claimed, Phase::Resolved, Phase::Verified, Phase::Pulled, Phase::Gated, Phase::Pre] {
+            assert!(!untouched.touched());
+        }
+        for touched in [Phase::Cutting { unit: 0 }, Phase::Soaking, Phase::Restoring] {
+            assert!(touched.touched());
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! What serves, what served before, what is under way: as the state has it.
+
+use serde_json::json;
+
+use crate::{
+    failure::{Context, Failure},
+    place::Place,
+    state::{self, Release, State, short},
+};
+
+pub(crate) fn status(place: &Place, as_json: bool) -> Result<String, Failure> {
+    let state = state::read(&place.state)?;
+    if as_json {
+        return serde_json::to_string(&json!({ "app": place.app, "state": state })).on("print", "the state");
+    }
+    Ok(lines(&place.app, &state).join("\n"))
+}
+
+fn lines(app: &str, state: &State) -> Vec<String> {
+    let mut lines = vec![match &state.serving {
+        Some(release) => format!("{app}: serving {}", described(release)),
+        None => format!("{app}: nothing was deployed yet"),
+    }];
+    lines.extend(state.previous.iter().map(|release| format!("  before: {}", described(release))));
+    if let Some(run) = &state.run {
+        lines.push(format!("  under way: {}, in state {}, since {}", run.tag, run.phase.name(), date(run.started)));
+    }
+    if let Some(last) = &state.last {
+        lines.push(format!("  last answer: {} ({})", last.answer, date(last.ended)));
+    }
+    lines
+}
+
+fn described(release: &Release) -> String {
+    let mut words = format!("{} (image {}", release.name(), short(&release.image));
+    if let Some(digest) = &release.digest {
+        words += &format!(", {digest}");
+    }
+    if let Some(revision) = &release.revision {
+        words += &format!(", revision {revision}");
+    }
+    if let Some(since) = release.since {
+        words += &format!(", since {}", date(since));
+    }
+    words + ")"
+}
+
+/// Seconds since 1970 as a date and time of UTC, by the civil calendar.
+fn date(seconds: u64) -> String {
+    let (days, rest) = (seconds / 86400, seconds % 86400);
+    // Days since 1 March of year 0, in cycles of 400 years.
+    let shifted = days + 719_468;
+    let (era, of_era) = (shifted / 146_097, shifted % 146_097);
+    let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted_month = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * shifted_month + 2) / 5 + 1;
+    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
+    let year = year_of_era + era * 400 + u64::from(month <= 2);
+    format!("{year:04}-{month:02}-{day:02} {:02}:{:02}:{:02} UTC", rest / 3600, rest / 60 % 60, rest % 60)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_are_of_the_civil_calendar() {
+        assert_eq!(date(0), "1970-01-01 00:00:00 UTC");
+        assert_eq!(date(951_782_399), "2000-02-28 23:59:59 UTC");
+        assert_eq!(date(951_782_400), "2000-02-29 00:00:00 UTC");
+        assert_eq!(date(1_795_680_207), "2026-11-26 08:03:27 UTC");
+    }
+}

@@ -1,0 +1,174 @@
+//! The user's systemd, through its own tools.
+//!
+//! `busctl` reads properties whole, where `systemctl show -p ExecStart` loses quoting. `systemctl restart` waits for the
+//! job and ends with its result; the state of a unit with `Restart=always` would never read failed. Both come with every
+//! systemd. A D-Bus library would bring sixty crates and an executor of its own for these two calls.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use serde::de::DeserializeOwned;
+
+use crate::{
+    argv::{self, RunLine},
+    failure::Failure,
+    tool,
+};
+
+const QUICK: Duration = Duration::from_secs(30);
+const NAME: &str = "org.freedesktop.systemd1";
+
+#[derive(Debug)]
+pub(crate) struct Unit {
+    pub(crate) name: String,
+    pub(crate) line: RunLine,
+    pub(crate) active: String,
+    /// A `.socket` holds the port: connections queue while the service restarts.
+    pub(crate) socket: bool,
+    pub(crate) enabled_at_boot: bool,
+    pub(crate) start_limit: u32,
+}
+
+impl Unit {
+    pub(crate) fn service(&self) -> String {
+        service(&self.name)
+    }
+
+    pub(crate) fn container(&self) -> Result<&str, Failure> {
+        self.line.value("--name").ok_or_else(|| {
+            Failure::new(self.service(), "its ExecStart gives the container no name")
+                .fix("set ContainerName= in the Quadlet")
+        })
+    }
+}
+
+fn service(unit: &str) -> String {
+    format!("{unit}.service")
+}
+
+/// The unit as it is loaded, with its drop-ins.
+pub(crate) fn unit(name: &str) -> Result<Unit, Failure> {
+    let service = service(name);
+    let path: Vec<String> = get(&["call", NAME, "/org/freedesktop/systemd1", MANAGER, "LoadUnit", "s", &service])?;
+    let path = path.first().ok_or_else(|| Failure::new(&service, "systemd gives it no path"))?;
+    let [load, active]: [String; 2] = strings(path, UNIT, ["LoadState", "ActiveState"])?;
+    if load != "loaded" {
+        return Err(Failure::new(&service, format!("systemd has not loaded it: {load}")).fix(format!(
+            "put {name}.container into ~/.config/containers/systemd and run systemctl --user daemon-reload"
+        )));
+    }
+    let (triggered, wanted, limit) = (
+        list(path, UNIT, "TriggeredBy")?,
+        list(path, UNIT, "WantedBy")?,
+        property::<u32>(path, UNIT, "StartLimitBurst")?,
+    );
+    Ok(Unit {
+        name: name.to_owned(),
+        line: exec_start(&service, path)?,
+        active,
+        socket: triggered.iter().any(|unit| unit.ends_with(".socket")),
+        enabled_at_boot: !wanted.is_empty(),
+        start_limit: limit,
+    })
+}
+
+/// How often `Restart=` has started the unit since its last job.
+pub(crate) fn restarts(unit: &Unit) -> Result<u32, Failure> {
+    let path = format!("/org/freedesktop/systemd1/unit/{}", escape(&unit.service()));
+    property(&path, SERVICE, "NRestarts")
+}
+
+/// Starts it anew and waits for the job. An earlier start limit would refuse the start.
+pub(crate) fn restart(unit: &str, limit: Duration) -> Result<(), Failure> {
+    let service = service(unit);
+    tool::run(&["systemctl", "--user", "reset-failed", &service], QUICK)?;
+    let output = tool::run(&["systemctl", "--user", "restart", "--quiet", &service], limit)?;
+    if output.ok() { Ok(()) } else { Err(Failure::new(format!("restart {service}"), output.complaint())) }
+}
+
+pub(crate) fn stop(unit: &str, limit: Duration) -> Result<(), Failure> {
+    let service = service(unit);
+    tool::must(&format!("stop {service}"), &["systemctl", "--user", "stop", &service], limit).map(|_| ())
+}
+
+const MANAGER: &str = "org.freedesktop.systemd1.Manager";
+const UNIT: &str = "org.freedesktop.systemd1.Unit";
+const SERVICE: &str = "org.freedesktop.systemd1.Service";
+
+#[derive(serde::Deserialize)]
+struct Data<T> {
+    data: T,
+}
+
+type Exec = (String, Vec<String>, Vec<String>, u64, u64, u64, u64, u32, i32, i32);
+
+fn exec_start(service: &str, path: &str) -> Result<RunLine, Failure> {
+    let refuse = |reason: String| Failure::new(service, reason);
+    let commands: Vec<Exec> = property(path, SERVICE, "ExecStartEx")?;
+    let [command] = commands.as_slice() else {
+        return Err(refuse(format!("it has {} ExecStart= lines; one is needed", commands.len())));
+    };
+    let words = if command.2.iter().any(|flag| flag == "no-env-expand") {
+        command.1.clone()
+    } else {
+        let variables: BTreeMap<String, String> = list(path, SERVICE, "Environment")?
+            .iter()
+            .filter_map(|line| line.split_once('='))
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect();
+        argv::resolve(&command.1, &variables).map_err(refuse)?
+    };
+    RunLine::parse(&words).map_err(refuse)
+}
+
+fn property<T: DeserializeOwned>(path: &str, interface: &str, name: &str) -> Result<T, Failure> {
+    get(&["get-property", NAME, path, interface, name])
+}
+
+fn list(path: &str, interface: &str, name: &str) -> Result<Vec<String>, Failure> {
+    property(path, interface, name)
+}
+
+fn strings<const N: usize>(path: &str, interface: &str, names: [&str; N]) -> Result<[String; N], Failure> {
+    let mut values = Vec::new();
+    for name in names {
+        values.push(property::<String>(path, interface, name)?);
+    }
+    values.try_into().map_err(|_| Failure::new(path, "a property is missing"))
+}
+
+fn get<T: DeserializeOwned>(words: &[&str]) -> Result<T, Failure> {
+    let mut argv = vec!["busctl", "--user", "--json=short"];
+    argv.extend_from_slice(words);
+    let output = tool::run(&argv, QUICK)?;
+    if !output.ok() {
+        return Err(Failure::new("ask the user's systemd", output.complaint()).fix(
+            "run as the user that runs the app, with lingering on (loginctl enable-linger) and XDG_RUNTIME_DIR set",
+        ));
+    }
+    serde_json::from_str(output.out.trim())
+        .map(|answer: Data<T>| answer.data)
+        .map_err(|error| Failure::new("read busctl's answer", error.to_string()))
+}
+
+/// The unit's name in an object path: every byte but a letter or a digit that is not first, as `_xx`.
+fn escape(name: &str) -> String {
+    name.bytes()
+        .enumerate()
+        .map(|(at, byte)| match byte {
+            b'a'..=b'z' | b'A'..=b'Z' => char::from(byte).to_string(),
+            b'0'..=b'9' if at > 0 => char::from(byte).to_string(),
+            _ => format!("_{byte:02x}"),
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unit_names_are_escaped_as_systemd_does() {
+        assert_eq!(escape("web.service"), "web_2eservice");
+        assert_eq!(escape("1-a_b.service"), "_31_2da_5fb_2eservice");
+    }
+}

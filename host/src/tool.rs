@@ -1,0 +1,158 @@
+//! Runs Podman, skopeo, cosign and systemd's tools as children, each with a time limit; their output is kept.
+
+use std::{
+    io::Read,
+    process::{Child, Command, Stdio},
+    sync::mpsc,
+    thread,
+    time::{Duration, Instant},
+};
+
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open},
+};
+
+use crate::failure::{Failure, one_line};
+
+/// What a tool may print; the rest is read and dropped, so that it does not block.
+const KEPT: usize = 1 << 20;
+/// Between SIGTERM and SIGKILL for a tool that is out of time.
+const GRACE: Duration = Duration::from_secs(5);
+
+#[derive(Debug)]
+pub(crate) struct Output {
+    pub(crate) code: Option<i32>,
+    pub(crate) timed_out: bool,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+impl Output {
+    pub(crate) fn ok(&self) -> bool {
+        self.code == Some(0)
+    }
+
+    /// The last lines that say something, for an error.
+    pub(crate) fn complaint(&self) -> String {
+        let source = if self.err.trim().is_empty() { &self.out } else { &self.err };
+        let lines: Vec<&str> = source.lines().filter(|line| !line.trim().is_empty()).collect();
+        let last = lines.get(lines.len().saturating_sub(3)..).unwrap_or_default().join("; ");
+        match (self.timed_out, last.is_empty()) {
+            (true, true) => "it did not end in time".to_owned(),
+            (true, false) => format!("it did not end in time; {}", one_line(&last)),
+            (false, true) => format!("exit code {}", self.code.map_or("none".to_owned(), |code| code.to_string())),
+            (false, false) => one_line(&last),
+        }
+    }
+}
+
+/// Runs `argv` to its end, or ends it after `limit`. NOTIFY_SOCKET would let a container report for this service.
+pub(crate) fn run<S: AsRef<str>>(argv: &[S], limit: Duration) -> Result<Output, Failure> {
+    let (program, arguments) = argv.split_first().ok_or_else(|| Failure::new("run", "no command"))?;
+    let program = program.as_ref();
+    let mut child = Command::new(program)
+        .args(arguments.iter().map(AsRef::as_ref))
+        .env_remove("NOTIFY_SOCKET")
+        .env_remove("LISTEN_FDS")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(|error| Failure::new(format!("start {program}"), error.to_string()).fix(missing(program)))?;
+    let out = child.stdout.take().map(keep);
+    let err = child.stderr.take().map(keep);
+    let timed_out = !ends_within(&child, limit);
+    if timed_out {
+        end(&child);
+    }
+    let status = child.wait().map_err(|error| Failure::new(format!("wait for {program}"), error.to_string()))?;
+    Ok(Output { code: status.code(), timed_out, out: kept(out), err: kept(err) })
+}
+
+/// Runs `argv`, and takes another exit code than 0 for a failure of `what`.
+pub(crate) fn must<S: AsRef<str>>(what: &str, argv: &[S], limit: Duration) -> Result<String, Failure> {
+    let output = run(argv, limit)?;
+    if output.ok() { Ok(output.out.trim().to_owned()) } else { Err(Failure::new(what, output.complaint())) }
+}
+
+fn missing(program: &str) -> String {
+    format!("install {}", program.rsplit('/').next().unwrap_or(program))
+}
+
+fn keep(mut stream: impl Read + Send + 'static) -> mpsc::Receiver<Vec<u8>> {
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        let mut buffer = [0; 8192];
+        while let Ok(count @ 1..) = stream.read(&mut buffer) {
+            if sender.send(buffer.get(..count).unwrap_or_default().to_vec()).is_err() {
+                return;
+            }
+        }
+    });
+    receiver
+}
+
+/// A process that outlives the tool may hold the pipe open (conmon does): it is not waited for longer than a second.
+fn kept(stream: Option<mpsc::Receiver<Vec<u8>>>) -> String {
+    let mut bytes = Vec::new();
+    if let Some(stream) = stream {
+        let deadline = Instant::now() + Duration::from_secs(1);
+        while let Ok(part) = stream.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+            if bytes.len() < KEPT {
+                bytes.extend(part);
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+fn pid(child: &Child) -> Option<Pid> {
+    i32::try_from(child.id()).ok().and_then(Pid::from_raw)
+}
+
+fn ends_within(child: &Child, limit: Duration) -> bool {
+    let Some(handle) = pid(child).and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok()) else { return false };
+    let deadline = Instant::now() + limit;
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let timeout = Timespec { tv_sec: left.as_secs().cast_signed(), tv_nsec: left.subsec_nanos().into() };
+        match poll(&mut [PollFd::new(&handle, PollFlags::IN)], Some(&timeout)) {
+            Err(rustix::io::Errno::INTR) => {}
+            Ok(ready) => return ready > 0,
+            Err(_) => return false,
+        }
+    }
+}
+
+/// The child is not reaped yet, so its id is still its own.
+fn end(child: &Child) {
+    let Some(pid) = pid(child) else { return };
+    let _ = kill_process(pid, Signal::TERM);
+    if !ends_within(child, GRACE) {
+        let _ = kill_process(pid, Signal::KILL);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn output_and_code_are_kept() {
+        let output = run(&["sh", "-c", "echo out; echo err >&2; exit 3"], Duration::from_secs(10)).unwrap();
+        assert_eq!((output.code, output.out.as_str(), output.err.as_str()), (Some(3), "out\n", "err\n"));
+    }
+
+    #[test]
+    fn tool_out_of_time_is_ended() {
+        let output = run(&["sleep", "600"], Duration::from_millis(50)).unwrap();
+        assert!(output.timed_out && !output.ok());
+    }
+
+    #[test]
+    fn pipe_held_by_a_grandchild_does_not_block() {
+        let output = run(&["sh", "-c", "sleep 20 & echo started"], Duration::from_secs(10)).unwrap();
+        assert_eq!(output.out, "started\n");
+    }
+}

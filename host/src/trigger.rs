@@ -1,0 +1,337 @@
+//! The hand-over from CI: `deploy-trigger` and `deploy-status`, and the spool `new/ID`, `done/ID`.
+//!
+//! The directory is CI's to write: whatever lies there may be a link, a directory, a pipe or of any size. A request is
+//! claimed by rename into the private state, opened without following links and without blocking, and read only when it is
+//! a small regular file. An answer is written to a new file and renamed over what is there, so that a planted link is
+//! replaced and never followed.
+
+use std::{
+    fs::{self, File},
+    io::{Read, Write},
+    os::fd::{AsFd, OwnedFd},
+    path::Path,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use rustix::{
+    fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, fstat, mkdirat, openat, renameat, statat, unlinkat},
+    io::Errno,
+};
+
+use crate::{
+    failure::{Context, Failure},
+    tag::{LONGEST, Tag},
+};
+
+const TRIGGER: &str = "deploy-trigger";
+const STATUS: &str = "deploy-status";
+/// The prefixes of claimed requests.
+const BY_TRIGGER: &str = "trigger-";
+const BY_SPOOL: &str = "spool-";
+
+pub(crate) struct Spool {
+    dir: OwnedFd,
+    shown: String,
+    claimed: OwnedFd,
+}
+
+/// A claimed request: its name among the claimed, and its tag or why it has none.
+#[derive(Debug)]
+pub(crate) struct Request {
+    pub(crate) name: String,
+    pub(crate) tag: Result<Tag, String>,
+}
+
+impl Spool {
+    /// `dir` is CI's; `state` is the private folder.
+    pub(crate) fn open(dir: &Path, state: &Path) -> Result<Self, Failure> {
+        let shown = dir.display().to_string();
+        let dir = openat(CWD, dir, OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).on("open", &shown)?;
+        let path = state.join("claimed");
+        let claimed = openat(CWD, &path, OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())
+            .on("open", path.display())?;
+        Ok(Self { dir, shown, claimed })
+    }
+
+    /// Every request that was claimed earlier or waits now, the oldest first.
+    pub(crate) fn claim(&self) -> Result<Vec<Request>, Failure> {
+        let mut names = list(&self.claimed).on("list", "claimed requests")?;
+        names.sort();
+        if let Some(name) = self.claim_trigger()? {
+            names.push(name);
+        }
+        names.extend(self.claim_spool()?);
+        Ok(names.into_iter().map(|name| Request { tag: self.read(&name), name }).collect())
+    }
+
+    /// The answer of an earlier request would be read as this one's.
+    fn claim_trigger(&self) -> Result<Option<String>, Failure> {
+        let name = format!("{BY_TRIGGER}{}", stamp());
+        match renameat(&self.dir, TRIGGER, &self.claimed, &name) {
+            Ok(()) => {
+                self.remove_status();
+                Ok(Some(name))
+            }
+            Err(Errno::NOENT) => Ok(None),
+            Err(error) => Err(self.unclaimable(TRIGGER, error)),
+        }
+    }
+
+    fn remove_status(&self) {
+        let _ = unlinkat(&self.dir, STATUS, AtFlags::empty());
+    }
+
+    fn claim_spool(&self) -> Result<Vec<String>, Failure> {
+        let Some(new) = self.folder("new")? else { return Ok(Vec::new()) };
+        let mut names = list(&new).on("list", format!("{}/new", self.shown))?;
+        names.sort();
+        let mut claimed = Vec::new();
+        for id in names {
+            let name = format!("{BY_SPOOL}{}-{id}", stamp());
+            renameat(&new, &id, &self.claimed, &name).map_err(|error| self.unclaimable(&format!("new/{id}"), error))?;
+            claimed.push(name);
+        }
+        Ok(claimed)
+    }
+
+    fn unclaimable(&self, name: &str, error: Errno) -> Failure {
+        Failure::new(format!("claim {}/{name}", self.shown), error.to_string())
+            .fix("keep [spool] dir on the file system of the home directory, writable to this user")
+    }
+
+    /// A folder of the spool, never through a link. None: there is none, and no request comes that way.
+    fn folder(&self, name: &str) -> Result<Option<OwnedFd>, Failure> {
+        let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        match openat(&self.dir, name, flags, Mode::empty()) {
+            Ok(folder) => Ok(Some(folder)),
+            Err(Errno::NOENT) => Ok(None),
+            Err(error) => Err(error).on("open", format!("{}/{name}", self.shown)),
+        }
+    }
+
+    /// Not blocking: opening a pipe would wait for its other end.
+    fn read(&self, name: &str) -> Result<Tag, String> {
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+        let file = openat(&self.claimed, name, flags, Mode::empty()).map_err(|error| match error {
+            Errno::LOOP => "the request is a link".to_owned(),
+            other => format!("the request cannot be opened: {other}"),
+        })?;
+        let found = fstat(&file).map_err(|error| format!("the request cannot be read: {error}"))?;
+        if FileType::from_raw_mode(found.st_mode) != FileType::RegularFile {
+            return Err("the request is not a regular file".to_owned());
+        }
+        let mut bytes = Vec::new();
+        // A tag and a newline, and one byte more to see that there is more.
+        let longest = LONGEST + 1;
+        let limit = u64::try_from(longest + 1).unwrap_or(u64::MAX);
+        File::from(file).take(limit).read_to_end(&mut bytes).map_err(|error| format!("the request: {error}"))?;
+        if bytes.len() > longest {
+            return Err(format!("the request is longer than {longest} bytes"));
+        }
+        let text = std::str::from_utf8(&bytes).map_err(|_| "the tag is not text".to_owned())?;
+        text.strip_suffix('\n').unwrap_or(text).parse().map_err(|reason| format!("the tag is not one: {reason}"))
+    }
+
+    /// Answers a request, then lets go of it. In this order: a request that is still claimed is answered again.
+    pub(crate) fn answer(&self, name: &str, answer: &str) -> Result<(), Failure> {
+        let written = self.write_answer(name, answer);
+        self.let_go(name).and(written)
+    }
+
+    fn write_answer(&self, name: &str, answer: &str) -> Result<(), Failure> {
+        if let Some((_, id)) = name.strip_prefix(BY_SPOOL).and_then(|rest| rest.split_once('-')) {
+            match mkdirat(&self.dir, "done", Mode::from_raw_mode(0o755)) {
+                Ok(()) | Err(Errno::EXIST) => {}
+                Err(error) => return Err(error).on("make", format!("{}/done", self.shown)),
+            }
+            if let Some(done) = self.folder("done")? {
+                write_new(&done, id, answer).on("write", format!("{}/done/{id}", self.shown))?;
+            }
+        } else if statat(&self.dir, TRIGGER, AtFlags::SYMLINK_NOFOLLOW).is_err() {
+            write_new(&self.dir, STATUS, answer).on("write", format!("{}/{STATUS}", self.shown))?;
+        }
+        // With another trigger waiting, whoever polls is its sender: this answer would be read as that one's.
+        Ok(())
+    }
+
+    fn let_go(&self, name: &str) -> Result<(), Failure> {
+        match unlinkat(&self.claimed, name, AtFlags::empty()) {
+            Ok(()) | Err(Errno::NOENT) => Ok(()),
+            Err(Errno::ISDIR) => fs::remove_dir_all(self.path_of(name)).on("remove", name),
+            Err(error) => Err(error).on("remove", name),
+        }
+    }
+
+    fn path_of(&self, name: &str) -> std::path::PathBuf {
+        use std::os::fd::AsRawFd;
+        Path::new("/proc/self/fd").join(self.claimed.as_raw_fd().to_string()).join(name)
+    }
+}
+
+/// No two requests have the same name, even where a client uses an ID twice.
+fn stamp() -> String {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    format!("{:020}", since.as_nanos())
+}
+
+/// Names in a folder that are text and not hidden: a client writes `.ID` and renames it to `ID`.
+fn list(folder: impl AsFd) -> Result<Vec<String>, Errno> {
+    let mut names = Vec::new();
+    for entry in Dir::read_from(folder)? {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        if !name.starts_with('.') {
+            names.push(name);
+        }
+    }
+    Ok(names)
+}
+
+fn write_new(folder: &OwnedFd, name: &str, text: &str) -> std::io::Result<()> {
+    let new = format!(".{name}.{}", stamp());
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let mut file = File::from(openat(folder, &new, flags, Mode::from_raw_mode(0o644))?);
+    let written = writeln!(file, "{text}").and_then(|()| file.sync_all());
+    let renamed = written.and_then(|()| Ok(renameat(folder, &new, folder, name)?));
+    renamed.inspect_err(|_| {
+        let _ = unlinkat(folder, &new, AtFlags::empty());
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        os::unix::fs::symlink,
+        path::PathBuf,
+        sync::atomic::{AtomicU32, Ordering},
+    };
+
+    use super::*;
+
+    struct Room(PathBuf);
+
+    impl Room {
+        fn new() -> Self {
+            static NUMBER: AtomicU32 = AtomicU32::new(0);
+            let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+            let room = std::env::temp_dir().join(format!("stepdown-trigger-{}-{number}", std::process::id()));
+            let _ = fs::remove_dir_all(&room);
+            fs::create_dir_all(room.join("state/claimed")).unwrap();
+            fs::create_dir_all(room.join("spool/new")).unwrap();
+            Self(room)
+        }
+
+        fn spool(&self) -> Spool {
+            Spool::open(&self.0.join("spool"), &self.0.join("state")).unwrap()
+        }
+
+        fn path(&self, name: &str) -> PathBuf {
+            self.0.join("spool").join(name)
+        }
+
+        fn one(&self) -> Request {
+            let mut requests = self.spool().claim().unwrap();
+            assert_eq!(requests.len(), 1, "{requests:?}");
+            requests.remove(0)
+        }
+
+        fn refusal(&self) -> String {
+            let request = self.one();
+            let reason = request.tag.unwrap_err();
+            self.spool().answer(&request.name, "fail").unwrap();
+            assert_eq!(fs::read_dir(self.0.join("state/claimed")).unwrap().count(), 0);
+            assert!(!self.path(TRIGGER).exists());
+            reason
+        }
+    }
+
+    impl Drop for Room {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    #[test]
+    fn trigger_is_claimed_once_and_answered() {
+        let room = Room::new();
+        fs::write(room.path(TRIGGER), "v1\n").unwrap();
+        fs::write(room.path(STATUS), "ok v0\n").unwrap();
+        let request = room.one();
+        assert_eq!(request.tag, Ok("v1".parse().unwrap()));
+        assert!(!room.path(TRIGGER).exists() && !room.path(STATUS).exists());
+        // A process that died with it finds it again.
+        assert_eq!(room.one().name, request.name);
+        room.spool().answer(&request.name, "ok v1").unwrap();
+        assert_eq!(fs::read_to_string(room.path(STATUS)).unwrap(), "ok v1\n");
+        assert!(room.spool().claim().unwrap().is_empty());
+    }
+
+    #[test]
+    fn words_that_are_no_tag_are_refused() {
+        for garbage in ["", "\n", "GAR BAGE", "../../etc", "--help", "v1\nv2", "v1\n\n", "\u{0}"] {
+            let room = Room::new();
+            fs::write(room.path(TRIGGER), garbage).unwrap();
+            assert!(room.refusal().starts_with("the tag is not one"), "{garbage:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_small_regular_file_is_refused() {
+        let room = Room::new();
+        File::create(room.path(TRIGGER)).unwrap().set_len(64 << 20).unwrap();
+        assert_eq!(room.refusal(), "the request is longer than 129 bytes");
+        fs::create_dir_all(room.path(TRIGGER).join("deep/er")).unwrap();
+        assert_eq!(room.refusal(), "the request is not a regular file");
+        rustix::fs::mkfifoat(CWD, room.path(TRIGGER), Mode::from_raw_mode(0o600)).unwrap();
+        assert_eq!(room.refusal(), "the request is not a regular file");
+        let secret = room.0.join("secret");
+        fs::write(&secret, "v1").unwrap();
+        symlink(&secret, room.path(TRIGGER)).unwrap();
+        assert_eq!(room.refusal(), "the request is a link");
+        assert_eq!(fs::read_to_string(&secret).unwrap(), "v1");
+    }
+
+    #[test]
+    fn link_planted_at_the_status_is_replaced_and_not_followed() {
+        let room = Room::new();
+        let victim = room.0.join("victim");
+        fs::write(&victim, "mine").unwrap();
+        fs::write(room.path(TRIGGER), "v1").unwrap();
+        let request = room.one();
+        symlink(&victim, room.path(STATUS)).unwrap();
+        room.spool().answer(&request.name, "ok v1").unwrap();
+        assert_eq!(fs::read_to_string(&victim).unwrap(), "mine");
+        assert!(!room.path(STATUS).is_symlink());
+        fs::remove_dir(room.path("new")).unwrap();
+        symlink(room.0.join("state"), room.path("new")).unwrap();
+        assert!(room.spool().claim().is_err());
+    }
+
+    #[test]
+    fn answer_is_withheld_while_another_trigger_waits() {
+        let room = Room::new();
+        fs::write(room.path(TRIGGER), "v1").unwrap();
+        let first = room.one();
+        fs::write(room.path(TRIGGER), "v2").unwrap();
+        room.spool().answer(&first.name, "ok v1").unwrap();
+        assert!(!room.path(STATUS).exists());
+        let second = room.one();
+        room.spool().answer(&second.name, "ok v2").unwrap();
+        assert_eq!(fs::read_to_string(room.path(STATUS)).unwrap(), "ok v2\n");
+    }
+
+    #[test]
+    fn each_request_of_the_spool_has_its_own_answer() {
+        let room = Room::new();
+        for (id, tag) in [("b", "v2"), ("a", "v1"), (".hidden", "v3"), ("c", "no tag")] {
+            fs::write(room.path("new").join(id), tag).unwrap();
+        }
+        let requests = room.spool().claim().unwrap();
+        let ids: Vec<_> = requests.iter().map(|request| request.name.rsplit('-').next().unwrap()).collect();
+        assert_eq!(ids, ["a", "b", "c"]);
+        for request in &requests {
+            room.spool().answer(&request.name, &format!("{:?}", request.tag.is_ok())).unwrap();
+        }
+        assert_eq!(fs::read_to_string(room.path("done/b")).unwrap(), "true\n");
+        assert_eq!(fs::read_to_string(room.path("done/c")).unwrap(), "false\n");
+    }
+}

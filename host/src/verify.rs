@@ -1,0 +1,164 @@
+//! Whether an image is what its publisher signed: by a key, or by containers' policy at the pull.
+
+use std::{fs, os::unix::fs::MetadataExt, path::Path, time::Duration};
+
+use rustix::fs::{Access, access};
+use serde_json::Value;
+
+use crate::{
+    config::{Config, Verify},
+    failure::{Context, Failure},
+    tool,
+};
+
+const LIMIT: Duration = Duration::from_secs(120);
+/// The system's policy. One in the user's home would be for the user, and what runs as it, to change.
+pub(crate) const POLICY: &str = "/etc/containers/policy.json";
+
+/// Verifies `image@digest`, or makes sure that the pull will. The words are for the step's line.
+pub(crate) fn verify(config: &Config, digest: &str) -> Result<String, Failure> {
+    match &config.verify {
+        Verify::None(_) => Ok("not verified: verify = \"none\"".to_owned()),
+        Verify::Table(table) => match &table.key {
+            Some(key) => by_key(&config.image, digest, key),
+            None => policy(&config.image).map(|()| format!("{POLICY} decides at the pull")),
+        },
+    }
+}
+
+/// The policy that the pull has to go by, where it is what verifies.
+pub(crate) fn pull_policy(config: &Config) -> Option<&'static str> {
+    matches!(&config.verify, Verify::Table(table) if table.key.is_none()).then_some(POLICY)
+}
+
+fn by_key(image: &str, digest: &str, key: &Path) -> Result<String, Failure> {
+    roots_alone(key)?;
+    let reference = format!("{image}@{digest}");
+    let key_word = key.display().to_string();
+    // The log is not asked: it is not reachable from every host, and a key that root installed needs no witness.
+    let argv = ["cosign", "verify", "--key", &key_word, "--insecure-ignore-tlog=true", "--output", "json", &reference];
+    let output = tool::run(&argv, LIMIT)?;
+    if !output.ok() {
+        return Err(Failure::new(format!("verify {reference}"), complaint(&output.err, &output.complaint()))
+            .fix(format!("sign the digest with the key of {key_word}: cosign sign --key KEY {reference}")));
+    }
+    claims(&output.out, image, digest).on("verify", &reference)?;
+    Ok(format!("signed by the key of {key_word}"))
+}
+
+/// cosign's error without its warning about the log, which was chosen.
+fn complaint(err: &str, otherwise: &str) -> String {
+    let line = err.lines().find_map(|line| line.strip_prefix("Error: "));
+    line.map_or(otherwise.to_owned(), str::to_owned)
+}
+
+/// What was signed must be this digest, under this repository's name: a signature for another repository that is copied
+/// over would verify with the same key.
+fn claims(json: &str, image: &str, digest: &str) -> Result<(), String> {
+    let signatures: Vec<Value> = serde_json::from_str(json.trim()).map_err(|error| format!("cosign: {error}"))?;
+    let text = |value: &Value, path: &str| value.pointer(path).and_then(Value::as_str).map(str::to_owned);
+    let named: Vec<String> = signatures
+        .iter()
+        .filter(|one| text(one, "/critical/image/docker-manifest-digest").as_deref() == Some(digest))
+        .filter_map(|one| text(one, "/critical/identity/docker-reference"))
+        .collect();
+    if named.is_empty() {
+        return Err("no signature is of this digest".to_owned());
+    }
+    if named.iter().any(|name| repository(name) == image) {
+        return Ok(());
+    }
+    Err(format!("the signature is for {}", named.join(", ")))
+}
+
+fn repository(reference: &str) -> &str {
+    let name = reference.split('@').next().unwrap_or(reference);
+    match name.rsplit_once(':') {
+        Some((name, tag)) if !tag.contains('/') => name,
+        _ => name,
+    }
+}
+
+/// The file and every directory on its way: root's, and not writable to this user.
+pub(crate) fn roots_alone(path: &Path) -> Result<(), Failure> {
+    let whole = fs::canonicalize(path).on("find", path.display())?;
+    for part in whole.ancestors() {
+        let shown = part.display();
+        let found = fs::symlink_metadata(part).on("look at", &shown)?;
+        if found.uid() != 0 {
+            return Err(Failure::new(format!("trust {shown}"), format!("it belongs to uid {}", found.uid()))
+                .fix(format!("chown root {shown}")));
+        }
+        if access(part, Access::WRITE_OK).is_ok() {
+            return Err(Failure::new(format!("trust {shown}"), "this user can write to it")
+                .fix(format!("chmod go-w {shown}, and run stepdown as the app's user, not as root")));
+        }
+    }
+    Ok(())
+}
+
+/// The policy must ask for a signature on this image; otherwise the pull would verify nothing.
+pub(crate) fn policy(image: &str) -> Result<(), Failure> {
+    let path = Path::new(POLICY);
+    roots_alone(path)?;
+    let text = fs::read_to_string(path).on("read", POLICY)?;
+    let policy: Value = serde_json::from_str(&text).on("read", POLICY)?;
+    let rules = rules(&policy, image);
+    let signed = |rule: &Value| {
+        rule.get("type").and_then(Value::as_str).is_some_and(|kind| matches!(kind, "sigstoreSigned" | "signedBy"))
+    };
+    if rules.is_some_and(|rules| rules.iter().any(signed)) {
+        return Ok(());
+    }
+    Err(Failure::new(format!("verify {image} by {POLICY}"), "the policy takes it without a signature")
+        .fix("give transports.docker of the policy a sigstoreSigned entry for this image"))
+}
+
+/// The requirements that containers-policy.json(5) finds: the repository's, those of what is above it, the default.
+fn rules<'a>(policy: &'a Value, image: &str) -> Option<&'a Vec<Value>> {
+    let docker = policy.pointer("/transports/docker");
+    let mut scope = Some(image);
+    while let Some(name) = scope {
+        if let Some(found) = docker.and_then(|docker| docker.get(name)) {
+            return found.as_array();
+        }
+        scope = name.rsplit_once('/').map(|(above, _)| above);
+    }
+    let transport = docker.and_then(|docker| docker.get(""));
+    transport.or_else(|| policy.get("default")).and_then(Value::as_array)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn signature(name: &str, digest: &str) -> String {
+        format!(
+            r#"[{{"critical":{{"identity":{{"docker-reference":"{name}"}},"image":{{"docker-manifest-digest":"{digest}"}}}}}}]"#
+        )
+    }
+
+    #[test]
+    fn signature_is_of_this_digest_and_this_repository() {
+        assert_eq!(claims(&signature("r:5000/app", "sha256:1"), "r:5000/app", "sha256:1"), Ok(()));
+        assert_eq!(claims(&signature("r:5000/app:v1", "sha256:1"), "r:5000/app", "sha256:1"), Ok(()));
+        assert!(claims(&signature("r:5000/other", "sha256:1"), "r:5000/app", "sha256:1").is_err());
+        assert!(claims(&signature("r:5000/app", "sha256:2"), "r:5000/app", "sha256:1").is_err());
+        assert!(claims("[]", "r:5000/app", "sha256:1").is_err());
+        assert!(claims("", "r:5000/app", "sha256:1").is_err());
+    }
+
+    #[test]
+    fn policy_of_the_nearest_scope_decides() {
+        let policy: Value = serde_json::from_str(
+            r#"{"default":[{"type":"reject"}],
+                "transports":{"docker":{"r.example":[{"type":"insecureAcceptAnything"}],
+                                         "r.example/team/app":[{"type":"sigstoreSigned"}]}}}"#,
+        )
+        .unwrap();
+        let kind = |image| rules(&policy, image).unwrap().first().unwrap().get("type").unwrap().as_str().unwrap();
+        assert_eq!(kind("r.example/team/app"), "sigstoreSigned");
+        assert_eq!(kind("r.example/other"), "insecureAcceptAnything");
+        assert_eq!(kind("elsewhere.example/app"), "reject");
+    }
+}
