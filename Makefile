@@ -44,9 +44,10 @@ unit: build
 	cargo test --locked --target $(NATIVE) --lib --test cli --test properties --test ledger --test tidy
 
 lint:
-	cargo fmt --check
+	cargo fmt --all --check
 	cargo fmt --check --manifest-path fuzz/Cargo.toml
 	cargo clippy --locked --target $(NATIVE) --all-targets -- -D warnings
+	cargo clippy --locked --target $(NATIVE) --package stepdown-host --all-targets -- -D warnings
 	tests/lab/deny
 
 # Writes docs/errors.md and the help in docs/cli.md from real runs; the docs test fails where they differ.

@@ -1,6 +1,8 @@
 //! The app of the tests: one image, four roles, and a behaviour baked into the image at `/etc/behaviour`:
 //! `good`, `crash`, `sick`, `hang`, or `turns SECONDS` (healthy until then). `/` answers with the version.
 
+#![allow(clippy::expect_used, clippy::print_stderr)]
+
 use std::{
     env, fs,
     io::{Read, Write},

@@ -147,8 +147,7 @@ fn short_flags<'a>(
     words: &mut impl Iterator<Item = &'a String>,
     flags: &mut Vec<Flag>,
 ) -> Result<(), String> {
-    let mut letters = word.char_indices().skip(1);
-    while let Some((at, letter)) = letters.next() {
+    for (at, letter) in word.char_indices().skip(1) {
         let known = SHORT.iter().find(|(short, _)| *short == letter);
         let (_, name) = known.ok_or_else(|| format!("its ExecStart has an unknown option -{letter}"))?;
         if SWITCHES.contains(name) {

@@ -16,11 +16,11 @@ use crate::{
     systemd::{self, Unit},
 };
 
-/// How many answers in a row count as unhealthy while it is watched.
-const FAILURES: u32 = 2;
 /// For an app without a health check: it must not restart in this time.
 const SOAK_WITHOUT_CHECK: Duration = Duration::from_secs(10);
 const BETWEEN: Duration = Duration::from_millis(200);
+/// One bad answer may be a hiccup: it is asked again after this time.
+const SECOND_ASK: Duration = Duration::from_millis(400);
 
 pub(crate) fn run(job: &Job, store: &mut Store) -> Ended {
     match cut_and_watch(job, store) {
@@ -33,20 +33,23 @@ fn cut_and_watch(job: &Job, store: &mut Store) -> Result<Release, Failure> {
     let candidate = store.state.run.as_ref().and_then(|run| run.candidate.clone());
     let candidate = candidate.ok_or_else(|| Failure::new("cut over", "the state names no image"))?;
     let units = deploy::units(job)?;
-    for (at, unit) in units.iter().enumerate() {
+    let mut watched = Vec::new();
+    for (at, unit) in units.into_iter().enumerate() {
         store.enter(Phase::Cutting { unit: at })?;
         if at == 0 {
             podman::tag(&candidate.image, &job.pointer())?;
         }
         let name = format!("cut over {}", unit.name);
         let how = if unit.socket { "healthy; its socket held the port" } else { "healthy" };
-        let replaced = job.report.step(&name, || replace(job, unit, &candidate.image), |()| how.to_owned());
+        let replaced = job.report.step(&name, || replace(job, &unit, &candidate.image), |()| how.to_owned());
         replaced.map_err(|failure| failure.of_unit(&unit.name))?;
+        watched.push(Watched::new(unit, &candidate.image)?);
+        // One that turned unhealthy while the others were cut over is not left so until the soak.
+        look_at(&watched)?;
     }
     store.enter(Phase::Soaking)?;
-    let watched = units.into_iter().map(|unit| Watched::new(unit, &candidate.image)).collect::<Result<Vec<_>, _>>()?;
     let time = job.config.cutover.soak.map_or_else(|| soak_time(&watched), |span| span.0);
-    job.report.step("soak", || soak(watched, time), |()| format!("healthy for {time:?}"))?;
+    job.report.step("soak", || soak(&watched, time), |()| format!("healthy for {time:?}"))?;
     Ok(candidate)
 }
 
@@ -97,7 +100,6 @@ struct Watched {
     id: String,
     restarts: u32,
     soak: Option<Duration>,
-    failures: u32,
 }
 
 impl Watched {
@@ -106,49 +108,49 @@ impl Watched {
             .ok_or_else(|| Failure::new(unit.service(), "its container is gone"))?;
         let restarts = systemd::restarts(&unit)?;
         let soak = found.check.as_ref().map(podman::HealthCheck::soak);
-        Ok(Self { unit, image: image.to_owned(), id: found.id, restarts, soak, failures: 0 })
+        Ok(Self { unit, image: image.to_owned(), id: found.id, restarts, soak })
     }
 
-    /// One look: the same container, never restarted, and healthy; one bad answer may be a hiccup.
-    fn look(&mut self) -> Result<(), Failure> {
-        let name = self.unit.container()?.to_owned();
-        let gone = |reason: &str| Err(Failure::new(&name, reason));
-        let Some(found) = podman::container(&name)? else { return gone("its container is gone") };
+    /// One look: the same container, never restarted, and healthy.
+    fn look(&self) -> Result<(), Failure> {
+        let name = self.unit.container()?;
+        let gone = |reason: &str| Err(Failure::new(name, reason));
+        let Some(found) = podman::container(name)? else { return gone("its container is gone") };
         if found.id != self.id || !found.running || systemd::restarts(&self.unit)? != self.restarts {
             return gone("it ended and was restarted");
         }
         runs(&self.unit, &found, &self.image)?;
-        match judge(&name, &found)? {
-            Ok(()) => self.failures = 0,
-            Err(reason) => {
-                self.failures += 1;
-                if self.failures >= FAILURES || found.health.as_deref() == Some("unhealthy") {
-                    return Err(Failure::new(format!("{name} turned unhealthy"), reason));
-                }
-            }
+        if judge(name, &found)?.is_ok() {
+            return Ok(());
         }
-        Ok(())
+        thread::sleep(SECOND_ASK);
+        judge(name, &found)?.map_err(|reason| Failure::new(format!("{name} turned unhealthy"), reason))
     }
+}
+
+/// Looks at every unit, side by side.
+fn look_at(watched: &[Watched]) -> Result<(), Failure> {
+    thread::scope(|scope| {
+        let looks: Vec<_> = watched
+            .iter()
+            .map(|one| scope.spawn(|| one.look().map_err(|failure| failure.of_unit(&one.unit.name))))
+            .collect();
+        looks
+            .into_iter()
+            .try_for_each(|look| look.join().unwrap_or_else(|_| Err(Failure::new("soak", "a thread ended early"))))
+    })
 }
 
 fn soak_time(watched: &[Watched]) -> Duration {
     watched.iter().map(|one| one.soak.unwrap_or(SOAK_WITHOUT_CHECK)).max().unwrap_or_default()
 }
 
-/// Asks every unit each second, side by side.
-fn soak(mut watched: Vec<Watched>, time: Duration) -> Result<(), Failure> {
+/// Asks every unit each second.
+fn soak(watched: &[Watched], time: Duration) -> Result<(), Failure> {
     let end = Instant::now() + time;
     loop {
         let next = Instant::now() + Duration::from_secs(1);
-        thread::scope(|scope| {
-            let looks: Vec<_> = watched
-                .iter_mut()
-                .map(|one| scope.spawn(|| one.look().map_err(|failure| failure.of_unit(&one.unit.name))))
-                .collect();
-            looks
-                .into_iter()
-                .try_for_each(|look| look.join().unwrap_or_else(|_| Err(Failure::new("soak", "a thread ended early"))))
-        })?;
+        look_at(watched)?;
         if Instant::now() >= end {
             return Ok(());
         }

@@ -250,8 +250,8 @@ fn gate(job: &Job, unit: &Unit, candidate: &Release) -> Result<(), Failure> {
 
 /// The FAIL line of the boot check; without one, what was said last.
 fn verdict(output: &tool::Output) -> String {
-    let lines = output.out.lines().chain(output.err.lines());
-    let failed = lines.filter(|line| line.split_whitespace().any(|word| word == "FAIL" || word == "FAIL:")).next();
+    let mut lines = output.out.lines().chain(output.err.lines());
+    let failed = lines.find(|line| line.split_whitespace().any(|word| word == "FAIL"));
     match failed {
         Some(line) if !output.timed_out => line.to_owned(),
         _ => output.complaint(),

@@ -29,7 +29,15 @@ pub(crate) struct Failure {
 
 impl Failure {
     pub(crate) fn new(what: impl Into<String>, reason: impl Into<String>) -> Self {
-        Self { what: what.into(), reason: reason.into(), fix: None, code: REFUSED, source_code: None, span: None }
+        Self {
+            what: what.into(),
+            reason: reason.into(),
+            fix: None,
+            code: REFUSED,
+            unit: None,
+            source_code: None,
+            span: None,
+        }
     }
 
     pub(crate) fn configuration(what: impl Into<String>, reason: impl Into<String>) -> Self {

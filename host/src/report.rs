@@ -7,7 +7,7 @@ use std::{
 };
 
 use indicatif::{ProgressBar, ProgressStyle};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::failure::{Failure, one_line};
 
@@ -110,7 +110,7 @@ impl Report {
 pub(crate) fn fatal(failure: Failure, json: bool) {
     let text = if json {
         let error = json!({ "what": failure.what, "reason": failure.reason, "fix": failure.fix });
-        json!({ "error": Value::from(error) }).to_string()
+        json!({ "error": error }).to_string()
     } else if stderr().is_terminal() {
         format!("{:?}", miette::Report::new(failure))
     } else {

@@ -165,7 +165,7 @@ impl Store {
         self.save()?;
         let unit = if let Phase::Cutting { unit } = phase { Some(unit) } else { None };
         self.note(&serde_json::json!({ "at": now(), "tag": tag, "phase": phase.name(), "unit": unit }));
-        die_after(phase.name());
+        die_after(phase);
         Ok(())
     }
 
@@ -218,14 +218,18 @@ fn open(path: &Path, options: &mut OpenOptions) -> Result<File, Failure> {
 
 /// Tests end the program with SIGKILL just after a state is on disk. A release build has none of this.
 #[cfg(debug_assertions)]
-fn die_after(phase: &str) {
-    if std::env::var("STEPDOWN_TEST_DIE_AFTER").is_ok_and(|wanted| wanted == phase) {
+fn die_after(phase: Phase) {
+    let name = match phase {
+        Phase::Cutting { unit } => format!("cutting {unit}"),
+        other => other.name().to_owned(),
+    };
+    if std::env::var("STEPDOWN_TEST_DIE_AFTER").is_ok_and(|wanted| wanted == name) {
         let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
     }
 }
 
 #[cfg(not(debug_assertions))]
-fn die_after(_: &str) {}
+fn die_after(_: Phase) {}
 
 #[cfg(test)]
 mod tests {
