@@ -1,6 +1,8 @@
 //! Runs the configured steps, in order: as root before the drop, as the user after it. The first that fails ends the
 //! boot, since later steps rely on it.
 
+use std::time::{Duration, Instant};
+
 use crate::child::Change;
 use crate::child::run::{End, Runner, run};
 use crate::error::{Error, Result};
@@ -8,20 +10,26 @@ use crate::exec::Launch;
 use crate::plan::StepPlan;
 use crate::privilege::{Dropped, Root};
 
-/// Runs the root steps.
+/// Runs the root steps; returns how long they took.
 ///
 /// # Errors
 /// [`Error::Step`].
-pub fn run_as_root(launch: Launch<'_, Root>, steps: &[StepPlan]) -> Result<()> {
-    steps.iter().try_for_each(|step| run_one(Runner::Root(launch), step))
+pub fn run_as_root(launch: Launch<'_, Root>, steps: &[StepPlan]) -> Result<Duration> {
+    run_all(Runner::Root(launch), steps)
 }
 
-/// Runs the user's steps.
+/// Runs the user's steps; returns how long they took.
 ///
 /// # Errors
 /// [`Error::Step`].
-pub fn run_as_user(launch: Launch<'_, Dropped>, steps: &[StepPlan]) -> Result<()> {
-    steps.iter().try_for_each(|step| run_one(Runner::User(launch), step))
+pub fn run_as_user(launch: Launch<'_, Dropped>, steps: &[StepPlan]) -> Result<Duration> {
+    run_all(Runner::User(launch), steps)
+}
+
+fn run_all(runner: Runner<'_>, steps: &[StepPlan]) -> Result<Duration> {
+    let began = Instant::now();
+    steps.iter().try_for_each(|step| run_one(runner, step))?;
+    Ok(if steps.is_empty() { Duration::ZERO } else { began.elapsed() })
 }
 
 fn run_one(runner: Runner<'_>, step: &StepPlan) -> Result<()> {

@@ -248,14 +248,17 @@ pub fn set_ignored(signal: i32, ignored: bool) -> Result<(), Errno> {
     Errno::result(unsafe { libc::sigaction(signal, &raw const action, std::ptr::null_mut()) }).map(drop)
 }
 
-/// Closes every descriptor from `first` up: `close_range(2)`, or one by one where the kernel does not know it.
+/// Closes every descriptor from `first` to `last`: `close_range(2)`, or one by one where the kernel does not know it.
 ///
 /// The caller holds none of them as an owned descriptor any more.
-pub fn close_from(first: u32) {
+pub fn close_range(first: u32, last: u32) {
+    if first > last {
+        return;
+    }
     // SAFETY: takes integers. Nothing that is closed here is owned elsewhere in the process: the caller says so.
-    let answer = unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, 0) };
+    let answer = unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) };
     if answer != 0 {
-        for number in first..1024 {
+        for number in first..=last.min(1023) {
             // SAFETY: as above; EBADF for what is not open.
             unsafe { libc::close(number.cast_signed()) };
         }

@@ -126,8 +126,9 @@ fn sound(config: &Config, text: &str) {
     );
     assert!(values::variable(&config.role_variable).is_ok());
     assert!(
-        [config.boot_check.timeout, config.boot_check.grace, config.boot_check.settle, config.supervise.grace]
+        [Some(config.boot_check.timeout), Some(config.boot_check.settle), config.stop.grace]
             .into_iter()
+            .flatten()
             .all(sane)
     );
     assert!(

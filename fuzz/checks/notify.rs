@@ -4,7 +4,7 @@ use std::os::linux::net::SocketAddrExt;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::UnixDatagram;
 
-use stepdown::supervise::readiness::Manager;
+use stepdown::supervise::manager::Manager;
 
 pub fn check(data: &[u8]) {
     let Some(manager) = Manager::named(data) else { return assert!(data.is_empty()) };

@@ -2,20 +2,23 @@
 
 use std::time::{Duration, Instant};
 
-use libc::{SIGKILL, SIGTERM};
+use libc::SIGKILL;
 use rustix::process::Pid;
 
 use super::report::Report;
-use crate::child::leftovers::{Leftovers, Reach};
+use super::stop::Way;
+use crate::child::leftovers::{self, Leftovers, Reach};
 use crate::child::start::{Output, Started, start};
 use crate::child::wait::{Event, Signals};
-use crate::child::{self, Change};
-use crate::config::BootCheck;
+use crate::child::{self, Change, systemd};
+use crate::config::{BootCheck, signals};
 use crate::error::{Error, Result};
 use crate::exec::Launch;
+use crate::facts::processes::Dispositions;
 use crate::health::{Answer, Poll};
 use crate::plan::Plan;
 use crate::plan::health::HealthPlan;
+use crate::plan::supervision::Recipient;
 use crate::privilege::Dropped;
 use crate::sys::{self, SignalMask};
 
@@ -26,7 +29,13 @@ const LAST: Duration = Duration::from_secs(2);
 pub(super) fn check(launch: Launch<'_, Dropped>, plan: &Plan, how: &BootCheck, report: &mut Report) -> Result<()> {
     let mut app = plan.app.clone();
     // A checked app is not the service: it must not report to the service manager.
-    app.environment.remove("NOTIFY_SOCKET");
+    systemd::without_notification(&mut app.environment);
+    let signals = Signals::receive(SignalMask::ALL);
+    let mut watch = Watch { launch, main: None, signals, ended: None, poll: None, answer: None };
+    let answered_before = match &plan.health {
+        Some(health) => watch.ask_once(health)?.is_ok(),
+        None => false,
+    };
     let main = match start(launch, &app, Output::ToStandardError, None)? {
         Started::Running(main) => main,
         Started::Refused(code) => {
@@ -38,21 +47,29 @@ pub(super) fn check(launch: Launch<'_, Dropped>, plan: &Plan, how: &BootCheck, r
             return Ok(());
         }
     };
-    let signals = Signals::receive(SignalMask::ALL);
-    let mut watch = Watch { launch, main, signals, ended: None, poll: None, answer: None };
+    watch.main = Some(main);
     let healthy = match &plan.health {
+        Some(_) if answered_before => {
+            report.fail(
+                "health",
+                "passes before the app was started: something else answers it".into(),
+                "check in a network namespace of its own (neither --network=host nor a pod), and let the health check ask this app only",
+            );
+            watch.until_settled(how, report)
+        }
         Some(health) => watch.until_healthy(health, how, report),
         None => watch.until_settled(how, report),
     };
     // Whatever the result, no process is left running.
-    let stopped = watch.stop(how, report);
-    Leftovers { reach: Reach::Descendants, grace: how.grace.min(LAST) }.end(&watch.signals)?;
+    let stopped = watch.stop(main, plan, report);
+    Leftovers { reach: Reach::Descendants, grace: plan.stop.grace.min(LAST), report: None }.end(&watch.signals)?;
     healthy.and(stopped)
 }
 
 struct Watch<'a> {
     launch: Launch<'a, Dropped>,
-    main: Pid,
+    /// The app, once it was started.
+    main: Option<Pid>,
     signals: Signals,
     /// What became of the app, once it ended.
     ended: Option<Change>,
@@ -63,6 +80,32 @@ struct Watch<'a> {
 }
 
 impl<'a> Watch<'a> {
+    /// Asks the health check once.
+    fn ask_once(&mut self, health: &'a HealthPlan) -> Result<Answer> {
+        self.poll = Some(Poll::new(health));
+        loop {
+            if let Some(answer) = self.answer.take() {
+                if let Some(poll) = self.poll.take() {
+                    poll.end();
+                }
+                return Ok(answer);
+            }
+            self.step(None)?;
+        }
+    }
+
+    /// Waits for the next news of the app or its health check, until then.
+    fn step(&mut self, deadline: Option<Instant>) -> Result<()> {
+        let ask_at = self.poll.as_ref().and_then(Poll::wake_at);
+        if !self.next(deadline.into_iter().chain(ask_at).min())?
+            && let Some(poll) = &mut self.poll
+            && let Some(answer) = poll.woken(self.launch)?
+        {
+            self.answer = Some(answer);
+        }
+        Ok(())
+    }
+
     fn until_healthy(&mut self, health: &'a HealthPlan, how: &BootCheck, report: &mut Report) -> Result<()> {
         let began = Instant::now();
         let deadline = began.checked_add(how.timeout).unwrap_or(began);
@@ -70,11 +113,7 @@ impl<'a> Watch<'a> {
         self.poll = Some(Poll::new(health));
         loop {
             if let Some(change) = self.ended {
-                report.fail(
-                    "app",
-                    format!("{} before it was healthy", told(change)),
-                    "see its own lines on standard error",
-                );
+                ended_early(change, "before it was healthy", report);
                 return Ok(());
             }
             match self.answer.take() {
@@ -98,53 +137,55 @@ impl<'a> Watch<'a> {
                 );
                 return Ok(());
             }
-            let wake_at = self.poll.as_ref().and_then(Poll::wake_at).map_or(deadline, |at| at.min(deadline));
-            if !self.next(wake_at)?
-                && let Some(poll) = &mut self.poll
-                && let Some(answer) = poll.woken(self.launch)?
-            {
-                self.answer = Some(answer);
-            }
+            self.step(Some(deadline))?;
         }
     }
 
     fn until_settled(&mut self, how: &BootCheck, report: &mut Report) -> Result<()> {
         let deadline = Instant::now().checked_add(how.settle).unwrap_or_else(Instant::now);
-        while self.ended.is_none() && self.next(deadline)? {}
+        while self.ended.is_none() && self.next(Some(deadline))? {}
         match self.ended {
-            Some(change) => report.fail(
-                "app",
-                format!("{} within {:?}", told(change), how.settle),
-                "see its own lines on standard error",
-            ),
+            Some(change) => ended_early(change, &format!("within {:?}", how.settle), report),
             None => report.ok("app", format!("up for {:?}; the role has no health check", how.settle)),
         }
         Ok(())
     }
 
-    /// SIGTERM, and after the grace SIGKILL: an app that needs that loses its work at every deploy.
-    fn stop(&mut self, how: &BootCheck, report: &mut Report) -> Result<()> {
+    /// Stops it as the engine and `/init` will.
+    fn stop(&mut self, main: Pid, plan: &Plan, report: &mut Report) -> Result<()> {
         if let Some(poll) = self.poll.take() {
             poll.end();
         }
         if self.ended.is_some() {
             return Ok(());
         }
+        let way = Way::of(plan);
+        let before = Dispositions::of(main);
+        let Some(sent) = way.sent.filter(|_| !way.is_lost(before, report)) else {
+            send(main.as_raw_nonzero().get(), SIGKILL);
+            return self.until_ended(Instant::now(), LAST);
+        };
+        let app = main.as_raw_nonzero().get();
         let began = Instant::now();
-        self.send(SIGTERM);
-        let mut interrupted = self.until_ended(began, how.grace);
-        if self.ended.is_some() {
-            report.ok("stop", format!("ended {} ms after SIGTERM", began.elapsed().as_millis()));
+        send(if way.recipient == Recipient::Group { -app } else { app }, sent);
+        let interrupted = self.until_ended(began, plan.stop.grace);
+        if let Some(change) = self.ended {
+            way.judge(change, began.elapsed().as_millis(), before, report);
             return interrupted;
         }
+        let ignored = before.is_some_and(|before| before.ignored.contains(sent));
         report.fail(
             "stop",
-            format!("still running {:?} after SIGTERM; killed", how.grace),
-            "let the app end on SIGTERM, or raise boot_check.grace",
+            format!(
+                "still running {:?} after {}{}; killed",
+                plan.stop.grace,
+                way.text(),
+                if ignored { ", which it ignores" } else { "" }
+            ),
+            "let the app end on that signal, name the one that it ends on in [stop] signal, or raise grace in [stop]",
         );
-        self.send(SIGKILL);
-        interrupted = interrupted.and(self.until_ended(Instant::now(), LAST));
-        interrupted
+        send(app, SIGKILL);
+        interrupted.and(self.until_ended(Instant::now(), LAST))
     }
 
     /// A stop of the container does not cut the app's own stop short; it is passed on when that is done.
@@ -152,7 +193,7 @@ impl<'a> Watch<'a> {
         let deadline = began.checked_add(time).unwrap_or(began);
         let mut interrupted = Ok(());
         while self.ended.is_none() {
-            match self.next(deadline) {
+            match self.next(Some(deadline)) {
                 Ok(true) => {}
                 Ok(false) => break,
                 Err(error) => interrupted = Err(error),
@@ -162,8 +203,8 @@ impl<'a> Watch<'a> {
     }
 
     /// Waits for the next news: true if there may be some, false if the time came.
-    fn next(&mut self, wake_at: Instant) -> Result<bool> {
-        match self.signals.next(Some(wake_at))? {
+    fn next(&mut self, wake_at: Option<Instant>) -> Result<bool> {
+        match self.signals.next(wake_at)? {
             Event::Deadline => return Ok(false),
             Event::Readable => {}
             Event::Signal(signal) if self.launch.is_stop(signal.number) => {
@@ -171,7 +212,7 @@ impl<'a> Watch<'a> {
             }
             Event::Signal(_) => {
                 while let Ok(Some((pid, change))) = child::next_change() {
-                    if pid == self.main && change.code().is_some() {
+                    if Some(pid) == self.main && change.code().is_some() {
                         self.ended = Some(change);
                     } else if let Some(answer) = self.poll.as_mut().and_then(|poll| poll.ended(pid, change)) {
                         self.answer = Some(answer);
@@ -181,17 +222,26 @@ impl<'a> Watch<'a> {
         }
         Ok(true)
     }
+}
 
-    fn send(&self, signal: i32) {
-        if let Err(reason) = sys::send_signal(self.main.as_raw_nonzero().get(), signal) {
-            log::warn!("signal {signal} to the app: {}", crate::error::Kernel(reason));
-        }
+fn send(to: i32, signal: i32) {
+    if let Err(reason) = sys::send_signal(to, signal) {
+        log::warn!("signal {signal} to the app: {}", crate::error::Kernel(reason));
     }
 }
 
-fn told(change: Change) -> String {
-    match change {
+/// An app that ended too early, in words. What it left running is named: it went to the background.
+fn ended_early(change: Change, when: &str, report: &mut Report) {
+    let how = match change {
         Change::Exited(code) => format!("exited with {code}"),
-        Change::Killed(signal) | Change::Stopped(signal) => format!("was ended by signal {signal}"),
+        Change::Killed(signal) | Change::Stopped(signal) => format!("was ended by {}", signals::name(signal)),
+    };
+    match leftovers::names() {
+        Some(names) => report.fail(
+            "app",
+            format!("{how} {when} and left {names} running"),
+            "start it in the foreground: an app that goes to the background looks ended",
+        ),
+        None => report.fail("app", format!("{how} {when}"), "see its own lines on standard error"),
     }
 }

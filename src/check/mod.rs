@@ -7,6 +7,7 @@ mod app;
 mod limits;
 mod mounted;
 mod report;
+mod stop;
 mod surfaces;
 
 use rustix::fs::{StatVfsMountFlags, statvfs};
@@ -15,6 +16,7 @@ use crate::config::args::Extent;
 use crate::config::{BootCheck, Config};
 use crate::error::{Error, Result};
 use crate::exec::Launch;
+use crate::facts::processes;
 use crate::plan::{Plan, flags};
 use crate::privilege::{Dropped, Held};
 pub use report::Report;
@@ -37,6 +39,7 @@ pub fn run(launch: Launch<'_, Dropped>, plan: &Plan, config: &Config, held: &Hel
     limits::check(&config.limits, &mut report);
     mounted::check(plan, &mut report);
     surfaces::check(plan, &mut report);
+    init_above(plan, &mut report);
     if plan.app.programs.is_empty() {
         report.ok("app", "none: this role only runs steps".into());
     } else if extent == Extent::Full {
@@ -81,6 +84,17 @@ fn capabilities_beyond(plan: &Plan, held: &Held, report: &mut Report) {
             "capabilities",
             format!("given beyond the plan: {beyond}"),
             &format!("run with {}{add}", flags::DROP_ALL),
+        );
+    }
+}
+
+/// Fails where the parent cannot pass a stop on to the app: it would run until the engine kills it.
+fn init_above(plan: &Plan, report: &mut Report) {
+    if let Some(parent) = processes::parent_that_cannot_signal(plan.target.uid) {
+        report.fail(
+            "stop signals",
+            format!("{parent} cannot pass a stop on to uid {}", plan.target.uid),
+            flags::NO_INIT,
         );
     }
 }

@@ -8,11 +8,17 @@ use nix::errno::Errno;
 use super::next_change;
 use super::wait::{Event, Signals};
 use crate::error::Result;
-use crate::facts::processes::descendants;
+use crate::facts::processes::{self, descendants};
 use crate::sys;
 
 /// How long to wait after SIGKILL: a process that waits in the kernel for a device may never end.
 const LAST: Duration = Duration::from_secs(2);
+
+/// How long processes may take to end by themselves before they are reported: many outlive their parent by a moment.
+const AFTERMATH: Duration = Duration::from_millis(50);
+
+/// How many of them a message names.
+const NAMED: usize = 3;
 
 /// Which processes are meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,20 +30,25 @@ pub enum Reach {
 }
 
 /// The processes that are left.
-#[derive(Clone, Copy, Debug)]
-pub struct Leftovers {
+#[derive(Clone, Debug)]
+pub struct Leftovers<'a> {
     /// Which.
     pub reach: Reach,
     /// From SIGTERM to SIGKILL.
     pub grace: Duration,
+    /// Who left them and what to do about it, where that is worth a line of the log.
+    pub report: Option<(&'a str, &'a str)>,
 }
 
-impl Leftovers {
+impl Leftovers<'_> {
     /// Ends them all, or as many as end.
     ///
     /// # Errors
     /// [`crate::error::Error::Child`].
     pub fn end(&self, signals: &Signals) -> Result<()> {
+        if self.is_over(signals)? {
+            return Ok(());
+        }
         let mut signalled = Vec::new();
         let mut deadline = Instant::now().checked_add(self.grace);
         let mut killing = false;
@@ -61,6 +72,23 @@ impl Leftovers {
         }
     }
 
+    /// Whether none is left. Where they are to be reported, those that end by themselves get the time to.
+    fn is_over(&self, signals: &Signals) -> Result<bool> {
+        let Some((who, advice)) = self.report else { return Ok(false) };
+        let deadline = Instant::now().checked_add(AFTERMATH);
+        loop {
+            if reaped_all() {
+                return Ok(true);
+            }
+            if let Event::Deadline = signals.next(deadline)? {
+                if let Some(names) = names() {
+                    log::warn!("{who} left {names} running, which is ended now: {advice}");
+                }
+                return Ok(false);
+            }
+        }
+    }
+
     /// Signals each of them once, also those that appear later.
     fn signal(&self, signal: i32, signalled: &mut Vec<i32>) {
         match self.reach {
@@ -79,6 +107,20 @@ impl Leftovers {
                 }
             }
         }
+    }
+}
+
+/// The descendants of this process that still run, by name and pid: `nginx (pid 7)`. None where there is none.
+pub fn names() -> Option<String> {
+    let running: Vec<String> = descendants()
+        .into_iter()
+        .filter_map(|pid| Some(format!("{} (pid {pid})", processes::name_of_running(pid)?)))
+        .collect();
+    let shown = running.get(..NAMED).unwrap_or(&running).join(", ");
+    match running.len() {
+        0 => None,
+        count if count > NAMED => Some(format!("{shown} and {} more", count - NAMED)),
+        _ => Some(shown),
     }
 }
 

@@ -6,6 +6,7 @@ pub mod fork;
 pub mod leftovers;
 pub mod run;
 pub mod start;
+pub mod systemd;
 pub mod terminal;
 pub mod wait;
 

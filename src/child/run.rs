@@ -10,6 +10,7 @@ use rustix::process::Pid;
 
 use super::fork::{fork, pipe};
 use super::leftovers::{Leftovers, Reach};
+use super::systemd;
 use super::wait::{Event, Signals};
 use super::{Change, next_change};
 use crate::error::{Error, Result, errno};
@@ -72,10 +73,12 @@ pub fn run(runner: Runner<'_>, name: &str, app: &App, timeout: Option<Duration>)
         let redirected = redirect(&into_output);
         // The descriptors of socket activation are the app's.
         let _ = sys::close_on_exec_from(3);
+        let mut app = app.clone();
+        systemd::without(&mut app.environment);
         let error = match (redirected, runner) {
             (Err(reason), _) => Error::Child { call: "dup2", errno: errno(reason) },
-            (Ok(()), Runner::Root(launch)) => exec::exec_root_step(launch, app),
-            (Ok(()), Runner::User(launch)) => exec::exec_app(launch, app),
+            (Ok(()), Runner::Root(launch)) => exec::exec_root_step(launch, &app),
+            (Ok(()), Runner::User(launch)) => exec::exec_app(launch, &app),
         };
         let _ = rustix::io::write(&into_refusal, error.to_string().as_bytes());
         error.exit_code()
@@ -84,7 +87,11 @@ pub fn run(runner: Runner<'_>, name: &str, app: &App, timeout: Option<Duration>)
     let mut relay = Relay { name, output, line: Vec::new(), last: String::new(), open: true };
     let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
     let end = wait(pid, &signals, &mut relay, deadline, runner)?;
-    Leftovers { reach: Reach::Descendants, grace: GRACE }.end(&signals)?;
+    // After a timeout or a stop, its processes are expected to be there.
+    let by_itself = matches!(end, End::Changed(_));
+    let who = by_itself.then(|| format!("step {name}"));
+    let report = who.as_deref().map(|who| (who, "let the step wait for what it starts"));
+    Leftovers { reach: Reach::Descendants, grace: GRACE, report }.end(&signals)?;
     relay.rest();
     // Every process that could write to it has ended, so this read need not wait.
     let _ = rustix::io::ioctl_fionbio(&refusal, true);

@@ -6,6 +6,7 @@ use libc::{SIGCHLD, SIGKILL};
 use rustix::process::{Pid, WaitOptions, getpid};
 
 use super::fork::{fork, pipe};
+use super::systemd;
 use super::terminal::Terminal;
 use crate::error::{Error, Result, errno};
 use crate::exec::{self, App, Launch};
@@ -56,7 +57,7 @@ pub fn start(launch: Launch<'_, Dropped>, app: &App, output: Output, terminal: O
             Output::Inherited => Ok(()),
         };
         let error = match redirected {
-            Ok(()) => exec::exec_app(launch, &with_own_pid(app)),
+            Ok(()) => exec::exec_app(launch, &systemd::handed_on(app)),
             Err(reason) => Error::Child { call: "dup2", errno: errno(reason) },
         };
         logger::fatal(&error);
@@ -89,16 +90,4 @@ pub fn start(launch: Launch<'_, Dropped>, app: &App, output: Output, terminal: O
 pub fn abandon(child: Pid) {
     let _ = sys::send_signal(child.as_raw_nonzero().get(), SIGKILL);
     let _ = rustix::process::waitpid(Some(child), WaitOptions::empty());
-}
-
-/// The app with `LISTEN_PID` naming the process that has the descriptors, where it named this one: `sd_listen_fds(3)`.
-fn with_own_pid(app: &App) -> App {
-    let mut app = app.clone();
-    let ours = rustix::process::getppid().map_or(0, |parent| parent.as_raw_nonzero().get());
-    if app.environment.get("LISTEN_PID") == Some(ours.to_string().as_bytes()) {
-        let own = getpid().as_raw_nonzero().to_string();
-        // Digits contain no NUL.
-        let _ = app.environment.set("LISTEN_PID", own.as_bytes());
-    }
-    app
 }

@@ -59,7 +59,19 @@ pub enum Form {
     Role,
     /// An exit code.
     ExitCode,
+    /// A signal that stops an app.
+    StopSignal,
 }
+
+/// The names and numbers that [`super::signals::stop`] takes, in any case.
+const STOP_SIGNAL: &str = "^([Ss][Ii][Gg])?([Hh][Uu][Pp]|[Ii][Nn][Tt]|[Qq][Uu][Ii][Tt]|[Ii][Ll][Ll]|[Tt][Rr][Aa][Pp]|\
+    [Aa][Bb][Rr][Tt]|[Ii][Oo][Tt]|[Bb][Uu][Ss]|[Ff][Pp][Ee]|[Kk][Ii][Ll][Ll]|[Uu][Ss][Rr]1|\
+    [Ss][Ee][Gg][Vv]|[Uu][Ss][Rr]2|[Pp][Ii][Pp][Ee]|[Aa][Ll][Rr][Mm]|[Tt][Ee][Rr][Mm]|\
+    [Ss][Tt][Kk][Ff][Ll][Tt]|[Cc][Oo][Nn][Tt]|[Tt][Ss][Tt][Pp]|[Tt][Tt][Ii][Nn]|[Tt][Tt][Oo][Uu]|\
+    [Uu][Rr][Gg]|[Xx][Cc][Pp][Uu]|[Xx][Ff][Ss][Zz]|[Vv][Tt][Aa][Ll][Rr][Mm]|[Pp][Rr][Oo][Ff]|\
+    [Ww][Ii][Nn][Cc][Hh]|[Ii][Oo]|[Pp][Oo][Ll][Ll]|[Pp][Ww][Rr]|[Ss][Yy][Ss]|\
+    [Rr][Tt][Mm][Ii][Nn]([+]0*([12]?[0-9]|30))?|[Rr][Tt][Mm][Aa][Xx](-0*([12]?[0-9]|30))?|\
+    0*([1-9]|1[0-6]|18|[2-5][0-9]|6[0-4]))$";
 
 impl Form {
     /// The form as a regular expression that every engine of JSON Schema has.
@@ -74,6 +86,7 @@ impl Form {
             Form::Size => "^0*[1-9][0-9]{0,18}[kmgKMG]?$",
             Form::Variable => "^[A-Za-z_][A-Za-z0-9_]*$",
             Form::Role => "^[A-Za-z0-9_.-]+$",
+            Form::StopSignal => STOP_SIGNAL,
             Form::ExitCode => "^([0-9]|[1-9][0-9]|1[0-9][0-9]|2[0-4][0-9]|25[0-5])$",
         }
     }
@@ -95,6 +108,12 @@ pub struct Key {
     /// One line about it.
     pub about: &'static str,
 }
+
+/// Keys that were given a new name: the table, the key, and what to write instead.
+pub const RENAMED: [(&str, &str, &str); 2] = [
+    ("[boot_check]", "grace", "write it as grace in [stop], which the check, supervision and the rendered flags share"),
+    ("[supervise]", "grace", "write it as grace in [stop], which the check, supervision and the rendered flags share"),
+];
 
 /// A table.
 #[derive(Debug)]
@@ -200,6 +219,7 @@ pub static TOP: Table = table(
         key("env", VARIABLES, "variables of steps and app").expands(),
         key("secrets", VARIABLES, "variables read from files"),
         key("limits", Kind::Table(&LIMITS), "limits in rendered files"),
+        key("stop", Kind::Table(&STOP), "how the app is stopped"),
         key("boot_check", Kind::Table(&BOOT_CHECK), "the boot check"),
         key("supervise", Kind::Table(&SUPERVISE), "supervision"),
         key("roles", Kind::Map(Form::Role, &Kind::Table(&A_ROLE)), "the roles, by name"),
@@ -290,12 +310,29 @@ pub static LIMITS: Table = table(
     ],
 );
 
+/// `[stop]`.
+pub static STOP: Table = table(
+    "[stop]",
+    &[
+        key("signal", Kind::Form(Form::StopSignal), "the signal that the engine stops the app with"),
+        key("grace", DURATION, "from that signal to SIGKILL").default("\"10s\""),
+    ],
+);
+
+/// A role's `stop`, over `[stop]`.
+pub static ROLE_STOP: Table = table(
+    "stop",
+    &[
+        key("signal", Kind::Form(Form::StopSignal), "the signal that the engine stops the app with"),
+        key("grace", DURATION, "from that signal to SIGKILL"),
+    ],
+);
+
 /// `[boot_check]`.
 pub static BOOT_CHECK: Table = table(
     "[boot_check]",
     &[
         key("timeout", DURATION, "for the app to become healthy").default("\"90s\""),
-        key("grace", DURATION, "from SIGTERM to SIGKILL").default("\"20s\""),
         key("settle", DURATION, "how long an app without a health check must stay up").default("\"3s\""),
         key("require_read_only_root", Kind::Boolean, "fail where / is writable").default("true"),
     ],
@@ -305,7 +342,6 @@ pub static BOOT_CHECK: Table = table(
 pub static SUPERVISE: Table = table(
     "[supervise]",
     &[
-        key("grace", DURATION, "from a stop signal to SIGKILL").default("\"10s\""),
         key(
             "signals",
             Kind::Map(Form::Any, &Kind::Text),
@@ -327,6 +363,7 @@ pub static A_ROLE: Table = Table {
         key("ports", Kind::Integers(1, 65535), "the TCP ports that it listens on, for rendered files"),
         key("activation", Kind::Boolean, "systemd holds the ports in a rendered Quadlet unit").default("false"),
         key("at_most_one", Kind::Boolean, "rendered so that it never runs twice").default("false"),
+        key("stop", Kind::Table(&ROLE_STOP), "how it is stopped, over [stop]"),
     ],
     scoped: false,
     one_of: &[],

@@ -11,6 +11,7 @@ pub mod environment;
 pub mod file;
 pub mod keys;
 pub mod schema;
+pub mod signals;
 mod toml;
 pub mod values;
 
@@ -110,6 +111,8 @@ pub struct Config {
     pub secrets: BTreeMap<String, At<String>>,
     /// `[limits]`.
     pub limits: Limits,
+    /// `[stop]`.
+    pub stop: Stop,
     /// `[boot_check]`.
     pub boot_check: BootCheck,
     /// `[supervise]`.
@@ -155,6 +158,7 @@ impl Default for Config {
             env: BTreeMap::new(),
             secrets: BTreeMap::new(),
             limits: Limits::default(),
+            stop: Stop::default(),
             boot_check: BootCheck::default(),
             supervise: Supervise::default(),
             roles: Vec::new(),
@@ -267,13 +271,20 @@ pub struct Limits {
     pub memory: Option<String>,
 }
 
+/// `[stop]`, or a role's `stop`: only what is given there.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Stop {
+    /// The number of the signal that the engine sends.
+    pub signal: Option<i32>,
+    /// From that signal to `SIGKILL`.
+    pub grace: Option<Duration>,
+}
+
 /// `[boot_check]`.
 #[derive(Debug)]
 pub struct BootCheck {
     /// For the app to become healthy.
     pub timeout: Duration,
-    /// From `SIGTERM` to `SIGKILL`.
-    pub grace: Duration,
     /// How long a role without a health check must stay up.
     pub settle: Duration,
     /// Whether a writable `/` fails the check.
@@ -282,37 +293,19 @@ pub struct BootCheck {
 
 impl Default for BootCheck {
     fn default() -> BootCheck {
-        BootCheck {
-            timeout: Duration::from_secs(90),
-            grace: Duration::from_secs(20),
-            settle: Duration::from_secs(3),
-            require_read_only_root: true,
-        }
+        BootCheck { timeout: Duration::from_secs(90), settle: Duration::from_secs(3), require_read_only_root: true }
     }
 }
 
 /// `[supervise]`.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Supervise {
-    /// After a stop signal, before `SIGKILL`.
-    pub grace: Duration,
     /// Signals rewritten before they are forwarded; an empty one is dropped.
     pub signals: BTreeMap<String, At<String>>,
     /// Whether the whole process group is signalled.
     pub group: bool,
     /// Exit codes rewritten.
     pub exit_codes: BTreeMap<String, At<i64>>,
-}
-
-impl Default for Supervise {
-    fn default() -> Supervise {
-        Supervise {
-            grace: Duration::from_secs(10),
-            signals: BTreeMap::new(),
-            group: false,
-            exit_codes: BTreeMap::new(),
-        }
-    }
 }
 
 /// One of `[roles]`.
@@ -334,6 +327,8 @@ pub struct Role {
     pub activation: bool,
     /// Whether it must never run twice.
     pub at_most_one: bool,
+    /// How it is stopped, over `[stop]`.
+    pub stop: Stop,
 }
 
 /// A health check.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use toml_spanner::{Arena, Array, Document, Item as Node, Key, Span, Table, Value};
 
-use super::keys::Table as Keys;
+use super::keys::{self, Table as Keys};
 use super::{At, Condition, Expandable, values};
 use crate::error::{Error, Place, Result, TextFile};
 
@@ -68,10 +68,12 @@ impl<'a> Item<'a> {
     pub(super) fn unknown(&self) -> Error {
         let table =
             if self.keys.name.is_empty() { "at the top level".to_owned() } else { format!("in {}", self.keys.name) };
+        let renamed = keys::RENAMED.iter().find(|(table, key, _)| (*table, *key) == (self.keys.name, self.key));
+        let renamed = renamed.map(|(_, _, instead)| *instead);
         Error::Config {
             place: self.source.place(self.key_at),
             what: format!("unknown key '{}' {table}", self.key),
-            allowed: format!("allowed here: {}", self.keys.names()),
+            allowed: renamed.map_or_else(|| format!("allowed here: {}", self.keys.names()), str::to_owned),
         }
     }
 

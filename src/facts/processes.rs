@@ -1,6 +1,6 @@
 //! Other processes, as `/proc` shows them: `proc_pid_status(5)`, `proc_pid_task(5)`.
 
-use rustix::process::{Pid, getpid};
+use rustix::process::{Pid, getpid, getppid};
 
 use crate::sys::SignalMask;
 
@@ -27,6 +27,47 @@ impl Dispositions {
     }
 }
 
+/// The parent, where it cannot signal this process once that has this uid: an init of the engine's runs as root, but
+/// without `CAP_KILL`. None where the parent can, is in another PID namespace, or cannot be told.
+pub fn parent_that_cannot_signal(uid: u32) -> Option<String> {
+    if getpid().is_init() {
+        return None;
+    }
+    let parent = getppid()?.as_raw_nonzero().get();
+    let status = status(parent)?;
+    let sender = sender(&status)?;
+    let name = line(&status, "Name:").unwrap_or("?");
+    (!sender.may_signal(uid))
+        .then(|| format!("{name} (pid {parent}), which runs as uid {} without CAP_KILL,", sender.uid))
+}
+
+/// What decides whom a process may signal: `kill(2)`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Sender {
+    real: u32,
+    uid: u32,
+    has_kill: bool,
+}
+
+impl Sender {
+    fn may_signal(self, uid: u32) -> bool {
+        // As an id that is not mapped, the kernel prints this: a process above this user namespace.
+        const UNMAPPED: u32 = 65_534;
+        self.has_kill || self.real == uid || self.uid == uid || self.uid == UNMAPPED
+    }
+}
+
+fn sender(status: &str) -> Option<Sender> {
+    const KILL: u64 = 1 << 5;
+    let mut ids = line(status, "Uid:")?.split_ascii_whitespace().map(str::parse);
+    let effective = u64::from_str_radix(line(status, "CapEff:")?, 16).ok()?;
+    Some(Sender { real: ids.next()?.ok()?, uid: ids.next()?.ok()?, has_kill: effective & KILL != 0 })
+}
+
+fn line<'a>(status: &'a str, name: &str) -> Option<&'a str> {
+    status.lines().find_map(|line| line.strip_prefix(name)).map(str::trim)
+}
+
 fn status(pid: i32) -> Option<String> {
     // Its first line holds the process's name, which may be any bytes.
     let bytes = std::fs::read(format!("/proc/{pid}/status")).ok()?;
@@ -34,11 +75,15 @@ fn status(pid: i32) -> Option<String> {
 }
 
 fn parse(status: &str) -> Option<Dispositions> {
-    let set = |name: &str| {
-        let value = status.lines().find_map(|line| line.strip_prefix(name))?;
-        u64::from_str_radix(value.trim(), 16).ok().map(SignalMask::from_bits)
-    };
+    let set = |name: &str| u64::from_str_radix(line(status, name)?, 16).ok().map(SignalMask::from_bits);
     Some(Dispositions { blocked: set("SigBlk:")?, ignored: set("SigIgn:")?, caught: set("SigCgt:")? })
+}
+
+/// The name of a process, unless it has ended.
+pub fn name_of_running(pid: i32) -> Option<String> {
+    let status = status(pid)?;
+    let state = line(&status, "State:")?;
+    (!state.starts_with(['Z', 'X'])).then(|| line(&status, "Name:").unwrap_or("?").to_owned())
 }
 
 /// The processes below this one, as far down as the kernel lists them: `/proc/PID/task/TID/children`.
@@ -67,5 +112,16 @@ mod tests {
         assert!(found.blocked.contains(1) && found.ignored.contains(13) && found.caught.contains(15));
         assert!(found.is_default(1) && !found.is_default(13) && !found.is_default(2) && found.is_default(9));
         assert_eq!(parse("SigBlk:\t0\nSigIgn:\t0\n"), None);
+    }
+
+    #[test]
+    fn root_without_cap_kill_signals_only_its_own_uid() {
+        let of = |ids: &str, effective: &str| sender(&format!("Uid:\t{ids}\nCapEff:\t{effective}\n")).expect("parses");
+        let bare = of("0\t0\t0\t0", "00000000000001c1");
+        assert!(!bare.may_signal(1001) && bare.may_signal(0));
+        assert!(of("0\t0\t0\t0", "0000000000000020").may_signal(1001));
+        assert!(of("1001\t0\t0\t0", "0").may_signal(1001) && of("0\t1001\t0\t0", "0").may_signal(1001));
+        assert!(of("65534\t65534\t65534\t65534", "0").may_signal(1001));
+        assert_eq!(sender("Uid:\t0\t0\t0\t0\n"), None);
     }
 }

@@ -18,7 +18,7 @@ use serde::Serialize;
 
 use crate::child::fork::{fork, pipe};
 use crate::child::wait::Signals;
-use crate::child::{Change, next_change};
+use crate::child::{Change, next_change, systemd};
 use crate::config::control::ReportFormat;
 use crate::error::{Error, Result};
 use crate::exec::{self, Launch};
@@ -60,9 +60,10 @@ impl<'a> Poll<'a> {
         Poll { health, state: State::Pause(Instant::now()), pause: PAUSE }
     }
 
-    /// The same with another pause.
+    /// The same with another pause after an answer that passes, from now on.
     pub fn every(self, pause: Duration) -> Poll<'a> {
-        Poll { pause, ..self }
+        let next = Instant::now().checked_add(pause).unwrap_or_else(Instant::now);
+        Poll { pause, state: State::Pause(next), ..self }
     }
 
     /// When [`Poll::woken`] is to be called; none while only a child's end is waited for.
@@ -94,13 +95,19 @@ impl<'a> Poll<'a> {
         }
     }
 
+    /// Asks the next question after a pause.
+    pub fn put_off(&mut self) {
+        self.state = State::Pause(Instant::now().checked_add(self.pause).unwrap_or_else(Instant::now));
+    }
+
     /// To be called for each child that ended: its answer, if it is the one that asked.
     pub fn ended(&mut self, child: Pid, change: Change) -> Option<Answer> {
         match &self.state {
             State::Asked(pid, ..) | State::Killed(pid) if *pid == child => {}
             _ => return None,
         }
-        let next = Instant::now().checked_add(self.pause).unwrap_or_else(Instant::now);
+        let pause = if change == Change::Exited(0) { self.pause } else { self.pause.min(PAUSE) };
+        let next = Instant::now().checked_add(pause).unwrap_or_else(Instant::now);
         match std::mem::replace(&mut self.state, State::Pause(next)) {
             State::Asked(pid, _, reason) => {
                 // What a program left behind in its group ends with it.
@@ -207,7 +214,9 @@ fn answer(launch: Launch<'_, Dropped>, health: &HealthPlan, teller: &OwnedFd) ->
         Question::Tcp(address) => tcp(address, health.timeout),
         Question::File { path, max_age } => file(path, *max_age),
         Question::Exec(app) => {
-            let error = exec::exec_app(launch, app);
+            let mut app = app.clone();
+            systemd::without(&mut app.environment);
+            let error = exec::exec_app(launch, &app);
             logger::fatal(&error);
             Err(error.to_string())
         }

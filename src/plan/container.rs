@@ -8,11 +8,13 @@ use std::time::Duration;
 use super::expand::{expand, timeout, value};
 use super::role::{self, Selected};
 use super::scope::Boot;
+use super::stop::{self, StopPlan};
+use super::supervision::{self, Forwarded};
 use super::surfaces::{directory, tmpfs, volume};
-use super::{TmpfsPlan, VolumePlan, capabilities, identity, supervision};
+use super::{TmpfsPlan, VolumePlan, capabilities, identity};
 use crate::config::args::{Arguments, Format};
 use crate::config::environment::Environment;
-use crate::config::{At, Config, Health, Limits, Requirement, Scope, values};
+use crate::config::{At, Config, Health, Limits, Requirement, Scope, signals, values};
 use crate::error::{Error, Place, Result};
 use crate::facts::accounts::Accounts;
 use crate::facts::engine;
@@ -58,7 +60,7 @@ pub struct Container<'a> {
     pub start: Duration,
     /// The configured stop signal.
     pub stop_signal: Option<String>,
-    /// How long a stop may take.
+    /// From the stop signal to SIGKILL.
     pub stop: Duration,
     /// The exit code of an app that its stop signal ended, where that is not 0.
     pub stop_code: Option<u8>,
@@ -141,6 +143,7 @@ fn container<'a>(
     }
     let role = selected.map(|selected| selected.role);
     let supervised = arguments.supervise || role.and_then(|role| role.supervise.as_ref()).is_some_and(|at| at.value);
+    let stop = stop::resolve(config, role);
     Ok(Container {
         role: name.map(|name| (config.role_variable.as_str(), name)),
         image: image(config, arguments, handed)?,
@@ -164,10 +167,9 @@ fn container<'a>(
         at_most_one: role.is_some_and(|role| role.at_most_one),
         supervised,
         start,
-        stop_signal: None,
-        stop_code: stop_code(config, supervised)?,
-        // The app's own stop, and then that of what it left behind.
-        stop: if supervised { config.supervise.grace * 2 + Duration::from_secs(1) } else { config.boot_check.grace },
+        stop_signal: stop.configured.map(signals::name),
+        stop_code: stop_code(config, stop, supervised)?,
+        stop: stop.grace,
     })
 }
 
@@ -189,17 +191,16 @@ fn conditions(config: &Config, selected: Option<&Selected<'_>>, handed: &Environ
 
 /// The exit code of an app that is ended by the stop signal, as the engine sees it; none if that is 0. Without
 /// supervision some runtimes exit with it themselves (a Java virtual machine with 143).
-fn stop_code(config: &Config, supervised: bool) -> Result<Option<u8>> {
-    const TERM: i32 = 15;
+fn stop_code(config: &Config, stop: StopPlan, supervised: bool) -> Result<Option<u8>> {
     let code = |signal: i32| u8::try_from(128 + signal).unwrap_or(u8::MAX);
     if !supervised {
-        return Ok(Some(code(TERM)));
+        return Ok(Some(code(stop.signal())));
     }
-    let how = supervision::resolve(config, None)?;
-    let signal = how.rewrite.iter().find(|(from, _)| *from == TERM).map_or(TERM, |(_, to)| *to);
+    let how = supervision::resolve(config, stop, None)?;
+    let Forwarded::As(signal) = how.forwarded(stop.signal()) else { return Ok(None) };
     let ended = code(signal);
     let seen = how.exit_codes.iter().find(|(from, _)| *from == ended).map_or(ended, |(_, to)| *to);
-    Ok((signal != 0 && seen != 0).then_some(seen))
+    Ok((seen != 0).then_some(seen))
 }
 
 /// The image of `--image`, else the configured one, else the one that Podman says it started.

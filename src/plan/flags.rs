@@ -6,6 +6,8 @@ use super::{TmpfsPlan, VolumePlan};
 pub const READ_ONLY: &str = "--read-only";
 /// No program is to gain anything by being executed.
 pub const NO_NEW_PRIVILEGES: &str = "--security-opt=no-new-privileges";
+/// What to do about an init above `/init`.
+pub const NO_INIT: &str = "drop --init, so that /init is PID 1; supervise = true reaps and forwards";
 /// No capability but those added by name.
 pub const DROP_ALL: &str = "--cap-drop=ALL";
 

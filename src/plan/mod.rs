@@ -18,7 +18,8 @@ mod root_steps;
 mod scope;
 mod secrets;
 mod steps;
-mod supervision;
+pub mod stop;
+pub mod supervision;
 mod surfaces;
 
 use std::time::Duration;
@@ -67,6 +68,8 @@ pub struct Plan {
     pub app: App,
     /// The selected role's health check.
     pub health: Option<health::HealthPlan>,
+    /// How the container is stopped.
+    pub stop: stop::StopPlan,
     /// How the process stays with the app; none where it becomes the app.
     pub supervision: Option<Supervision>,
     /// The names of the secrets in the app's environment: their values are printed nowhere.

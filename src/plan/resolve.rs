@@ -6,7 +6,7 @@ use super::role::{self, Selected};
 use super::scope::Boot;
 use super::{
     Plan, StartedAs, Steps, Surfaces, capabilities, environment, expand, health, identity, root_steps, secrets, steps,
-    supervision, surfaces,
+    stop, supervision, surfaces,
 };
 use crate::config::args::{Action, Arguments};
 use crate::config::environment::Environment;
@@ -67,10 +67,12 @@ pub fn resolve(given: &Given<'_>) -> Result<Plan> {
     };
     let role_health = selected.as_ref().and_then(|selected| selected.role.health.as_ref());
     let health = role_health.map(|health| health::resolve(config, health, &environment)).transpose()?;
-    let supervision = supervision::resolve(config, health.clone())?;
+    let stop = stop::resolve(config, selected.as_ref().map(|selected| selected.role));
+    let supervision = supervision::resolve(config, stop, health.clone())?;
     let Command { programs, words } = command(given, selected.as_ref(), &surfaces, &steps, &environment)?;
     Ok(Plan {
         secrets: config.secrets.keys().cloned().collect(),
+        stop,
         needs: needs(started_as, &surfaces, &steps, &target),
         supervision: stays(arguments, selected.as_ref()).then_some(supervision),
         role: selected.map(|selected| (selected.name.to_owned(), selected.by)),

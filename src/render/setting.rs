@@ -114,7 +114,7 @@ impl Flag<'_> {
             Flag::Port(_) => "ports; open to this machine only".into(),
             Flag::Health(..) => "the role's health check".into(),
             Flag::StopSignal(_) => "[stop] signal".into(),
-            Flag::StopTimeout(_) => "the stop grace, and what /init itself needs".into(),
+            Flag::StopTimeout(_) => "grace of [stop]".into(),
         }
     }
 }

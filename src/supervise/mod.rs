@@ -4,11 +4,14 @@
 //! directory that would pin a mount. It sleeps until a signal comes. It must not end before the app does, whatever fails.
 //! `signal(7)`, `pid_namespaces(7)`, `kill(2)`.
 
-pub mod readiness;
+pub mod manager;
+mod relay;
+mod service;
 
+use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
-use libc::{SI_QUEUE, SIGCHLD, SIGCONT, SIGKILL, SIGPIPE, SIGSTOP, SIGTERM, SIGTSTP, SIGTTIN, SIGTTOU};
+use libc::{SI_QUEUE, SIGCHLD, SIGCONT, SIGINT, SIGKILL, SIGQUIT, SIGSTOP, SIGTERM, SIGTSTP, SIGTTIN, SIGTTOU};
 use nix::errno::Errno;
 use rustix::process::{Pid, getpid};
 
@@ -17,13 +20,15 @@ use crate::child::start::{Output, Started, abandon, start};
 use crate::child::terminal::Terminal;
 use crate::child::wait::{Event, Signals};
 use crate::child::{self, Change};
+use crate::config::signals;
 use crate::error::{Error, Result};
-use crate::exec::{App, Launch};
+use crate::exec::{App, Launch, OWN};
 use crate::facts::processes::Dispositions;
-use crate::plan::Supervision;
+use crate::plan::supervision::{Forwarded, Recipient, Supervision};
 use crate::privilege::Dropped;
 use crate::sys::{self, Signal, SignalMask};
-use readiness::{Manager, Readiness};
+use relay::Relay;
+use service::Service;
 
 /// The stop signals that a terminal sends.
 const TERMINAL_STOPS: [i32; 3] = [SIGTSTP, SIGTTIN, SIGTTOU];
@@ -34,12 +39,7 @@ const TERMINAL_STOPS: [i32; 3] = [SIGTSTP, SIGTTIN, SIGTTOU];
 /// [`crate::error::Error::Child`] where the app could not be started.
 pub fn run(launch: Launch<'_, Dropped>, mut app: App, how: &Supervision) -> Result<u8> {
     let first = getpid().is_init();
-    // Ready means healthy, so only /init may report it: the manager would believe an app that reports it earlier.
-    let manager = how.health.is_some().then(|| app.environment.get("NOTIFY_SOCKET").and_then(Manager::named)).flatten();
-    if manager.is_some() {
-        app.environment.remove("NOTIFY_SOCKET");
-    }
-    let readiness = how.health.as_ref().zip(manager.clone()).map(|(health, manager)| Readiness::new(health, manager));
+    let mut service = how.health.as_ref().and_then(|health| Service::new(health, &mut app.environment));
     // A job that was started in the background stays there until a shell brings it to the foreground.
     let foreground = Terminal::open().filter(Terminal::is_ours);
     let main = match start(launch, &app, Output::Inherited, foreground.as_ref())? {
@@ -47,30 +47,55 @@ pub fn run(launch: Launch<'_, Dropped>, mut app: App, how: &Supervision) -> Resu
         Started::Refused(code) => return Ok(code),
     };
     drop((app, foreground));
-    settle();
+    settle(service.as_ref().and_then(Service::relay));
     let signals = Signals::receive(SignalMask::ALL);
     let terminal = Terminal::open();
-    let mut supervisor =
-        Supervisor { launch, main, how, first, terminal, forwarded_stop: false, kill_at: None, manager, readiness };
+    let mut supervisor = Supervisor {
+        launch,
+        main,
+        how,
+        first,
+        terminal,
+        forwarded_stop: false,
+        stop: Stop::None,
+        service: service.take(),
+    };
     let code = supervisor.until_app_ends(&signals).inspect_err(|_| abandon(main))?;
-    if let Some(readiness) = supervisor.readiness.take() {
-        readiness.give_up();
+    if let Some(service) = &mut supervisor.service {
+        service.app_ended();
     }
     if let Some(terminal) = supervisor.terminal.as_ref().filter(|terminal| terminal.is_of(main)) {
         terminal.take_back();
     }
-    let reach = if first { Reach::Namespace } else { Reach::Descendants };
-    Leftovers { reach, grace: how.grace }.end(&signals)?;
+    supervisor.end_leftovers(&signals)?;
     let remapped = how.exit_codes.iter().find(|(from, _)| *from == code);
     Ok(remapped.map_or(code, |(_, to)| *to))
 }
 
 /// Closes what only the app needs.
-fn settle() {
+fn settle(relay: Option<&Relay>) {
     // The descriptors of socket activation are the app's; held here they would stay open after it ended. Nothing above 2
-    // is owned by this process at this point.
-    sys::close_from(3);
+    // is owned by this process at this point but the socket for the app's reports.
+    let kept = relay.and_then(|relay| u32::try_from(relay.number()).ok());
+    match kept {
+        Some(kept) => {
+            sys::close_range(3, kept.saturating_sub(1));
+            sys::close_range(kept.saturating_add(1), u32::MAX);
+        }
+        None => sys::close_range(3, u32::MAX),
+    }
     let _ = rustix::process::chdir("/");
+}
+
+/// How far the stop of the app has come.
+#[derive(Clone, Copy, Debug)]
+enum Stop {
+    /// None was asked for.
+    None,
+    /// This signal came, and the app may take until then.
+    Asked { signal: i32, kill_at: Instant },
+    /// The grace period is over.
+    Killed,
 }
 
 struct Supervisor<'a> {
@@ -79,14 +104,11 @@ struct Supervisor<'a> {
     how: &'a Supervision,
     first: bool,
     terminal: Option<Terminal>,
-    /// Whether a stop was sent on: then a stopped app is what someone asked for.
+    /// Whether a signal that freezes the app was forwarded: then a frozen app is what someone asked for.
     forwarded_stop: bool,
-    /// When a stop signal's grace ends.
-    kill_at: Option<Instant>,
-    /// Who is told that the app is ready, and stops.
-    manager: Option<Manager>,
-    /// Until the app is ready, where someone waits for that.
-    readiness: Option<Readiness<'a>>,
+    stop: Stop,
+    /// What the service manager is told, where there is one and a health check.
+    service: Option<Service<'a>>,
 }
 
 impl Supervisor<'_> {
@@ -96,15 +118,34 @@ impl Supervisor<'_> {
             if let Some(code) = self.reap()? {
                 return Ok(code);
             }
-            let ready_at = self.readiness.as_ref().and_then(Readiness::wake_at);
-            match signals.next(self.kill_at.into_iter().chain(ready_at).min())? {
-                Event::Deadline => self.deadline()?,
-                Event::Readable => {}
+            match self.next(signals)? {
+                Event::Deadline => self.deadline(),
+                Event::Readable => self.service.iter().for_each(Service::pass_on),
                 // From the kernel, not from a process that sends it by hand.
                 Event::Signal(signal) if signal.number == SIGCHLD && signal.code > 0 => {}
                 Event::Signal(signal) => self.forward(signal),
             }
         }
+    }
+
+    /// Waits for the next signal, report of the app's, or deadline.
+    fn next(&mut self, signals: &Signals) -> Result<Event> {
+        let kill_at = match self.stop {
+            Stop::Asked { kill_at, .. } => Some(kill_at),
+            Stop::None | Stop::Killed => None,
+        };
+        let ask_at = self.service.as_ref().and_then(Service::wake_at);
+        let deadline = kill_at.into_iter().chain(ask_at).min();
+        let Some(relay) = self.service.as_ref().and_then(Service::relay) else { return signals.next(deadline) };
+        let event = signals.next_or(deadline, Some(relay.as_fd()));
+        if event.is_ok() {
+            return event;
+        }
+        // The app may lower the limit of descriptors of a process of its uid. It is no reason to end.
+        if let Some(service) = &mut self.service {
+            service.close_relay();
+        }
+        signals.next(deadline)
     }
 
     /// Takes every change there is; the app's exit code if it ended.
@@ -119,8 +160,8 @@ impl Supervisor<'_> {
                 Err(errno) => return Err(Error::Child { call: "wait4", errno }),
             };
             if pid != self.main {
-                if self.readiness.as_mut().is_some_and(|readiness| readiness.ended(pid, change)) {
-                    self.readiness = None;
+                if let Some(service) = &mut self.service {
+                    service.ended(pid, change);
                 }
             } else if let Change::Stopped(signal) = change {
                 self.app_stopped(signal);
@@ -131,14 +172,12 @@ impl Supervisor<'_> {
     }
 
     fn forward(&mut self, signal: Signal) {
-        let number =
-            self.how.rewrite.iter().find(|(from, _)| *from == signal.number).map_or(signal.number, |(_, to)| *to);
-        // A log line of /init's own that nobody read leaves one of its own; the app must not die of it.
-        let own = signal.number == SIGPIPE && signal.sender.0 == getpid().as_raw_nonzero().get().unsigned_abs();
-        if number == 0 || own {
+        // A log line that could not be written left one of /init's own; the app must not die of it.
+        if OWN.contains(&signal.number) && signal.sender.0 == getpid().as_raw_nonzero().get().unsigned_abs() {
             return;
         }
-        // One that the app ignores or catches stops nothing; the next stop is someone else's.
+        let Forwarded::As(number) = self.how.forwarded(signal.number) else { return };
+        // One that the app ignores or catches does not freeze it.
         let stops =
             TERMINAL_STOPS.contains(&number) && Dispositions::of(self.main).is_some_and(|app| app.is_default(number));
         self.forwarded_stop |= stops || number == SIGSTOP;
@@ -149,8 +188,10 @@ impl Supervisor<'_> {
             terminal.give_to(self.main);
         }
         let app = self.main.as_raw_nonzero().get();
-        let target = if self.how.group { -app } else { app };
-        let queued = signal.code == SI_QUEUE && !self.how.group;
+        let (target, queued) = match self.how.recipient {
+            Recipient::App => (app, signal.code == SI_QUEUE),
+            Recipient::Group => (-app, false),
+        };
         let sent = if queued {
             sys::queue_signal(app, number, signal.sender, signal.value)
         } else {
@@ -163,33 +204,57 @@ impl Supervisor<'_> {
                 log::warn!("signal {number} could not be forwarded to {target}: {}", crate::error::Kernel(reason))
             }
         }
-        if number == SIGTERM && self.kill_at.is_none() {
-            self.kill_at = Instant::now().checked_add(self.how.grace);
-            if let Some(manager) = &self.manager {
-                manager.tell("STOPPING=1\n");
-            }
+        if self.is_stop(signal.number) || self.is_stop(number) {
+            self.stop(signal.number);
         }
     }
 
-    fn deadline(&mut self) -> Result<()> {
-        if self.kill_at.is_some_and(|at| Instant::now() >= at) {
-            self.kill();
-        }
-        match &mut self.readiness {
-            Some(readiness) => readiness.woken(self.launch),
-            None => Ok(()),
+    /// Whether this signal asks the app to end.
+    fn is_stop(&self, signal: i32) -> bool {
+        [SIGTERM, SIGINT, SIGQUIT, self.how.stop.signal()].contains(&signal)
+    }
+
+    /// The grace period runs from the first stop, whatever the signal was rewritten to.
+    fn stop(&mut self, signal: i32) {
+        let Stop::None = self.stop else { return };
+        let now = Instant::now();
+        self.stop = Stop::Asked { signal, kill_at: now.checked_add(self.how.stop.grace).unwrap_or(now) };
+        if let Some(service) = &mut self.service {
+            service.stopping();
         }
     }
 
-    /// The grace of a stop signal is over.
-    fn kill(&mut self) {
+    fn deadline(&mut self) {
+        if let Stop::Asked { signal, kill_at } = self.stop
+            && Instant::now() >= kill_at
+        {
+            self.kill(signal);
+        }
+        if let Some(service) = &mut self.service {
+            service.woken(self.launch);
+        }
+    }
+
+    /// The grace period is over. Once: a process that cannot die now dies when the kernel lets it.
+    fn kill(&mut self, signal: i32) {
+        self.stop = Stop::Killed;
         let app = self.main.as_raw_nonzero().get();
-        log::warn!("the app did not end within {:?} of SIGTERM: SIGKILL", self.how.grace);
+        log::warn!("the app did not end within {:?} of {}: SIGKILL", self.how.stop.grace, signals::name(signal));
         if let Err(reason) = sys::send_signal(app, SIGKILL) {
             log::warn!("SIGKILL to {app}: {}", crate::error::Kernel(reason));
         }
-        // Once: a process that cannot die now dies when the kernel lets it.
-        self.kill_at = Instant::now().checked_add(Duration::from_secs(86_400));
+    }
+
+    /// Ends what the app left: after a stop within the rest of its grace period, since the engine waits no longer.
+    fn end_leftovers(&self, signals: &Signals) -> Result<()> {
+        let reach = if self.first { Reach::Namespace } else { Reach::Descendants };
+        let advice = "an app that goes to the background is not supervised; start it in the foreground";
+        let (grace, report) = match self.stop {
+            Stop::None => (self.how.stop.grace, Some(("the app ended and", advice))),
+            Stop::Asked { kill_at, .. } => (kill_at.saturating_duration_since(Instant::now()), None),
+            Stop::Killed => (Duration::ZERO, None),
+        };
+        Leftovers { reach, grace, report }.end(signals)
     }
 
     /// The app was stopped. Under a shell, `/init` stops with it, so that the shell's job stops; where there is no one

@@ -123,12 +123,12 @@ fn a_unit_with_a_health_check_is_started_when_it_is_healthy() {
         ["web", "worker", "beat"].map(notify),
         [Some("Notify=healthy".into()), Some("Notify=true".into()), None]
     );
-    // The check's own 1.5 s and a margin, in whole seconds; two graces of 10 s and a second more.
+    // The check's own 1.5 s and a margin, in whole seconds; the grace of [stop].
     let worker = usual(&["podman", "-r", "worker"], &[]);
-    ["--health-timeout=7s\n", "--health-interval=13s\n", "--stop-timeout=21\n"]
+    ["--health-timeout=7s\n", "--health-interval=13s\n", "--stop-timeout=10\n"]
         .into_iter()
         .for_each(|line| worker.has(line));
-    usual(&["podman", "-r", "web", "--supervise"], &[]).has("--stop-timeout=21\n");
+    usual(&["podman", "-r", "web", "--supervise"], &[]).has("--stop-timeout=10\n");
     usual(&["quadlet", "-r", "beat"], &[]).lacks("Health");
 }
 

@@ -43,8 +43,9 @@ command = ["python3", "-c", "import work; work.work.delay()"]
 timeout = "30s"
 [role]
 default = "worker"
-[supervise]
+[stop]
 grace = "30s"
+[supervise]
 GROUP
 [env]
 PYTHONDONTWRITEBYTECODE = "1"

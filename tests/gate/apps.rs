@@ -13,7 +13,7 @@ pub const HTTP: &str = "{ http = \"http://127.0.0.1:8000/\", timeout = \"1s\" }"
 pub fn small(role: &str, entries: &str) -> String {
     format!(
         "user = \"1001:1001\"\nhome = \"/home/app\"\n\n[role]\ndefault = \"web\"\n\n[[tmpfs]]\npath = \"/home/app\"\n\n\
-         [boot_check]\ntimeout = \"4s\"\ngrace = \"1s\"\nsettle = \"2s\"\n\n[roles.web]\n{role}\n\n{entries}\n"
+         [stop]\ngrace = \"1s\"\n[boot_check]\ntimeout = \"4s\"\nsettle = \"2s\"\n\n[roles.web]\n{role}\n\n{entries}\n"
     )
 }
 

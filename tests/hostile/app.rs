@@ -75,11 +75,8 @@ fn no_way_leads_into_an_init_from_a_step() {
 
 /// What the app of ill will does, with 7 or by a stop in the end, and how the whole ends.
 fn attacked(base: &Sandbox, attack: &str, to: &str, code: i32) -> Run {
-    let run = base
-        .clone()
-        .config("[supervise]\ngrace = '300ms'\n")
-        .words(["--supervise", "witness", "hostile", attack, to])
-        .run();
+    let run =
+        base.clone().config("[stop]\ngrace = '300ms'\n").words(["--supervise", "witness", "hostile", attack, to]).run();
     run.check(!run.outcome.timed_out, &format!("that {attack} does not hold it for ever"));
     run.check(run.outcome.code == Some(code), &format!("exit code {code} after {attack} {to}"));
     run.check(run.outcome.took_ms < 20_000, &format!("that it takes about the grace, not {} ms", run.outcome.took_ms));

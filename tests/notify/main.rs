@@ -1,4 +1,4 @@
-//! `sd_notify(3)`: ready means healthy, by a socket in the file system and by an abstract one.
+//! `sd_notify(3)`: ready means healthy, and alive means that the health check passes.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
@@ -26,13 +26,17 @@ struct Scene {
 impl Scene {
     /// Starts the app with this socket for its manager; `healthy` is the file that makes it so.
     fn start(name: &str, abstract_socket: bool, health: bool) -> Scene {
+        Scene::of(APP, name, abstract_socket, health, &[])
+    }
+
+    fn of(app: &str, name: &str, abstract_socket: bool, health: bool, variables: &[(&str, &str)]) -> Scene {
         let directory = Path::new("/tmp").join(format!("stepdown-notify-{}-{name}", std::process::id()));
         fs::create_dir(&directory).unwrap();
         fs::set_permissions(&directory, fs::Permissions::from_mode(0o755)).unwrap();
         let healthy = directory.join("healthy");
         let check = if health { format!("health = {{ file = \"{}\" }}\n", healthy.display()) } else { String::new() };
         let configuration = directory.join("init.toml");
-        fs::write(&configuration, format!("{APP}{check}")).unwrap();
+        fs::write(&configuration, format!("{app}{check}")).unwrap();
         let (manager, address) = if abstract_socket {
             let name = format!("stepdown-{}-{name}", std::process::id());
             (UnixDatagram::bind_addr(&SocketAddr::from_abstract_name(&name).unwrap()).unwrap(), format!("@{name}"))
@@ -47,6 +51,7 @@ impl Scene {
         )
         .args(["--config", configuration.to_str().unwrap(), "--role", "app"])
         .env("NOTIFY_SOCKET", address)
+        .envs(variables.iter().copied())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::inherit())
@@ -91,7 +96,13 @@ impl Drop for Scene {
 
 fn ready_means_healthy(name: &str, abstract_socket: bool) {
     let mut scene = Scene::start(name, abstract_socket, true);
-    assert_eq!(scene.line(), "up nothing\n", "the app could say ready before it is");
+    let line = scene.line();
+    assert!(line.starts_with("up @stepdown/"), "the app reports to /init, not to the manager: {line}");
+    let status = scene.told(PATIENCE).expect("no status");
+    assert!(
+        status.starts_with("STATUS=waiting for the health check: ") && status.contains("healthy: No such"),
+        "{status}"
+    );
     assert_eq!(scene.told(Duration::from_millis(700)), None, "told before the health check passed");
     fs::write(scene.directory.join("healthy"), "").unwrap();
     let main = format!("MAINPID={}", scene.init.id());
@@ -116,4 +127,64 @@ fn without_a_health_check_the_socket_is_the_apps() {
     let wanted = format!("up {}\n", scene.directory.join("socket").display());
     assert_eq!(scene.line(), wanted);
     assert_eq!(scene.told(Duration::from_millis(700)), None);
+}
+
+/// Reads its standard input to the end, and before that reports in several ways.
+const REPORTER: &str = r#"
+[roles.app]
+supervise = true
+command = ["/usr/bin/python3", "-uc", """
+import os, socket, sys
+name = os.environ['NOTIFY_SOCKET']
+def tell(text): socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto(text.encode(), '\\0' + name[1:])
+tell('READY=1')
+tell('WATCHDOG=1')
+tell('READY=1\\nMAINPID=7\\nSTATUS=warming up')
+print(os.environ.get('WATCHDOG_PID') == str(os.getpid()), flush=True)
+sys.stdin.readline()
+tell('READY=1')
+sys.stdin.readline()
+"""]
+"#;
+
+#[test]
+fn reports_of_the_app_are_passed_on_but_its_readiness_only_once_healthy() {
+    let mut scene = Scene::of(REPORTER, "reporter", true, true, &[]);
+    assert_eq!(scene.line(), "False\n");
+    // The health check's own status may come first.
+    let status = std::iter::from_fn(|| scene.told(PATIENCE)).find(|told| !told.contains("waiting for"));
+    assert_eq!(status.as_deref(), Some("STATUS=warming up\n"));
+    fs::write(scene.directory.join("healthy"), "").unwrap();
+    let ready = std::iter::from_fn(|| scene.told(PATIENCE)).find(|told| !told.contains("waiting for"));
+    assert!(ready.as_ref().is_some_and(|told| told.contains("MAINPID=")), "{ready:?}");
+    use std::io::Write as _;
+    scene.init.stdin.as_mut().unwrap().write_all(b"go\n").unwrap();
+    assert_eq!(scene.told(PATIENCE).as_deref(), Some("READY=1\n"));
+}
+
+#[test]
+fn the_watchdog_hears_from_init_as_long_as_the_health_check_passes() {
+    let scene = Scene::of(APP, "watchdog", true, true, &[("WATCHDOG_USEC", "900000")]);
+    let healthy = scene.directory.join("healthy");
+    fs::write(&healthy, "").unwrap();
+    let next = || scene.told(PATIENCE).expect("nothing was told");
+    while !next().contains("READY=1") {}
+    assert_eq!([next(), next()], ["WATCHDOG=1\n"; 2]);
+    fs::remove_file(&healthy).unwrap();
+    while !next().starts_with("STATUS=unhealthy: ") {}
+    assert_eq!(scene.told(Duration::from_millis(900)), None, "told while the health check fails");
+    fs::write(&healthy, "").unwrap();
+    assert_eq!([next(), next(), next()], ["WATCHDOG=1\n", "STATUS=healthy\n", "WATCHDOG=1\n"]);
+    assert_eq!(scene.stop().1, Some(143));
+}
+
+#[test]
+fn a_watchdog_of_another_process_is_not_served() {
+    let words = "echo $${WATCHDOG_USEC-none} $${WATCHDOG_PID-none}; read line";
+    let app = format!("[roles.app]\ncommand = [\"sh\", \"-c\", \"{words}\"]\nsupervise = true\n");
+    let mut scene = Scene::of(&app, "foreign", true, true, &[("WATCHDOG_USEC", "90000"), ("WATCHDOG_PID", "1")]);
+    assert_eq!(scene.line(), "none none\n");
+    fs::write(scene.directory.join("healthy"), "").unwrap();
+    while !scene.told(PATIENCE).expect("nothing was told").contains("READY=1") {}
+    assert_eq!(scene.told(Duration::from_millis(300)), None);
 }

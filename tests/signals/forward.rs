@@ -276,7 +276,7 @@ fn a_rewritten_stop_starts_the_grace() {
     scenario("rewrite: a signal that becomes TERM starts the grace", |init| {
         only_own(init)?;
         let mut run = Stage::of(init)
-            .config("[supervise]\ngrace = \"300ms\"\nsignals = { HUP = \"TERM\" }\n")
+            .config("[stop]\ngrace = \"300ms\"\n[supervise]\nsignals = { HUP = \"TERM\" }\n")
             .app("listen deaf")
             .start()?;
         run.ready()?;

@@ -103,7 +103,7 @@ fn leftovers_below() {
 }
 
 fn killed_after_grace(stage: Stage) -> Try {
-    let mut run = stage.config("[supervise]\ngrace = \"400ms\"\n").app("family 7 deaf apart").start()?;
+    let mut run = stage.config("[stop]\ngrace = \"400ms\"\n").app("family 7 deaf apart").start()?;
     run.line("grandchild ready")?;
     run.ready()?;
     let started = Instant::now();

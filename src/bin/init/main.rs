@@ -15,7 +15,7 @@ mod entry;
 mod no_backtrace;
 
 use std::io::Write as _;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use stepdown::check;
@@ -28,8 +28,8 @@ use stepdown::error::{Error, Result, io_errno};
 use stepdown::exec::{App, Launch};
 use stepdown::facts::accounts::Accounts;
 use stepdown::facts::id_maps::IdMaps;
-use stepdown::facts::self_check;
-use stepdown::plan::{self, Plan, Supervision, container};
+use stepdown::facts::{processes, self_check};
+use stepdown::plan::{self, Plan, Supervision, container, flags};
 use stepdown::prepare::{self, descriptors};
 use stepdown::privilege::{self, Dropped, Held, Start};
 use stepdown::sys::SignalMask;
@@ -127,8 +127,10 @@ fn boot(handed: entry::Handed, report: &mut Option<ReportFormat>) -> Result<Next
         Action::Check(extent) => run(plan, held, &request, Some((extent, config)), &out)?,
         _ => run(plan, held, &request, None, &out)?,
     };
-    // The app's exec takes all memory at once; piece by piece, a long configuration would take its time.
-    std::mem::forget((loaded, request));
+    if let Next::Become(..) = next {
+        // An exec frees all memory at once. A PID 1 that stays gives it back before.
+        std::mem::forget((loaded, request));
+    }
     Ok(next)
 }
 
@@ -143,16 +145,22 @@ fn run(mut plan: Plan, held: &Held, request: &Request, check: Option<(Extent, &C
     if has_children {
         child::set_subreaper(Orphans::Adopt);
     }
-    let dropped = step_down(&plan, held, mask)?;
+    let (dropped, as_root) = step_down(&plan, held, mask)?;
+    if check.is_none()
+        && let Some(parent) = processes::parent_that_cannot_signal(plan.target.uid)
+    {
+        log::warn!("{parent} cannot pass a stop on to uid {}; fix: {}", plan.target.uid, flags::NO_INIT);
+    }
     if has_children {
         // Children have the app's uid, and this process must stay out of their reach.
         privilege::forbid_tracing()?;
     }
     prepare::make_directories(&dropped, &plan.surfaces.directories, &plan.target)?;
-    if !matches!(check, Some((Extent::Init, _))) {
-        steps::run_as_user(Launch::new(&dropped, mask), &plan.steps.as_user)?;
-    }
-    announce(&plan, request.started);
+    let as_user = match check {
+        Some((Extent::Init, _)) => Duration::ZERO,
+        _ => steps::run_as_user(Launch::new(&dropped, mask), &plan.steps.as_user)?,
+    };
+    announce(&plan, request.started.elapsed(), as_root + as_user);
     if let Some((extent, config)) = check {
         let report = check::run(Launch::new(&dropped, mask), &plan, config, held, extent)?;
         let printed = out.print(&report.print(request.format))?;
@@ -172,20 +180,20 @@ fn run(mut plan: Plan, held: &Held, request: &Request, check: Option<(Extent, &C
     })
 }
 
-/// Everything as root, then never again; or, started without root, the same proof.
-fn step_down(plan: &Plan, held: &Held, mask: SignalMask) -> Result<Dropped> {
+/// Everything as root, then never again; or, started without root, the same proof. Returns how long root's steps took.
+fn step_down(plan: &Plan, held: &Held, mask: SignalMask) -> Result<(Dropped, Duration)> {
     match privilege::take(held)? {
         Start::Root(root) => {
-            steps::run_as_root(Launch::new(&root, mask), &plan.steps.as_root)?;
+            let took = steps::run_as_root(Launch::new(&root, mask), &plan.steps.as_root)?;
             let unmended = prepare::hand_over(&root, &plan.surfaces, &plan.target)?;
             let dropped = root.drop_to(&plan.target, held)?;
             prepare::mend(&dropped, unmended)?;
-            Ok(dropped)
+            Ok((dropped, took))
         }
         Start::User(user) => {
             let dropped = user.settle(&plan.target, held)?;
             prepare::refuse_unwritable(&dropped, &plan.surfaces, &plan.target)?;
-            Ok(dropped)
+            Ok((dropped, Duration::ZERO))
         }
     }
 }
@@ -204,18 +212,21 @@ fn ask_health(plan: &Plan, held: &Held, request: &Request, out: &Out) -> Result<
     Ok(if answer.is_ok() { printed } else { Next::Exit(1) })
 }
 
-fn announce(plan: &Plan, started: Instant) {
+/// Logs who the app will be, and how long the boot took: without its steps, and the steps.
+fn announce(plan: &Plan, took: Duration, steps: Duration) {
     plan.notes.iter().for_each(|note| log::info!("{note}"));
     let role = plan.role.as_ref().map(|(name, _)| format!("{name}: ")).unwrap_or_default();
     let target = &plan.target;
     let program =
         plan.app.programs.first().map_or("nothing, since only steps run,".into(), |program| program.to_string_lossy());
+    let with_steps =
+        if steps.is_zero() { String::new() } else { format!(" without its steps, {} ms with them", took.as_millis()) };
     log::info!(
-        "{role}{program} as {}:{}, capabilities {}, proved in {} µs",
+        "{role}{program} as {}:{}, capabilities {}, proved in {} µs{with_steps}",
         target.uid,
         target.gid,
         target.keep,
-        started.elapsed().as_micros()
+        took.saturating_sub(steps).as_micros()
     );
 }
 

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use toml_spanner::Table;
 
+use super::settings::stop;
 use crate::config::toml::{Item, Source, items};
-use crate::config::{Config, Expandable, Health, Probe, Role, keys, values};
+use crate::config::{Config, Expandable, Health, Probe, Role, Stop, keys, values};
 use crate::error::Result;
 
 pub(super) fn role_name(text: &str) -> std::result::Result<String, String> {
@@ -37,6 +38,7 @@ pub(super) fn role<'a>(source: Source<'a>, role: &Item<'a>) -> Result<Role> {
         supervise: None,
         env: BTreeMap::new(),
         health: None,
+        stop: Stop::default(),
         ports: Vec::new(),
         activation: false,
         at_most_one: false,
@@ -58,6 +60,7 @@ pub(super) fn role<'a>(source: Source<'a>, role: &Item<'a>) -> Result<Role> {
                 activation = Some(item);
             }
             "at_most_one" => decoded.at_most_one = item.boolean()?.value,
+            "stop" => decoded.stop = stop(source, &keys::ROLE_STOP, item.table()?)?,
             _ => return Err(item.unknown()),
         }
     }

@@ -1,9 +1,9 @@
-//! The tables of settings: limits, the boot check, supervision.
+//! The tables of settings: limits, the stop, the boot check, supervision.
 
 use toml_spanner::Table;
 
-use crate::config::toml::{Item, Source, items};
-use crate::config::{BootCheck, Limits, Supervise, keys, values};
+use crate::config::toml::{Item, Source, items, refuse};
+use crate::config::{At, BootCheck, Limits, Stop, Supervise, keys, signals, values};
 use crate::error::Result;
 
 pub(super) fn limits<'a>(source: Source<'a>, table: &'a Table<'a>) -> Result<Limits> {
@@ -19,13 +19,30 @@ pub(super) fn limits<'a>(source: Source<'a>, table: &'a Table<'a>) -> Result<Lim
     Ok(limits)
 }
 
+/// `[stop]`, and a role's `stop`, whose keys are the same.
+pub(super) fn stop<'a>(source: Source<'a>, keys: &'static keys::Table, table: &'a Table<'a>) -> Result<Stop> {
+    let mut stop = Stop::default();
+    for item in items(source, keys, table) {
+        let item = item?;
+        match item.key {
+            "signal" => {
+                let At { value, place } = item.string()?;
+                let refused = |what| refuse(place, format!("signal: {what}"), signals::ALLOWED);
+                stop.signal = Some(signals::stop(&value).map_err(refused)?);
+            }
+            "grace" => stop.grace = Some(item.duration()?),
+            _ => return Err(item.unknown()),
+        }
+    }
+    Ok(stop)
+}
+
 pub(super) fn boot_check<'a>(source: Source<'a>, table: &'a Table<'a>) -> Result<BootCheck> {
     let mut check = BootCheck::default();
     for item in items(source, &keys::BOOT_CHECK, table) {
         let item = item?;
         match item.key {
             "timeout" => check.timeout = item.duration()?,
-            "grace" => check.grace = item.duration()?,
             "settle" => check.settle = item.duration()?,
             "require_read_only_root" => check.require_read_only_root = item.boolean()?.value,
             _ => return Err(item.unknown()),
@@ -39,7 +56,6 @@ pub(super) fn supervise<'a>(source: Source<'a>, table: &'a Table<'a>) -> Result<
     for item in items(source, &keys::SUPERVISE, table) {
         let item = item?;
         match item.key {
-            "grace" => supervise.grace = item.duration()?,
             "signals" => supervise.signals = item.named(|name| Ok(name.to_owned()), Item::string)?,
             "group" => supervise.group = item.boolean()?.value,
             "exit_codes" => supervise.exit_codes = item.named(exit_code, |item| item.integer(0, 255))?,

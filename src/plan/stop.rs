@@ -1,0 +1,32 @@
+//! How the container is stopped: `[stop]`, and the role's over it.
+
+use std::time::Duration;
+
+use libc::SIGTERM;
+
+use crate::config::{Config, Role};
+
+/// The grace period where none is configured, which is that of engines too.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// How the container is stopped. The check, supervision and the rendered flags all take it from here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StopPlan {
+    /// The signal that is configured; none where the image's own `STOPSIGNAL` counts.
+    pub configured: Option<i32>,
+    /// From that signal to `SIGKILL`.
+    pub grace: Duration,
+}
+
+impl StopPlan {
+    /// The signal that the engine sends: the configured one, else `SIGTERM`.
+    pub fn signal(&self) -> i32 {
+        self.configured.unwrap_or(SIGTERM)
+    }
+}
+
+/// Resolves it for the selected role.
+pub(super) fn resolve(config: &Config, role: Option<&Role>) -> StopPlan {
+    let own = role.map(|role| role.stop).unwrap_or_default();
+    StopPlan { configured: own.signal.or(config.stop.signal), grace: own.grace.or(config.stop.grace).unwrap_or(GRACE) }
+}

@@ -1,0 +1,183 @@
+//! What the service manager is told about the app: ready when the health check first passes, alive as long as it passes.
+//!
+//! Without `WATCHDOG_USEC` no question is asked after the first that passes, so that nothing wakes `/init` but a signal.
+
+use std::time::{Duration, Instant};
+
+use rustix::process::Pid;
+
+use super::manager::Manager;
+use super::relay::Relay;
+use crate::child::{Change, systemd};
+use crate::config::environment::Environment;
+use crate::exec::Launch;
+use crate::health::{Answer, Poll};
+use crate::logger;
+use crate::plan::health::HealthPlan;
+use crate::privilege::Dropped;
+
+/// How long a start may stay unhealthy before the log says so, and then twice as long each time.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How many bytes of a reason `STATUS=` shows.
+const SHOWN: usize = 200;
+
+/// What is known of the app.
+#[derive(Debug)]
+enum Health {
+    /// It never passed the check.
+    Waiting {
+        since: Instant,
+        /// When the log says so next, after how long a wait.
+        log_at: Duration,
+        /// Why, by the last answer.
+        last: Option<String>,
+    },
+    /// It was reported as ready, and the last answer was this.
+    Ready { passes: bool },
+    /// It is being stopped.
+    Stopping,
+}
+
+/// The app as a service of a manager.
+pub(super) struct Service<'a> {
+    manager: Manager,
+    /// The health check; none where no further answer is needed.
+    poll: Option<Poll<'a>>,
+    /// Between two reports that the app is alive, where the manager wants them.
+    watchdog: Option<Duration>,
+    health: Health,
+    relay: Option<Relay>,
+}
+
+impl<'a> Service<'a> {
+    /// The service of the manager that the environment names, if there is one. The app reports to `/init` instead: the
+    /// manager would believe an app that reports itself ready before its health check passes.
+    pub(super) fn new(health: &'a HealthPlan, environment: &mut Environment) -> Option<Service<'a>> {
+        let manager = environment.get("NOTIFY_SOCKET").and_then(Manager::named)?;
+        // Three questions in the time that the manager waits, so that one may fail.
+        let watchdog = systemd::watchdog(environment).map(|time| Duration::from_micros(time / 3));
+        let relay = Relay::open().inspect_err(|error| log::warn!("a socket for the app's reports: {error}")).ok();
+        match &relay {
+            Some(relay) => {
+                let _ = environment.set("NOTIFY_SOCKET", relay.address().as_bytes());
+            }
+            None => systemd::without_notification(environment),
+        }
+        let health_known = Health::Waiting { since: Instant::now(), log_at: PATIENCE, last: None };
+        Some(Service { manager, poll: Some(Poll::new(health)), watchdog, health: health_known, relay })
+    }
+
+    /// Where the app's own reports arrive.
+    pub(super) fn relay(&self) -> Option<&Relay> {
+        self.relay.as_ref()
+    }
+
+    /// No more reports of the app are taken.
+    pub(super) fn close_relay(&mut self) {
+        self.relay = None;
+    }
+
+    /// Passes on one report of the app's.
+    pub(super) fn pass_on(&self) {
+        let ready = matches!(self.health, Health::Ready { .. });
+        if let Some(report) = self.relay.as_ref().and_then(|relay| relay.receive(ready)) {
+            self.manager.tell(&report);
+        }
+    }
+
+    /// When it is to be woken.
+    pub(super) fn wake_at(&self) -> Option<Instant> {
+        self.poll.as_ref().and_then(Poll::wake_at)
+    }
+
+    /// The time came.
+    pub(super) fn woken(&mut self, launch: Launch<'_, Dropped>) {
+        // A question that cannot be asked has an answer too: the app goes on without it.
+        let answer = self.poll.as_mut().and_then(|poll| match poll.woken(launch) {
+            Ok(answer) => answer,
+            Err(error) => {
+                poll.put_off();
+                Some(Err(error.to_string()))
+            }
+        });
+        self.judge(answer);
+    }
+
+    /// A process other than the app ended.
+    pub(super) fn ended(&mut self, pid: Pid, change: Change) {
+        let answer = self.poll.as_mut().and_then(|poll| poll.ended(pid, change));
+        self.judge(answer);
+    }
+
+    fn judge(&mut self, answer: Option<Answer>) {
+        let Some(answer) = answer else { return };
+        match (&mut self.health, answer) {
+            (Health::Stopping, _) => {}
+            (Health::Waiting { .. }, Ok(())) => {
+                self.manager.tell(&format!("READY=1\nMAINPID={}\nSTATUS=healthy\n", std::process::id()));
+                log::info!("ready: the health check passes");
+                self.health = Health::Ready { passes: true };
+                let watchdog = self.watchdog;
+                self.poll = self.poll.take().and_then(|poll| watchdog.map(|time| poll.every(time)));
+            }
+            (Health::Waiting { since, log_at, last }, Err(reason)) => {
+                log::debug!("not healthy: {reason}");
+                if since.elapsed() >= *log_at {
+                    log::warn!("not healthy after {} s: {reason}", since.elapsed().as_secs());
+                    *log_at *= 2;
+                }
+                if last.as_ref() != Some(&reason) {
+                    self.manager.tell(&format!("STATUS=waiting for the health check: {}\n", shown(&reason)));
+                    *last = Some(reason);
+                }
+            }
+            (Health::Ready { passes }, Ok(())) => {
+                self.manager.tell("WATCHDOG=1\n");
+                if !*passes {
+                    log::info!("the health check passes again");
+                    self.manager.tell("STATUS=healthy\n");
+                }
+                *passes = true;
+            }
+            (Health::Ready { passes }, Err(reason)) => {
+                if *passes {
+                    log::warn!("the health check fails, so the watchdog hears nothing: {reason}");
+                    self.manager.tell(&format!("STATUS=unhealthy: {}\n", shown(&reason)));
+                }
+                *passes = false;
+            }
+        }
+    }
+
+    /// The app is told to stop.
+    pub(super) fn stopping(&mut self) {
+        self.manager.tell("STOPPING=1\n");
+        self.end("stopped");
+    }
+
+    /// The app has ended.
+    pub(super) fn app_ended(&mut self) {
+        self.end("ended");
+    }
+
+    /// No more questions. The reason that a start failed is logged, since the manager knows only that time ran out.
+    fn end(&mut self, how: &str) {
+        if let Some(poll) = self.poll.take() {
+            poll.end();
+        }
+        if let Health::Waiting { since, last, .. } = &self.health {
+            let last = last.as_deref().unwrap_or("no answer yet");
+            log::warn!("{how} after {} s, before the app was healthy: {last}", since.elapsed().as_secs());
+        }
+        self.health = Health::Stopping;
+    }
+}
+
+/// A reason as one line of at most so many bytes.
+fn shown(reason: &str) -> String {
+    let mut line = logger::escaped(reason);
+    let end = (0..=SHOWN.min(line.len())).rev().find(|at| line.is_char_boundary(*at)).unwrap_or(0);
+    line.truncate(end);
+    line
+}
