@@ -29,7 +29,11 @@ pub(super) fn hand_over(_root: &Root, entry: &VolumePlan, target: &Target) -> Re
     if entry.recursive {
         walk::hand_over(path, &top, target)?;
     }
-    give(&top, target).map_err(|reason| failed(path, "fchownat", reason))?;
+    give(&top, target).map_err(|reason| {
+        walk::give_back(path, &top, &before);
+        failed(path, "fchownat", reason)
+    })?;
     let after = look()?;
-    if is_theirs(&after, target) { Ok(()) } else { Err(unproved(path, &after, target)) }
+    // Its group is its owner's to choose from now on.
+    if after.owner.0 == target.uid { Ok(()) } else { Err(unproved(path, &after, target)) }
 }

@@ -1,11 +1,16 @@
 //! Hands over what is below the top of a volume.
 //!
-//! The app of a previous life may have owned all of it. So every entry is opened as a handle without following a link,
-//! judged and changed through the handle; other mounts and device nodes are left alone; and a file with a second name
-//! is handed over only if every name was met inside, where nobody else could move one to be met twice, since one outside
-//! would hand over what is not the volume's (CVE-2017-18078). `chown(2)`, `fchownat(2)`.
+//! The app of a previous life may have owned all of it, and another container's app may own it now. So every entry is
+//! opened as a handle without following a link, judged and changed through the handle; other mounts and device nodes are
+//! left alone. `chown(2)`, `fchownat(2)`.
+//!
+//! A file with several names may have one outside, and handing it over would hand over what is not the volume's
+//! (CVE-2017-18078). It is handed over only while all of its names are proved to be inside: each was met in a directory
+//! that nobody but root, or the file's own owner, could change since, and that still is theirs. So a directory that root
+//! took over to read it does not count, and one in which names were counted is handed over only after the whole walk, by
+//! a second one. What the app bars root from entering is left with a warning, and gets its owner back.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::CStr;
 use std::os::fd::OwnedFd;
 
@@ -14,7 +19,7 @@ use rustix::fs::{AtFlags, FileType, Mode, OFlags, Uid, chownat, openat};
 
 use super::listing::{Listing, Names, Pieces};
 use super::open::{self, HANDLE, Seen};
-use super::ownership::{failed, give, is_theirs, unproved};
+use super::ownership::{failed, give, unproved};
 use crate::error::{Error, Result, errno};
 use crate::privilege::Target;
 
@@ -31,12 +36,28 @@ const DEEPEST: usize = 200;
 
 /// Hands over everything below the open top, but not the top itself.
 pub(super) fn hand_over(path: &str, top: &OwnedFd, target: &Target) -> Result<()> {
-    let device = open::look(top).map_err(|reason| failed(path, "fstat", reason))?.device;
-    let mount = open::mount_number(top, path)?;
-    let mut walk = Walk { path, target, device, mount, links: BTreeMap::new(), changed: 0, left: 0, set_id: 0 };
-    walk.directory(top, 0, &mut Listing::default())?;
+    let before = open::look(top).map_err(|reason| failed(path, "fstat", reason))?;
+    let mut walk = Walk {
+        path,
+        target,
+        device: before.device,
+        mount: open::mount_number(top, path)?,
+        links: BTreeMap::new(),
+        counted: BTreeSet::new(),
+        second: false,
+        told: Told::default(),
+    };
+    let mut listing = Listing::default();
+    let mut walked = walk.directory(top, &before, 0, &mut listing);
+    if walked.is_ok() && !walk.counted.is_empty() {
+        walk.second = true;
+        walked = walk.directory(top, &before, 0, &mut listing);
+    }
+    if walked.is_err() {
+        give_back(path, top, &before);
+    }
+    walked?;
     walk.tell_what_is_left();
-    log::info!("{path}: {} entries handed over, {} left as they are", walk.changed, walk.left);
     Ok(())
 }
 
@@ -45,67 +66,102 @@ struct Walk<'a> {
     target: &'a Target,
     device: u64,
     mount: String,
-    /// How many names of a file were met, while there are others.
+    /// How many names of a file were counted, while there are others.
     links: BTreeMap<u64, u64>,
+    /// The directories in which names were counted, by inode: they keep their owners until the second walk.
+    counted: BTreeSet<u64>,
+    /// Whether only directories are left to be handed over.
+    second: bool,
+    told: Told,
+}
+
+/// What the log says at the end.
+#[derive(Default)]
+struct Told {
     changed: u64,
     left: u64,
     /// Set-user-ID and set-group-ID files among those that are left.
     set_id: u64,
+    /// Directories that root could not enter, and names in them that it could not open.
+    barred: u64,
+}
+
+/// An open directory whose entries are gone through.
+struct Directory<'a> {
+    handle: &'a OwnedFd,
+    inode: u64,
+    /// Who alone could change its names, and none if that is not so or they were counted already.
+    keeper: Option<u32>,
 }
 
 impl Walk<'_> {
-    /// Everything below one open directory; not the directory itself.
-    fn directory(&mut self, handle: &OwnedFd, depth: usize, listing: &mut Listing) -> Result<()> {
-        if depth > DEEPEST {
-            return Err(self.failed("walk (more than 200 levels deep)", Errno::ELOOP));
-        }
-        let readable = self.readable(handle)?;
-        // After it may have changed hands to be read.
-        let kept = self.is_kept(handle, ROOT)?;
+    /// Everything below one open directory; not the directory itself. `before` is what it was when it was met.
+    fn directory(&mut self, handle: &OwnedFd, before: &Seen, depth: usize, listing: &mut Listing) -> Result<()> {
+        let readable = if depth > DEEPEST { None } else { self.readable(handle)? };
+        let Some((readable, taken_over)) = readable else {
+            self.told.barred += u64::from(!self.second);
+            return Ok(());
+        };
+        let alone = !taken_over && before.mode & WRITE_OF_OTHERS == 0;
+        let keeper = (alone && !self.counted.contains(&before.inode)).then_some(before.owner.0);
+        let directory = Directory { handle, inode: before.inode, keeper };
         let mut below = Names::default();
-        let (path, pieces) = (self.path, if kept { Pieces::Small } else { Pieces::Whole });
-        let failed = |reason| failed(path, "getdents64", reason);
-        listing.read(&readable, pieces, failed, |names| {
-            for (name, inode, directory) in names.iter() {
-                if directory || self.entry(handle, name)? {
-                    below.push(name, inode, directory);
+        let (path, pieces) = (self.path, if keeper == Some(ROOT) { Pieces::Small } else { Pieces::Whole });
+        let listed = listing.read(&readable, pieces, Unlisted::Call, |names| {
+            for (name, inode, is_directory) in names.iter() {
+                if is_directory || self.entry(&directory, name).map_err(Unlisted::Entry)? {
+                    below.push(name, inode, is_directory);
                 }
             }
             Ok(())
-        })?;
+        });
+        match listed {
+            // ENOENT: it was removed while it was read.
+            Ok(()) | Err(Unlisted::Call(Errno::ENOENT)) => {}
+            Err(Unlisted::Call(reason)) => return Err(failed(path, "getdents64", reason)),
+            Err(Unlisted::Entry(error)) => return Err(error),
+        }
         // Its descriptor is not needed below, and there may be many levels.
         drop(readable);
-        for (name, ..) in below.iter() {
-            self.below(handle, name, depth, listing)?;
-        }
-        Ok(())
+        below.iter().try_for_each(|(name, ..)| self.below(handle, name, depth, listing))
     }
 
     /// An entry that is not listed as a directory. Whether it is one all the same, and nothing is done yet.
-    fn entry(&mut self, directory: &OwnedFd, name: &CStr) -> Result<bool> {
-        let Some(entry) = self.open(directory, name)? else { return Ok(false) };
+    fn entry(&mut self, directory: &Directory<'_>, name: &CStr) -> Result<bool> {
+        let Some(entry) = self.open(directory.handle, name)? else { return Ok(false) };
         let seen = self.look(&entry)?;
-        self.judge(directory, &entry, &seen)
+        self.judge(Some(directory), &entry, &seen)
     }
 
     /// What is in it comes first where it is a directory.
     fn below(&mut self, directory: &OwnedFd, name: &CStr, depth: usize, listing: &mut Listing) -> Result<()> {
         let Some(entry) = self.open(directory, name)? else { return Ok(()) };
         let seen = self.look(&entry)?;
-        if self.judge(directory, &entry, &seen)? {
-            self.directory(&entry, depth + 1, listing)?;
-            // It may have changed hands to be read.
-            let seen = self.look(&entry)?;
-            self.give(&entry, &seen)?;
+        if !self.judge(None, &entry, &seen)? {
+            return Ok(());
         }
-        Ok(())
+        let walked = self.directory(&entry, &seen, depth + 1, listing);
+        if walked.is_err() {
+            give_back(self.path, &entry, &seen);
+            return walked;
+        }
+        if !self.second && self.counted.contains(&seen.inode) {
+            return Ok(());
+        }
+        // It may have changed hands to be read.
+        let seen = self.look(&entry)?;
+        self.give(&entry, &seen)
     }
 
-    /// A handle that follows no link; None where the name is gone since it was listed.
-    fn open(&self, directory: &OwnedFd, name: &CStr) -> Result<Option<OwnedFd>> {
+    /// A handle that follows no link; None where the name is gone since it was listed, or its directory was closed.
+    fn open(&mut self, directory: &OwnedFd, name: &CStr) -> Result<Option<OwnedFd>> {
         match openat(directory, name, HANDLE, Mode::empty()).map_err(errno) {
             Ok(handle) => Ok(Some(handle)),
             Err(Errno::ENOENT) => Ok(None),
+            Err(Errno::EACCES) => {
+                self.told.barred += u64::from(!self.second);
+                Ok(None)
+            }
             Err(reason) => Err(self.failed("openat", reason)),
         }
     }
@@ -122,35 +178,48 @@ impl Walk<'_> {
         }
     }
 
-    /// Hands it over or leaves it. Whether it is a directory, to which neither is done.
-    fn judge(&mut self, directory: &OwnedFd, entry: &OwnedFd, seen: &Seen) -> Result<bool> {
-        if seen.device != self.device || self.leaves_mount(entry, seen)? {
-            self.left += 1;
-            return Ok(false);
+    /// Hands it over or leaves it. Whether it is a directory, to which neither is done. A name that was met without its
+    /// directory does not count.
+    fn judge(&mut self, directory: Option<&Directory<'_>>, entry: &OwnedFd, seen: &Seen) -> Result<bool> {
+        let leaves = seen.device != self.device || self.leaves_mount(entry, seen)?;
+        let kind = FileType::from_raw_mode(seen.mode);
+        if self.second {
+            return Ok(!leaves && kind == FileType::Directory);
         }
-        match FileType::from_raw_mode(seen.mode) {
+        match kind {
+            _ if leaves => {
+                self.told.left += 1;
+                return Ok(false);
+            }
             FileType::Directory => return Ok(true),
             // A device in the user's hands would be more than a file.
             FileType::BlockDevice | FileType::CharacterDevice | FileType::Unknown => {
-                self.left += 1;
+                self.told.left += 1;
                 return Ok(false);
             }
             _ if seen.owner == self.user() => return Ok(false),
-            // Handed over by the last of its names: a handle of each until then would be more than a process may have. None
-            // counts that somebody else may move: it could be met as often as the file has names.
-            _ if seen.names > 1 => {
-                let counts = self.is_kept(directory, seen.owner.0)?;
-                let met = self.links.entry(seen.inode).or_insert(0);
-                *met += u64::from(counts);
-                if *met < seen.names {
-                    return Ok(false);
-                }
-                self.links.remove(&seen.inode);
-            }
+            // Handed over by the last of its names: a handle of each until then would be more than a process may have.
+            _ if seen.names > 1 && !self.all_names_met(directory, seen) => return Ok(false),
             _ => {}
         }
         self.give(entry, seen)?;
         Ok(false)
+    }
+
+    /// Counts this name of a file where it cannot be moved. Whether it was the last.
+    fn all_names_met(&mut self, directory: Option<&Directory<'_>>, seen: &Seen) -> bool {
+        let met = self.links.entry(seen.inode).or_insert(0);
+        if let Some(Directory { inode, keeper: Some(keeper), .. }) = directory
+            && (*keeper == ROOT || *keeper == seen.owner.0)
+        {
+            *met += 1;
+            self.counted.insert(*inode);
+        }
+        let all = *met >= seen.names;
+        if all {
+            self.links.remove(&seen.inode);
+        }
+        all
     }
 
     fn give(&mut self, entry: &OwnedFd, before: &Seen) -> Result<()> {
@@ -160,68 +229,89 @@ impl Walk<'_> {
         match give(entry, self.target) {
             Ok(()) => {
                 let after = self.look(entry)?;
-                if !is_theirs(&after, self.target) {
+                // Its group is its owner's to choose from now on.
+                if after.owner.0 != self.target.uid {
                     return Err(unproved(self.path, &after, self.target));
                 }
-                self.changed += 1;
+                self.told.changed += 1;
             }
             // A new owner takes such a bit away, and without CAP_FOWNER only its owner may change a mode. It gives nothing
             // after the drop.
             Err(Errno::EPERM) if before.mode & SET_ID != 0 => {
-                self.left += 1;
-                self.set_id += 1;
+                self.told.left += 1;
+                self.told.set_id += 1;
             }
             Err(reason) => return Err(self.failed("fchownat", reason)),
         }
         Ok(())
     }
 
-    /// Whether nobody but root and this owner could have added or moved a name in it up to now.
-    fn is_kept(&self, directory: &OwnedFd, owner: u32) -> Result<bool> {
-        let seen = self.look(directory)?;
-        Ok(seen.mode & WRITE_OF_OTHERS == 0 && (seen.owner.0 == ROOT || seen.owner.0 == owner))
-    }
-
     fn user(&self) -> (u32, u32) {
         (self.target.uid, self.target.gid)
     }
 
-    /// The directory opened to be listed. Root without `CAP_DAC_OVERRIDE` may have to own it for that; its right owner gets
-    /// it back when what is below it is done.
-    fn readable(&self, handle: &OwnedFd) -> Result<OwnedFd> {
+    /// The directory opened to be listed, and whether root had to own it for that, as it may without `CAP_DAC_OVERRIDE`.
+    /// None where root cannot enter it even so.
+    fn readable(&self, handle: &OwnedFd) -> Result<Option<(OwnedFd, bool)>> {
         let open =
             || openat(handle, ".", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).map_err(errno);
+        let mut taken_over = false;
         let opened = match open() {
             Err(Errno::EACCES) => {
-                chownat(handle, "", Some(Uid::ROOT), None, AtFlags::EMPTY_PATH)
-                    .map_err(|error| self.failed("fchownat", errno(error)))?;
+                let taken = chownat(handle, "", Some(Uid::ROOT), None, AtFlags::EMPTY_PATH).map_err(errno);
+                taken.map_err(|reason| self.failed("fchownat", reason))?;
+                taken_over = true;
                 open()
             }
             other => other,
         };
-        opened.map_err(|reason| self.failed("openat", reason))
+        match opened {
+            Ok(readable) => Ok(Some((readable, taken_over))),
+            // ENOENT: it was removed meanwhile.
+            Err(Errno::EACCES | Errno::ENOENT) => Ok(None),
+            Err(reason) => Err(self.failed("openat", reason)),
+        }
     }
 
     /// In one line each. What is left of the files with several names has one outside, or where it does not count.
     fn tell_what_is_left(&mut self) {
-        if self.set_id > 0 {
-            log::warn!(
-                "{}: set-user-ID and set-group-ID files of other users stay as they are: {}",
-                self.path,
-                self.set_id
-            );
+        let Told { changed, left, set_id, barred } = self.told;
+        if set_id > 0 {
+            log::warn!("{}: set-user-ID and set-group-ID files of other users stay as they are: {set_id}", self.path);
         }
-        let count = self.links.len() as u64;
-        if count > 0 {
-            self.left += count;
+        let links = self.links.len() as u64;
+        if links > 0 {
             log::warn!(
-                "{}: files with a name outside of it, or in a directory that others may write to, stay as they are: {count}",
+                "{}: files with a name outside of it, or in a directory that others may write to, stay as they are: {links}",
                 self.path
             );
         }
+        if barred > 0 {
+            log::warn!(
+                "{}: what is in directories that root cannot enter, or is more than {DEEPEST} levels deep, stays as it is: {barred}",
+                self.path
+            );
+        }
+        log::info!("{}: {changed} entries handed over, {} left as they are", self.path, left + links + barred);
     }
 
     fn failed(&self, call: &'static str, reason: Errno) -> Error {
         failed(self.path, call, reason)
     }
+}
+
+/// Undoes that root took a directory over, where the walk ends for another reason, which is what gets reported.
+pub(super) fn give_back(path: &str, directory: &OwnedFd, before: &Seen) {
+    if open::look(directory).is_ok_and(|now| now.owner.0 != before.owner.0) {
+        let owner = Uid::from_raw(before.owner.0);
+        if let Err(error) = chownat(directory, "", Some(owner), None, AtFlags::EMPTY_PATH) {
+            log::warn!("{path}: a directory stays root's: {error}");
+        }
+    }
+}
+
+/// Why a directory was not gone through.
+enum Unlisted {
+    Call(Errno),
+    Entry(Error),
 }

@@ -68,7 +68,7 @@ pub enum Verdict {
 
 /// A boot that calls the kernel undisturbed.
 pub fn clean(scene: &Scene) -> Clean {
-    let recording = scene.sandbox.clone().with(|spec| spec.faults = Some(Faults { record: true, rules: Vec::new() }));
+    let recording = scene.sandbox.clone().with(|spec| spec.faults = Some(Faults { record: true, ..Faults::default() }));
     let run = recording.run();
     let code = run.outcome.code.unwrap_or(-1);
     run.check(code == if scene.starts_app { CODE } else { 0 }, &format!("a clean boot of '{}'", scene.name));
@@ -79,7 +79,7 @@ pub fn clean(scene: &Scene) -> Clean {
 
 /// Boots with the fault.
 pub fn disturbed(scene: &Scene, case: &Case) -> Run {
-    let faults = Faults { record: false, rules: vec![case.fault.clone()] };
+    let faults = Faults { rules: vec![case.fault.clone()], ..Faults::default() };
     let seconds = SECONDS[usize::from(tolerated::covering(case, Deviation::Hang).is_some())];
     scene.sandbox.clone().with(|spec| (spec.faults, spec.seconds) = (Some(faults), seconds)).run()
 }

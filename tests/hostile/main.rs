@@ -16,6 +16,7 @@ mod support;
 mod app;
 mod configuration;
 mod directories;
+mod frozen;
 mod race;
 mod root_steps;
 mod trap;

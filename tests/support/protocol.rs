@@ -161,6 +161,27 @@ pub struct Faults {
     pub record: bool,
     /// The first that a call meets answers it; the kernel carries out what meets none.
     pub rules: Vec<Fault>,
+    /// What another process does while `/init` is held before one of its calls. All calls must be recorded for it.
+    pub frozen: Option<Frozen>,
+}
+
+/// A moment of `/init`, and what a process of the app's uid does in it, as far as it may.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Frozen {
+    /// Before which of the recorded calls, from 0.
+    pub before: usize,
+    pub moves: Vec<Move>,
+}
+
+/// One call of a process of uid 1001.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum Move {
+    Rename(String, String),
+    Unlink(String),
+    RemoveDirectory(String),
+    Chmod(String, u32),
+    /// To group 44, of which the app is a member.
+    ChangeGroup(String),
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -222,6 +243,8 @@ pub struct Outcome {
     /// The calls that were recorded, and how many were answered by a rule.
     pub calls: Vec<Call>,
     pub answered: usize,
+    /// How many calls of a process of the app's were allowed while `/init` was held.
+    pub moved: usize,
     /// Every file of the tree just before and just after the boot.
     pub before: BTreeMap<String, Facts>,
     pub after: BTreeMap<String, Facts>,

@@ -113,7 +113,7 @@ fn deceived(step: &Step, witnesses: &[(i64, &[u32])]) -> Run {
         let nth = (*call == SYS_read).then_some(1);
         rules.push(rule(*call, arguments, nth, Answer::Lie));
     }
-    (step.start)().with(|spec| spec.faults = Some(Faults { record: false, rules })).run()
+    (step.start)().with(|spec| spec.faults = Some(Faults { rules, ..Faults::default() })).run()
 }
 
 /// What the record gives as the reason.
@@ -163,7 +163,7 @@ fn the_lies_are_told() {
         nth: (*call == SYS_read).then_some(1),
         answer: Answer::Lie,
     });
-    let run = sandbox().with(|spec| spec.faults = Some(Faults { record: false, rules: rules.collect() })).run();
+    let run = sandbox().with(|spec| spec.faults = Some(Faults { rules: rules.collect(), ..Faults::default() })).run();
     run.app().is_dropped_to(1001, 1001, "1001");
     run.check(run.outcome.answered >= WITNESSES.len() - 1, "that every witness is asked");
 }

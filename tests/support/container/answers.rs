@@ -12,7 +12,7 @@ use libc::{SECCOMP_RET_ALLOW, SECCOMP_RET_USER_NOTIF, seccomp_notif, seccomp_not
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-use super::{Try, because, lies};
+use super::{Try, because, frozen, lies};
 use crate::protocol::{Answer, Call, Fault, Faults};
 
 /// What Linux before 5.5 lacks, and what an outer container's listener keeps from everyone within.
@@ -25,6 +25,8 @@ pub struct Answers {
     pub calls: Vec<Call>,
     /// How many it answered itself.
     pub answered: usize,
+    /// How many calls of the app's were allowed while `/init` was held.
+    pub moved: usize,
 }
 
 /// Installs the filter on the calling process and hands its listener over. `sendmsg(2)` alone is never asked about: it
@@ -185,6 +187,9 @@ impl Server<'_> {
         }
         // Arguments are compared by their low halves, as a filter would.
         let arguments = asked.data.args.map(|argument| (argument & 0xffff_ffff) as u32);
+        if let Some(frozen) = self.faults.frozen.as_ref().filter(|frozen| frozen.before == self.answers.calls.len()) {
+            self.answers.moved += frozen::act(&frozen.moves);
+        }
         if self.faults.record {
             self.answers.calls.push(Call { child, number, argument: arguments[0] });
         }

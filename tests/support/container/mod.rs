@@ -6,6 +6,7 @@
 
 mod answers;
 mod crowd;
+mod frozen;
 mod lies;
 mod map;
 mod race;
@@ -161,7 +162,7 @@ fn keeper(spec: &Spec, sources: &Sources, says_ready: OwnedFd, mapped: OwnedFd) 
     outcome.trace = tracer.map(trace::Tracer::finish).transpose()?.unwrap_or_default();
     if let Some(answers) = answers {
         let answers = answers.join().map_err(|_| "the listener panicked")??;
-        (outcome.calls, outcome.answered) = (answers.calls, answers.answered);
+        (outcome.calls, outcome.answered, outcome.moved) = (answers.calls, answers.answered, answers.moved);
     }
     (outcome.stdout, outcome.stderr) = collected.finish(spec)?;
     outcome.after = tree::snapshot()?;

@@ -1,0 +1,125 @@
+//! What the app of another container does on the same volume while `/init` walks it: `/init` is held before each of its
+//! calls in turn, the app makes its move, and `/init` goes on. No file outside may change hands, nothing of the app's may
+//! stay root's, and no move may keep the container from starting.
+
+use super::volume::{nothing_outside_is_touched, text, volume};
+use crate::support::cases;
+use crate::support::protocol::{Faults, Frozen, Kind, Move, Node};
+use crate::support::run::Run;
+use crate::support::sandbox::{Sandbox, node};
+
+const VICTIM: &str = "/disk/victim";
+
+fn rename(from: &str, to: &str) -> Move {
+    Move::Rename(format!("/disk/data/{from}"), format!("/disk/data/{to}"))
+}
+
+/// A volume whose top is the app's but for its group, so that it is walked, with a file of root's beside it.
+fn walked(fill: impl FnOnce(Sandbox) -> Sandbox) -> Sandbox {
+    volume(|base| {
+        let base = base.owned(VICTIM, text(), (0, 44), 0o660).with(|spec| {
+            spec.tree.retain(|node| node.path != "/disk/data");
+            spec.tree.push(Node { owner: (1001, 44), mode: Some(0o755), ..node("/disk/data", Kind::Directory) });
+        });
+        fill(base)
+    })
+}
+
+fn directory(base: Sandbox, name: &str, uid: u32, mode: u32) -> Sandbox {
+    base.owned(&format!("/disk/data/{name}"), Kind::Directory, (uid, uid), mode)
+}
+
+fn linked(base: Sandbox, name: &str) -> Sandbox {
+    base.node(&format!("/disk/data/{name}"), Kind::HardLink(VICTIM.into()))
+}
+
+fn held(sandbox: &Sandbox, before: usize, moves: &[Move]) -> Run {
+    let frozen = Some(Frozen { before, moves: moves.to_vec() });
+    sandbox.clone().with(|spec| spec.faults = Some(Faults { record: true, rules: Vec::new(), frozen })).run()
+}
+
+/// Tries the moves before each call of the boot, in both orders of the directories. How many moments they were tried in.
+#[track_caller]
+fn in_every_window(what: &str, sandbox: &Sandbox, moves: &[Move]) -> usize {
+    let calls = held(sandbox, usize::MAX, &[]).outcome.calls.len();
+    assert!(calls > 50, "only {calls} calls were recorded");
+    let mut moved = 0;
+    for before in 0..calls {
+        let run = held(sandbox, before, moves);
+        run.check(run.started(), &format!("that {what} before call {before} does not bar the start"));
+        nothing_outside_is_touched(&run);
+        run.owns(VICTIM, 0, 44, 0o660);
+        for (path, facts) in run.outcome.after.iter().filter(|(path, _)| path.starts_with("/disk/data")) {
+            let was_apps = run.outcome.before.get(path).is_some_and(|facts| facts.uid == 1001);
+            run.check(!was_apps || facts.uid == 1001, &format!("that {path} stays the app's (before call {before})"));
+        }
+        moved += run.outcome.moved;
+    }
+    assert!(moved > 0, "{what}: the app was never allowed its move");
+    calls
+}
+
+#[test]
+fn no_window_of_the_walk_hands_over_a_file_outside() {
+    let mut windows = 0;
+    let mut try_all = |what: &str, fill: &dyn Fn(Sandbox) -> Sandbox, moves: &[Move]| {
+        windows += in_every_window(what, &walked(fill), moves);
+    };
+    // Both directories are taken over to be read, and given back.
+    let closed = |base| directory(directory(base, "D1", 1001, 0o700), "D2", 1001, 0o700);
+    try_all("a name moved on", &|base| linked(closed(base), "D1/x"), &[rename("D1/x", "D2/x")]);
+    try_all("a name moved back", &|base| linked(closed(base), "D2/x"), &[rename("D2/x", "D1/x")]);
+    // Both are root's from the start, and the last name inside is met when the first is gone.
+    let roots = |base| directory(directory(base, "D1", 0, 0o755), "D2", 0, 0o755);
+    let both = |base| linked(linked(roots(base), "D1/x"), "D2/x");
+    try_all("the first name removed", &both, &[Move::Unlink("/disk/data/D1/x".into())]);
+    try_all("the second name removed", &both, &[Move::Unlink("/disk/data/D2/x".into())]);
+    // A directory of root's is met by two names.
+    let below = |base| directory(directory(base, "P", 1001, 0o755), "P/D1", 0, 0o755);
+    let other = |base| directory(below(base), "P/M", 1001, 0o700);
+    try_all("a directory renamed", &|base| linked(other(base), "P/D1/x"), &[rename("P/D1", "P/Z")]);
+    // From a directory of root's to one of the app's, and the other way.
+    let mixed = |base| directory(directory(base, "D1", 0, 0o755), "D2", 1001, 0o755);
+    try_all("a name moved out", &|base| linked(mixed(base), "D1/x"), &[rename("D1/x", "D2/x")]);
+    try_all("a name moved in", &|base| linked(mixed(base), "D2/x"), &[rename("D2/x", "D1/x")]);
+    cases("windows of the walk in which a name was moved", windows);
+}
+
+#[test]
+fn no_window_of_the_walk_lets_the_app_bar_the_start() {
+    let mut windows = 0;
+    let mut try_all = |what: &str, moves: &[Move]| {
+        let fill = |base| {
+            let base = directory(directory(base, "D1", 1001, 0o700), "D1/below", 1001, 0o755);
+            let base = directory(directory(base, "D2", 1001, 0o755), "D2/below", 1001, 0o755);
+            base.owned("/disk/data/D2/file", text(), (1001, 44), 0o600)
+        };
+        windows += in_every_window(what, &walked(fill), moves);
+    };
+    let path = |name: &str| format!("/disk/data/{name}");
+    try_all("a directory closed", &[Move::Chmod(path("D2"), 0), Move::Chmod(path("D1"), 0)]);
+    try_all("a directory removed", &[Move::RemoveDirectory(path("D1/below")), Move::RemoveDirectory(path("D2/below"))]);
+    try_all("a directory moved", &[rename("D2/below", "D1/moved"), rename("D1", "D3")]);
+    try_all(
+        "another group",
+        &[Move::ChangeGroup(path("D2/file")), Move::ChangeGroup(path("D2")), Move::ChangeGroup(path(""))],
+    );
+    try_all("a file closed and removed", &[Move::Chmod(path("D2/file"), 0), Move::Unlink(path("D2/file"))]);
+    cases("windows of the walk in which the app closed, moved or removed something", windows);
+}
+
+#[test]
+fn what_the_app_closed_before_the_start_is_left_with_a_warning() {
+    for mode in [0, 0o100, 0o300, 0o400] {
+        let planted = walked(|base| {
+            let base = directory(directory(base, "closed", 1001, 0o755), "closed/below", 1001, 0o755);
+            base.owned("/disk/data/closed", Kind::Directory, (1001, 1001), mode)
+        });
+        let run = planted.run();
+        run.app().is_dropped_to(1001, 1001, "1001");
+        run.owns("/data/closed", 1001, 1001, mode);
+        run.owns("/data", 1001, 1001, 0o755);
+        run.check(run.stderr().contains("that root cannot enter"), "that what is left is told");
+    }
+    cases("directories that root cannot enter", 4);
+}
