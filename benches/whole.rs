@@ -21,6 +21,8 @@ mod memory;
 mod race;
 #[path = "whole/roles.rs"]
 mod roles;
+#[path = "whole/seal.rs"]
+mod seal;
 #[path = "whole/stage.rs"]
 mod stage;
 #[path = "whole/starts.rs"]
@@ -39,11 +41,12 @@ fn main() {
     let Some(directory) = std::env::var_os(DIRECTORY) else { return set_the_stage() };
     let only = std::env::var("ONLY").unwrap_or_default();
     let stage = Stage::new(directory.into());
-    let tables: [(&str, Measure); 5] = [
+    let tables: [(&str, Measure); 6] = [
         ("starts", starts::measure),
         ("health", health::measure),
         ("memory", memory::measure),
         ("roles", roles::measure),
+        ("seal", seal::measure),
         ("volume", volume::measure),
     ];
     for (_, measure) in tables.iter().filter(|(name, _)| only.is_empty() || only == *name) {

@@ -20,6 +20,7 @@
 //! | 3 | [`plan`] | configuration and facts to everything that will be done |
 //! | 3 | [`child`] | fork, wait, the terminal's foreground |
 //! | 4 | [`prepare`] | descriptors, hand-over, the user's directories |
+//! | 4 | [`seal`] | what the app may no longer do: writes outside, new namespaces |
 //! | 4 | [`steps`] | what runs to its end before the app |
 //! | 4 | [`health`] | asks whether the app works |
 //! | 4 | [`render`] | how the container must be started, for each engine |
@@ -44,6 +45,7 @@ pub mod plan;
 pub mod prepare;
 pub mod privilege;
 pub mod render;
+pub mod seal;
 pub mod steps;
 pub mod supervise;
 pub mod sys;

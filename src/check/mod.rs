@@ -19,13 +19,21 @@ use crate::exec::Launch;
 use crate::facts::processes;
 use crate::plan::{Plan, flags};
 use crate::privilege::{Dropped, Held};
+use crate::seal::Sealed;
 pub use report::Report;
 
 /// Runs the checks. `held` is what the container was started with.
 ///
 /// # Errors
 /// [`crate::error::Error::Child`], [`crate::error::Error::Stopped`].
-pub fn run(launch: Launch<'_, Dropped>, plan: &Plan, config: &Config, held: &Held, extent: Extent) -> Result<Report> {
+pub fn run(
+    launch: Launch<'_, Dropped>,
+    plan: &Plan,
+    sealed: &Sealed,
+    config: &Config,
+    held: &Held,
+    extent: Extent,
+) -> Result<Report> {
     let how = &config.boot_check;
     let mut report = Report::default();
     let target = &plan.target;
@@ -36,6 +44,7 @@ pub fn run(launch: Launch<'_, Dropped>, plan: &Plan, config: &Config, held: &Hel
     root_file_system(how, &mut report);
     capabilities_beyond(plan, held, &mut report);
     no_new_privileges(held, &mut report);
+    seal(sealed, &mut report);
     limits::check(&config.limits, &mut report);
     mounted::check(plan, &mut report);
     surfaces::check(plan, &mut report);
@@ -97,6 +106,13 @@ fn init_above(plan: &Plan, report: &mut Report) {
             flags::NO_INIT,
         );
     }
+}
+
+/// What the seal holds, and what it does not.
+fn seal(sealed: &Sealed, report: &mut Report) {
+    sealed.holds.iter().for_each(|what| report.ok("seal", what.clone()));
+    sealed.gaps.iter().for_each(|what| report.ok("seal", format!("with this kernel, {what}")));
+    sealed.lacks.iter().for_each(|(what, fix)| report.warn("seal", what.clone(), fix));
 }
 
 /// Warns where the engine did not set it: `/init` does, but only after the root steps.

@@ -14,11 +14,10 @@ const PAGE: [u8; 4096] = [0; 4096];
 
 /// Probes each surface once, and `HOME`.
 pub(super) fn check(plan: &Plan, report: &mut Report) {
-    let uid = plan.target.uid;
     for entry in &plan.surfaces.tmpfs {
         let path = Path::new(&entry.path);
         let name = format!("tmpfs {}", entry.path);
-        probe(&name, path, uid, report);
+        probe(&name, path, plan, report);
         if stat(path).is_ok_and(|facts| facts.st_mode & 0o1002 == 0o002 && !is_kubelets(&facts, plan)) {
             report.fail(
                 &name,
@@ -28,13 +27,13 @@ pub(super) fn check(plan: &Plan, report: &mut Report) {
         }
     }
     for entry in &plan.surfaces.volumes {
-        probe(&format!("volume {}", entry.path), Path::new(&entry.path), uid, report);
+        probe(&format!("volume {}", entry.path), Path::new(&entry.path), plan, report);
     }
     for (path, _) in &plan.surfaces.directories {
-        probe(&format!("directory {}", path.display()), path, uid, report);
+        probe(&format!("directory {}", path.display()), path, plan, report);
     }
     match plan.app.environment.get("HOME") {
-        Some(home) => probe("HOME", &PathBuf::from(std::ffi::OsStr::from_bytes(home)), uid, report),
+        Some(home) => probe("HOME", &PathBuf::from(std::ffi::OsStr::from_bytes(home)), plan, report),
         None => report.fail("HOME", "unset".into(), "set home in the configuration"),
     }
 }
@@ -47,11 +46,16 @@ fn is_kubelets(facts: &Stat, plan: &Plan) -> bool {
         && plan.target.groups.contains(&facts.st_gid)
 }
 
-fn probe(name: &str, directory: &Path, uid: u32, report: &mut Report) {
+fn probe(name: &str, directory: &Path, plan: &Plan, report: &mut Report) {
+    let uid = plan.target.uid;
     match write_and_remove(directory) {
         Ok(()) => report.ok(name, format!("{} written to and cleaned by uid {uid}", directory.display())),
         Err((call, reason)) => {
             let fix = match reason {
+                nix::errno::Errno::EACCES if plan.seal.bars(directory, &plan.surfaces) => {
+                    "the seal keeps the app from writing there: list it in seal.also, or as [[tmpfs]] or [[volume]]"
+                        .to_owned()
+                }
                 nix::errno::Errno::EROFS => {
                     let entry = TmpfsPlan { path: directory.display().to_string(), mode: 0o755, size: None };
                     format!("mount something writable there (--tmpfs {})", entry.mount())

@@ -222,6 +222,7 @@ pub static TOP: Table = table(
         key("stop", Kind::Table(&STOP), "how the app is stopped"),
         key("boot_check", Kind::Table(&BOOT_CHECK), "the boot check"),
         key("supervise", Kind::Table(&SUPERVISE), "supervision"),
+        key("seal", Kind::Table(&SEAL), "what the app may no longer do"),
         key("roles", Kind::Map(Form::Role, &Kind::Table(&A_ROLE)), "the roles, by name"),
     ],
 );
@@ -342,15 +343,21 @@ pub static BOOT_CHECK: Table = table(
 pub static SUPERVISE: Table = table(
     "[supervise]",
     &[
-        key(
-            "signals",
-            Kind::Map(Form::Any, &Kind::Text),
-            "signals rewritten before forwarding; an empty one is dropped",
-        ),
+        key("signals", Kind::Map(Form::Any, &Kind::Text), "signals rewritten before forwarding; empty: dropped"),
         key("group", Kind::Boolean, "signal the app's whole process group").default("false"),
         key("exit_codes", Kind::Map(Form::ExitCode, &Kind::Integer(0, 255)), "exit codes rewritten"),
     ],
 );
+
+/// `[seal]`.
+pub static SEAL: Table = Table { with: &[("also", "writes")], ..table("[seal]", SEAL_KEYS) };
+
+const SEAL_KEYS: &[Key] = &[
+    key("writes", Kind::Boolean, "write only below tmpfs, volumes, directories, also and /dev").default("false"),
+    key("also", Kind::Texts, "where the app may write beside them").expands().default("[]"),
+    key("namespaces", Kind::Boolean, "false: no new namespace").default("true"),
+    key("optional", Kind::Boolean, "only warn where the kernel cannot seal").default("false"),
+];
 
 /// One of `[roles]`.
 pub static A_ROLE: Table = Table {

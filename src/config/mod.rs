@@ -117,6 +117,8 @@ pub struct Config {
     pub boot_check: BootCheck,
     /// `[supervise]`.
     pub supervise: Supervise,
+    /// `[seal]`.
+    pub seal: Seal,
     /// `[roles]`, each with its name, in the order of the file.
     pub roles: Vec<(String, Role)>,
 }
@@ -161,6 +163,7 @@ impl Default for Config {
             stop: Stop::default(),
             boot_check: BootCheck::default(),
             supervise: Supervise::default(),
+            seal: Seal::default(),
             roles: Vec::new(),
         }
     }
@@ -306,6 +309,25 @@ pub struct Supervise {
     pub group: bool,
     /// Exit codes rewritten.
     pub exit_codes: BTreeMap<String, At<i64>>,
+}
+
+/// `[seal]`.
+#[derive(Debug)]
+pub struct Seal {
+    /// Whether the app writes only below its surfaces.
+    pub writes: bool,
+    /// Where it may write beside them, with `${…}`.
+    pub also: Vec<At<String>>,
+    /// Whether it may make and enter namespaces.
+    pub namespaces: bool,
+    /// Whether a kernel that cannot seal is a warning instead of a refusal.
+    pub optional: bool,
+}
+
+impl Default for Seal {
+    fn default() -> Seal {
+        Seal { writes: false, also: Vec::new(), namespaces: true, optional: false }
+    }
 }
 
 /// One of `[roles]`.

@@ -42,6 +42,8 @@ impl Error {
             | Error::Drop { .. }
             | Error::ProofUnreadable { .. }
             | Error::NotProved { .. }
+            | Error::SealUnavailable { .. }
+            | Error::SealNotProved { .. }
             | Error::Threads { .. } => Exit::Privilege,
             Error::ConfigRead { .. }
             | Error::ConfigKind { .. }
@@ -60,6 +62,7 @@ impl Error {
             | Error::Inexpressible { .. }
             | Error::StepNotRoots { .. }
             | Error::RootStepsWithoutRoot { .. }
+            | Error::SealPath { .. }
             | Error::MountPoint { .. }
             | Error::NotWritable { .. } => Exit::Config,
             Error::Step { .. } => Exit::Step,

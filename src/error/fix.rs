@@ -35,6 +35,8 @@ mod text {
         "let the seccomp profile allow the call, and give the container memory to start a process";
     pub(super) const WORKDIR: &str = "create it in the image and let the user enter it, or change workdir";
     pub(super) const OUTPUT: &str = "keep standard output open and give it room";
+    pub(super) const SEAL_NOT_PROVED: &str = "mount /proc writable in the container, and let the seccomp profile carry the \
+        calls of landlock(7) and seccomp(2) out";
     pub(super) const STOPPED: &str = "nothing to mend: the container was told to stop while it was starting";
 }
 
@@ -67,6 +69,7 @@ impl Error {
             Error::ProofUnreadable { .. } => text::PROOF_UNREADABLE,
             Error::NotProved { .. } => text::NOT_PROVED,
             Error::Threads { .. } => text::THREADS,
+            Error::SealNotProved { .. } => text::SEAL_NOT_PROVED,
             Error::Child { errno: Errno::EAGAIN, .. } => text::PROCESSES,
             Error::Child { .. } => text::CHILD,
             Error::WorkingDirectory { .. } => text::WORKDIR,
@@ -86,6 +89,8 @@ impl Error {
             Error::Refused { name, hint: None, .. } => return format!("unset {name}, or change its value"),
             Error::Secret { name, .. } => return secret(name),
             Error::CapabilityMissing { flags, .. } => return format!("add {flags}"),
+            Error::SealUnavailable { what, errno, .. } => return seal(what, *errno),
+            Error::SealPath { real, .. } => return format!("give the path without links: {real}"),
             Error::NotWritable { path, uid, errno } => return not_writable(path, *uid, *errno),
             Error::Directory { path, uid, errno, .. } => return directory(path, *uid, *errno),
         };
@@ -102,6 +107,7 @@ impl Error {
             | Error::Credentials { errno, .. }
             | Error::HandOver { errno, .. }
             | Error::ProofUnreadable { errno, .. }
+            | Error::SealUnavailable { errno, .. }
             | Error::Directory { errno, .. }
             | Error::Child { errno, .. }
             | Error::WorkingDirectory { errno, .. } => Some(*errno),
@@ -157,4 +163,20 @@ fn directory(path: &str, uid: u32, errno: Errno) -> String {
         Errno::EROFS => format!("put it below a writable mount, or mount one (--tmpfs {path})"),
         _ => format!("let uid {uid} write to the directory above it"),
     }
+}
+
+/// By the reason: what the kernel lacks, and what a filter of system calls keeps.
+fn seal(what: &str, errno: Errno) -> String {
+    let mend = match (what, errno) {
+        ("writes", Errno::EOPNOTSUPP) => "boot the host with landlock among the names of lsm=",
+        ("writes", Errno::ENOSYS) => {
+            "run it on Linux 5.13 or newer with Landlock, under a seccomp profile that knows it (Docker 23 or newer)"
+        }
+        ("writes", _) => {
+            "let the seccomp profile allow landlock_create_ruleset, landlock_add_rule, landlock_restrict_self and openat2"
+        }
+        (_, Errno::EINVAL) => "run it on Linux 4.17 or newer with seccomp filters",
+        _ => "let the engine's own profile allow the seccomp call",
+    };
+    format!("{mend}; or set seal.optional = true")
 }

@@ -68,6 +68,11 @@ impl fmt::Display for Error {
             }
             Error::NotProved { what } => write!(f, "drop not proved: {what}"),
             Error::Threads { count } => write!(f, "refusing to drop privilege with {count} threads"),
+            Error::SealUnavailable { what, call, errno } => write!(f, "cannot seal {what}: {}", Reason(call, *errno)),
+            Error::SealPath { path, real } => {
+                write!(f, "cannot seal writes: {path} has a symbolic link in it (it resolves to {real})")
+            }
+            Error::SealNotProved { what } => write!(f, "seal not proved: {what}"),
             Error::Directory { path, call, errno, .. } => {
                 write!(f, "cannot make the directory {path}: {}", Reason(call, *errno))
             }

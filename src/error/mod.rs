@@ -314,6 +314,27 @@ pub enum Error {
         /// How many.
         count: u32,
     },
+    /// The kernel, or a filter of system calls, does not have what the seal needs.
+    SealUnavailable {
+        /// `writes` or `namespaces`.
+        what: &'static str,
+        /// The call.
+        call: &'static str,
+        /// The kernel's reason.
+        errno: Errno,
+    },
+    /// A place that the seal is to leave writable is reached through a link.
+    SealPath {
+        /// As configured.
+        path: String,
+        /// What it resolves to.
+        real: String,
+    },
+    /// What the seal refuses was not refused, or what it allows was.
+    SealNotProved {
+        /// What was found.
+        what: String,
+    },
     /// A directory of the user's could not be made.
     Directory {
         /// The directory.

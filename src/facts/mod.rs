@@ -1,10 +1,11 @@
 //! What the image, the engine and the kernel say: accounts, the mount table, where programs are, what a root
-//! step obeys. Parsers take text; nothing here changes anything.
+//! step obeys, the version of Landlock. Parsers take text; nothing here changes anything.
 
 pub mod accounts;
 pub mod control_groups;
 pub mod engine;
 pub mod id_maps;
+pub mod landlock;
 pub mod mounts;
 pub mod obeyed;
 pub mod processes;

@@ -16,6 +16,7 @@ mod resolve;
 mod role;
 mod root_steps;
 mod scope;
+pub mod seal;
 mod secrets;
 mod steps;
 pub mod stop;
@@ -70,6 +71,8 @@ pub struct Plan {
     pub health: Option<health::HealthPlan>,
     /// How the container is stopped.
     pub stop: stop::StopPlan,
+    /// What the app may no longer do.
+    pub seal: seal::SealPlan,
     /// How the process stays with the app; none where it becomes the app.
     pub supervision: Option<Supervision>,
     /// The names of the secrets in the app's environment: their values are printed nowhere.
@@ -105,7 +108,7 @@ impl Plan {
     /// Refuses a start that lacks what the plan needs, before anything is changed.
     ///
     /// # Errors
-    /// [`Error::CapabilityMissing`] with the flags that add them.
+    /// [`Error::CapabilityMissing`] with the flags that add them; [`Error::SealUnavailable`].
     pub fn preflight(&self, held: &Held) -> Result<()> {
         // What is kept must also be inheritable by a user's process, so it must be permitted and in the bounding set.
         let there = |need: Set| {
@@ -117,6 +120,9 @@ impl Plan {
             .filter(|(need, _)| !there(*need))
             .map(|(need, purpose)| (need.to_string(), *purpose))
             .collect();
-        if missing.is_empty() { Ok(()) } else { Err(capability::missing(&missing)) }
+        if !missing.is_empty() {
+            return Err(capability::missing(&missing));
+        }
+        self.seal.refuse_unavailable()
     }
 }

@@ -32,6 +32,7 @@ struct Shown<'a> {
     capabilities: Vec<Need>,
     capabilities_kept: Vec<String>,
     notes: &'a [String],
+    seal: Option<SealShown>,
 }
 
 #[derive(Serialize)]
@@ -58,6 +59,16 @@ struct Need {
     name: String,
     purpose: &'static str,
     held: bool,
+}
+
+#[derive(Serialize)]
+struct SealShown {
+    writes: bool,
+    below: Vec<String>,
+    landlock: Option<i32>,
+    namespaces: bool,
+    optional: bool,
+    missing: Vec<String>,
 }
 
 /// The plan as it is printed.
@@ -122,6 +133,19 @@ fn text(plan: &Plan, held: &Held) -> String {
         row("capability", &format!("{} {}{}", need.name, need.purpose, if need.held { "" } else { " (MISSING)" }));
     }
     row("kept", &if shown.capabilities_kept.is_empty() { "none".into() } else { shown.capabilities_kept.join(" ") });
+    if let Some(seal) = &shown.seal {
+        if seal.writes {
+            let version = seal.landlock.map(|version| format!(" (Landlock {version})")).unwrap_or_default();
+            row("seal", &format!("writes only below {}{version}", seal.below.join(" ")));
+        }
+        if !seal.namespaces {
+            row("seal", "no new namespace (seccomp)");
+        }
+        let otherwise = if seal.optional { "a warning" } else { "a refusal" };
+        for what in &seal.missing {
+            row("seal", &format!("MISSING, {otherwise}: {what}"));
+        }
+    }
     row("home", shown.home.as_deref().unwrap_or(""));
     row("workdir", shown.workdir.unwrap_or("as the engine sets it"));
     row("umask", shown.umask.as_deref().unwrap_or("as the engine sets it"));
@@ -184,5 +208,18 @@ fn shown<'a>(plan: &'a Plan, held: &Held) -> Shown<'a> {
             .collect(),
         capabilities_kept: plan.target.keep.names().collect(),
         notes: &plan.notes,
+        seal: seal(plan),
     }
+}
+
+fn seal(plan: &Plan) -> Option<SealShown> {
+    let seal = &plan.seal;
+    (seal.writes.is_some() || seal.namespaces.is_some()).then(|| SealShown {
+        writes: seal.writes.is_some(),
+        below: seal.below(&plan.surfaces).iter().map(|path| path.display().to_string()).collect(),
+        landlock: seal.writes.as_ref().and_then(|writes| writes.landlock.ok()),
+        namespaces: seal.namespaces.is_none(),
+        optional: seal.optional,
+        missing: seal.unavailable().map(|error| error.to_string()).collect(),
+    })
 }

@@ -5,8 +5,8 @@ use super::identity::Resolved;
 use super::role::{self, Selected};
 use super::scope::Boot;
 use super::{
-    Plan, StartedAs, Steps, Surfaces, capabilities, environment, expand, health, identity, root_steps, secrets, steps,
-    stop, supervision, surfaces,
+    Plan, StartedAs, Steps, Surfaces, capabilities, environment, expand, health, identity, root_steps, seal, secrets,
+    steps, stop, supervision, surfaces,
 };
 use crate::config::args::{Action, Arguments};
 use crate::config::environment::Environment;
@@ -69,6 +69,7 @@ pub fn resolve(given: &Given<'_>) -> Result<Plan> {
     let health = role_health.map(|health| health::resolve(config, health, &environment)).transpose()?;
     let stop = stop::resolve(config, selected.as_ref().map(|selected| selected.role));
     let supervision = supervision::resolve(config, stop, health.clone())?;
+    let seal = seal::resolve(&config.seal, &environment)?;
     let Command { programs, words } = command(given, selected.as_ref(), &surfaces, &steps, &environment)?;
     Ok(Plan {
         secrets: config.secrets.keys().cloned().collect(),
@@ -89,6 +90,7 @@ pub fn resolve(given: &Given<'_>) -> Result<Plan> {
             working_directory: config.workdir.clone(),
         },
         health,
+        seal,
     })
 }
 

@@ -1,6 +1,6 @@
 //! The boots whose refusals docs/errors.md shows, by subject.
 
-use libc::{EAGAIN, EPERM};
+use libc::{EAGAIN, ENOSYS, EPERM};
 
 use crate::support::capability::{FOUR, SETPCAP};
 use crate::support::protocol::{Content, Kind, Stream};
@@ -72,6 +72,7 @@ pub fn groups() -> Vec<(&'static str, Vec<Refusal>)> {
         ("Mount points, volumes and directories", surfaces()),
         ("Steps", steps()),
         ("The drop and its proof", drop()),
+        ("The seal", seal()),
         ("The process", process()),
     ]
 }
@@ -202,6 +203,23 @@ fn drop() -> Vec<Refusal> {
         refusal("/proc is not mounted", app().with(|spec| spec.proc_mounted = false)),
         refusal("a filter hides what is read back", app().answer(libc::SYS_getresuid, &[], EPERM)),
         refusal("a filter reports success for setresuid", app().answer(libc::SYS_setresuid, &[1001], 0)),
+    ]
+}
+
+fn seal() -> Vec<Refusal> {
+    let writes = with("[seal]\nwrites = true\nalso = [\"/run/app\"]\n");
+    let create = libc::SYS_landlock_create_ruleset;
+    let namespaces = with("[seal]\nnamespaces = false\n");
+    vec![
+        refusal(
+            "the kernel has no Landlock, or the profile is older than it",
+            writes.clone().answer(create, &[], ENOSYS),
+        ),
+        refusal("Landlock is off", writes.clone().answer(create, &[], libc::EOPNOTSUPP)),
+        refusal("the seccomp profile refuses it", writes.clone().answer(create, &[], EPERM)),
+        refusal("the seccomp profile refuses seccomp", namespaces.answer(libc::SYS_seccomp, &[], EPERM)),
+        refusal("a symbolic link in a place", writes.clone().node("/run/app", Kind::Symlink("/tmp".into()))),
+        refusal("no place becomes writable", writes.answer(libc::SYS_landlock_add_rule, &[], 0)),
     ]
 }
 

@@ -10,8 +10,9 @@ pub const REFUSALS: &str = "refusals";
 pub const CHECK: &str = "boot check";
 pub const HEALTH: &str = "health";
 pub const RENDER: &str = "render";
+pub const SEAL: &str = "seal";
 
-const COLUMNS: [&str; 5] = [BOOT, REFUSALS, CHECK, HEALTH, RENDER];
+const COLUMNS: [&str; 6] = [BOOT, REFUSALS, CHECK, HEALTH, RENDER, SEAL];
 
 /// The cells of one place.
 fn place<'a>(rows: &[Row], cells: &'a [Cell], engine: Engine, column: &str) -> Vec<&'a Cell> {

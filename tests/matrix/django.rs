@@ -8,7 +8,7 @@ use crate::lab::facts::{DROPPED, expect};
 use crate::lab::row::{Row, Verdict};
 use crate::lab::scene::{Scene, replaced};
 use crate::stand::{arguments, own_format, until_good};
-use crate::{compose, quadlet};
+use crate::{compose, quadlet, seal};
 
 /// An engine of each storage.
 const ENGINES: &[Engine] = &[Engine::Podman, Engine::PodmanRoot, Engine::Podman5, Engine::Docker];
@@ -23,7 +23,7 @@ const CONFIGURATION: &str = include_str!("../django/init.toml");
 
 pub fn rows() -> Vec<Row> {
     vec![
-        Row::new("django, the whole check", ENGINES, passes).of(CHECK),
+        Row::new("django, the whole check, and again sealed", ENGINES, passes).of(CHECK),
         Row::new("quadlet: django, generated, run, healthy", quadlet::PODMAN5, as_a_unit).of(RENDER),
         Row::new("compose: django, up and healthy", DOCKER, as_a_service).of(RENDER),
         Row::new("kubernetes: django, by the schemas of the API", PODMAN, as_a_pod).of(RENDER),
@@ -50,29 +50,30 @@ fn passes(scene: &Scene) -> Verdict {
         replaced(&flags, &format!("source=/run/secrets/{SECRET},"), &format!("source={file},"))
             + " --tmpfs=/tmp:rw,size=64m,mode=1777 --tmpfs=/run:rw,size=1m,mode=0755"
     };
-    let verdict = (|| {
-        let outcome =
-            scene.run_image(&format!("{flags} --env={KEY} --env=BOOT_CHECK_ONLY=1"), &django_image(), &[])?.ended(0)?;
-        // Without control groups the limit cannot be read.
-        let limit = if scene.engine.has_limits() {
-            "ok    limit of processes: 1024"
-        } else {
-            "warn  limit of processes: cannot be read"
-        };
-        let lines: Vec<&str> = outcome.stdout.lines().collect();
-        outcome.check(lines.iter().any(|line| line.starts_with(limit)), limit)?;
-        outcome.check(
-            lines.iter().all(|line| line.starts_with("ok    ") || line.starts_with(limit)),
-            "nothing else but ok",
-        )?;
-        outcome.check(lines.iter().any(|line| line.starts_with("ok    health: passed after ")), "the health")?;
-        Ok(format!("{} checks", lines.len()).into())
-    })();
+    let sealed = scene.configuration(&format!("{CONFIGURATION}{}", seal::seal(scene.engine)));
+    let verdict = checked(scene, &flags).and_then(|_| checked(scene, &format!("{flags} {sealed}")));
     let _ = scene.engine.must(&format!("volume rm {VOLUME}"));
     if scene.engine.is_podman() {
         scene.engine.must(&format!("secret rm {SECRET}"))?;
     }
     verdict
+}
+
+/// Nothing but ok; without control groups the limit cannot be read.
+fn checked(scene: &Scene, flags: &str) -> Verdict {
+    let options = format!("{flags} --env={KEY} --env=BOOT_CHECK_ONLY=1");
+    let outcome = scene.run_image(&options, &django_image(), &[])?.ended(0)?;
+    let limit = if scene.engine.has_limits() {
+        "ok    limit of processes: 1024"
+    } else {
+        "warn  limit of processes: cannot be read"
+    };
+    let lines: Vec<&str> = outcome.stdout.lines().collect();
+    outcome.check(lines.iter().any(|line| line.starts_with(limit)), limit)?;
+    outcome
+        .check(lines.iter().all(|line| line.starts_with("ok    ") || line.starts_with(limit)), "nothing else but ok")?;
+    outcome.check(lines.iter().any(|line| line.starts_with("ok    health: passed after ")), "the health")?;
+    Ok(format!("{} checks", lines.len()).into())
 }
 
 fn as_a_unit(scene: &Scene) -> Verdict {

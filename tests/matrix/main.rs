@@ -27,6 +27,7 @@ mod kubernetes;
 mod lab;
 mod quadlet;
 mod refusals;
+mod seal;
 mod stand;
 
 use lab::engine::{ALL, django_image, give_broker, here, image, make_image};
@@ -46,6 +47,7 @@ fn every_engine_takes_what_is_rendered() {
         kubernetes::rows(),
         compose::rows(),
         django::rows(),
+        seal::rows(),
     ]);
     let cells = lab::run::run(&rows, &engines, &stand::STAGE);
     columns::print(&rows, &engines, &cells);

@@ -10,6 +10,8 @@ use nix::errno::Errno;
 use nix::unistd::{Gid, Uid};
 use rustix::thread::{CapabilitiesSecureBits, CapabilitySet, CapabilitySets};
 
+use crate::escapes::escape;
+
 /// Tries what the word names; nothing for a word that names nothing.
 pub fn attempt(word: &str) -> Option<String> {
     let (verb, object) = word.split_once('=').unwrap_or((word, ""));
@@ -56,7 +58,7 @@ pub fn attempt(word: &str) -> Option<String> {
             Ok(status) => status.to_string(),
             Err(error) => by_std(Err(error)),
         },
-        _ => return None,
+        _ => return escape(verb, object),
     })
 }
 
@@ -112,14 +114,14 @@ fn tiocsti() -> String {
     by_nix(Errno::result(unsafe { libc::ioctl(0, libc::TIOCSTI, c"x".as_ptr()) }).map(drop))
 }
 
-fn by_nix(result: nix::Result<()>) -> String {
+pub fn by_nix(result: nix::Result<()>) -> String {
     result.map_or_else(|errno| format!("{errno:?}"), |()| "ok".into())
 }
 
-fn by_rustix(result: rustix::io::Result<()>) -> String {
+pub fn by_rustix(result: rustix::io::Result<()>) -> String {
     by_nix(result.map_err(|error| Errno::from_raw(error.raw_os_error())))
 }
 
-fn by_std(result: std::io::Result<()>) -> String {
+pub fn by_std(result: std::io::Result<()>) -> String {
     by_nix(result.map_err(|error| Errno::from_raw(error.raw_os_error().unwrap_or(0))))
 }

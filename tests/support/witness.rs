@@ -11,8 +11,11 @@
 
 mod attempts;
 mod container;
+mod escapes;
+mod foreign;
 mod hostile_app;
 mod protocol;
+mod uring;
 
 use std::ffi::{CStr, c_char, c_int};
 use std::fmt::Write as _;

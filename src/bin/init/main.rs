@@ -32,6 +32,7 @@ use stepdown::facts::{processes, self_check};
 use stepdown::plan::{self, Plan, Supervision, container, flags};
 use stepdown::prepare::{self, descriptors};
 use stepdown::privilege::{self, Dropped, Held, Start};
+use stepdown::seal::{self, Sealed};
 use stepdown::sys::SignalMask;
 use stepdown::trust::Trust;
 use stepdown::{exec, health, logger, render, steps, supervise};
@@ -156,13 +157,14 @@ fn run(mut plan: Plan, held: &Held, request: &Request, check: Option<(Extent, &C
         privilege::forbid_tracing()?;
     }
     prepare::make_directories(&dropped, &plan.surfaces.directories, &plan.target)?;
+    let sealed = put_seal_on(&dropped, &plan)?;
     let as_user = match check {
         Some((Extent::Init, _)) => Duration::ZERO,
         _ => steps::run_as_user(Launch::new(&dropped, mask), &plan.steps.as_user)?,
     };
     announce(&plan, request.started.elapsed(), as_root + as_user);
     if let Some((extent, config)) = check {
-        let report = check::run(Launch::new(&dropped, mask), &plan, config, held, extent)?;
+        let report = check::run(Launch::new(&dropped, mask), &plan, &sealed, config, held, extent)?;
         let printed = out.print(&report.print(request.format))?;
         return Ok(if report.passed() { printed } else { Next::Exit(1) });
     }
@@ -198,6 +200,15 @@ fn step_down(plan: &Plan, held: &Held, mask: SignalMask) -> Result<(Dropped, Dur
     }
 }
 
+/// Takes from the app what it is not to have, before anything of it runs.
+fn put_seal_on(dropped: &Dropped, plan: &Plan) -> Result<Sealed> {
+    let sealed = seal::apply(dropped, plan)?;
+    sealed.holds.iter().for_each(|what| log::debug!("seal: {what}"));
+    sealed.gaps.iter().for_each(|what| log::info!("seal: this kernel is too old for all of it: {what}"));
+    sealed.lacks.iter().for_each(|(what, fix)| log::warn!("seal: {what}; fix: {fix}"));
+    Ok(sealed)
+}
+
 /// As the user, whoever the engine started the check as: the drop comes first, and nothing is handed over.
 fn ask_health(plan: &Plan, held: &Held, request: &Request, out: &Out) -> Result<Next> {
     let role = plan.role.as_ref().map(|(name, _)| name.as_str());
@@ -207,6 +218,7 @@ fn ask_health(plan: &Plan, held: &Held, request: &Request, out: &Out) -> Result<
         Start::User(user) => user.settle(&plan.target, held)?,
     };
     privilege::forbid_tracing()?;
+    seal::apply(&dropped, plan)?;
     let answer = health::ask_once(Launch::new(&dropped, request.mask), health)?;
     let printed = out.print(&health::report(role, &answer, request.format))?;
     Ok(if answer.is_ok() { printed } else { Next::Exit(1) })

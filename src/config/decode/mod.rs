@@ -14,7 +14,7 @@ use super::{Config, Groups, Scope, keys, values};
 use crate::error::{Place, Result, TextFile};
 use entries::{directory, refusal, requirement, step, tmpfs, volume};
 use roles::{role, role_name, selection};
-use settings::{boot_check, limits, stop, supervise};
+use settings::{boot_check, limits, seal, stop, supervise};
 
 /// Decodes a configuration file's text.
 ///
@@ -50,6 +50,7 @@ pub fn decode(file: &Rc<TextFile>) -> Result<Config> {
             "stop" => config.stop = stop(source, &keys::STOP, item.table()?)?,
             "boot_check" => config.boot_check = boot_check(source, item.table()?)?,
             "supervise" => config.supervise = supervise(source, item.table()?)?,
+            "seal" => config.seal = seal(source, &item)?,
             "roles" => config.roles = item.listed(role_name, |item| role(source, item))?,
             _ => return Err(item.unknown()),
         }

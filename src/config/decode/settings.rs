@@ -3,7 +3,7 @@
 use toml_spanner::Table;
 
 use crate::config::toml::{Item, Source, items, refuse};
-use crate::config::{At, BootCheck, Limits, Stop, Supervise, keys, signals, values};
+use crate::config::{At, BootCheck, Limits, Seal, Stop, Supervise, keys, signals, values};
 use crate::error::Result;
 
 pub(super) fn limits<'a>(source: Source<'a>, table: &'a Table<'a>) -> Result<Limits> {
@@ -63,6 +63,24 @@ pub(super) fn supervise<'a>(source: Source<'a>, table: &'a Table<'a>) -> Result<
         }
     }
     Ok(supervise)
+}
+
+pub(super) fn seal<'a>(source: Source<'a>, seal: &Item<'a>) -> Result<Seal> {
+    let mut decoded = Seal::default();
+    for item in items(source, &keys::SEAL, seal.table()?) {
+        let item = item?;
+        match item.key {
+            "writes" => decoded.writes = item.boolean()?.value,
+            "also" => decoded.also = item.strings()?,
+            "namespaces" => decoded.namespaces = item.boolean()?.value,
+            "optional" => decoded.optional = item.boolean()?.value,
+            _ => return Err(item.unknown()),
+        }
+    }
+    if !decoded.also.is_empty() && !decoded.writes {
+        return Err(seal.refuse("also without writes = true".into(), "add writes = true, or remove also"));
+    }
+    Ok(decoded)
 }
 
 fn exit_code(text: &str) -> std::result::Result<String, String> {

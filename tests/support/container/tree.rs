@@ -208,9 +208,14 @@ fn make(node: &Node, sources: &Sources, handles: &BTreeMap<String, rustix::fd::O
             bind(&format!("{ROOT}{from}"))?;
         }
         Kind::HostBind(_) => {
-            directory()?;
             let handle = handles.get(&node.path).ok_or("no handle")?;
-            return bind(&format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(handle)));
+            let from = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(handle));
+            if Path::new(&from).is_dir() {
+                directory()?;
+            } else {
+                File::create(path).map_err(because("create"))?;
+            }
+            return bind(&from);
         }
     }
     if matches!(node.kind, Kind::Symlink(_)) {

@@ -1,0 +1,96 @@
+//! What the seal will take from the app: writes outside of its surfaces, new namespaces.
+
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+
+use super::Surfaces;
+use super::expand::expand;
+use crate::config::environment::Environment;
+use crate::config::{At, Seal, values};
+use crate::error::{Error, Result};
+use crate::facts::landlock;
+use crate::sys;
+
+/// Where every app may write: its terminal, `/dev/null`, `/dev/shm`.
+pub const DEVICES: &str = "/dev";
+
+/// The seal of a start. By default nothing is sealed.
+#[derive(Debug, Default)]
+pub struct SealPlan {
+    /// Whether writes are restricted, and to what beside the surfaces.
+    pub writes: Option<Writes>,
+    /// Whether new namespaces are refused, and whether the kernel can do that.
+    pub namespaces: Option<std::result::Result<(), Errno>>,
+    /// Whether the app is started, with a warning, where the kernel cannot seal it.
+    pub optional: bool,
+}
+
+/// The restriction of writes.
+#[derive(Debug)]
+pub struct Writes {
+    /// Directories and files to which the app may write beside its surfaces and [`DEVICES`].
+    pub also: Vec<PathBuf>,
+    /// The version of the kernel's Landlock.
+    pub landlock: std::result::Result<i32, Errno>,
+}
+
+/// Resolves it, and asks the kernel for what it needs: where that is missing, nothing must have been changed yet.
+pub(super) fn resolve(seal: &Seal, environment: &Environment) -> Result<SealPlan> {
+    let also = || seal.also.iter().map(|path| expanded(path, environment)).collect::<Result<_>>();
+    Ok(SealPlan {
+        writes: seal.writes.then(|| Ok(Writes { also: also()?, landlock: landlock::version() })).transpose()?,
+        namespaces: (!seal.namespaces).then(sys::filters_available),
+        optional: seal.optional,
+    })
+}
+
+fn expanded(path: &At<String>, environment: &Environment) -> Result<PathBuf> {
+    let bytes = expand(path, environment)?;
+    values::path(&String::from_utf8_lossy(&bytes)).map_err(|what| Error::Config {
+        place: path.place.clone(),
+        what: format!("also: {what}"),
+        allowed: "let it expand to an absolute path below /".into(),
+    })?;
+    Ok(PathBuf::from(OsString::from_vec(bytes)))
+}
+
+impl SealPlan {
+    /// Refuses a kernel that cannot seal, unless that is only to be a warning.
+    ///
+    /// # Errors
+    /// [`Error::SealUnavailable`].
+    pub fn refuse_unavailable(&self) -> Result<()> {
+        match self.unavailable().next() {
+            Some(error) if !self.optional => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// What of it the kernel lacks, each with its reason.
+    pub fn unavailable(&self) -> impl Iterator<Item = Error> {
+        let landlock = self.writes.as_ref().and_then(|writes| writes.landlock.err());
+        let seccomp = self.namespaces.and_then(std::result::Result::err);
+        let writes = landlock.map(|errno| ("writes", "landlock_create_ruleset", errno));
+        let namespaces = seccomp.map(|errno| ("namespaces", "seccomp", errno));
+        writes.into_iter().chain(namespaces).map(|(what, call, errno)| Error::SealUnavailable { what, call, errno })
+    }
+
+    /// The places below which a sealed app may write; none where writes are not restricted.
+    pub fn below<'a>(&'a self, surfaces: &'a Surfaces) -> Vec<&'a Path> {
+        let Some(writes) = &self.writes else { return Vec::new() };
+        let tmpfs = surfaces.tmpfs.iter().map(|entry| Path::new(&entry.path));
+        let volumes = surfaces.volumes.iter().map(|entry| Path::new(&entry.path));
+        let made = surfaces.directories.iter().map(|(path, _)| path.as_path());
+        let also = writes.also.iter().map(PathBuf::as_path);
+        tmpfs.chain(volumes).chain(made).chain(also).chain([Path::new(DEVICES)]).collect()
+    }
+
+    /// Whether the seal keeps the app from writing there.
+    pub fn bars(&self, path: &Path, surfaces: &Surfaces) -> bool {
+        self.writes.as_ref().is_some_and(|writes| writes.landlock.is_ok())
+            && !self.below(surfaces).iter().any(|place| path.starts_with(place))
+    }
+}

@@ -1,0 +1,142 @@
+//! Restricts writes to the app's surfaces, by Landlock.
+//!
+//! Reading, executing, sockets and the metadata of files (mode, owner, times, extended attributes) are left as they are:
+//! the first three are no writes, and for the last the kernel has no rule.
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+
+use landlock::{ABI, AccessFs, BitFlags, PathBeneath, Ruleset, RulesetAttr, RulesetCreated, RulesetCreatedAttr};
+use landlock::{RulesetStatus, make_bitflags};
+use nix::errno::Errno;
+use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags, fcntl_getfl, fstat, makedev, mknodat, open, openat2};
+
+use super::Sealed;
+use crate::error::{Error, Kernel, Result, errno};
+use crate::plan::Plan;
+use crate::plan::seal::DEVICES;
+
+/// The last version with rights to files that this program knows. Version 9 has one more, for connecting to a socket,
+/// which is no write.
+const KNOWN: ABI = ABI::V8;
+
+/// A file of this process that everyone may open for writing, so that only the seal can refuse it. Opening it has no
+/// effect: `proc_pid_timerslack_ns(5)`.
+const OUTSIDE: &str = "/proc/self/timerslack_ns";
+
+/// Restricts this process, and proves it.
+pub(super) fn restrict(plan: &Plan, version: i32, sealed: &mut Sealed) -> Result<()> {
+    let unavailable = |call| move |_| Error::SealUnavailable { what: "writes", call, errno: Errno::last() };
+    let all = AccessFs::from_write(KNOWN);
+    let mut ruleset = Ruleset::default()
+        .handle_access(all)
+        .and_then(Ruleset::create)
+        .map_err(unavailable("landlock_create_ruleset"))?
+        .no_new_privs(false);
+    // A device is made by CAP_MKNOD only, and no app needs one below its surfaces.
+    let below = all & !make_bitflags!(AccessFs::{MakeChar | MakeBlock});
+    let mut first = None;
+    for path in plan.seal.below(&plan.surfaces) {
+        let rights = if is_surface(path, plan) { below & !AccessFs::IoctlDev } else { below };
+        let Some(place) = opened(path, sealed)? else { continue };
+        allow(&mut ruleset, &place, rights).map_err(unavailable("landlock_add_rule"))?;
+        first = first.or(Some(place));
+    }
+    streams(&mut ruleset)?;
+    let status = ruleset.restrict_self().map_err(unavailable("landlock_restrict_self"))?;
+    if status.ruleset == RulesetStatus::NotEnforced {
+        return Err(Error::SealNotProved { what: "the kernel enforces no rule for writes".into() });
+    }
+    let outside = prove(first.as_ref())?;
+    let places: Vec<_> = plan.seal.below(&plan.surfaces).iter().map(|path| path.display().to_string()).collect();
+    sealed.holds.push(format!("writes only below {} (Landlock {version}); {outside}", places.join(" ")));
+    sealed.gaps.extend(gaps(version).map(str::to_owned));
+    Ok(())
+}
+
+fn is_surface(path: &Path, plan: &Plan) -> bool {
+    let also = plan.seal.writes.iter().flat_map(|writes| &writes.also);
+    path != Path::new(DEVICES) && !also.map(std::path::PathBuf::as_path).any(|other| other == path)
+}
+
+/// Opens a place that is to be allowed. Nothing may be a link in its path: the app of a previous life may have left one on
+/// a volume, and the rule would be for what that points to.
+fn opened(path: &Path, sealed: &mut Sealed) -> Result<Option<OwnedFd>> {
+    let shown = path.display();
+    match openat2(CWD, path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty(), ResolveFlags::NO_SYMLINKS).map_err(errno) {
+        Ok(place) => Ok(Some(place)),
+        Err(Errno::ELOOP) => {
+            let real = std::fs::canonicalize(path).map_or("nothing".into(), |real| real.display().to_string());
+            Err(Error::SealPath { path: shown.to_string(), real })
+        }
+        Err(reason @ (Errno::ENOENT | Errno::ENOTDIR | Errno::EACCES)) => {
+            sealed.lacks.push((
+                format!("nothing can be written to {shown}: {}", Kernel(reason)),
+                "create it in the image or mount it, or take it out of the configuration".into(),
+            ));
+            Ok(None)
+        }
+        Err(errno) => Err(Error::SealUnavailable { what: "writes", call: "openat2", errno }),
+    }
+}
+
+fn allow(
+    ruleset: &mut RulesetCreated,
+    place: impl AsFd,
+    rights: BitFlags<AccessFs>,
+) -> std::result::Result<(), landlock::RulesetError> {
+    ruleset.add_rule(PathBeneath::new(place, rights)).map(drop)
+}
+
+/// Allows what a standard stream is open to for writing, so that `/dev/stdout` can be opened again where the engine gave a
+/// file or a device. Pipes and sockets are in no directory, and no rule bars them.
+fn streams(ruleset: &mut RulesetCreated) -> Result<()> {
+    let rights = make_bitflags!(AccessFs::{WriteFile | Truncate | IoctlDev});
+    for stream in [rustix::stdio::stdin(), rustix::stdio::stdout(), rustix::stdio::stderr()] {
+        let kind = fstat(stream).map(|facts| FileType::from_raw_mode(facts.st_mode));
+        let is_writable = fcntl_getfl(stream).is_ok_and(|flags| flags.intersects(OFlags::WRONLY | OFlags::RDWR));
+        if is_writable
+            && matches!(kind, Ok(FileType::RegularFile | FileType::CharacterDevice))
+            && allow(ruleset, stream, rights).is_err()
+            // A file in memory (memfd_create) is in no directory either.
+            && Errno::last() != Errno::EBADFD
+        {
+            return Err(Error::SealUnavailable { what: "writes", call: "landlock_add_rule", errno: Errno::last() });
+        }
+    }
+    Ok(())
+}
+
+/// Tries a write outside, which must fail for the right reason, and one inside, which must not. Gives what was tried.
+fn prove(first: Option<&OwnedFd>) -> Result<&'static str> {
+    let write = |path: &str| open(path, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty()).map_err(errno).map(drop);
+    let not_proved = |what: String| Err(Error::SealNotProved { what });
+    if let Err(reason) = write("/dev/null") {
+        return not_proved(format!("a write to /dev/null, which is allowed, fails: {}", Kernel(reason)));
+    }
+    match (write(OUTSIDE), first) {
+        (Err(Errno::EACCES), _) => Ok("a write to /proc was tried and refused"),
+        // /proc is read-only, or among what is allowed: a device says it too. The kernel asks the seal first, and the
+        // capability for it, with another answer, only then.
+        (_, Some(place)) => {
+            let name = format!(".init-seal-{}", std::process::id());
+            match mknodat(place, name.as_str(), FileType::CharacterDevice, Mode::RUSR, makedev(1, 3)).map_err(errno) {
+                Err(Errno::EACCES) => Ok("a device node was tried and refused"),
+                other => not_proved(format!("the making of a device node ends with {other:?} instead of EACCES")),
+            }
+        }
+        (other, None) => not_proved(format!("a write to {OUTSIDE} ends with {other:?} instead of EACCES")),
+    }
+}
+
+/// What this version of Landlock does not do.
+fn gaps(version: i32) -> impl Iterator<Item = &'static str> {
+    [
+        (2, "files cannot be moved or linked from one directory to another"),
+        (3, "truncate(2) of files outside is not refused"),
+        (5, "ioctl(2) on devices outside of /dev is not refused"),
+    ]
+    .into_iter()
+    .filter(move |(since, _)| version < *since)
+    .map(|(_, gap)| gap)
+}

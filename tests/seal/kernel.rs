@@ -1,0 +1,108 @@
+//! What the kernel says is not believed: a call that is not there, one that is refused, and one that only reports success.
+
+use libc::{
+    EINVAL, ENOSYS, EOPNOTSUPP, EPERM, SYS_landlock_add_rule, SYS_landlock_create_ruleset, SYS_landlock_restrict_self,
+    SYS_openat2, SYS_seccomp,
+};
+
+use crate::container;
+use crate::support::cases;
+use crate::support::protocol::{Answer, Fault, Faults};
+use crate::support::run::Run;
+use crate::support::sandbox::Sandbox;
+
+const WRITES: &str = "writes = true";
+const NAMESPACES: &str = "namespaces = false";
+
+/// What is missing, and the words of the refusal.
+const MISSING: [(&str, i64, i32, &[&str]); 9] = [
+    (
+        WRITES,
+        SYS_landlock_create_ruleset,
+        ENOSYS,
+        &["cannot seal writes: landlock_create_ruleset: ", "ENOSYS", "Linux 5.13"],
+    ),
+    (WRITES, SYS_landlock_create_ruleset, EOPNOTSUPP, &["cannot seal writes: ", "EOPNOTSUPP", "lsm="]),
+    (WRITES, SYS_landlock_create_ruleset, EPERM, &["cannot seal writes: ", "EPERM", "seccomp profile"]),
+    (WRITES, SYS_landlock_add_rule, EPERM, &["landlock_add_rule: ", "EPERM", "seccomp profile"]),
+    (WRITES, SYS_landlock_restrict_self, EPERM, &["landlock_restrict_self: ", "EPERM", "seccomp profile"]),
+    (WRITES, SYS_openat2, ENOSYS, &["openat2: ", "ENOSYS"]),
+    (NAMESPACES, SYS_seccomp, ENOSYS, &["cannot seal namespaces: seccomp: ", "ENOSYS", "allow the seccomp call"]),
+    (NAMESPACES, SYS_seccomp, EINVAL, &["cannot seal namespaces: seccomp: ", "EINVAL", "Linux 4.17"]),
+    (NAMESPACES, SYS_seccomp, EPERM, &["cannot seal namespaces: seccomp: ", "EPERM", "allow the seccomp call"]),
+];
+
+fn without_hand_over(seal: &str) -> Sandbox {
+    // A hand-over would fall back where openat2 is missing, and say so itself.
+    crate::support::sandbox::sandbox().with(|spec| spec.read_only = false).config(format!("[seal]\n{seal}\n"))
+}
+
+#[test]
+fn a_kernel_without_it_is_refused_and_told_apart_from_a_profile() {
+    for (seal, call, errno, words) in MISSING {
+        for base in [without_hand_over(seal), without_hand_over(seal).user(1001, 1001, 0)] {
+            let run = base.answer(call, &[], errno).run();
+            run.check(!run.started(), "no app");
+            run.check(run.outcome.code == Some(77), "exit code 77");
+            let text = run.stderr();
+            let all = words.iter().chain(&["; fix: ", "or set seal.optional = true"]);
+            all.for_each(|word| run.check(text.contains(word), word));
+        }
+    }
+    cases("kernels without a seal", 2 * MISSING.len());
+}
+
+#[test]
+fn what_is_missing_is_refused_before_anything_is_changed() {
+    for (seal, call) in [(WRITES, SYS_landlock_create_ruleset), (NAMESPACES, SYS_seccomp)] {
+        let run = container(seal).answer(call, &[], ENOSYS).run();
+        run.refused(77, &["cannot seal"]);
+        run.unchanged();
+    }
+}
+
+#[test]
+fn an_optional_seal_is_a_warning_and_what_there_is_holds() {
+    let both = format!("{WRITES}\n{NAMESPACES}\noptional = true");
+    let attempts = ["create=/tmp/new", "unshare=0x10000000"];
+    for (call, ends) in [(SYS_landlock_create_ruleset, ["ok", "EPERM"]), (SYS_seccomp, ["EACCES", "ok"])] {
+        let run = crate::trying(&container(&both).answer(call, &[], ENOSYS), attempts);
+        crate::ends(&run, &[(attempts[0], ends[0]), (attempts[1], ends[1])]);
+        run.check(run.stderr().contains("warn"), "a warning");
+        run.check(run.stderr().contains("cannot seal"), "what is missing");
+    }
+}
+
+/// The nth of these calls, and no other, is not carried out.
+fn claimed(seal: &str, call: i64, nth: usize) -> Run {
+    let fault = Fault { child: false, call, arguments: Vec::new(), nth: Some(nth), answer: Answer::Done };
+    container(seal).with(|spec| spec.faults = Some(Faults { record: false, rules: vec![fault] })).run()
+}
+
+#[test]
+fn success_that_is_only_reported_is_found_out() {
+    for optional in ["", "optional = true"] {
+        let writes = format!("{WRITES}\n{optional}");
+        claimed(&writes, SYS_landlock_restrict_self, 0).refused_late(77, &["seal not proved: "]);
+        // The first call of seccomp asks whether there is one.
+        let namespaces = format!("{NAMESPACES}\n{optional}");
+        claimed(&namespaces, SYS_seccomp, 1).refused_late(77, &["seal not proved: unshare ends with Ok(())"]);
+        // The rules were never made: nothing can be written to at all.
+        container(&writes)
+            .answer(SYS_landlock_add_rule, &[], 0)
+            .run()
+            .refused_late(77, &["seal not proved: a write to /dev/null, which is allowed, fails"]);
+    }
+    container(NAMESPACES).answer(SYS_seccomp, &[], 0).run().refused(77, &["cannot seal namespaces"]);
+}
+
+#[test]
+fn success_that_is_only_reported_is_found_out_without_a_writable_proc() {
+    let read_only = |seal: &str| container(seal).with(|spec| spec.proc_options = "ro".into());
+    read_only(WRITES).run().app().is("NoNewPrivs", "1");
+    let run = read_only(WRITES).answer(SYS_landlock_restrict_self, &[], 0).run();
+    run.refused_late(77, &["seal not proved: ", "a device node"]);
+    let within = "writes = true\nalso = ['/proc']";
+    container(within).run().app().is("NoNewPrivs", "1");
+    container(within).answer(SYS_landlock_restrict_self, &[], 0).run().refused_late(77, &["seal not proved: "]);
+}
