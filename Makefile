@@ -4,6 +4,7 @@ ARCH   := $(shell uname -m)
 NATIVE := $(ARCH)-unknown-linux-musl
 # The other architecture is built too, and smoke-run under qemu-user.
 OTHER  := $(if $(filter x86_64,$(ARCH)),aarch64,x86_64)-unknown-linux-musl
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -1)
 INIT   := target/$(NATIVE)/release/init
 LARGEST := 700000
 
@@ -15,7 +16,7 @@ export STEPDOWN_INIT := $(CURDIR)/$(INIT)
 SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 
-.PHONY: build demo test unit lint docs tools cross size bench again fuzz release clean
+.PHONY: build demo test unit lint docs miri tools cross size dist bench again fuzz release clean
 
 build:
 	@rustup target list --installed 2>/dev/null | grep -qx $(NATIVE) || rustup target add $(NATIVE)
@@ -27,11 +28,12 @@ demo: build
 
 # Everything: a kernel feature that is missing is a failure here, not a skip.
 test: export STEPDOWN_MUST_RUN := 1
-test: tools build lint size cross again
+test: tools build lint size cross again dist
 	fuzz/run $(or $(SECONDS_EACH),5)
 	tests/lab/setup
 	tests/lab/setup --docker
 	tests/lab/image docker podman-root podman5
+	tests/lab/copy-from dist/stepdown-$(VERSION).oci.tar $(VERSION)
 	tests/lab/broker docker podman-root podman5
 	tests/lab/django docker podman-root podman5
 	@trap 'for engine in podman podman-root podman5 docker; do tests/lab/$$engine --lab-stop; done' EXIT; trap 'exit 130' INT TERM; set -ex; \
@@ -80,10 +82,21 @@ again: build
 fuzz: tools
 	fuzz/run $(or $(SECONDS_EACH),60)
 
-# What is given away, in dist/: both architectures, sums, bills of materials, and what they were built with.
+# Everything that is published, in dist/: binaries, OCI archive, Debian packages, manual pages, bills of materials, sums, and
+# what they were built with. COSIGN_KEY=FILE signs the sums.
+dist: size cross
+	tests/lab/dist $(NATIVE) $(OTHER) $(MORE)
+
+# The same, and both architectures are built again in another folder: a byte that differs fails.
+# MORE=riscv64gc-unknown-linux-musl adds an architecture that the toolchain has.
 release: size cross again
+	for target in $(MORE); do rustup target add $$target && tests/lab/release $$target && tests/lab/cross target/$$target/release/init || exit 1; done
 	tests/lab/again $(OTHER) target/$(OTHER)/release/init
-	tests/lab/dist $(NATIVE) $(OTHER)
+	tests/lab/dist $(NATIVE) $(OTHER) $(MORE)
+
+# The allocator under Miri, where the nightly toolchain has it.
+miri:
+	tests/lab/miri
 
 clean:
 	cargo clean

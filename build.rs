@@ -3,11 +3,16 @@
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed=src/bin/init/no_tables.ld");
+    println!("cargo::rustc-check-cfg=cfg(from_registry)");
+    // A crate that cargo unpacked from a registry: `cargo install` would put the binary on PATH.
+    let folder = std::env::var("CARGO_MANIFEST_DIR").unwrap_or_default();
+    if folder.contains("/registry/src/") {
+        println!("cargo::rustc-cfg=from_registry");
+    }
     let target = |name: &str| std::env::var(format!("CARGO_CFG_TARGET_{name}")).unwrap_or_default();
     let release = std::env::var("PROFILE").is_ok_and(|profile| profile == "release");
     // Only the shipped target is linked by rust-lld, which takes these words as they are.
     if target("ENV") == "musl" && release {
-        let folder = std::env::var("CARGO_MANIFEST_DIR").unwrap_or_default();
         for argument in [&format!("-T{folder}/src/bin/init/no_tables.ld"), "--no-eh-frame-hdr"] {
             println!("cargo::rustc-link-arg-bin=init={argument}");
         }

@@ -7,7 +7,7 @@
 use std::os::fd::{AsFd, OwnedFd};
 
 use nix::errno::Errno;
-use rustix::fs::fstatfs;
+use rustix::fs::{FsWord, fstatfs};
 
 use super::open;
 use super::ownership::{bits, give, is_theirs, remedy, set_mode};
@@ -16,7 +16,7 @@ use crate::plan::TmpfsPlan;
 use crate::privilege::{Root, Target};
 
 /// `TMPFS_MAGIC` of `statfs(2)`.
-const TMPFS_MAGIC: i64 = 0x0102_1994;
+const TMPFS_MAGIC: FsWord = 0x0102_1994;
 
 /// A mount point that is the user's, with another mode than the configured one.
 #[derive(Debug)]

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::fs::File;
 use std::io::Read;
 
-use rustix::fs::{Mode, OFlags, open};
+use rustix::fs::{FsWord, Mode, OFlags, open};
 
 use crate::error::{Error, Result, errno, io_errno};
 
@@ -16,7 +16,7 @@ use super::capability::Set;
 const PATH: &str = "/proc/self/status";
 
 /// `PROC_SUPER_MAGIC`: a `/proc` that is something else would tell whatever its maker wants (CVE-2019-19921).
-const PROC_SUPER_MAGIC: i64 = 0x9fa0;
+const PROC_SUPER_MAGIC: FsWord = 0x9fa0;
 
 /// The four ids of one kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

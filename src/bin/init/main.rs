@@ -7,6 +7,11 @@ compile_error!(
     "/init is one static binary: build it with --target x86_64-unknown-linux-musl, or the musl target of another architecture"
 );
 
+#[cfg(from_registry)]
+compile_error!(
+    "cargo install would put a program named init on PATH: build it in a checkout (make build), or COPY it --from the image"
+);
+
 mod arena;
 mod clock;
 mod entry;
