@@ -4,19 +4,17 @@
 //! The app starts with the signal mask and dispositions that `/init` was started with, `SIGPIPE` included, with its own
 //! environment, and in a working directory inside the container. `signal(7)`.
 
-use std::ffi::{CStr, CString, OsStr};
+use std::ffi::CString;
 use std::marker::PhantomData;
-use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
 use std::time::Duration;
 
 use libc::{SIGHUP, SIGINT, SIGPIPE, SIGQUIT, SIGTERM, SIGXFSZ};
 use nix::errno::Errno;
-use rustix::fs::{Mode, StatVfsMountFlags, stat, statvfs};
+use rustix::fs::{Mode, stat};
 
 use crate::config::environment::Environment;
-use crate::error::{Error, Kernel, Result, errno};
-use crate::facts::programs;
+use crate::error::{Error, Missing, Result, errno};
+use crate::facts::executable;
 use crate::privilege::{Dropped, Root};
 use crate::sys::{self, SignalMask};
 
@@ -97,8 +95,8 @@ fn replace(app: &App, mask: SignalMask) -> Error {
     // Blocked again, so that no signal ends the process before the error is logged.
     let _ = sys::set_signal_mask(SignalMask::ALL);
     match first {
-        Some((program, reason)) => refused(program, reason),
-        None => Error::NotFound { name: "(none)".into(), what: "no program was resolved".into() },
+        Some((program, reason)) => executable::refused(program, reason),
+        None => Error::NotFound { name: "(none)".into(), cause: Missing::File },
     }
 }
 
@@ -148,44 +146,4 @@ fn release_signals(mask: SignalMask) -> Result<()> {
         let _ = sys::wait_for_signal(SignalMask::only(own), Some(Duration::ZERO));
     }
     sys::set_signal_mask(mask).map(drop).map_err(|errno| Error::Signals { call: "rt_sigprocmask", errno })
-}
-
-/// Why execve(2) failed, in words: its errno is about the interpreter or the mount as often as about the file.
-fn refused(program: &CString, reason: Errno) -> Error {
-    let path = Path::new(OsStr::from_bytes(program.to_bytes()));
-    let shown = path.display().to_string();
-    let not_executable = |what: String, remedy| Error::NotExecutable { path: shown.clone(), what, remedy };
-    match reason {
-        Errno::ENOENT | Errno::ENOTDIR => Error::NotFound { name: shown, what: missing(path, program) },
-        Errno::EACCES if statvfs(path).is_ok_and(|facts| facts.f_flag.contains(StatVfsMountFlags::NOEXEC)) => {
-            not_executable("it is on a mount with noexec".into(), "put it elsewhere, or mount with exec")
-        }
-        Errno::EACCES => not_executable(
-            Kernel(reason).to_string(),
-            "let the user execute it and enter every directory above it (chmod 0755)",
-        ),
-        Errno::ENOEXEC => not_executable(
-            "it is no program for this machine".into(),
-            "begin a script with #! and its interpreter (there is no shell to guess one), or build the program for this architecture",
-        ),
-        Errno::EPERM => not_executable(
-            format!("{}: file capabilities that the empty bounding set cannot give", Kernel(reason)),
-            "list them in keep_capabilities, or remove them from the file (setcap -r)",
-        ),
-        Errno::E2BIG => not_executable(Kernel(reason).to_string(), "pass less in arguments and environment"),
-        _ => not_executable(Kernel(reason).to_string(), "run it by hand in the image to see what is wrong with it"),
-    }
-}
-
-/// What is missing on ENOENT: the file, the interpreter of its first line, or its dynamic loader.
-fn missing(path: &Path, program: &CStr) -> String {
-    match programs::interpreter_line(path) {
-        Err(_) if rustix::fs::lstat(program).is_ok() => "it cannot be read, and neither can what it needs".into(),
-        Err(_) => "no such file".into(),
-        Ok(Some(line)) => {
-            let return_hint = if line.ends_with('\r') { " (it ends with a carriage return)" } else { "" };
-            format!("its interpreter '{line}' is missing{return_hint}")
-        }
-        Ok(None) => "its dynamic loader is missing (built for another C library?)".into(),
-    }
 }

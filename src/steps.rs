@@ -4,6 +4,8 @@
 use std::time::{Duration, Instant};
 
 use crate::child::Change;
+use std::borrow::Cow;
+
 use crate::child::run::{End, Runner, run};
 use crate::error::{Error, Result};
 use crate::exec::Launch;
@@ -34,8 +36,8 @@ fn run_all(runner: Runner<'_>, steps: &[StepPlan]) -> Result<Duration> {
 
 fn run_one(runner: Runner<'_>, step: &StepPlan) -> Result<()> {
     log::info!("step {}", step.name);
-    let failed = |what: String, remedy| Err(Error::Step { name: step.name.clone(), what, remedy });
-    let mend = "see its lines above, and mend what they say";
+    let failed = |what: String, remedy: Cow<'static, str>| Err(Error::Step { name: step.name.clone(), what, remedy });
+    let mend = Cow::Borrowed("see the step's output above");
     let (end, last) = run(runner, &step.name, &step.app, step.timeout)?;
     // Its last line is usually its reason.
     let said = if last.is_empty() { String::new() } else { format!(", saying '{last}'") };
@@ -46,12 +48,12 @@ fn run_one(runner: Runner<'_>, step: &StepPlan) -> Result<()> {
         End::Changed(Change::Stopped(signal)) => failed(format!("was stopped by signal {signal}{said}"), mend),
         End::TimedOut => failed(
             format!("did not end within {:?}{said}", step.timeout.unwrap_or_default()),
-            "find what it waits for, or raise its timeout",
+            Cow::Borrowed("find what it waits for, or raise its timeout"),
         ),
         End::Stopped(signal) => failed(
             format!("was ended, since the container was told to stop (signal {signal})"),
-            "nothing to mend: the stop came during the boot",
+            Cow::Borrowed("nothing to mend: the stop came during the boot"),
         ),
-        End::NotStarted(reason) => failed(reason, "make its command one that the image has and its user may run"),
+        End::NotStarted { what, fix } => failed(format!("could not be started: {what}"), Cow::Owned(fix)),
     }
 }

@@ -60,7 +60,7 @@ fn scope(text: &str, scope: &Scope, config: &Config) {
         assert!(config.role(&role.value).is_some());
     }
     for name in scope.when.keys().chain(scope.unless.keys()) {
-        assert!(values::variable(name).is_ok(), "{name}");
+        assert!(values::name(name).is_ok(), "{name}");
     }
 }
 
@@ -89,7 +89,7 @@ fn sound(config: &Config, text: &str) {
         scope(text, &entry.scope, config);
     }
     for entry in &config.requirements {
-        assert!(values::variable(&entry.env).is_ok());
+        assert!(values::name(&entry.env).is_ok());
         scope(text, &entry.scope, config);
     }
     for entry in &config.refusals {
@@ -183,7 +183,7 @@ fn command(text: &str, words: &[At<String>]) {
 
 fn variables<'a>(text: &str, all: impl Iterator<Item = (&'a String, &'a At<String>)>) {
     for (name, value) in all {
-        assert!(values::variable(name).is_ok(), "{name}");
+        assert!(values::name(name).is_ok(), "{name}");
         string(text, value);
     }
 }

@@ -56,7 +56,12 @@ pub enum End {
     /// The container was told to stop.
     Stopped(i32),
     /// It could not be started.
-    NotStarted(String),
+    NotStarted {
+        /// What failed and why.
+        what: String,
+        /// What to do about it.
+        fix: String,
+    },
 }
 
 /// Runs it. Its output goes to standard error, each line with the name. Returns its last line too.
@@ -80,7 +85,7 @@ pub fn run(runner: Runner<'_>, name: &str, app: &App, timeout: Option<Duration>)
             (Ok(()), Runner::Root(launch)) => exec::exec_root_step(launch, &app),
             (Ok(()), Runner::User(launch)) => exec::exec_app(launch, &app),
         };
-        let _ = rustix::io::write(&into_refusal, error.to_string().as_bytes());
+        let _ = rustix::io::write(&into_refusal, format!("{error}\0{}", error.fix()).as_bytes());
         error.exit_code()
     })?;
     drop((into_output, into_refusal));
@@ -95,10 +100,14 @@ pub fn run(runner: Runner<'_>, name: &str, app: &App, timeout: Option<Duration>)
     relay.rest();
     // Every process that could write to it has ended, so this read need not wait.
     let _ = rustix::io::ioctl_fionbio(&refusal, true);
-    let mut said = [0_u8; 1024];
+    let mut said = [0_u8; 4096];
     let length = rustix::io::read(&refusal, &mut said).unwrap_or(0);
     let said = String::from_utf8_lossy(said.get(..length).unwrap_or(&[])).into_owned();
-    Ok((if said.is_empty() { end } else { End::NotStarted(said) }, relay.last))
+    let end = match said.split_once('\0') {
+        Some((what, fix)) => End::NotStarted { what: what.to_owned(), fix: fix.to_owned() },
+        None => end,
+    };
+    Ok((end, relay.last))
 }
 
 /// Connects standard input to `/dev/null` and both outputs to the pipe.

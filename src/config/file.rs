@@ -72,6 +72,8 @@ fn read(path: &str, trust: &Trust) -> Result<String> {
     String::from_utf8(bytes).map_err(|error| {
         let good = error.utf8_error().valid_up_to();
         let line = error.as_bytes().iter().take(good).filter(|byte| **byte == b'\n').count() + 1;
-        kind(format!("not UTF-8 in line {line}"))
+        let utf16 = matches!(error.as_bytes(), [0xff, 0xfe, ..] | [0xfe, 0xff, ..]);
+        let what = format!("not UTF-8 in line {line}{}", if utf16 { ": it is UTF-16" } else { "" });
+        Error::ConfigEncoding { path: path.to_owned(), what }
     })
 }

@@ -53,8 +53,10 @@ pub enum Form {
     Duration,
     /// A size.
     Size,
-    /// The name of a variable.
+    /// The name of a variable that `${…}` can refer to.
     Variable,
+    /// The name of a variable.
+    Name,
     /// The name of a role.
     Role,
     /// An exit code.
@@ -85,6 +87,7 @@ impl Form {
             Form::Duration => "^0*([1-9][0-9]{0,7}ms|[1-9][0-9]{0,4}s|[1-9][0-9]{0,3}m)$",
             Form::Size => "^0*[1-9][0-9]{0,18}[kmgKMG]?$",
             Form::Variable => "^[A-Za-z_][A-Za-z0-9_]*$",
+            Form::Name => "^[^=]+$",
             Form::Role => "^[A-Za-z0-9_.-]+$",
             Form::StopSignal => STOP_SIGNAL,
             Form::ExitCode => "^([0-9]|[1-9][0-9]|1[0-9][0-9]|2[0-4][0-9]|25[0-5])$",
@@ -179,11 +182,12 @@ const PATH: Kind = Kind::Form(Form::Path);
 const MODE: Kind = Kind::Form(Form::Mode);
 const DURATION: Kind = Kind::Form(Form::Duration);
 const VARIABLE: Kind = Kind::Form(Form::Variable);
-const VARIABLES: Kind = Kind::Map(Form::Variable, &Kind::Text);
+const NAME: Kind = Kind::Form(Form::Name);
+const VARIABLES: Kind = Kind::Map(Form::Name, &Kind::Text);
 
 /// A value, one of several, set and not empty (`true`), unset or empty (`false`).
 const CONDITION: Kind = Kind::Either(&[Kind::Text, Kind::Texts, Kind::Boolean]);
-const CONDITIONS: Kind = Kind::Map(Form::Variable, &CONDITION);
+const CONDITIONS: Kind = Kind::Map(Form::Name, &CONDITION);
 
 /// What every entry of an array of tables also has.
 static SCOPE: &[Key] = &[
@@ -207,7 +211,7 @@ pub static TOP: Table = table(
         key("workdir", Kind::Form(Form::Directory), "working directory of steps and app"),
         key("image", Kind::Text, "the image's name in rendered files").expands(),
         key("keep_capabilities", Kind::Texts, "capabilities that the app keeps").default("[]"),
-        key("unset", Kind::Forms(Form::Variable), "variables that steps get, and the app does not").default("[]"),
+        key("unset", Kind::Forms(Form::Name), "variables that steps get, and the app does not").default("[]"),
         key("role", Kind::Table(&ROLE), "how a role is selected"),
         key("tmpfs", Kind::Tables(&TMPFS), "tmpfs mount points, handed to the user"),
         key("volume", Kind::Tables(&VOLUME), "volumes, handed to the user"),
@@ -264,17 +268,14 @@ pub static DIRECTORY: Table = entry(
 /// `[[require]]`.
 pub static REQUIRE: Table = entry(
     "[[require]]",
-    &[
-        key("env", VARIABLE, "the variable").required(),
-        key("hint", Kind::Text, "the fix that the message gives").expands(),
-    ],
+    &[key("env", NAME, "the variable").required(), key("hint", Kind::Text, "the fix that the message gives").expands()],
 );
 
 /// `[[refuse]]`.
 pub static REFUSE: Table = entry(
     "[[refuse]]",
     &[
-        key("env", VARIABLE, "the variable").required(),
+        key("env", NAME, "the variable").required(),
         key("value", CONDITION, "only with this value, one of these, set (true) or unset (false)").default("true"),
         key("hint", Kind::Text, "the fix that the message gives").expands(),
     ],

@@ -10,6 +10,7 @@ pub mod decode;
 pub mod environment;
 pub mod file;
 pub mod keys;
+mod mistakes;
 pub mod schema;
 pub mod signals;
 mod toml;

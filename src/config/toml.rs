@@ -10,7 +10,7 @@ use std::time::Duration;
 use toml_spanner::{Arena, Array, Document, Item as Node, Key, Span, Table, Value};
 
 use super::keys::{self, Table as Keys};
-use super::{At, Condition, Expandable, values};
+use super::{At, Condition, Expandable, mistakes, values};
 use crate::error::{Error, Place, Result, TextFile};
 
 /// The file that positions are in.
@@ -28,7 +28,7 @@ impl<'a> Source<'a> {
         toml_spanner::parse(&self.0.text, arena).map_err(|error| Error::Config {
             place: self.place(error.span()),
             what: format!("not TOML: {}", error.message(&self.0.text)),
-            allowed: "mend the syntax (toml.io)".into(),
+            allowed: mistakes::in_syntax(&self.0.text, error.span().range().start),
         })
     }
 }
@@ -70,10 +70,11 @@ impl<'a> Item<'a> {
             if self.keys.name.is_empty() { "at the top level".to_owned() } else { format!("in {}", self.keys.name) };
         let renamed = keys::RENAMED.iter().find(|(table, key, _)| (*table, *key) == (self.keys.name, self.key));
         let renamed = renamed.map(|(_, _, instead)| *instead);
+        let is_table = matches!(self.value.value(), Value::Table(_) | Value::Array(_));
         Error::Config {
             place: self.source.place(self.key_at),
             what: format!("unknown key '{}' {table}", self.key),
-            allowed: renamed.map_or_else(|| format!("allowed here: {}", self.keys.names()), str::to_owned),
+            allowed: renamed.map_or_else(|| mistakes::in_key(self.key, is_table, self.keys), str::to_owned),
         }
     }
 
@@ -92,8 +93,39 @@ impl<'a> Item<'a> {
             Value::Array(_) => ("an", "array"),
             Value::Table(_) => ("a", "table"),
         };
+        let written = self.source.0.text.get(value.span().range()).unwrap_or_default();
+        let fix = match value.value() {
+            Value::Integer(_) | Value::Float(_) | Value::Boolean(_) | Value::DateTime(_) if what == "a string" => {
+                let kind = self.keys.get(self.key).map(|key| key.kind);
+                format!("write it in quotes: \"{}\"", mistakes::quoted(written, kind))
+            }
+            Value::String(text)
+                if what == "an integer" && text.bytes().all(|byte| byte.is_ascii_digit())
+                    || what == "true or false" && matches!(*text, "true" | "false") =>
+            {
+                format!("write it without quotes: {text}")
+            }
+            Value::Array(array)
+                if what == "a table" && array.iter().all(|item| matches!(item.value(), Value::Table(_))) =>
+            {
+                format!("write it once, in single brackets: [{}]", self.header())
+            }
+            Value::Table(_) if what.starts_with("an array of tables") => {
+                format!("write it in double brackets: [[{}]]", self.key)
+            }
+            Value::String(text) if what == "an array of strings" => {
+                let words: Vec<String> = text.split_ascii_whitespace().map(|word| format!("\"{word}\"")).collect();
+                format!("write an array, each word its own string: [{}]", words.join(", "))
+            }
+            _ => format!("write {what}"),
+        };
         let place = self.source.place(value.span());
-        refuse(place, format!("{}: {article} {kind} where {what} belongs", self.key), &format!("write {what}"))
+        refuse(place, format!("{}: {article} {kind} where {what} belongs", self.key), &fix)
+    }
+
+    /// The name of the table that this key holds.
+    fn header(&self) -> String {
+        if self.keys.get(self.key).is_some() { self.key.to_owned() } else { format!("roles.{}", self.key) }
     }
 
     /// The text, if it is a string.
@@ -129,6 +161,20 @@ impl<'a> Item<'a> {
             ));
         }
         Ok(At { value: (*text).to_owned(), place })
+    }
+
+    /// Refuses a path with the options of a mount behind it: they are keys of their own.
+    fn refuse_mount_options(&self) -> Result<()> {
+        match self.text().and_then(|path| Some((path, mistakes::mount_options(path)?))) {
+            Some((path, fix)) => Err(self.refuse(format!("'{path}' is a path with mount options"), &fix)),
+            None => Ok(()),
+        }
+    }
+
+    /// The path of a mount point.
+    pub(super) fn mount_path(&self) -> Result<At<String>> {
+        self.refuse_mount_options()?;
+        self.parsed(values::path)
     }
 
     /// A string of a small language of its own.
@@ -221,14 +267,14 @@ impl<'a> Item<'a> {
     /// The names of variables.
     pub(super) fn variable_names(&self) -> Result<Vec<String>> {
         let judged = self.strings()?.into_iter().map(|At { value, place }| {
-            values::variable(&value)
-                .map_err(|what| refuse(place, format!("{}: {what}", self.key), "write it in that form"))
+            values::name(&value).map_err(|what| refuse(place, format!("{}: {what}", self.key), "write it in that form"))
         });
         judged.collect()
     }
 
     /// An absolute path, or one that is expanded into one.
     pub(super) fn expandable_path(&self) -> Result<At<String>> {
+        self.refuse_mount_options()?;
         let text = self.string()?;
         if text.value.contains('$') { Ok(text) } else { self.parsed(values::path) }
     }
@@ -278,9 +324,9 @@ impl<'a> Item<'a> {
         array.iter().map(|value| Ok((self.table_of(value)?, self.source.place(value.span())))).collect()
     }
 
-    /// A table of variables: names that `${…}` can refer to, each with a string.
+    /// A table of variables, each with a string.
     pub(super) fn variables(&self) -> Result<BTreeMap<String, At<String>>> {
-        self.named(values::variable, Item::string)
+        self.named(values::name, Item::string)
     }
 
     /// A table of names of a form and values of a kind, in the order of the file.

@@ -78,6 +78,18 @@ pub fn size(text: &str) -> Result<String, String> {
     }
 }
 
+/// The name of a variable as `execve(2)` takes it: anything but an `=`.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn name(text: &str) -> Result<String, String> {
+    if text.is_empty() || text.contains(['=', '\0']) {
+        Err(format!("'{text}' is not the name of a variable: not empty, and no = in it"))
+    } else {
+        Ok(text.to_owned())
+    }
+}
+
 /// The name of a variable, as `${…}` can refer to it.
 ///
 /// # Errors

@@ -47,6 +47,7 @@ impl Error {
             | Error::Threads { .. } => Exit::Privilege,
             Error::ConfigRead { .. }
             | Error::ConfigKind { .. }
+            | Error::ConfigEncoding { .. }
             | Error::NotRoots { .. }
             | Error::Config { .. }
             | Error::Identity { .. }

@@ -2,7 +2,7 @@
 
 use nix::errno::Errno;
 
-use super::Error;
+use super::{Error, NO_ROLES};
 
 /// Remedies that need nothing of the error.
 mod text {
@@ -14,12 +14,14 @@ mod text {
     pub(super) const DESCRIPTORS: &str = "give the container a /dev with null, and do not close its standard streams";
     pub(super) const CONFIG_ABSENT: &str = "COPY the file into the image, or leave --config out to use /etc/init.toml";
     pub(super) const CONFIG_UNREADABLE: &str = "make it a file that root can read (COPY --chmod=0644)";
+    pub(super) const CONFIG_ENCODING: &str = "save it as UTF-8 without a byte order mark";
     pub(super) const CONFIG_KIND: &str = "give a regular TOML file of at most 1 MiB";
     pub(super) const IDENTITY: &str = "give a number from 1 to 4294967294, or a name that is in the image's /etc/passwd \
         (user) or /etc/group (group)";
+    pub(super) const NO_ROLES: &str = "declare it in the configuration (a table [roles.NAME] with its command), or leave \
+        --role out";
     pub(super) const NO_HEALTH: &str =
         "add health = { http = … }, { tcp = … }, { exec = … } or { file = … } to the role";
-    pub(super) const NOT_FOUND: &str = "install it in the image, mend PATH, or give its whole path";
     pub(super) const ROOT_STEPS: &str = "start the container as root of its user namespace (USER 0, no --user): /init \
         drops to the user itself";
     pub(super) const NOT_HANDED_OVER: &str = "do not let anything else change it during the boot; the kernel or a filter \
@@ -53,16 +55,16 @@ impl Error {
             Error::Descriptors { .. } => text::DESCRIPTORS,
             Error::ConfigRead { errno: Errno::ENOENT, .. } => text::CONFIG_ABSENT,
             Error::ConfigRead { .. } => text::CONFIG_UNREADABLE,
+            Error::ConfigEncoding { .. } => text::CONFIG_ENCODING,
             Error::ConfigKind { .. } => text::CONFIG_KIND,
             Error::Config { allowed, .. } => allowed,
             Error::Identity { .. } => text::IDENTITY,
             Error::NoCommand { known, .. } => known,
             Error::NoHealth { .. } => text::NO_HEALTH,
-            Error::Inexpressible { remedy, .. } | Error::Step { remedy, .. } => remedy,
+            Error::Inexpressible { remedy, .. } => remedy,
+            Error::Step { remedy, .. } => remedy,
             Error::Required { hint: Some(hint), .. } => hint,
             Error::Refused { hint: Some(hint), .. } => hint,
-            Error::NotFound { .. } => text::NOT_FOUND,
-            Error::NotExecutable { remedy, .. } => remedy,
             Error::RootStepsWithoutRoot { .. } => text::ROOT_STEPS,
             Error::MountPoint { remedy, .. } | Error::HandOver { remedy, .. } | Error::Drop { remedy, .. } => remedy,
             Error::HandOverUnproved { .. } => text::NOT_HANDED_OVER,
@@ -79,9 +81,12 @@ impl Error {
             Error::NotDone { call, .. } => return not_done(call),
             Error::NotRoots { fix, .. } => return roots_alone(fix, "(COPY --chown=0:0 --chmod=0644)"),
             Error::StepNotRoots { fix, .. } => return roots_alone(fix, "(off volumes, or in a script of root's own)"),
+            Error::NotFound { cause, .. } => return cause.fix(),
+            Error::NotExecutable { cause, .. } => return cause.fix(),
             Error::Credentials { .. } => text::CREDENTIALS,
             Error::Unmapped { file, mapped, .. } => return unmapped(file, mapped),
             Error::Accounts { path, errno } => return accounts(path, *errno),
+            Error::Role { known, .. } if known == NO_ROLES => text::NO_ROLES,
             Error::Role { variable, known, .. } => return format!("set {variable} to one of: {known}"),
             Error::Unset { name, message, .. } => return set(name, message.is_none()),
             Error::Required { name, hint: None } => return set(name, false),

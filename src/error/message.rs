@@ -23,6 +23,7 @@ impl fmt::Display for Error {
                 write!(f, "cannot read the configuration {path}: {}", Reason(call, *errno))
             }
             Error::ConfigKind { path, what } => write!(f, "the configuration {path} is {what}"),
+            Error::ConfigEncoding { path, what } => write!(f, "the configuration {path} is text, but {what}"),
             Error::NotRoots { path, how, .. } => write!(f, "refusing {path}: {how}"),
             Error::Config { place, what, .. } => write!(f, "{place}: {what}"),
             Error::Identity { place, given, what } => write!(f, "{place}: '{given}' {what}"),
@@ -45,8 +46,8 @@ impl fmt::Display for Error {
             Error::Refused { name, is, .. } => {
                 write!(f, "the configuration refuses a start with {name} {is}")
             }
-            Error::NotFound { name, what } => write!(f, "command '{name}' not found: {what}"),
-            Error::NotExecutable { path, what, .. } => write!(f, "cannot run {path}: {what}"),
+            Error::NotFound { name, cause } => write!(f, "command '{name}' not found: {cause}"),
+            Error::NotExecutable { path, cause } => write!(f, "cannot run {path}: {cause}"),
             Error::CapabilityMissing { missing, .. } => write!(f, "missing capability {missing}"),
             Error::RootStepsWithoutRoot { uid, step } => {
                 write!(
@@ -76,7 +77,9 @@ impl fmt::Display for Error {
             Error::Directory { path, call, errno, .. } => {
                 write!(f, "cannot make the directory {path}: {}", Reason(call, *errno))
             }
-            Error::Child { call, errno } => write!(f, "cannot run the app as a child: {}", Reason(call, *errno)),
+            Error::Child { call, errno } => {
+                write!(f, "cannot start or wait for a child process: {}", Reason(call, *errno))
+            }
             Error::WorkingDirectory { path, errno } => {
                 write!(f, "cannot enter the working directory {path}: {}", Reason("chdir", *errno))
             }

@@ -8,16 +8,22 @@ mod exit;
 mod fix;
 mod message;
 mod place;
+mod unfit;
 
+use std::borrow::Cow;
 use std::fmt;
 
 use nix::errno::Errno;
 
 pub use exit::Exit;
 pub use place::{Place, TextFile};
+pub use unfit::{Missing, Unfit};
 
 /// The result of everything that can end a boot.
 pub type Result<T> = std::result::Result<T, Error>;
+
+/// What stands for the list of roles where the configuration has none.
+pub const NO_ROLES: &str = "none";
 
 /// Everything that stops a boot.
 #[derive(Debug)]
@@ -78,6 +84,13 @@ pub enum Error {
         /// The file.
         path: String,
         /// What it is instead.
+        what: String,
+    },
+    /// The configuration is text of another encoding than UTF-8.
+    ConfigEncoding {
+        /// The file.
+        path: String,
+        /// What it is.
         what: String,
     },
     /// Somebody else than root could have written the configuration or the accounts that root would obey.
@@ -180,7 +193,7 @@ pub enum Error {
         /// What became of it.
         what: String,
         /// What to do about it.
-        remedy: &'static str,
+        remedy: Cow<'static, str>,
     },
     /// The configuration needs what a format of `--render` cannot say.
     Inexpressible {
@@ -222,17 +235,15 @@ pub enum Error {
     NotFound {
         /// As given.
         name: String,
-        /// Where it was looked for, or what is missing.
-        what: String,
+        /// What is missing.
+        cause: Missing,
     },
     /// The command is there and cannot be run.
     NotExecutable {
         /// The file.
         path: String,
         /// Why.
-        what: String,
-        /// What to do about it.
-        remedy: &'static str,
+        cause: Unfit,
     },
     /// Root lacks capabilities that the plan needs.
     CapabilityMissing {

@@ -4,6 +4,7 @@
 pub mod accounts;
 pub mod control_groups;
 pub mod engine;
+pub mod executable;
 pub mod id_maps;
 pub mod landlock;
 pub mod mounts;

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use nix::errno::Errno;
 use rustix::fs::{FileType, Mode, OFlags, RawDir, Stat, fstat, openat};
 
-use crate::error::errno;
+use crate::error::{Unfit, errno};
 use crate::trust::{Denied, HANDLE, Reached, Trust, is_kernels_own};
 
 /// Entries below the directories of one step.
@@ -44,7 +44,7 @@ pub enum Program {
     /// An executable file of root's alone.
     At(PathBuf),
     /// A file that cannot be executed, and why.
-    Unfit(PathBuf, &'static str),
+    Unfit(PathBuf, Unfit),
     /// Nothing.
     Nowhere,
 }
@@ -83,9 +83,9 @@ impl Obeyed<'_> {
                     self.judge(&reached, 0)?;
                     return Ok(Program::At(place));
                 }
-                FileType::RegularFile => "it has no execute permission",
-                FileType::Directory => "it is a directory",
-                _ => "it is not a regular file",
+                FileType::RegularFile => Unfit::NoPermission,
+                FileType::Directory => Unfit::Directory,
+                _ => Unfit::NotRegular,
             };
             if unfit == Program::Nowhere {
                 unfit = Program::Unfit(place, what);

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 
-use crate::error::{Error, Result, io_errno};
+use crate::error::{Error, Missing, Result, Unfit, io_errno};
 
 /// What the C library searches when `PATH` is unset, and what engines set.
 const DEFAULT_PATH: &[u8] = b"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -22,7 +22,7 @@ enum Seen {
     Program,
     Hidden,
     Nothing,
-    Unfit(&'static str),
+    Unfit(Unfit),
 }
 
 /// The files that exec will try, in order; at least one. A name with a slash is taken as it is, below the working
@@ -46,24 +46,16 @@ pub fn find(name: &[u8], path: Option<&[u8]>, working_directory: &Path) -> Resul
     for place in places {
         match look(&place) {
             Seen::Program | Seen::Hidden => programs.push(as_c(place)?),
-            Seen::Unfit(what) if unfit.is_none() => unfit = Some((place, what)),
+            Seen::Unfit(cause) if unfit.is_none() => unfit = Some((place, cause)),
             Seen::Unfit(_) | Seen::Nothing => {}
         }
     }
     match (programs.is_empty(), unfit) {
         (false, _) => Ok(programs),
-        (true, Some((place, what))) => Err(Error::NotExecutable {
-            path: place.display().to_string(),
-            what: what.into(),
-            remedy: "make it an executable file (chmod 0755), or name another",
-        }),
+        (true, Some((place, cause))) => Err(Error::NotExecutable { path: place.display().to_string(), cause }),
         (true, None) => Err(Error::NotFound {
             name: String::from_utf8_lossy(name).into_owned(),
-            what: if direct {
-                "no such file".into()
-            } else {
-                format!("it is in no directory of PATH={}", String::from_utf8_lossy(search))
-            },
+            cause: if direct { Missing::File } else { Missing::InPath(String::from_utf8_lossy(search).into_owned()) },
         }),
     }
 }
@@ -83,14 +75,14 @@ pub fn interpreter_line(program: &Path) -> std::io::Result<Option<String>> {
 
 fn look(place: &Path) -> Seen {
     match std::fs::metadata(place) {
-        Ok(facts) if facts.is_dir() => Seen::Unfit("it is a directory"),
-        Ok(facts) if !facts.is_file() => Seen::Unfit("it is not a regular file"),
+        Ok(facts) if facts.is_dir() => Seen::Unfit(Unfit::Directory),
+        Ok(facts) if !facts.is_file() => Seen::Unfit(Unfit::NotRegular),
         // Whose bit it is, and whether an ACL says more, exec will know.
-        Ok(facts) if facts.mode() & 0o111 == 0 => Seen::Unfit("it has no execute permission"),
+        Ok(facts) if facts.mode() & 0o111 == 0 => Seen::Unfit(Unfit::NoPermission),
         Ok(_) => Seen::Program,
         Err(error) => match io_errno(&error) {
             Errno::EACCES => Seen::Hidden,
-            Errno::ELOOP => Seen::Unfit("too many symbolic links lead to it"),
+            Errno::ELOOP => Seen::Unfit(Unfit::Links),
             _ => Seen::Nothing,
         },
     }
@@ -98,5 +90,5 @@ fn look(place: &Path) -> Seen {
 
 fn as_c(place: PathBuf) -> Result<CString> {
     CString::new(place.into_os_string().into_vec())
-        .map_err(|_| Error::NotFound { name: "(a name with a NUL)".into(), what: "no path can hold one".into() })
+        .map_err(|_| Error::NotFound { name: "(a name with a NUL)".into(), cause: Missing::File })
 }

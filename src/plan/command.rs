@@ -10,7 +10,7 @@ use super::role::{self, Selected};
 use crate::config::args::Arguments;
 use crate::config::environment::Environment;
 use crate::config::{At, Config};
-use crate::error::{Error, Place, Result, io_errno};
+use crate::error::{Error, Missing, Place, Result, io_errno};
 use crate::facts::programs;
 
 /// A command line.
@@ -37,8 +37,36 @@ impl Command {
     /// [`Error::NotFound`], [`Error::NotExecutable`].
     pub(super) fn find(words: Vec<CString>, workdir: Option<&str>, environment: &Environment) -> Result<Command> {
         let name = words.first().map_or(&b""[..], |word| word.to_bytes());
-        let programs = programs::find(name, environment.get("PATH"), Path::new(workdir.unwrap_or(".")))?;
+        let found = programs::find(name, environment.get("PATH"), Path::new(workdir.unwrap_or(".")));
+        let programs = found.map_err(|error| not_a_name(error, &words))?;
         Ok(Command { programs, words })
+    }
+}
+
+/// The refusal of a program that is nowhere, by the mistake behind it.
+fn not_a_name(error: Error, words: &[CString]) -> Error {
+    let Error::NotFound { name, cause } = error else { return error };
+    let shell = matches!(name.rsplit('/').next(), Some("sh" | "bash" | "ash" | "dash"));
+    let cause = if shell && words.get(1).is_some_and(|word| word.to_bytes() == b"-c") {
+        Missing::Shell
+    } else if ["&&", "||", ";", "|", ">", "<", "$(", "`"].iter().any(|operator| name.contains(operator)) {
+        Missing::ShellSyntax
+    } else if name.trim().contains([' ', '\t', '\n']) {
+        Missing::OneWord(name.clone())
+    } else {
+        cause
+    };
+    Error::NotFound { name, cause }
+}
+
+/// The refusal of a COMMAND that is no program, but a role.
+pub(super) fn names_role(error: Error, config: &Config, arguments: &Arguments) -> Error {
+    match error {
+        Error::NotFound { name, .. } if !arguments.command.is_empty() && config.role(&name).is_some() => {
+            let cause = Missing::NamesRole(name.clone(), config.role_variable.clone());
+            Error::NotFound { name, cause }
+        }
+        other => other,
     }
 }
 

@@ -161,7 +161,9 @@ fn command(
         Err(Error::NoCommand { .. }) if arguments.action == Action::Plan => Ok(Command::default()),
         // Only the steps run.
         Ok(words) if words.is_empty() => Ok(Command::default()),
-        words => Command::find(words?, workdir, environment),
+        words => {
+            Command::find(words?, workdir, environment).map_err(|error| command::names_role(error, config, arguments))
+        }
     }
 }
 

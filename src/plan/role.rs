@@ -2,7 +2,7 @@
 
 use crate::config::environment::Environment;
 use crate::config::{Config, Role};
-use crate::error::{Error, Result};
+use crate::error::{Error, NO_ROLES, Result};
 
 /// The role that is selected, and by what.
 #[derive(Debug)]
@@ -57,5 +57,5 @@ pub(super) fn select<'a>(
 
 /// The names of the roles, for messages.
 pub(super) fn known(config: &Config) -> String {
-    if config.roles.is_empty() { "none".to_owned() } else { config.role_names().join(", ") }
+    if config.roles.is_empty() { NO_ROLES.to_owned() } else { config.role_names().join(", ") }
 }

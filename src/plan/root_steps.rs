@@ -9,7 +9,7 @@ use super::expand::{expand, timeout};
 use super::steps::StepPlan;
 use crate::config::Step;
 use crate::config::environment::Environment;
-use crate::error::{Error, Result};
+use crate::error::{Error, Missing, Result};
 use crate::exec::App;
 use crate::facts::obeyed::{Obeyed, Program};
 use crate::trust::{Denied, Trust};
@@ -90,17 +90,11 @@ fn own_environment(step: &Step, environment: &Environment) -> Result<Environment
 
 fn found(program: Program, name: &[u8], path: &[u8]) -> Result<CString> {
     let direct = name.contains(&b'/');
-    let nowhere = |what| Err(Error::NotFound { name: String::from_utf8_lossy(name).into_owned(), what });
+    let nowhere = |cause| Err(Error::NotFound { name: String::from_utf8_lossy(name).into_owned(), cause });
     match program {
-        Program::At(place) => {
-            CString::new(place.into_os_string().into_vec()).or_else(|_| nowhere("no path can hold a NUL".into()))
-        }
-        Program::Unfit(place, what) => Err(Error::NotExecutable {
-            path: place.display().to_string(),
-            what: what.into(),
-            remedy: "make it an executable file (chmod 0755), or name another",
-        }),
-        Program::Nowhere if direct => nowhere("no such file".into()),
-        Program::Nowhere => nowhere(format!("it is in no directory of PATH={}", OsStr::from_bytes(path).display())),
+        Program::At(place) => CString::new(place.into_os_string().into_vec()).or_else(|_| nowhere(Missing::File)),
+        Program::Unfit(place, cause) => Err(Error::NotExecutable { path: place.display().to_string(), cause }),
+        Program::Nowhere if direct => nowhere(Missing::File),
+        Program::Nowhere => nowhere(Missing::InPath(OsStr::from_bytes(path).display().to_string())),
     }
 }

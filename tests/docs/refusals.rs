@@ -92,6 +92,7 @@ fn configuration() -> Vec<Refusal> {
     vec![
         refusal("a mistyped key", app().config("[[tmpfs]]\npath = \"/home/app\"\nmod = \"0700\"\n")),
         refusal("not TOML", app().config("user = app\n")),
+        refusal("another encoding", app().file("/etc/init.toml", b"user = \"app\" # caf\xe9\n".to_vec())),
         refusal("a wrong value", app().config("[boot_check]\ntimeout = 30\n")),
         refusal("a role that does not exist", with("[[volume]]\npath = \"/data\"\nroles = [\"wbe\"]\n")),
         refusal("the named file is not there", app().words(named)),

@@ -52,19 +52,93 @@ fn a_command_that_is_no_executable_file_is_refused() {
     command("loop").refused(126, &["cannot run /bin/loop", "too many symbolic links"]);
 }
 
+/// The header of a 64-bit ELF program of another machine, little end first.
+fn foreign() -> Vec<u8> {
+    let mut header = vec![0_u8; 64];
+    header[..6].copy_from_slice(b"\x7fELF\x02\x01");
+    (header[16], header[18]) = (2, if cfg!(target_arch = "aarch64") { 62 } else { 183 });
+    header
+}
+
+/// In exec mode and supervised: the same cause has the same words.
+fn both(sandbox: &Sandbox, word: &str, code: i32, words: &[&str]) {
+    for options in [&[][..], &["--supervise"]] {
+        let all = options.iter().copied().chain(["--", word]);
+        sandbox.clone().words(all).run().refused_late(code, words);
+    }
+}
+
 #[test]
-fn what_only_exec_can_tell_is_told_by_exec() {
-    command("malformed").refused_late(126, &["cannot run /bin/malformed", "no program for this machine"]);
-    command("text").refused_late(126, &["cannot run /bin/text", "#!"]);
-    command("empty").refused_late(126, &["cannot run /bin/empty"]);
-    command("roots").refused_late(126, &["cannot run /bin/roots", "EACCES"]);
-    command("/closed/witness").refused_late(126, &["cannot run /closed/witness", "EACCES"]);
+fn a_file_that_the_kernel_does_not_take_is_named_for_what_it_is() {
+    let long = format!("#!/{}/sh\n", "v".repeat(300));
+    for (content, what, fix) in [
+        (&b""[..], "it is an empty file", "copy the program"),
+        (b"echo no shell guesses this\n", "it is text without a #! line", "begin the script with #!"),
+        (b"\xef\xbb\xbf#!/bin/witness\n", "a byte order mark (BOM)", "without a byte order mark"),
+        (b"\xff\xfe#\0!\0", "it is UTF-16 text", "save the script as UTF-8"),
+        (long.as_bytes(), "longer than the 255 bytes", "a shorter path"),
+        (b"#! \n", "names no interpreter", "#!/bin/sh"),
+        (b"MZ\x90\0", "a program for Windows", "build the program for Linux"),
+        (b"PK\x03\x04", "a zip or jar archive", "run it by the program that reads it"),
+        (&foreign(), "it is a program for ", "--platform"),
+        (b"\x7fELF and no more", "it is a ", "run"),
+        (b"\x01\x02\x03", "it is no program for this machine", "run it by hand"),
+    ] {
+        let base = stocked().file_mode("/bin/odd", bytes(content), 0o755);
+        both(&base, "odd", 126, &["cannot run /bin/odd", what, "fix: ", fix]);
+    }
+    let base = stocked().file_mode("/bin/odd", bytes(foreign()), 0o755);
+    let script = base.file_mode("/bin/by-odd", bytes("#!/bin/odd\n"), 0o755);
+    both(&script, "by-odd", 126, &["cannot run /bin/by-odd: /bin/odd, which runs it: it is a program for"]);
+}
+
+#[test]
+fn the_barrier_of_a_denied_program_is_named() {
+    let base = stocked()
+        .node("/bin/into-closed", Kind::Symlink("/closed/witness".into()))
+        .file_mode("/bin/by-closed", bytes("#!/bin/into-closed -u\n"), 0o755)
+        .file_mode("/bin/by-roots", bytes("#!/bin/roots\n"), 0o755);
+    both(&base, "roots", 126, &["cannot run /bin/roots", "mode 0700 does not let uid 1001", "chmod 0755"]);
+    for word in ["/closed/witness", "into-closed", "by-closed"] {
+        both(&base, word, 126, &["EACCES", "uid 1001 may not enter /closed", "chmod o+x /closed"]);
+    }
+    both(&base, "by-closed", 126, &["cannot run /bin/by-closed: /bin/into-closed, which runs it"]);
+    both(&base, "by-roots", 126, &["cannot run /bin/by-roots: /bin/roots, which runs it", "mode 0700"]);
+    // The fix, followed.
+    let opened = base.owned("/closed", Kind::Directory, (0, 0), 0o711);
+    assert!(opened.words(["by-closed"]).run().started());
 }
 
 #[test]
 fn a_missing_interpreter_is_named() {
-    command("lost").refused_late(127, &["/bin/lost", "its interpreter '/usr/bin/python9 -u' is missing"]);
-    command("dos").refused_late(127, &["/bin/dos", "/bin/witness", "carriage return"]);
+    let base = stocked().file_mode("/bin/twice", bytes("#!/bin/lost\n"), 0o755);
+    both(
+        &base,
+        "lost",
+        127,
+        &["/bin/lost", "its interpreter '/usr/bin/python9 -u' is missing", "install /usr/bin/python9"],
+    );
+    both(&base, "twice", 127, &["/bin/twice", "'/usr/bin/python9 -u' is missing"]);
+    both(
+        &base,
+        "dos",
+        127,
+        &["/bin/dos", "/bin/witness", "carriage return", "fix: save the script with LF line endings"],
+    );
+}
+
+#[test]
+fn a_command_line_in_one_word_or_for_a_shell_is_told() {
+    let one = command("witness app:app").refused(127, &["one word, with blanks"]);
+    assert!(one.ends_with("write each word as its own string: [\"witness\", \"app:app\"]"), "{one}");
+    stocked().words(["witness", "app:app"]).run().app();
+    command("cd /app && exec witness").refused(127, &["a line for a shell", "workdir", "[\"sh\", \"-c\""]);
+    let shell = stocked().words(["/bin/sh", "-c", "witness"]).run();
+    shell.refused(127, &["the image has no shell", "exec form"]);
+    let role = || stocked().config("[roles.web]\ncommand = ['witness']\n").words::<&str>([]);
+    role().words(["web"]).run().refused(127, &["'web' is a role", "--role web", "ROLE=web"]);
+    role().words(["--role", "web"]).run().app();
+    role().env("ROLE=web").run().app();
 }
 
 #[test]

@@ -59,7 +59,7 @@ fn refusal(text: &str) -> Option<String> {
 
 /// What no schema can see: it needs more than one place of the file, or more than a pattern.
 fn unseen(message: &str) -> bool {
-    ["no role '", "is listed twice", "a NUL in a string"].iter().any(|part| message.contains(part))
+    ["no role '", "is listed twice", "a NUL in a string", "mount options"].iter().any(|part| message.contains(part))
 }
 
 #[test]

@@ -13,8 +13,8 @@ use crate::error::{Place, Result};
 fn scoped(item: &Item<'_>, scope: &mut Scope) -> Result<bool> {
     match item.key {
         "roles" => scope.roles = Some(item.strings()?),
-        "when" => scope.when = item.named(values::variable, Item::condition)?,
-        "unless" => scope.unless = item.named(values::variable, Item::condition)?,
+        "when" => scope.when = item.named(values::name, Item::condition)?,
+        "unless" => scope.unless = item.named(values::name, Item::condition)?,
         _ => return Ok(false),
     }
     Ok(true)
@@ -25,7 +25,7 @@ pub(super) fn tmpfs<'a>(source: Source<'a>, table: &'a Table<'a>, place: Place) 
     for item in items(source, &keys::TMPFS, table) {
         let item = item?;
         match item.key {
-            "path" => path = Some(item.parsed(values::path)?),
+            "path" => path = Some(item.mount_path()?),
             "mode" => mode = item.parsed(values::mode)?.value,
             "size" => size = Some(item.parsed(values::size)?.value),
             _ if scoped(&item, &mut scope)? => {}
@@ -68,7 +68,7 @@ pub(super) fn requirement<'a>(source: Source<'a>, table: &'a Table<'a>, place: P
     for item in items(source, &keys::REQUIRE, table) {
         let item = item?;
         match item.key {
-            "env" => env = Some(item.parsed(values::variable)?.value),
+            "env" => env = Some(item.parsed(values::name)?.value),
             "hint" => hint = Some(item.string()?.value),
             _ if scoped(&item, &mut scope)? => {}
             _ => return Err(item.unknown()),
@@ -82,7 +82,7 @@ pub(super) fn refusal<'a>(source: Source<'a>, table: &'a Table<'a>, place: Place
     for item in items(source, &keys::REFUSE, table) {
         let item = item?;
         match item.key {
-            "env" => env = Some(item.parsed(values::variable)?.value),
+            "env" => env = Some(item.parsed(values::name)?.value),
             "value" => value = item.condition()?,
             "hint" => hint = Some(item.string()?.value),
             _ if scoped(&item, &mut scope)? => {}

@@ -1,0 +1,96 @@
+//! The usual mistakes in a configuration, each with the words that mend it.
+
+use super::keys::{self, Form, Kind, Table};
+
+/// What to do about a key that the table does not have.
+pub(super) fn in_key(key: &str, is_table: bool, table: &Table) -> String {
+    let allowed = || format!("allowed here: {}", table.names());
+    let at_top = |key: &str| keys::TOP.all().find(|known| known.name == key);
+    match at_top(key) {
+        _ if table.name == keys::ROLE.name && is_table => {
+            format!("declare the role as [roles.{key}]; {}", allowed())
+        }
+        Some(known) if !table.name.is_empty() && !is_a_table(&known.kind) => {
+            format!("'{key}' is a key of the top level: write it above the first [table]; {}", allowed())
+        }
+        None if table.name.is_empty() => match singular(key) {
+            Some(right) => format!("write [[{right}]], one for each; {}", allowed()),
+            None => allowed(),
+        },
+        _ => allowed(),
+    }
+}
+
+fn is_a_table(kind: &Kind) -> bool {
+    matches!(kind, Kind::Table(_) | Kind::Tables(_) | Kind::Map(..))
+}
+
+/// The key of an array of tables whose plural was written.
+fn singular(key: &str) -> Option<&'static str> {
+    let tables = keys::TOP.all().filter(|known| matches!(known.kind, Kind::Tables(_)));
+    tables.map(|known| known.name).find(|name| {
+        key == format!("{name}s") || name.strip_suffix('y').is_some_and(|stem| key == format!("{stem}ies"))
+    })
+}
+
+/// What to do about text that is no TOML, from what stands there.
+pub(super) fn in_syntax(text: &str, offset: usize) -> String {
+    let start = text.get(..offset).and_then(|before| before.rfind('\n')).map_or(0, |newline| newline + 1);
+    let line = text.get(start..).and_then(|rest| rest.lines().next()).unwrap_or_default();
+    let value = line.rsplit_once('=').map_or("", |(_, value)| value);
+    let value = value.split(['#', ',', '}']).next().unwrap_or(value).trim();
+    let leading_zero = value.len() > 1 && value.starts_with('0') && value.bytes().all(|byte| byte.is_ascii_digit());
+    let unquoted = value.starts_with(|first: char| first.is_ascii_alphabetic() || matches!(first, '/' | '$' | '.'));
+    if text.contains('\0') {
+        return "save it as UTF-8: a NUL in it looks like UTF-16".to_owned();
+    }
+    if leading_zero || (unquoted && !value.contains(['"', '\''])) {
+        format!("write it in quotes: \"{value}\"")
+    } else {
+        "mend the syntax (toml.io)".to_owned()
+    }
+}
+
+/// What belongs in the quotes where a number was written without them.
+pub(super) fn quoted(written: &str, kind: Option<Kind>) -> String {
+    match kind {
+        Some(Kind::Form(Form::Duration)) => format!("{written}s"),
+        Some(Kind::Form(Form::Mode | Form::Umask)) => format!("{written:0>4}"),
+        _ => written.to_owned(),
+    }
+}
+
+/// The options of a mount in a path, if that is what stands behind its last colon: `/x:rw,size=16m`.
+pub(super) fn mount_options(path: &str) -> Option<String> {
+    const KNOWN: [&str; 16] = [
+        "rw",
+        "ro",
+        "z",
+        "Z",
+        "U",
+        "O",
+        "noexec",
+        "exec",
+        "nosuid",
+        "suid",
+        "nodev",
+        "dev",
+        "rslave",
+        "rprivate",
+        "tmpcopyup",
+        "notmpcopyup",
+    ];
+    let (plain, options) = path.split_once(':')?;
+    let is_option = |option: &str| {
+        KNOWN.contains(&option)
+            || ["size=", "mode=", "uid=", "gid=", "idmap"].iter().any(|known| option.starts_with(known))
+    };
+    if !options.split(',').all(is_option) {
+        return None;
+    }
+    let kept = options.split(',').filter_map(|option| {
+        let (name, value) = option.split_once('=')?;
+        matches!(name, "size" | "mode").then(|| format!(", {name} = \"{value}\""))
+    });
+    Some(format!("write only the path, and what is a key of its own: path = \"{plain}\"{}", kept.collect::<String>()))
+}

@@ -1,0 +1,276 @@
+//! Why `execve(2)` refused: its errno is about an interpreter, a directory or a mount as often as about the file.
+//!
+//! The files are looked at after the refusal, by the process that was refused, so with the app's own rights.
+
+use std::ffi::{CStr, OsStr, OsString};
+use std::fs::File;
+use std::io::Read;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+use rustix::fs::{Access, AtFlags, CWD, FileType, StatVfsMountFlags, accessat, lstat, readlink, stat, statvfs};
+
+use crate::error::{Error, Missing, Unfit, errno};
+
+/// What the kernel reads of a file to see what it is: `BINPRM_BUF_SIZE`.
+const HEAD: usize = 256;
+
+/// How many interpreters the kernel takes one after the other.
+const DEEPEST: usize = 5;
+
+/// As many links as the kernel follows: `path_resolution(7)`.
+const MOST_LINKS: usize = 40;
+
+/// The error for a program that the kernel refused to execute.
+pub fn refused(program: &CStr, reason: Errno) -> Error {
+    let path = Path::new(OsStr::from_bytes(program.to_bytes()));
+    let name = path.display().to_string();
+    match reason {
+        Errno::ENOENT | Errno::ENOTDIR => Error::NotFound { name, cause: missing(path, DEEPEST) },
+        Errno::EACCES => Error::NotExecutable { path: name, cause: denied(path, DEEPEST) },
+        Errno::ENOEXEC => Error::NotExecutable { path: name, cause: malformed(path, DEEPEST) },
+        Errno::EPERM => Error::NotExecutable { path: name, cause: Unfit::FileCapabilities },
+        Errno::E2BIG => Error::NotExecutable { path: name, cause: Unfit::TooLong },
+        Errno::ETXTBSY => Error::NotExecutable { path: name, cause: Unfit::Busy },
+        Errno::ELOOP => Error::NotExecutable { path: name, cause: Unfit::Links },
+        other => Error::NotExecutable { path: name, cause: Unfit::Other(other) },
+    }
+}
+
+/// What is missing: the file, or what its first line or its header asks for.
+fn missing(path: &Path, deeper: usize) -> Missing {
+    match head(path) {
+        Err(_) if lstat(path).is_ok() => Missing::Unknown,
+        Err(_) => Missing::File,
+        Ok(bytes) => match runner(path, &bytes) {
+            Some(line) if bytes.starts_with(b"#!") => {
+                let interpreter = line.to_string_lossy().into_owned();
+                let file = file_of(&line);
+                match stat(&file) {
+                    Ok(_) if deeper > 0 => missing(&file, deeper - 1),
+                    _ if interpreter.ends_with('\r') => Missing::CarriageReturn(interpreter),
+                    _ => Missing::Interpreter(interpreter),
+                }
+            }
+            Some(loader) => Missing::Loader(loader.to_string_lossy().into_owned()),
+            None => Missing::Loader("of its header".into()),
+        },
+    }
+}
+
+/// What bars the way: a directory, the mount, the file's mode; or the same for what runs it.
+fn denied(path: &Path, deeper: usize) -> Unfit {
+    let uid = rustix::process::getuid().as_raw();
+    if let Some(directory) = barrier(path) {
+        return Unfit::Barred { directory: directory.display().to_string(), uid };
+    }
+    let Ok(facts) = stat(path) else { return Unfit::Denied };
+    if FileType::from_raw_mode(facts.st_mode) == FileType::Directory {
+        return Unfit::Directory;
+    }
+    if statvfs(path).is_ok_and(|facts| facts.f_flag.contains(StatVfsMountFlags::NOEXEC)) {
+        return Unfit::NoExec;
+    }
+    if accessat(CWD, path, Access::EXEC_OK, AtFlags::empty()).is_err() {
+        return Unfit::NotForUser { uid, mode: facts.st_mode & 0o7777 };
+    }
+    let runner = head(path).ok().and_then(|bytes| runner(path, &bytes)).map(|line| file_of(&line));
+    match runner {
+        Some(file) if deeper > 0 => Unfit::Runner(file.display().to_string(), Box::new(denied(&file, deeper - 1))),
+        _ => Unfit::Denied,
+    }
+}
+
+/// The directory on the way that this process may not enter, links followed as the kernel follows them.
+fn barrier(path: &Path) -> Option<PathBuf> {
+    let absolute = std::path::absolute(path).ok()?;
+    let names =
+        |path: &Path| -> Vec<OsString> { path.components().rev().map(|part| part.as_os_str().to_owned()).collect() };
+    let (mut to_go, mut here, mut links) = (names(&absolute), PathBuf::new(), 0);
+    while let Some(name) = to_go.pop() {
+        if name == "." {
+            continue;
+        }
+        if name == ".." {
+            here.pop();
+            continue;
+        }
+        let place = here.join(&name);
+        match lstat(&place).map_err(errno) {
+            Err(Errno::EACCES) => return Some(here),
+            Err(_) => return None,
+            Ok(facts) if FileType::from_raw_mode(facts.st_mode) == FileType::Symlink => {
+                links += 1;
+                let target = readlink(&place, Vec::new()).ok().filter(|_| links <= MOST_LINKS)?;
+                to_go.extend(names(Path::new(&OsString::from_vec(target.into_bytes()))));
+            }
+            Ok(_) => here = place,
+        }
+    }
+    None
+}
+
+/// What is wrong with the content.
+fn malformed(path: &Path, deeper: usize) -> Unfit {
+    let Ok(bytes) = head(path) else { return Unfit::Unrecognized };
+    let known: [(&[u8], Unfit); 8] = [
+        (b"\xef\xbb\xbf", Unfit::ByteOrderMark),
+        (b"\xff\xfe", Unfit::Utf16),
+        (b"\xfe\xff", Unfit::Utf16),
+        (b"MZ", Unfit::Foreign("a program for Windows")),
+        (b"\xcf\xfa\xed\xfe", Unfit::Foreign("a program for macOS")),
+        (b"\xca\xfe\xba\xbe", Unfit::Foreign("a program for macOS or a Java class")),
+        (b"PK\x03\x04", Unfit::Foreign("a zip or jar archive")),
+        (b"\0asm", Unfit::Foreign("a WebAssembly module")),
+    ];
+    if let Some((_, found)) = known.into_iter().find(|(magic, _)| bytes.starts_with(magic)) {
+        return found;
+    }
+    if bytes.is_empty() {
+        return Unfit::Empty;
+    }
+    if bytes.starts_with(b"\x7fELF") {
+        let loader = || runner(path, &bytes).map(|loader| file_of(&loader)).filter(|_| deeper > 0);
+        return elf(&bytes).unwrap_or_else(|| {
+            loader().map_or(Unfit::Elf("a damaged ELF file"), |file| {
+                Unfit::Runner(file.display().to_string(), Box::new(malformed(&file, deeper - 1)))
+            })
+        });
+    }
+    if let Some(line) = bytes.strip_prefix(b"#!") {
+        let whole = line.contains(&b'\n') || bytes.len() < HEAD;
+        return match runner(path, &bytes).map(|line| file_of(&line)) {
+            _ if !whole => Unfit::LongLine,
+            None => Unfit::NoInterpreter,
+            Some(file) if deeper > 0 => {
+                Unfit::Runner(file.display().to_string(), Box::new(malformed(&file, deeper - 1)))
+            }
+            Some(_) => Unfit::Links,
+        };
+    }
+    if bytes.iter().all(|byte| *byte >= b' ' || byte.is_ascii_whitespace() || *byte == 0x1b) {
+        Unfit::NoHashBang
+    } else {
+        Unfit::Unrecognized
+    }
+}
+
+/// What is wrong with an ELF header, if that can be seen: `elf(5)`.
+fn elf(bytes: &[u8]) -> Option<Unfit> {
+    let Some(big_end_first) = bytes.get(5).map(|order| *order == 2) else {
+        return Some(Unfit::Elf("a damaged ELF file"));
+    };
+    let half = |at: usize| {
+        let two: [u8; 2] = bytes.get(at..at + 2)?.try_into().ok()?;
+        Some(if big_end_first { u16::from_be_bytes(two) } else { u16::from_le_bytes(two) })
+    };
+    let (Some(kind), Some(machine)) = (half(16), half(18)) else {
+        return Some(Unfit::Elf("a damaged ELF file"));
+    };
+    let wide = bytes.get(4) == Some(&2);
+    let its = machine_name(machine, wide, big_end_first);
+    if its != std::env::consts::ARCH {
+        return Some(Unfit::Machine(its, std::env::consts::ARCH));
+    }
+    match kind {
+        1 => Some(Unfit::Elf("an object file, not a linked program")),
+        4 => Some(Unfit::Elf("a core dump")),
+        _ => None,
+    }
+}
+
+/// The name of a machine as Rust and `uname(1)` have it.
+fn machine_name(machine: u16, wide: bool, big_end_first: bool) -> String {
+    let name = match (machine, wide, big_end_first) {
+        (3, ..) => "x86 (32 bits)",
+        (62, true, _) => "x86_64",
+        (62, false, _) => "x86_64 (x32)",
+        (40, ..) => "arm",
+        (183, _, false) => "aarch64",
+        (183, _, true) => "aarch64 (big-endian)",
+        (243, true, _) => "riscv64",
+        (243, false, _) => "riscv32",
+        (20, ..) => "powerpc",
+        (21, _, false) => "ppc64le",
+        (21, _, true) => "ppc64",
+        (22, ..) => "s390x",
+        (8, ..) => "mips",
+        (258, ..) => "loongarch64",
+        _ => return format!("another machine (ELF number {machine})"),
+    };
+    name.to_owned()
+}
+
+/// What stands in the first line behind `#!`, or the loader that an ELF header asks for.
+fn runner(path: &Path, bytes: &[u8]) -> Option<OsString> {
+    let text = match bytes.strip_prefix(b"#!") {
+        Some(line) => {
+            let line = line.split(|byte| *byte == b'\n').next().unwrap_or(line);
+            let blank = |byte: &u8| matches!(byte, b' ' | b'\t');
+            let from = line.iter().position(|byte| !blank(byte))?;
+            let to = line.iter().rposition(|byte| !blank(byte))?;
+            line.get(from..=to)?.to_vec()
+        }
+        None if bytes.starts_with(b"\x7fELF") => loader(path)?,
+        None => return None,
+    };
+    Some(OsString::from_vec(text))
+}
+
+/// The first word of an interpreter line: the file.
+fn file_of(line: &OsStr) -> PathBuf {
+    let bytes = line.as_bytes();
+    let end = bytes.iter().position(|byte| matches!(byte, b' ' | b'\t')).unwrap_or(bytes.len());
+    PathBuf::from(OsStr::from_bytes(bytes.get(..end).unwrap_or(bytes)))
+}
+
+/// The `PT_INTERP` of a 64-bit program with the little end first, near its beginning as linkers put it.
+fn loader(path: &Path) -> Option<Vec<u8>> {
+    const INTERP: u32 = 3;
+    let mut bytes = Vec::new();
+    File::open(path).ok()?.take(64 << 10).read_to_end(&mut bytes).ok()?;
+    let word = |at: usize| Some(u32::from_le_bytes(bytes.get(at..at + 4)?.try_into().ok()?));
+    let long =
+        |at: usize| usize::try_from(u64::from_le_bytes(bytes.get(at..at.checked_add(8)?)?.try_into().ok()?)).ok();
+    let half = |at: usize| Some(usize::from(u16::from_le_bytes(bytes.get(at..at + 2)?.try_into().ok()?)));
+    let (table, size, count) = (long(32)?, half(54)?, half(56)?);
+    let header = (0..count)
+        .map(|number| table.saturating_add(number * size))
+        .find(|at| at.checked_add(size).is_some_and(|end| end <= bytes.len()) && word(*at) == Some(INTERP))?;
+    let (from, length) = (long(header + 8)?, long(header + 32)?);
+    let name = bytes.get(from..from.checked_add(length)?)?;
+    Some(name.split(|byte| *byte == 0).next().unwrap_or(name).to_vec())
+}
+
+/// The first bytes of a file; all that it has, if it has fewer.
+fn head(path: &Path) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(HEAD);
+    File::open(path)?.take(HEAD as u64).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_of_other_machines_are_named() {
+        let header = |class: u8, order: u8, kind: u8, machine: u8| {
+            let mut bytes = vec![0_u8; 64];
+            bytes[..6].copy_from_slice(&[0x7f, b'E', b'L', b'F', class, order]);
+            let at = if order == 2 { 1 } else { 0 };
+            (bytes[16 + at], bytes[18 + at]) = (kind, machine);
+            bytes
+        };
+        for (bytes, name) in
+            [(header(2, 1, 2, 183), "aarch64"), (header(1, 1, 2, 40), "arm"), (header(2, 2, 2, 22), "s390x")]
+        {
+            match elf(&bytes) {
+                Some(Unfit::Machine(its, _)) if name != std::env::consts::ARCH => assert_eq!(its, name),
+                other => assert!(name == std::env::consts::ARCH, "{other:?}"),
+            }
+        }
+        assert_eq!(elf(b"\x7fELF"), Some(Unfit::Elf("a damaged ELF file")));
+    }
+}
