@@ -76,7 +76,7 @@ fn an_optional_seal_is_a_warning_and_what_there_is_holds() {
 /// The nth of these calls, and no other, is not carried out.
 fn claimed(seal: &str, call: i64, nth: usize) -> Run {
     let fault = Fault { child: false, call, arguments: Vec::new(), nth: Some(nth), answer: Answer::Done };
-    container(seal).with(|spec| spec.faults = Some(Faults { record: false, rules: vec![fault] })).run()
+    container(seal).with(|spec| spec.faults = Some(Faults { rules: vec![fault], ..Faults::default() })).run()
 }
 
 #[test]
