@@ -72,9 +72,9 @@ fn plays(scene: &Scene, role: &str) -> Verdict {
         "containers:\n        - name: broker\n          image: {BROKER}\n          command: [/usr/bin/redis-server, --bind, 127.0.0.1, --save, \"\"]\n"
     );
     let file = scene.file("deployment.yaml", &replaced(&with_image, "containers:\n", &broker), 0o644);
-    let pod = format!("{name}-pod");
     let verdict = (|| {
         scene.engine.must(&format!("kube play --network=none {file}"))?;
+        let pod = pod_of(scene, name)?;
         let container = format!("{pod}-{name}");
         until_good(|| scene.engine.call(&["exec", &container, "/init", "--health"].map(str::to_owned)))?;
         scene.engine.must(&format!("healthcheck run {container}"))?;
@@ -82,6 +82,12 @@ fn plays(scene: &Scene, role: &str) -> Verdict {
         expect(&status, DROPPED)?;
         Ok("dropped and healthy".into())
     })();
-    let _ = scene.engine.must(&format!("pod rm --force --time 0 {pod}"));
+    let _ = scene.engine.must(&format!("pod rm --force --time 0 {}", pod_of(scene, name)?));
     verdict
+}
+
+/// Podman 4 calls the Pod of a Deployment NAME-pod-0, Podman 5 NAME-pod.
+fn pod_of(scene: &Scene, name: &str) -> Result<String, String> {
+    let pods = scene.engine.must(&format!("pod ps --format={{{{.Name}}}} --filter=name=^{name}-pod"))?;
+    pods.stdout.lines().next().map(|pod| pod.trim().to_owned()).ok_or_else(|| format!("no Pod of {name}"))
 }
