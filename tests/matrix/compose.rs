@@ -25,7 +25,7 @@ pub fn rows() -> Vec<Row> {
                 outcome.code != Some(0) && outcome.stderr.contains("read_only_root"),
                 "a refusal that names the key",
             )?;
-            Ok("told by compose".into())
+            Ok("refused by compose".into())
         }),
     ];
     rows.map(|row| row.of(RENDER)).into()
