@@ -161,7 +161,8 @@ impl<'a> Watch<'a> {
         }
         let way = Way::of(plan);
         let before = Dispositions::of(main);
-        let Some(sent) = way.sent.filter(|_| !way.is_lost(before, report)) else {
+        let Some(sent) = way.sent else {
+            way.report_dropped(report);
             send(main.as_raw_nonzero().get(), SIGKILL);
             return self.until_ended(Instant::now(), LAST);
         };

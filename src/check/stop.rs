@@ -1,9 +1,9 @@
 //! Stops the app as production will: the role's signal, through its rewriting, within its grace period.
 //!
 //! A child has what PID 1 has not: the default action of a signal. The kernel discards a signal to PID 1 that it neither
-//! catches nor blocks, so an app that becomes PID 1 is judged by its dispositions too. `pid_namespaces(7)`, `signal(7)`.
+//! catches nor blocks, so an app that becomes PID 1 must not have ended by that. `pid_namespaces(7)`, `signal(7)`.
 
-use libc::{SIGCHLD, SIGCONT, SIGKILL, SIGURG, SIGWINCH};
+use libc::SIGKILL;
 use rustix::process::getpid;
 
 use super::report::Report;
@@ -12,9 +12,6 @@ use crate::config::signals;
 use crate::facts::processes::Dispositions;
 use crate::plan::Plan;
 use crate::plan::supervision::{Forwarded, Recipient};
-
-/// The signals whose default action does nothing.
-const HARMLESS: [i32; 4] = [SIGCHLD, SIGCONT, SIGURG, SIGWINCH];
 
 /// How the app is stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,29 +50,11 @@ impl Way {
         }
     }
 
-    /// Whether the stop cannot reach the app, which fails the check without trying.
-    pub(super) fn is_lost(self, app: Option<Dispositions>, report: &mut Report) -> bool {
-        let Some(sent) = self.sent else {
-            let name = signals::name(self.asked);
-            let fix = "take it out of supervise.signals, or name the signal that stops the app in [stop] signal";
-            report.fail("stop", format!("{name} is dropped by [supervise] signals: the app never gets it"), fix);
-            return true;
-        };
-        let discarded = |app: Dispositions| app.is_default(sent) && !app.blocked.contains(sent);
-        if !self.is_first || sent == SIGKILL || !app.is_some_and(discarded) {
-            return false;
-        }
-        let what = format!("the app does not catch {}, which the kernel discards for PID 1", signals::name(sent));
-        report.fail("stop", what, self.remedy(sent));
-        true
-    }
-
-    fn remedy(self, sent: i32) -> &'static str {
-        if HARMLESS.contains(&sent) {
-            "let the app catch it, or name another signal in [stop] signal"
-        } else {
-            "supervise = true for the role, or let the app catch the signal"
-        }
+    /// Reports a stop that is dropped before it reaches the app.
+    pub(super) fn report_dropped(self, report: &mut Report) {
+        let name = signals::name(self.asked);
+        let fix = "take it out of supervise.signals, or name the signal that stops the app in [stop] signal";
+        report.fail("stop", format!("{name} is dropped by [supervise] signals: the app never gets it"), fix);
     }
 
     /// Judges an app that ended on the signal. `before` are its dispositions before that.
@@ -86,7 +65,8 @@ impl Way {
             Change::Killed(signal) | Change::Stopped(signal) => format!(", by {}", signals::name(signal)),
         };
         let what = format!("ended {took} ms after {}{end}", self.text());
-        // In PID 1 the kernel would have discarded the signal that ended this child.
+        // In PID 1 the kernel would have discarded the signal that ended this child. Not what the masks say decides, but
+        // the end: a signal that a thread waits for in sigwait(3) is neither caught nor shown as blocked.
         let by_default = self.is_first && matches!(change, Change::Killed(signal) if Some(signal) == self.sent);
         if !by_default || self.sent == Some(SIGKILL) {
             report.ok("stop", what);
@@ -99,8 +79,13 @@ impl Way {
                 "supervise = true for the role, or let the app exit instead of raising the signal again",
             );
         } else {
-            let remedy = self.sent.map_or("", |sent| self.remedy(sent));
-            report.fail("stop", format!("{what}, which it does not catch: the kernel discards it for PID 1"), remedy);
+            report.fail(
+                "stop",
+                format!(
+                    "{what}, which it does not catch: the kernel discards it for PID 1, and nothing would stop the app"
+                ),
+                "supervise = true for the role, or let the app catch the signal",
+            );
         }
     }
 }

@@ -1,13 +1,17 @@
-//! Writes to every place that the app writes to, really: a health poll alone never sees a write that fails softly.
+//! Writes to every place that the app writes to: a health check alone does not see a write that the app gives up on.
 
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use nix::errno::Errno;
 use rustix::fs::{AtFlags, Mode, OFlags, Stat, open, openat, stat, unlinkat};
 
 use super::report::Report;
 use crate::error::{Kernel, errno};
 use crate::plan::{Plan, StartedAs, TmpfsPlan};
+
+/// The check of the home directory.
+const HOME: &str = "HOME";
 
 /// What is written: a page, since a full tmpfs still takes a name.
 const PAGE: [u8; 4096] = [0; 4096];
@@ -33,7 +37,7 @@ pub(super) fn check(plan: &Plan, report: &mut Report) {
         probe(&format!("directory {}", path.display()), path, plan, report);
     }
     match plan.app.environment.get("HOME") {
-        Some(home) => probe("HOME", &PathBuf::from(std::ffi::OsStr::from_bytes(home)), plan, report),
+        Some(home) => probe(HOME, &PathBuf::from(std::ffi::OsStr::from_bytes(home)), plan, report),
         None => report.fail("HOME", "unset".into(), "set home in the configuration"),
     }
 }
@@ -51,26 +55,46 @@ fn probe(name: &str, directory: &Path, plan: &Plan, report: &mut Report) {
     match write_and_remove(directory) {
         Ok(()) => report.ok(name, format!("{} written to and cleaned by uid {uid}", directory.display())),
         Err((call, reason)) => {
-            let fix = match reason {
-                nix::errno::Errno::EACCES if plan.seal.bars(directory, &plan.surfaces) => {
-                    "the seal keeps the app from writing there: list it in seal.also, or as [[tmpfs]] or [[volume]]"
-                        .to_owned()
-                }
-                nix::errno::Errno::EROFS => {
-                    let entry = TmpfsPlan { path: directory.display().to_string(), mode: 0o755, size: None };
-                    format!("mount something writable there (--tmpfs {})", entry.mount())
-                }
-                nix::errno::Errno::ENOSPC => "give it more size, or clean it up".to_owned(),
-                nix::errno::Errno::ENOENT => "create it in the image, mount it, or configure another".to_owned(),
-                _ => format!("list it as [[tmpfs]] or [[volume]] so that it is handed over, or make it uid {uid}'s"),
-            };
+            let fix = remedy(name, directory, reason, plan);
             report.fail(name, format!("{}: {call}: {}", directory.display(), Kernel(reason)), &fix);
         }
     }
 }
 
+/// What to do about it. A mount would hide what the image has there, so it is advised for an empty directory only.
+fn remedy(name: &str, directory: &Path, reason: Errno, plan: &Plan) -> String {
+    let uid = plan.target.uid;
+    let elsewhere = match name {
+        HOME => "set home to a directory of its own, such as home = \"/home/app\" with a [[tmpfs]] of that path",
+        _ => "configure a path of its own below a writable mount",
+    };
+    match reason {
+        Errno::EACCES if plan.seal.bars(directory, &plan.surfaces) => {
+            "the seal keeps the app from writing there: list it in seal.also, or as [[tmpfs]] or [[volume]]".to_owned()
+        }
+        Errno::ENOSPC => "give it more size, or clean it up".to_owned(),
+        Errno::ENOENT if name == HOME => elsewhere.to_owned(),
+        Errno::ENOENT => "create it in the image, mount it, or configure another".to_owned(),
+        Errno::EROFS if is_empty(directory) => {
+            let entry = TmpfsPlan { path: directory.display().to_string(), mode: 0o755, size: None };
+            format!("mount something writable there (--tmpfs {})", entry.mount())
+        }
+        Errno::EROFS => format!("{elsewhere}: a mount here would hide what the image has"),
+        _ if is_empty(directory) => {
+            format!("list it as [[tmpfs]] or [[volume]] so that it is handed over, or make it uid {uid}'s")
+        }
+        _ if directory == Path::new("/") => elsewhere.to_owned(),
+        _ => format!("make it uid {uid}'s in the image (COPY --chown), or {elsewhere}"),
+    }
+}
+
+/// Whether it has no entries, as far as this user may see.
+fn is_empty(directory: &Path) -> bool {
+    std::fs::read_dir(directory).is_ok_and(|mut entries| entries.next().is_none())
+}
+
 /// Creates a file of a new name, fills it, and removes it whatever happened.
-fn write_and_remove(directory: &Path) -> Result<(), (&'static str, nix::errno::Errno)> {
+fn write_and_remove(directory: &Path) -> Result<(), (&'static str, Errno)> {
     let directory = open(directory, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
         .map_err(|error| ("open", errno(error)))?;
     let name = format!(".init-check-{}", std::process::id());
@@ -78,7 +102,7 @@ fn write_and_remove(directory: &Path) -> Result<(), (&'static str, nix::errno::E
     let file = openat(&directory, &name, flags, Mode::RUSR | Mode::WUSR).map_err(|error| ("create", errno(error)))?;
     let written = match rustix::io::write(&file, &PAGE) {
         Ok(length) if length == PAGE.len() => Ok(()),
-        Ok(_) => Err(("write", nix::errno::Errno::ENOSPC)),
+        Ok(_) => Err(("write", Errno::ENOSPC)),
         Err(error) => Err(("write", errno(error))),
     };
     unlinkat(&directory, &name, AtFlags::empty()).map_err(|error| ("unlink", errno(error)))?;

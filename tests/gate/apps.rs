@@ -65,7 +65,7 @@ pub fn rows() -> Vec<Row> {
             PODMAN,
             asked(HTTP),
             &["crash"],
-            ends(1, "FAIL  app: was ended by signal 6 before it was healthy"),
+            ends(1, "FAIL  app: was ended by SIGABRT before it was healthy"),
         ),
         broken(
             "no health check, and the app exits",
@@ -168,7 +168,7 @@ pub fn rows() -> Vec<Row> {
             BOTH,
             asked(HTTP),
             &["deaf"],
-            ends(1, "FAIL  stop: still running 1s after SIGTERM; killed"),
+            ends(1, "FAIL  stop: still running 1s after SIGTERM"),
         ),
     ]
 }

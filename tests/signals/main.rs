@@ -27,5 +27,6 @@ mod shell;
 mod soak;
 mod stage;
 mod start;
+mod stops;
 mod table;
 mod terminal;

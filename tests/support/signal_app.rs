@@ -20,6 +20,8 @@ mod raw;
 mod stage;
 #[path = "signal_app/start.rs"]
 mod start;
+#[path = "signal_app/stop.rs"]
+mod stop;
 
 use std::ffi::{CStr, c_char, c_int};
 
@@ -33,6 +35,7 @@ extern "C" fn main(_count: c_int, arguments: *const *const c_char, _environment:
         Some("stage") => stage::main(&rest),
         Some("listen") => listen::listen(&rest),
         Some("count") => listen::count(),
+        Some("stop") => stop::stop(&rest),
         Some("term") => listen::terminal(&rest),
         Some("exit") => number(0),
         Some("die") => raw::die(number(0)),
