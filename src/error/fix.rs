@@ -175,7 +175,7 @@ fn seal(what: &str, errno: Errno) -> String {
     let mend = match (what, errno) {
         ("writes", Errno::EOPNOTSUPP) => "boot the host with landlock among the names of lsm=",
         ("writes", Errno::ENOSYS) => {
-            "run it on Linux 5.13 or newer with Landlock, under a seccomp profile that knows it (Docker 23 or newer)"
+            "run it on Linux 5.13 or newer with Landlock, under a seccomp profile that knows it"
         }
         ("writes", _) => {
             "let the seccomp profile allow landlock_create_ruleset, landlock_add_rule, landlock_restrict_self and openat2"

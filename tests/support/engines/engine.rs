@@ -65,6 +65,16 @@ impl Engine {
         self != Engine::Docker
     }
 
+    /// The account of the lab that runs it, where root works through one.
+    pub fn account(self) -> Option<u32> {
+        if !is_root() || !matches!(self, Engine::Podman | Engine::PodmanRunc | Engine::Podman5) {
+            return None;
+        }
+        let accounts = std::fs::read_to_string("/etc/passwd").unwrap();
+        let line = accounts.lines().find_map(|line| line.strip_prefix("stepdown-lab:"))?;
+        line.split(':').nth(1)?.parse().ok()
+    }
+
     /// Whether its containers have control groups of their own: the lab's rootless ones do not.
     pub fn has_limits(self) -> bool {
         matches!(self, Engine::PodmanRoot | Engine::PodmanRootRunc | Engine::Docker)

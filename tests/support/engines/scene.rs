@@ -56,6 +56,10 @@ impl Scene {
         let path = self.directory.join(name);
         fs::write(&path, text).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        // Root of a rootless container is the account that runs the engine, and it obeys only what is root's.
+        if let Some(owner) = self.engine.account() {
+            std::os::unix::fs::chown(&path, Some(owner), Some(owner)).unwrap();
+        }
         path.display().to_string()
     }
 
