@@ -10,14 +10,14 @@ mod report;
 mod stop;
 mod surfaces;
 
-use rustix::fs::{StatVfsMountFlags, statvfs};
+use rustix::fs::{Access, StatVfsMountFlags, access, statvfs};
 
 use crate::config::args::Extent;
 use crate::config::{BootCheck, Config};
 use crate::error::{Error, Result};
 use crate::exec::Launch;
 use crate::facts::processes;
-use crate::plan::{Plan, flags};
+use crate::plan::{Plan, StartedAs, flags};
 use crate::privilege::{Dropped, Held};
 use crate::seal::Sealed;
 pub use report::Report;
@@ -43,7 +43,8 @@ pub fn run(
     );
     root_file_system(how, &mut report);
     capabilities_beyond(plan, held, &mut report);
-    no_new_privileges(held, &mut report);
+    no_new_privileges(plan, held, &mut report);
+    readable_init(&mut report);
     seal(sealed, &mut report);
     limits::check(&config.limits, &mut report);
     mounted::check(plan, &mut report);
@@ -115,11 +116,22 @@ fn seal(sealed: &Sealed, report: &mut Report) {
     sealed.lacks.iter().for_each(|(what, fix)| report.warn("seal", what.clone(), fix));
 }
 
-/// Warns where the engine did not set it: `/init` does, but only after the root steps.
-fn no_new_privileges(held: &Held, report: &mut Report) {
-    if held.no_new_privs {
-        report.ok("no_new_privs", "set from the start".into());
-    } else {
-        report.warn("no_new_privs", "not set by the engine".into(), &format!("run with {}", flags::NO_NEW_PRIVILEGES));
+/// Tells where the engine did not set it. `/init` does, but in a container started as another user the engine starts
+/// health checks and `exec` beside the app, with its uid and the engine's bounding set.
+fn no_new_privileges(plan: &Plan, held: &Held, report: &mut Report) {
+    let fix = format!("run with {}", flags::NO_NEW_PRIVILEGES);
+    match plan.started_as {
+        _ if held.no_new_privs => report.ok("no_new_privs", "set from the start".into()),
+        StartedAs::Root => report.warn("no_new_privs", "not set by the engine".into(), &fix),
+        StartedAs::User => report.fail("no_new_privs", "not set by the engine".into(), &fix),
+    }
+}
+
+/// Warns where the app could read `/init`: then it may trace the next one that the engine starts with its uid, until that
+/// one has forbidden it.
+fn readable_init(report: &mut Report) {
+    match access("/proc/self/exe", Access::READ_OK) {
+        Ok(()) => report.warn("/init", "the app could trace another /init from its exec on".into(), "chmod 0711 /init"),
+        Err(_) => report.ok("/init", "not readable to the app, so nobody can trace it".into()),
     }
 }

@@ -8,8 +8,8 @@ use super::{Error, NO_ROLES};
 mod text {
     pub(super) const COMMAND_LINE: &str = "see /init --help; put -- before a command that begins with a dash";
     pub(super) const OPEN_FILES: &str = "allow more open files (--ulimit nofile=1024)";
-    pub(super) const PRIVILEGED_INSTALL: &str = "install it with mode 0755, without set-user-ID, set-group-ID and file \
-        capabilities (chmod 0755 /init; setcap -r /init)";
+    pub(super) const PRIVILEGED_INSTALL: &str = "install it with mode 0711, without set-user-ID, set-group-ID and file \
+        capabilities (chmod 0711 /init; setcap -r /init)";
     pub(super) const SIGNALS: &str = "let the seccomp profile allow rt_sigprocmask, rt_sigpending and rt_sigtimedwait";
     pub(super) const DESCRIPTORS: &str = "give the container a /dev with null, and do not close its standard streams";
     pub(super) const CONFIG_ABSENT: &str = "COPY the file into the image, or leave --config out to use /etc/init.toml";

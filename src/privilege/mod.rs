@@ -53,7 +53,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::error::{Error, Result};
 use capability::Set;
 pub use status::Held;
-pub use tracing::forbid_tracing;
+pub use tracing::{forbid_tracing, shut_out};
 
 /// The credentials that the app is to have.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,6 +4,18 @@ use rustix::process::{DumpableBehavior, dumpable_behavior, set_dumpable_behavior
 
 use crate::error::{Error, Result, errno};
 
+/// The first acts of a start as another user than root. The app has the same uid, and could trace this process, whose exec
+/// gave it whatever the engine's bounding set holds, until it is confined. Whether the engine had set `no_new_privs`.
+///
+/// # Errors
+/// As [`forbid_tracing`]; [`Error::Drop`].
+pub fn shut_out() -> Result<bool> {
+    forbid_tracing()?;
+    let engines = rustix::thread::no_new_privs().unwrap_or(false);
+    super::change::set_no_new_privs()?;
+    Ok(engines)
+}
+
 /// Makes this process, and what it forks until that executes a program, untraceable for processes of the same uid:
 /// `PR_SET_DUMPABLE` of `prctl(2)`. A drop from root does the same where the kernel's `suid_dumpable` is 0.
 ///

@@ -17,6 +17,7 @@ mod app;
 mod configuration;
 mod directories;
 mod frozen;
+mod moment;
 mod race;
 mod root_steps;
 mod trap;

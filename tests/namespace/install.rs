@@ -21,7 +21,7 @@ fn installed(owner: (u32, u32), mode: u32, capabilities: Option<(u64, bool)>) ->
 fn installed_set_user_id_it_refuses_to_run() {
     for (owner, mode) in [((0, 0), 0o4755), ((1001, 1001), 0o4755), ((0, 0), 0o6755), ((0, 0), 0o4711)] {
         for run in installed(owner, mode, None) {
-            run.refused(77, &["refusing to run /init", "chmod 0755 /init"]);
+            run.refused(77, &["refusing to run /init", "chmod 0711 /init"]);
         }
     }
 }
@@ -30,7 +30,7 @@ fn installed_set_user_id_it_refuses_to_run() {
 fn installed_set_group_id_it_refuses_to_run() {
     for owner in [(0, 0), (0, 1001)] {
         for run in installed(owner, 0o2755, None) {
-            run.refused(77, &["refusing to run /init", "chmod 0755 /init"]);
+            run.refused(77, &["refusing to run /init", "chmod 0711 /init"]);
         }
     }
 }

@@ -196,7 +196,7 @@ fn a_tree_too_deep_to_walk_is_left_with_a_warning() {
     let run =
         base.node(&deep, Kind::Directory).node("/data", Kind::Bind("/disk/data".into())).config(configured(true)).run();
     run.app().is_dropped_to(1001, 1001, "1001");
-    run.owns("/data/d", 1001, 1001, 0o755);
+    run.owns("/data/d", 1001, 1001, 0o777);
     run.check(run.stderr().contains("200 levels"), "that what is left is told");
 }
 

@@ -49,6 +49,7 @@ pub fn attempt(word: &str) -> Option<String> {
         "memory" => by_std(OpenOptions::new().write(true).open(format!("/proc/{object}/mem")).map(drop)),
         "ptrace" => ptrace(libc::PTRACE_ATTACH, object.parse().unwrap_or(1)),
         "seize" => ptrace(libc::PTRACE_SEIZE, object.parse().unwrap_or(1)),
+        "seize-health" => seize_health(object.parse().unwrap_or(1)),
         "peek" => move_memory(libc::SYS_process_vm_readv, object.parse().unwrap_or(1)),
         "poke" => move_memory(libc::SYS_process_vm_writev, object.parse().unwrap_or(1)),
         "borrow" => borrow(object.parse().unwrap_or(1)),
@@ -88,6 +89,46 @@ fn ptrace(request: impl TryInto<i64, Error: std::fmt::Debug>, pid: i32) -> Strin
     let none = std::ptr::null_mut::<libc::c_void>();
     // SAFETY: attaching reads and writes no memory of this process.
     by_nix(Errno::result(unsafe { libc::ptrace(request as _, pid, none, none) }).map(drop))
+}
+
+/// Seizes `/init --health` while it starts, as often as it can. It is started as an engine does it: by a process that
+/// nobody may trace until it executes.
+fn seize_health(starts: usize) -> String {
+    let (mut seized, mut tries, mut passed) = (0, 0_u64, 0);
+    for _ in 0..starts {
+        let (ready, says_ready) = nix::unistd::pipe().unwrap();
+        // SAFETY: the witness has one thread.
+        let child = match unsafe { nix::unistd::fork() }.unwrap() {
+            nix::unistd::ForkResult::Parent { child } => child,
+            nix::unistd::ForkResult::Child => {
+                // SAFETY: takes integers.
+                unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 0, 0, 0, 0) };
+                let _ = nix::unistd::write(&says_ready, b"r");
+                let _ = nix::unistd::execv(c"/init", &[c"/init", c"--role", c"web", c"--health"]);
+                std::process::exit(99)
+            }
+        };
+        drop(says_ready);
+        let _ = nix::unistd::read(&ready, &mut [0]);
+        loop {
+            if ptrace(libc::PTRACE_SEIZE, child.as_raw()) == "ok" {
+                seized += 1;
+                let _ = nix::sys::signal::kill(child, nix::sys::signal::Signal::SIGKILL);
+                let _ = nix::sys::wait::waitpid(child, None);
+                break;
+            }
+            tries += 1;
+            match nix::sys::wait::waitpid(child, Some(nix::sys::wait::WaitPidFlag::WNOHANG)) {
+                Ok(nix::sys::wait::WaitStatus::StillAlive) => {}
+                Ok(nix::sys::wait::WaitStatus::Exited(_, 0)) => {
+                    passed += 1;
+                    break;
+                }
+                _ => break,
+            }
+        }
+    }
+    format!("{seized} seized, {passed} of {starts} healthy, {}", if tries > 50 { "tried" } else { "hardly tried" })
 }
 
 /// Reads or writes a byte of another process: `process_vm_readv(2)`.

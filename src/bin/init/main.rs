@@ -92,6 +92,8 @@ struct Request {
 fn boot(handed: entry::Handed, report: &mut Option<ReportFormat>) -> Result<Next> {
     let started = Instant::now();
     let mask = handed.mask.map_err(|errno| Error::Signals { call: "rt_sigprocmask", errno })?;
+    let as_root = rustix::process::geteuid().is_root();
+    let engines_no_new_privs = if as_root { None } else { Some(privilege::shut_out()?) };
     let environment = Environment::new(handed.environment);
     self_check::refuse_privileged()?;
     let out = Out { open: descriptors::put_in_order(&environment)? };
@@ -110,7 +112,7 @@ fn boot(handed: entry::Handed, report: &mut Option<ReportFormat>) -> Result<Next
     let request = Request { arguments, environment, mask, action, format, started };
 
     // A page of flags is not obeyed by root, and may be made from anybody's file.
-    let trust = Trust::new(!matches!(action, Action::Render(_)) && rustix::process::geteuid().is_root());
+    let trust = Trust::new(as_root && !matches!(action, Action::Render(_)));
     let loaded = file::load(request.arguments.config.as_deref(), &trust)?;
     if let Action::Render(format) = request.action {
         // Before anything is read of how this process was started: the page is about another start.
@@ -120,7 +122,8 @@ fn boot(handed: entry::Handed, report: &mut Option<ReportFormat>) -> Result<Next
         logger::notes(&rendered.notes);
         return out.print(&rendered.page);
     }
-    let held = Held::read()?;
+    let mut held = Held::read()?;
+    held.no_new_privs = engines_no_new_privs.unwrap_or(held.no_new_privs);
     let accounts = Accounts::read(&trust)?;
     let Request { arguments, environment, .. } = &request;
     // Only a start as root takes other ids.

@@ -137,7 +137,7 @@ fn basics() -> Vec<Node> {
     ];
     let mut all: Vec<Node> = directories.into_iter().map(|path| node(path, Kind::Directory, 0o755)).collect();
     all.push(node("/tmp", Kind::Directory, 0o1777));
-    all.push(node("/init", Kind::File(Content::Init), 0o755));
+    all.push(node("/init", Kind::File(Content::Init), 0o711));
     all.push(node("/bin/witness", Kind::File(Content::Witness), 0o755));
     all.push(node("/etc/passwd", Kind::File(Content::Bytes(PASSWD.into())), 0o644));
     all.push(node("/etc/group", Kind::File(Content::Bytes(GROUP.into())), 0o644));
