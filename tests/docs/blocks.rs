@@ -19,6 +19,8 @@ pub struct Block {
     pub capabilities: Vec<String>,
     /// `<!-- fragment -->`: not a whole configuration.
     pub fragment: bool,
+    /// `# user: UID:GID` of an example: a start as this user.
+    pub user: Option<(u32, u32)>,
 }
 
 /// The blocks of a page of the repository.
@@ -42,6 +44,7 @@ pub fn blocks(page: &str) -> Vec<Block> {
                 files: of("file: "),
                 capabilities: of("capabilities: "),
                 fragment: comments.contains(&"fragment"),
+                user: None,
             });
             comments.clear();
         } else if line.starts_with("```") {
@@ -63,4 +66,32 @@ pub fn pages() -> Vec<String> {
     pages.extend(found.map(|path| path.strip_prefix(root()).unwrap().display().to_string()));
     pages.sort();
     pages
+}
+
+/// The examples; comments in the file say what its boot needs. Real engines run the two apps of the tests.
+pub fn examples() -> Vec<Block> {
+    let folders = fs::read_dir(root().join("examples")).unwrap().map(|entry| entry.unwrap().path().join("init.toml"));
+    let found = folders.filter(|path| path.exists());
+    found.map(|path| example(&path.strip_prefix(root()).unwrap().display().to_string())).collect()
+}
+
+fn example(file: &str) -> Block {
+    let text = fs::read_to_string(root().join(file)).unwrap();
+    let of = |key: &str| -> Vec<String> {
+        text.lines().filter_map(|line| line.strip_prefix(key)).map(str::to_owned).collect()
+    };
+    let ids = |text: &String| -> (u32, u32) {
+        let (uid, gid) = text.split_once(':').unwrap();
+        (uid.parse().unwrap(), gid.parse().unwrap())
+    };
+    let user = of("# user: ").first().map(ids);
+    Block {
+        place: file.to_owned(),
+        env: of("# env: "),
+        files: of("# file: "),
+        capabilities: of("# capabilities: "),
+        fragment: false,
+        user,
+        text,
+    }
 }

@@ -1,10 +1,11 @@
 //! Every whole configuration of the documentation boots, with the witness in place of the programs that it names.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use toml::{Table, Value};
 
-use crate::blocks::{Block, blocks, pages};
+use crate::blocks::{Block, blocks, examples, pages};
 use crate::support::capability::FOUR;
 use crate::support::protocol::{Content, Kind};
 use crate::support::sandbox::{Sandbox, sandbox};
@@ -17,7 +18,7 @@ fn bits(names: impl IntoIterator<Item = String>) -> u64 {
         let known = CAPABILITIES.iter().find(|(known, _)| *known == name);
         known.unwrap_or_else(|| panic!("the test does not know the capability {name}")).1
     };
-    names.into_iter().map(bit).sum()
+    names.into_iter().map(bit).fold(0, |all, bit| all | bit)
 }
 
 fn strings(value: Option<&Value>) -> Vec<String> {
@@ -54,14 +55,24 @@ fn container(block: &Block, document: &Table) -> Sandbox {
         .node("/run/secrets", Kind::Directory);
     for program in programs(document) {
         let path = if program.starts_with('/') { program } else { format!("/usr/bin/{program}") };
+        // Each directory on the way, root's.
+        let above: Vec<_> = Path::new(&path).ancestors().skip(1).filter(|above| above.parent().is_some()).collect();
+        for directory in above.into_iter().rev() {
+            container = container.node(directory.to_str().unwrap(), Kind::Directory);
+        }
         container = container.file_mode(&path, Content::Witness, 0o755);
     }
     // What is mounted at a place hides what was made there before.
     for kind in ["tmpfs", "volume"] {
         let paths = tables(document, kind).filter_map(|entry| entry.get("path")?.as_str());
-        container = paths.fold(container, |container, path| container.tmpfs(path));
+        // A start as non-root finds what Kubernetes gives by fsGroup: its group's.
+        let (owner, mode) = block.user.map_or(((0, 0), 0o755), |(_, gid)| ((0, gid), 0o770));
+        container = paths.fold(container, |container, path| container.owned(path, Kind::Tmpfs, owner, mode));
     }
     container = block.files.iter().fold(container, |container, path| container.file(path, "example\n"));
+    if let Some((uid, gid)) = block.user {
+        container = container.user(uid, gid, 0);
+    }
     block.env.iter().fold(container, |container, entry| container.env(entry))
 }
 
@@ -79,6 +90,16 @@ fn boots(block: &Block) -> Vec<Sandbox> {
         return vec![container.words(["witness"])];
     }
     named.into_iter().map(|name| container.clone().words(["--role", name])).collect()
+}
+
+#[test]
+fn every_example_boots() {
+    let examples = examples();
+    assert!(examples.len() >= 5, "{} examples", examples.len());
+    for boot in examples.iter().flat_map(boots) {
+        let run = boot.run();
+        run.check(run.started() && run.outcome.code == Some(0), "that the example boots");
+    }
 }
 
 #[test]
