@@ -66,6 +66,18 @@ fn pages_of_every_role_match_the_files() {
 }
 
 #[test]
+fn the_base_of_the_kubernetes_example_is_what_its_configuration_renders() {
+    let example = format!("{}/examples/kubernetes", env!("CARGO_MANIFEST_DIR"));
+    let config = format!("{example}/init.toml");
+    let done = finish(command(&["-c", &config, "--render", "kubernetes"], &[]));
+    // In the image the configuration has its usual place, and the health check need not name it.
+    let option = format!("- --config={config}");
+    let page: Vec<&str> = done.page().lines().filter(|line| line.trim() != option).collect();
+    let base = std::fs::read_to_string(format!("{example}/base/app.yaml")).unwrap();
+    done.check(page == base.lines().collect::<Vec<_>>(), "the page examples/kubernetes/base/app.yaml");
+}
+
+#[test]
 fn arguments_are_on_standard_output_and_their_reasons_on_standard_error() {
     for format in ["podman", "docker"] {
         let done = usual(&[format], &[]);

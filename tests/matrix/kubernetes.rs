@@ -29,6 +29,7 @@ pub fn rows() -> Vec<Row> {
             Ok("refused by the schemas".into())
         }),
     ];
+    rows.push(Row::new("kubernetes: an overlay over a rendered base", PODMAN, overlay));
     rows.extend(ROLES.map(|role| {
         Row::new(format!("kubernetes: {role}, by podman kube play"), PLAY, move |scene| plays(scene, role))
     }));
@@ -58,6 +59,24 @@ fn by_the_schemas(scene: &Scene) -> Verdict {
         }
     }
     Ok(format!("{count} objects, strictly by {}", VERSIONS.join(", ")).into())
+}
+
+/// The example's overlay: `kubectl kustomize` takes what is rendered as a base, unedited.
+fn overlay(scene: &Scene) -> Verdict {
+    let example = format!("{}/examples/kubernetes/overlay", env!("CARGO_MANIFEST_DIR"));
+    let built =
+        call::run(Command::new(lab("kubectl")).args(["kustomize", &example]), Duration::from_secs(300))?.ended(0)?;
+    let page = &built.stdout;
+    let images: Vec<&str> = page.lines().filter(|line| line.trim_start().starts_with("image: ")).collect();
+    built.check(images.len() == 6, "an image for three Deployments and three boot checks")?;
+    built.check(images.iter().all(|image| image.contains("@sha256:")), "every image by its digest")?;
+    for (what, count) in [("replicas: 3\n", 1), ("replicas: 1\n", 1), ("kind: NetworkPolicy\n", 2)] {
+        built.check(page.matches(what).count() == count, what)?;
+    }
+    for version in VERSIONS {
+        judged(scene, page, version)?.ended(0)?;
+    }
+    Ok(format!("{} objects, strictly by {}", page.matches("\nkind: ").count(), VERSIONS.join(", ")).into())
 }
 
 /// The Deployment as it is printed, under a name of the row's, with the lab's image and a broker beside the app. Podman
