@@ -106,8 +106,8 @@ fn ready_means_healthy(scene: &Scene) -> Verdict {
     let manager = Manager::listen(scene)?;
     let options = format!("{USUAL} --sdnotify=container {}", scene.configuration(LATE));
     let mut running = scene.start_with(&options, &[("NOTIFY_SOCKET", &manager.path)])?;
-    // The app itself does not get the socket: it could say ready before it is.
-    running.until("UP None")?;
+    // The app gets a socket of /init's: it could report itself ready before it is.
+    running.until("UP @stepdown/")?;
     // Several questions' worth of time in which it must not be told.
     if manager.hears_ready(Duration::from_millis(1500))? {
         return Err(format!("READY=1 before the health check passed\n{}", running.so_far()));

@@ -10,6 +10,9 @@ import time
 WAY, *MORE = sys.argv[1:]
 print(f"app: started, {WAY}", flush=True)
 
+# As PID 1 it would not get a signal that it does not catch.
+signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+
 
 class Answer(http.server.BaseHTTPRequestHandler):
     def do_GET(self):

@@ -30,6 +30,7 @@ mod scene;
 mod secrets;
 mod serve;
 mod steps;
+mod stops;
 
 use scene::{BOTH, BROKEN, HOLDS, STAGE};
 
@@ -41,6 +42,7 @@ fn the_gate_and_what_it_stops() {
         serve::rows(),
         deployments::rows(),
         steps::rows(),
+        stops::rows(),
         apps::rows(),
         reports::rows(),
         health::rows(),

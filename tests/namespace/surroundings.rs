@@ -205,3 +205,36 @@ fn a_stop_that_the_app_is_to_ignore_or_had_blocked_does_not() {
 fn the_app_starts_in_spite_of_signals_that_are_no_stop() {
     sandbox().stopped_by(&[17, 28, 23]).run().app().is_dropped_to(1001, 1001, "1001");
 }
+
+/// A role whose health check and step are the witness, with what systemd passes on to the app.
+fn activated(entries: &str) -> Sandbox {
+    leaking(&[3, 4])
+        .config(format!("[role]\ndefault = 'app'\n[roles.app]\ncommand = ['witness']\n{entries}"))
+        .env("LISTEN_FDS=2")
+        .env("LISTEN_PID=1")
+        .env("NOTIFY_SOCKET=/run/notify")
+        .env("WATCHDOG_USEC=1")
+}
+
+#[track_caller]
+fn has_nothing_of_the_apps(lines: &str) {
+    assert!(lines.contains("fd: 2 ") && lines.contains("env: PATH="), "the witness reports: {lines}");
+    for part in ["fd: 3 ", "fd: 4 ", "env: LISTEN_", "env: NOTIFY_SOCKET", "env: WATCHDOG_"] {
+        assert!(!lines.contains(part), "{part} in {lines}");
+    }
+}
+
+#[test]
+fn steps_inherit_neither_the_descriptors_nor_the_manager_of_the_app() {
+    let run = activated("[[step]]\nname = 'look'\ncommand = ['witness']\n").words([""; 0]).run();
+    let app = run.app();
+    assert!(app.all("fd").iter().any(|line| line.starts_with("4 ")), "the app has them");
+    assert_eq!(app.variable("NOTIFY_SOCKET"), "/run/notify");
+    has_nothing_of_the_apps(&run.stderr());
+}
+
+#[test]
+fn health_checks_inherit_neither_the_descriptors_nor_the_manager_of_the_app() {
+    let run = activated("health = { exec = ['witness', 'aside'] }\n").words(["--health"]).run();
+    has_nothing_of_the_apps(&run.stderr());
+}
