@@ -17,8 +17,8 @@ const LARGEST: u64 = 64 << 10;
 /// Why root has not read a secret. The content is in neither.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Unread {
-    /// It is not root's alone, or root may not read it. The user may read it for itself after the drop: that gives the
-    /// app nothing that it could not have taken.
+    /// It is not root's alone, or root may not read it. It may be read with the user's rights: that gives the app nothing
+    /// that it could not have taken.
     NotForRoot(String),
     /// It is absent, or no value.
     Unusable(String),

@@ -51,7 +51,8 @@ pub fn resolve(given: &Given<'_>) -> Result<Plan> {
     let handed = given.environment.clone();
     let mut environment = environment::compose(handed, config, role_env, &target, login, accounts)?;
     let trust = Trust::new(started_as == StartedAs::Root);
-    secrets::resolve(config, &mut environment, started_as, &trust)?;
+    let reader = secrets::Reader { started_as, trust: &trust, target: &target, held };
+    secrets::resolve(config, &mut environment, &reader)?;
     let environment = environment;
     let boot = Boot { role: selected.as_ref().map(|selected| selected.name), environment: &environment };
 

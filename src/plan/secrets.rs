@@ -8,19 +8,22 @@ use crate::config::Config;
 use crate::config::environment::Environment;
 use crate::error::{Error, Result};
 use crate::facts::secrets::{self, Unread};
+use crate::privilege::{self, Held, Target};
 use crate::trust::Trust;
 
-/// Puts every secret into the environment and takes the `_FILE` variables out. A start as root reads the files while it
-/// is root, since only root may read some; what is not root's alone could be another file of root's at the next start.
+/// With whose rights files are read.
+pub(super) struct Reader<'a> {
+    pub(super) started_as: StartedAs,
+    pub(super) trust: &'a Trust,
+    pub(super) target: &'a Target,
+    pub(super) held: &'a Held,
+}
+
+/// Puts every secret into the environment and takes the `_FILE` variables out.
 ///
 /// # Errors
 /// [`Error::Secret`].
-pub(super) fn resolve(
-    config: &Config,
-    environment: &mut Environment,
-    started_as: StartedAs,
-    trust: &Trust,
-) -> Result<()> {
+pub(super) fn resolve(config: &Config, environment: &mut Environment, reader: &Reader<'_>) -> Result<()> {
     for (name, default) in &config.secrets {
         let variable = format!("{name}_FILE");
         let named = environment
@@ -37,18 +40,31 @@ pub(super) fn resolve(
         if by_hand && !exists(&path) {
             continue;
         }
-        let value = match started_as {
-            StartedAs::Root => secrets::read_as_root(&path, trust).map_err(|unread| match unread {
-                Unread::NotForRoot(what) | Unread::Unusable(what) => what,
-            }),
-            StartedAs::User => secrets::read_as_user(&path),
-        };
-        let value = value.map_err(&refuse)?;
+        let value = reader.read(&path)?.map_err(&refuse)?;
         if !environment.set(name, &value) {
             return Err(refuse("it holds a NUL".into()));
         }
     }
     Ok(())
+}
+
+impl Reader<'_> {
+    /// The content, or why there is none. A start as root reads with root's rights what is root's alone, since only root may
+    /// read some of it. Everything else it reads with the user's: a name that others can turn could lead to another file
+    /// of root's at the next start, and the user may have the only right to read its own.
+    fn read(&self, path: &Path) -> Result<std::result::Result<Vec<u8>, String>> {
+        if self.started_as == StartedAs::User {
+            return Ok(secrets::read_as_user(path));
+        }
+        match secrets::read_as_root(path, self.trust) {
+            Ok(value) => Ok(Ok(value)),
+            Err(Unread::Unusable(what)) => Ok(Err(what)),
+            Err(Unread::NotForRoot(why)) => {
+                let read = privilege::with_rights_of(self.target, self.held, || secrets::read_as_user(path))?;
+                Ok(read.map_err(|what| format!("uid {} cannot read it: {what}; root does not: {why}", self.target.uid)))
+            }
+        }
+    }
 }
 
 fn exists(path: &Path) -> bool {

@@ -42,6 +42,7 @@
 //!
 //! `capabilities(7)`, `credentials(7)`, `user_namespaces(7)`, `no_new_privs` in `prctl(2)`.
 
+mod borrowed;
 pub mod capability;
 mod change;
 mod proof;
@@ -51,6 +52,7 @@ mod tracing;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::error::{Error, Result};
+pub use borrowed::with_rights_of;
 use capability::Set;
 pub use status::Held;
 pub use tracing::{forbid_tracing, shut_out};

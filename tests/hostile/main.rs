@@ -20,5 +20,6 @@ mod frozen;
 mod moment;
 mod race;
 mod root_steps;
+mod secrets;
 mod trap;
 mod volume;

@@ -1,0 +1,55 @@
+//! Reads with the user's rights while still root, for what only the user may read: `setfsuid(2)`, `capabilities(7)`.
+//!
+//! The file system uid and gid decide, together with the supplementary groups; a file system uid that is not 0 also takes
+//! the capabilities that override permissions out of the effective set. Other processes see no other owner of this one.
+
+use nix::errno::Errno;
+use rustix::thread::set_thread_groups;
+
+use super::{Held, Target};
+use crate::error::{Error, Result, errno};
+use crate::sys;
+
+/// Runs `read` with the rights to files that the user will have, and those of root again afterwards.
+///
+/// # Errors
+/// [`Error::Drop`] if the rights could not be taken or given back; the boot must end then.
+pub fn with_rights_of<T>(target: &Target, held: &Held, read: impl FnOnce() -> T) -> Result<T> {
+    groups(&target.groups)?;
+    file_system_ids(target.uid, target.gid)?;
+    let value = read();
+    file_system_ids(held.uid.file_system, held.gid.file_system)?;
+    groups(&held.groups)?;
+    Ok(value)
+}
+
+fn file_system_ids(uid: u32, gid: u32) -> Result<()> {
+    sys::set_file_system_ids(uid, gid).map_err(|errno| Error::Drop {
+        call: "setfsuid and setfsgid",
+        object: format!("{uid}:{gid}"),
+        errno,
+        remedy: "add --cap-add=SETUID --cap-add=SETGID, or let root read the secret (mode=0400, uid=0)".into(),
+    })
+}
+
+fn groups(wanted: &[u32]) -> Result<()> {
+    let refused = |errno| Error::Drop {
+        call: "setgroups",
+        object: format!("{wanted:?}"),
+        errno,
+        remedy: "add --cap-add=SETGID, or let root read the secret (mode=0400, uid=0)".into(),
+    };
+    let now = rustix::process::getgroups().map_err(|error| refused(errno(error)))?;
+    let now: Vec<u32> = now.into_iter().map(rustix::process::Gid::as_raw).collect();
+    if now == wanted {
+        return Ok(());
+    }
+    let list: Vec<_> = wanted.iter().copied().map(rustix::process::Gid::from_raw).collect();
+    set_thread_groups(&list).map_err(|error| refused(errno(error)))?;
+    let after = rustix::process::getgroups().map_err(|error| refused(errno(error)))?;
+    let mut after: Vec<u32> = after.into_iter().map(rustix::process::Gid::as_raw).collect();
+    let mut sorted = wanted.to_vec();
+    after.sort_unstable();
+    sorted.sort_unstable();
+    if after == sorted { Ok(()) } else { Err(refused(Errno::EPERM)) }
+}

@@ -1,0 +1,90 @@
+//! Secrets' files, where the app of a previous life could have had a hand in them: root reads with root's rights only
+//! what is root's alone, and everything else with the user's.
+
+use crate::support::capability::{DAC_OVERRIDE, FOUR};
+use crate::support::cases;
+use crate::support::protocol::{Content, Kind};
+use crate::support::run::Run;
+use crate::support::sandbox::{Sandbox, sandbox};
+
+fn value() -> Kind {
+    Kind::File(Content::Bytes(b"v4lue\n".into()))
+}
+
+/// As root that may read every file, which is more than the four capabilities allow.
+fn base() -> Sandbox {
+    sandbox()
+        .with(|spec| spec.read_only = false)
+        .capabilities(FOUR | DAC_OVERRIDE)
+        .owned("/mine", Kind::Directory, (1001, 1001), 0o755)
+        .owned("/safe", Kind::Directory, (0, 0), 0o755)
+        .owned("/shared", Kind::Directory, (0, 0), 0o1777)
+        .owned("/etc/shadow", value(), (0, 0), 0o600)
+        .config("[secrets]\nTOKEN = '/run/none'\n")
+}
+
+fn named(base: &Sandbox, path: &str) -> Run {
+    base.clone().env(format!("TOKEN_FILE={path}")).run()
+}
+
+fn is_read(run: &Run) {
+    run.app().is_dropped_to(1001, 1001, "1001");
+    assert_eq!(run.app().variable("TOKEN"), "v4lue", "{}", run.shown());
+}
+
+#[test]
+fn a_secret_that_only_the_user_may_read_is_read() {
+    for (path, owner, mode) in [
+        ("/safe/own", (1001, 1001), 0o400),
+        ("/mine/own", (1001, 1001), 0o600),
+        ("/safe/groups", (2000, 1001), 0o440),
+        ("/safe/hosts", (2000, 2000), 0o644),
+        ("/shared/everyones", (0, 0), 0o644),
+        ("/safe/roots", (0, 0), 0o400),
+    ] {
+        for capabilities in [FOUR, FOUR | DAC_OVERRIDE] {
+            let base = base().capabilities(capabilities).owned(path, value(), owner, mode);
+            is_read(&named(&base, path));
+        }
+    }
+    cases("secrets that are read", 12);
+}
+
+#[test]
+fn a_secret_that_neither_is_roots_alone_nor_the_users_to_read_is_refused() {
+    let base = base()
+        .node("/mine/link", Kind::Symlink("/etc/shadow".into()))
+        .node("/shared/link", Kind::Symlink("/etc/shadow".into()))
+        .node("/mine/hard", Kind::HardLink("/etc/shadow".into()))
+        .owned("/safe/others", value(), (2000, 2000), 0o600)
+        .owned("/safe/group", value(), (2000, 4), 0o640)
+        .owned("/shared/roots", value(), (0, 0), 0o600);
+    let places = [
+        "/mine/link",
+        "/shared/link",
+        "/mine/hard",
+        "/safe/others",
+        "/safe/group",
+        "/shared/roots",
+        "/mine/../etc/shadow",
+    ];
+    for place in places {
+        let run = named(&base, place);
+        run.refused(78, &["secret TOKEN from ", "uid 1001 cannot read it: open: Permission denied (EACCES)"]);
+        run.check(!run.stderr().contains("v4lue"), "that the value is not printed");
+    }
+    cases("secrets that are refused", places.len());
+}
+
+#[test]
+fn the_users_rights_are_given_back() {
+    let base = base().owned("/safe/own", value(), (1001, 1001), 0o400).owned("/etc/late", value(), (0, 0), 0o600);
+    let config =
+        "[secrets]\nA = '/safe/own'\nB = '/etc/late'\n[[root_step]]\nname = 'x'\ncommand = ['/bin/witness', 'aside']\n";
+    let run = base.config(config).run();
+    run.app().is_dropped_to(1001, 1001, "1001");
+    assert_eq!((run.app().variable("A"), run.app().variable("B")), ("v4lue".into(), "v4lue".into()));
+    for line in ["Uid: 0 0 0 0", "Gid: 0 0 0 0", "Groups: 0 1 4"] {
+        run.check(run.stderr().contains(&format!("init: step: x: {line}\n")), line);
+    }
+}
