@@ -83,7 +83,7 @@ fn the_users_rights_are_given_back() {
         "[secrets]\nA = '/safe/own'\nB = '/etc/late'\n[[root_step]]\nname = 'x'\ncommand = ['/bin/witness', 'aside']\n";
     let run = base.config(config).run();
     run.app().is_dropped_to(1001, 1001, "1001");
-    assert_eq!((run.app().variable("A"), run.app().variable("B")), ("v4lue".into(), "v4lue".into()));
+    assert_eq!((run.app().variable("A"), run.app().variable("B")), ("v4lue", "v4lue"));
     for line in ["Uid: 0 0 0 0", "Gid: 0 0 0 0", "Groups: 0 1 4"] {
         run.check(run.stderr().contains(&format!("init: step: x: {line}\n")), line);
     }
