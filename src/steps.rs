@@ -1,23 +1,31 @@
 //! Runs the configured steps, in order: as root before the drop, as the user after it. The first that fails ends the
 //! boot, since later steps rely on it.
 
+use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
 use crate::child::Change;
-use std::borrow::Cow;
-
 use crate::child::run::{End, Runner, run};
 use crate::error::{Error, Result};
 use crate::exec::Launch;
-use crate::plan::StepPlan;
+use crate::plan::{StepPlan, root_steps};
 use crate::privilege::{Dropped, Root};
+use crate::trust::Trust;
 
 /// Runs the root steps; returns how long they took.
 ///
 /// # Errors
-/// [`Error::Step`].
+/// [`Error::Step`]; what [`root_steps::judge`] refuses.
 pub fn run_as_root(launch: Launch<'_, Root>, steps: &[StepPlan]) -> Result<Duration> {
-    run_all(Runner::Root(launch), steps)
+    let began = Instant::now();
+    for (number, step) in steps.iter().enumerate() {
+        // The first one was judged with the plan, and nothing has run since.
+        if number > 0 {
+            root_steps::judge(step, &Trust::new(true))?;
+        }
+        run_one(Runner::Root(launch), step)?;
+    }
+    Ok(if steps.is_empty() { Duration::ZERO } else { began.elapsed() })
 }
 
 /// Runs the user's steps; returns how long they took.
@@ -25,12 +33,8 @@ pub fn run_as_root(launch: Launch<'_, Root>, steps: &[StepPlan]) -> Result<Durat
 /// # Errors
 /// [`Error::Step`].
 pub fn run_as_user(launch: Launch<'_, Dropped>, steps: &[StepPlan]) -> Result<Duration> {
-    run_all(Runner::User(launch), steps)
-}
-
-fn run_all(runner: Runner<'_>, steps: &[StepPlan]) -> Result<Duration> {
     let began = Instant::now();
-    steps.iter().try_for_each(|step| run_one(runner, step))?;
+    steps.iter().try_for_each(|step| run_one(Runner::User(launch), step))?;
     Ok(if steps.is_empty() { Duration::ZERO } else { began.elapsed() })
 }
 

@@ -14,7 +14,7 @@ pub mod identity;
 mod print;
 mod resolve;
 mod role;
-mod root_steps;
+pub mod root_steps;
 mod scope;
 pub mod seal;
 mod secrets;

@@ -36,39 +36,51 @@ pub(super) fn resolve<'a>(
 }
 
 fn resolve_one(step: &Step, environment: &Environment, trust: &Trust) -> Result<StepPlan> {
+    let arguments = expand_words(&step.command, environment)?;
+    let app = App {
+        programs: Vec::new(),
+        arguments,
+        environment: own_environment(step, environment)?,
+        working_directory: Some(WORKING_DIRECTORY.into()),
+        umask: Some(UMASK),
+    };
+    let capabilities = capabilities::set(&step.capabilities)?;
+    let timeout = timeout(step.timeout.as_ref(), environment)?;
+    let mut plan = StepPlan { name: step.name.value.clone(), app, timeout, capabilities };
+    plan.app.programs = vec![judge(&plan, trust)?];
+    Ok(plan)
+}
+
+/// Judges all that a root step obeys, as it is now; returns its program. An earlier step may have made what a later one
+/// reads, so each is judged again just before it runs.
+///
+/// # Errors
+/// [`Error::StepNotRoots`], [`Error::NotFound`], [`Error::NotExecutable`].
+pub fn judge(step: &StepPlan, trust: &Trust) -> Result<CString> {
     let refuse = |path: &[u8]| {
         let path = String::from_utf8_lossy(path).into_owned();
         move |denied: Denied| Error::StepNotRoots {
-            name: step.name.value.clone(),
+            name: step.name.clone(),
             path,
             how: denied.to_string(),
             fix: denied.fix(),
         }
     };
-    let arguments = expand_words(&step.command, environment)?;
-    let own = own_environment(step, environment)?;
-    let path = own.get("PATH").unwrap_or_default();
+    let App { arguments, environment, .. } = &step.app;
+    let path = environment.get("PATH").unwrap_or_default();
     let mut obeyed = Obeyed::new(trust, path).map_err(refuse(b"PATH"))?;
     let name = arguments.first().map_or(&b""[..], |word| word.to_bytes());
     let program = found(obeyed.program(name).map_err(refuse(name))?, name, path)?;
     for word in arguments.iter().skip(1).map(|word| word.to_bytes()) {
         obeyed.word(word).map_err(refuse(word))?;
     }
-    for (name, value) in step.env.keys().filter_map(|name| Some((name, own.get(name)?))) {
-        if name != "PATH" {
-            obeyed.word(value).map_err(refuse(name.as_bytes()))?;
+    for entry in environment.entries().iter().map(|entry| entry.as_ref().to_bytes()) {
+        let (name, value) = entry.split_at(entry.iter().position(|byte| *byte == b'=').unwrap_or(entry.len()));
+        if name != b"PATH" {
+            obeyed.word(value.get(1..).unwrap_or_default()).map_err(refuse(name))?;
         }
     }
-    let app = App {
-        programs: vec![program],
-        arguments,
-        environment: own,
-        working_directory: Some(WORKING_DIRECTORY.into()),
-        umask: Some(UMASK),
-    };
-    let capabilities = capabilities::set(&step.capabilities)?;
-    let timeout = timeout(step.timeout.as_ref(), environment)?;
-    Ok(StepPlan { name: step.name.value.clone(), app, timeout, capabilities })
+    Ok(program)
 }
 
 /// `PATH`, and what the step itself configures.

@@ -34,6 +34,13 @@ const OVERFLOW: u32 = 65534;
 /// What a descriptor is opened for that is judged, or leads on, and is not read.
 pub(crate) const HANDLE: OFlags = OFlags::PATH.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
+/// Engines mount it anew for every container, often for everyone to write: a name that is not there yet is about to be
+/// made by root, since nothing of the app's runs so early.
+const MADE_AT_START: &str = "/run";
+
+/// `TMPFS_MAGIC` of `statfs(2)`.
+const TMPFS: u64 = 0x0102_1994;
+
 const STICKY: u32 = 0o1000;
 const GROUP_WRITES: u32 = 0o020;
 const OTHERS_WRITE: u32 = 0o002;
@@ -204,10 +211,12 @@ impl Trust {
         } else {
             at(HANDLE)
         };
-        let file = Rc::new(opened.map_err(|error| match way.last().and_then(|step| step.open_to) {
+        let file = Rc::new(opened.map_err(|error| match way.last() {
             // Everyone could add the name.
-            Some(whose) if error == rustix::io::Errno::NOENT => {
-                Denied::NotRoots { place: place.parent().unwrap_or(place).to_owned(), whose }
+            Some(Step { file, open_to: Some(whose), .. })
+                if error == rustix::io::Errno::NOENT && !is_made_at_start(place, file) =>
+            {
+                Denied::NotRoots { place: place.parent().unwrap_or(place).to_owned(), whose: *whose }
             }
             _ => call("open", error),
         })?);
@@ -292,6 +301,12 @@ impl Reached {
 /// Whether the kernel itself writes the file system.
 pub(crate) fn is_kernels_own(file: impl AsFd) -> bool {
     fstatfs(file).is_ok_and(|facts| KERNELS_OWN.contains(&facts.f_type.cast_unsigned()))
+}
+
+/// Whether the name is missing in a directory that the engine has just mounted.
+fn is_made_at_start(place: &Path, directory: &OwnedFd) -> bool {
+    place.parent() == Some(Path::new(MADE_AT_START))
+        && fstatfs(directory).is_ok_and(|facts| facts.f_type.cast_unsigned() == TMPFS)
 }
 
 /// Who may write it besides its owner. The group's bits are also the most that an access list gives to anyone.

@@ -249,3 +249,36 @@ fn a_root_step_runs_in_the_root_directory_with_its_own_umask() {
     said("cwd: /");
     said("Umask: 0022");
 }
+
+/// Two root steps: what the first one does, and the word of the second.
+fn two_steps(first: &str, word: &str) -> String {
+    format!(
+        "[[root_step]]\nname = 'first'\ncommand = ['rules', {first}]\n\
+         [[root_step]]\nname = 'rules'\ncommand = ['rules', '{word}']\n"
+    )
+}
+
+#[test]
+fn what_an_earlier_step_made_is_judged_before_a_later_step_reads_it() {
+    let base = |first: &str| planted("'rules'").config(two_steps(first, "list=/safe/made"));
+    let run = base("'mkdir=/safe/made'").run();
+    run.check(run.started(), "that the app starts");
+    let run = base("'mkdir=/safe/made', 'publish=/safe/made'").run();
+    let fatal = "init: fatal: refusing the root step 'rules': list=/safe/made: /safe/made is writable to everyone";
+    run.check(run.outcome.code == Some(78) && run.stderr().contains(fatal), fatal);
+    run.check(!run.stderr().contains("info: step rules"), "that the second step does not start");
+}
+
+#[test]
+fn a_step_may_make_a_directory_in_the_engines_run() {
+    let base = |place: &str| {
+        let text = two_steps(&format!("'mkdir={place}/made'"), &format!("list={place}/made"));
+        ["/run", "/elsewhere"]
+            .iter()
+            .fold(planted("'rules'"), |base, mount| base.owned(mount, Kind::Tmpfs, (0, 0), 0o1777))
+            .config(text)
+    };
+    let run = base("/run").run();
+    run.check(run.started(), "that the app starts");
+    base("/elsewhere").run().refused(78, &["refusing the root step 'first'", "/elsewhere is writable to everyone"]);
+}

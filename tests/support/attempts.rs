@@ -36,6 +36,7 @@ pub fn attempt(word: &str) -> Option<String> {
         "chroot" => by_nix(nix::unistd::chroot("/tmp")),
         "chown0" => by_nix(nix::unistd::chown(object, Some(root), Some(group))),
         "chmod" => by_std(fs::set_permissions(object, fs::Permissions::from_mode(0o700))),
+        "publish" => by_std(fs::set_permissions(object, fs::Permissions::from_mode(0o777))),
         "read" => by_std(OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(object).map(drop)),
         "write" => by_std(OpenOptions::new().write(true).custom_flags(libc::O_NONBLOCK).open(object).map(drop)),
         "create" => by_std(OpenOptions::new().write(true).create_new(true).open(object).map(drop)),
