@@ -16,7 +16,7 @@ export STEPDOWN_INIT := $(CURDIR)/$(INIT)
 SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 
-.PHONY: build demo test unit lint docs miri tools cross size dist bench again fuzz release clean
+.PHONY: build demo test host unit lint docs miri tools cross size dist bench again fuzz release clean
 
 build:
 	@rustup target list --installed 2>/dev/null | grep -qx $(NATIVE) || rustup target add $(NATIVE)
@@ -40,6 +40,14 @@ test: tools build lint size cross again dist
 		cargo test --locked --target $(NATIVE) -- --nocapture --skip every_named_test_ran 2>&1 | tee $(LOG); \
 		STEPDOWN_TESTS_LOG=$(LOG) cargo test --locked --target $(NATIVE) --test ledger every_named_test_ran; \
 		cargo test --locked --target $(NATIVE) --doc
+	$(MAKE) host
+
+# The host side, on real systemd, Quadlet, a registry and cosign: about ten minutes. Part of `make test`.
+host: export STEPDOWN_MUST_RUN := 1
+host: build
+	cargo build --release --locked --target $(NATIVE) --package stepdown-host
+	@trap 'tests/lab/systemd stop host-tests' EXIT; trap 'exit 130' INT TERM; \
+		cargo test --locked --target $(NATIVE) --package stepdown-host -- --test-threads=1 --nocapture
 
 # What needs neither root nor an engine.
 unit: build

@@ -54,14 +54,24 @@ impl App {
     }
 }
 
-/// The socket that systemd holds, where there is one.
-fn listener() -> TcpListener {
+/// The port of this container's own network, which the health check asks; and the socket that systemd holds, where there
+/// is one: that one is of the host's network.
+fn listeners() -> Vec<TcpListener> {
+    let own = TcpListener::bind("0.0.0.0:8000").expect("port 8000 is free in a container of its own");
+    let mut listeners = vec![own];
     if env::var("LISTEN_FDS").is_ok_and(|fds| fds == "1") {
         // SAFETY: systemd's protocol gives descriptor 3 to this process alone, and nothing here has taken it before.
         #[allow(unsafe_code)]
-        return TcpListener::from(unsafe { OwnedFd::from_raw_fd(3) });
+        listeners.push(TcpListener::from(unsafe { OwnedFd::from_raw_fd(3) }));
     }
-    TcpListener::bind("0.0.0.0:8000").expect("port 8000 is free in a container of its own")
+    listeners
+}
+
+fn serve(app: &Arc<App>, listener: &TcpListener) {
+    for stream in listener.incoming().flatten() {
+        let app = Arc::clone(app);
+        thread::spawn(move || app.serve(stream));
+    }
 }
 
 fn main() {
@@ -72,8 +82,11 @@ fn main() {
         eprintln!("app: cannot read its settings");
         std::process::exit(3);
     }
-    for stream in listener().incoming().flatten() {
+    let threads = listeners().into_iter().map(|listener| {
         let app = Arc::clone(&app);
-        thread::spawn(move || app.serve(stream));
+        thread::spawn(move || serve(&app, &listener))
+    });
+    for thread in threads.collect::<Vec<_>>() {
+        let _ = thread.join();
     }
 }

@@ -28,6 +28,8 @@ const SERVICE: &str = "\
 Description=Deploy APP
 Wants=network-online.target
 After=network-online.target
+# Each start answers what waits: a burst of refused requests must not end with the unit that is no longer started.
+StartLimitIntervalSec=0
 
 [Service]
 Type=oneshot

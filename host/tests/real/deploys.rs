@@ -1,0 +1,77 @@
+//! Good deploys, and rollbacks.
+
+use std::time::Instant;
+
+use crate::{client::Client, stand::stand};
+
+#[test]
+fn good_deploy_behind_a_socket_fails_no_request() {
+    let Some(stand) = stand() else { return };
+    stand.serving();
+    let tag = stand.publish("good", Some("good"));
+    let client = Client::start(&stand);
+    let began = Instant::now();
+    let said = stand.stepdown(&["deploy", &tag]);
+    let took = began.elapsed();
+    let [quick, slow] = client.stop();
+    eprintln!("good deploy: {took:.1?}; {quick:?}; one-second requests: {slow:?}\n{}", said.out);
+    assert_eq!(said.code, 0, "{said:?}");
+    assert!(said.last().starts_with(&format!("ok {tag} (")), "{said:?}");
+    assert_eq!(stand.answers(), tag);
+    assert!(stand.consistent());
+    assert!(quick.requests > 20 && quick.failed == 0, "{quick:?}");
+    assert!(quick.slowest < 10.0, "{quick:?}");
+}
+
+#[test]
+fn gate_only_changes_nothing() {
+    let Some(stand) = stand() else { return };
+    let before = stand.serving();
+    let picture = stand.picture();
+    let tag = stand.publish("good", Some("good"));
+    let said = stand.stepdown(&["deploy", "--gate-only", &tag]);
+    assert_eq!((said.code, stand.picture(), stand.answers()), (0, picture, before), "{said:?}");
+}
+
+#[test]
+fn rollback_goes_to_what_served_before_and_prune_leaves_it() {
+    let Some(stand) = stand() else { return };
+    let first = stand.serving();
+    let second = stand.publish("good", Some("good"));
+    assert_eq!(stand.stepdown(&["deploy", &second]).code, 0);
+    stand.shell("podman image prune --all --force");
+    let said = stand.stepdown(&["rollback", "--now"]);
+    assert_eq!((said.code, stand.answers()), (0, first.clone()), "{said:?}");
+    let said = stand.stepdown(&["rollback", &second]);
+    assert_eq!((said.code, stand.answers()), (0, second), "{said:?}");
+    assert!(said.out.contains("gate web: passed"), "{said:?}");
+    let said = stand.stepdown(&["rollback", "v999"]);
+    assert_eq!(said.code, 1);
+    assert!(said.err.contains("it did not serve before"), "{said:?}");
+}
+
+#[test]
+fn app_that_turns_unhealthy_is_rolled_back_within_seconds() {
+    let Some(stand) = stand() else { return };
+    let before = stand.serving();
+    let tag = stand.publish("turns 5", Some("good"));
+    let client = Client::start(&stand);
+    let said = stand.stepdown(&["deploy", &tag]);
+    let [quick, _] = client.stop();
+    eprintln!("turns unhealthy: {quick:?}\n{}", said.out);
+    assert_eq!(said.code, 1, "{said:?}");
+    assert!(said.last().contains("turned unhealthy") && said.last().contains(&format!("serving {before}")), "{said:?}");
+    assert_eq!(stand.answers(), before);
+    assert!(stand.consistent());
+    // A request every 50 ms: five seconds of errors.
+    assert!(quick.failed < 100, "{quick:?}");
+}
+
+#[test]
+fn check_finds_nothing_to_mend() {
+    let Some(stand) = stand() else { return };
+    stand.serving();
+    let said = stand.stepdown(&["check"]);
+    assert_eq!(said.code, 0, "{said:?}");
+    assert!(!said.out.contains("FAIL"), "{said:?}");
+}

@@ -1,0 +1,46 @@
+//! SIGKILL after every state: one start of the service mends it.
+
+use crate::stand::{STEPDOWN, stand};
+
+const MEND: &[&str] = &["systemctl", "--user", "start", "stepdown-app.service"];
+
+#[test]
+fn kill_after_any_state_is_mended_by_one_start_of_the_service() {
+    let Some(stand) = stand() else { return };
+    let before = stand.serving();
+    let good = stand.publish("good", Some("good"));
+    let sick = stand.publish("turns 5", Some("good"));
+    let states = ["claimed", "resolved", "verified", "pulled", "gated", "pre", "cutting 0", "cutting 2", "soaking"];
+    let cases = states.iter().map(|state| (*state, &good)).chain([("restoring", &sick)]);
+    for (state, tag) in cases {
+        let die = format!("STEPDOWN_TEST_DIE_AFTER={state}");
+        let said = stand.user(&["env", &die, STEPDOWN, "deploy", tag]);
+        // What systemd-run ends with when its command is killed.
+        assert_eq!(said.code, 255, "{state}: {said:?}");
+        let name = state.split(' ').next().unwrap_or_default();
+        let status = stand.stepdown(&["status"]).out;
+        assert!(status.contains(&format!("under way: {tag}, in state {name},")), "{state}: {status}");
+        let mended = stand.user(MEND);
+        assert_eq!(mended.code, 0, "{state}: {mended:?}");
+        assert_eq!(stand.answers(), before, "{state}");
+        assert!(stand.consistent(), "{state}: {}", stand.picture());
+        let status = stand.stepdown(&["status"]).out;
+        assert!(status.contains(&format!("last answer: fail {tag} ")) && !status.contains("under way"), "{status}");
+        eprintln!("killed after {state}: {}", status.lines().last().unwrap_or_default());
+    }
+    assert_eq!(stand.shell("podman ps --all --quiet --filter label=stepdown.gate=app"), "");
+}
+
+#[test]
+fn reboot_in_the_middle_of_a_cutover_ends_on_the_previous_image() {
+    let Some(stand) = stand() else { return };
+    let before = stand.serving();
+    let tag = stand.publish("good", Some("good"));
+    let said = stand.user(&["env", "STEPDOWN_TEST_DIE_AFTER=cutting 2", STEPDOWN, "deploy", &tag]);
+    assert_eq!(said.code, 255, "{said:?}");
+    stand.reboot();
+    // Enabled at boot: the start only waits for it.
+    assert_eq!(stand.user(MEND).code, 0);
+    assert_eq!(stand.answers(), before);
+    assert!(stand.consistent(), "{}", stand.picture());
+}

@@ -1,0 +1,132 @@
+//! What is refused before the cutover: no container, no pointer and no request is touched.
+
+use crate::{
+    client::Client,
+    stand::{Stand, stand},
+};
+
+/// Deploys, and expects a refusal with these words while a client sees nothing.
+fn refused(stand: &Stand, tag: &str, words: &str) {
+    let picture = stand.picture();
+    let client = Client::start(stand);
+    let said = stand.stepdown(&["deploy", tag]);
+    let [quick, slow] = client.stop();
+    assert_eq!(said.code, 1, "{tag}: {said:?}");
+    assert!(said.last().starts_with(&format!("fail {tag} ")) && said.last().contains(words), "{words}: {said:?}");
+    assert!(said.last().contains("nothing has changed"), "{said:?}");
+    assert_eq!(stand.picture(), picture);
+    assert_eq!((quick.failed, slow.failed), (0, 0), "{tag}");
+    let left = stand.shell("podman ps --all --quiet --filter label=stepdown.gate=app");
+    assert_eq!(left, "", "a gate container is left");
+    eprintln!("refused: {}", said.last());
+}
+
+#[test]
+fn unsigned_image_and_another_key_change_nothing() {
+    let Some(stand) = stand() else { return };
+    stand.serving();
+    refused(&stand, &stand.publish("good", None), "no signatures found");
+    refused(&stand, &stand.publish("good", Some("other")), "no matching signatures");
+}
+
+#[test]
+fn crashing_sick_and_hanging_images_fail_no_request() {
+    let Some(stand) = stand() else { return };
+    stand.serving();
+    refused(&stand, &stand.publish("crash", Some("good")), "exited with 3");
+    refused(&stand, &stand.publish("sick", Some("good")), "status 503 instead of 200");
+    refused(&stand, &stand.publish("hang", Some("good")), "no answer within 2s");
+}
+
+#[test]
+fn older_signed_image_is_refused_and_a_rollback_is_named() {
+    let Some(stand) = stand() else { return };
+    let old = stand.publish("good", Some("good"));
+    let new = stand.publish("good", Some("good"));
+    assert_eq!(stand.stepdown(&["deploy", &new]).code, 0);
+    refused(&stand, &old, "it is older than");
+}
+
+#[test]
+fn registry_out_of_reach_changes_nothing() {
+    let Some(stand) = stand() else { return };
+    stand.serving();
+    let tag = stand.publish("good", Some("good"));
+    stand.root("systemctl stop docker-registry");
+    refused(&stand, &tag, "resolve");
+    stand.root("systemctl start docker-registry && until ss -ltn | grep -q :5000; do sleep 0.1; done");
+}
+
+#[test]
+fn key_that_the_user_can_change_is_not_trusted() {
+    let Some(stand) = stand() else { return };
+    stand.serving();
+    let tag = stand.publish("good", Some("good"));
+    stand.root("chown app /etc/containers/cosign-app.pub");
+    refused(&stand, &tag, "it belongs to uid 1000");
+    stand.root("chown root /etc/containers/cosign-app.pub && chmod 666 /etc/containers/cosign-app.pub");
+    refused(&stand, &tag, "this user can write to it");
+    stand.root("chmod 644 /etc/containers/cosign-app.pub");
+}
+
+#[test]
+fn full_disk_under_the_state_changes_nothing() {
+    let Some(stand) = stand() else { return };
+    stand.serving();
+    let tag = stand.publish("good", Some("good"));
+    let folder = "/home/app/.local/state/stepdown/app";
+    stand.root(&format!(
+        "cp -a {folder} /tmp/state && mount -t tmpfs -o size=64k,uid=1000,gid=1000,mode=0700 tmpfs {folder} && \
+         cp -a /tmp/state/. {folder}/ && {{ dd if=/dev/zero of={folder}/full bs=4k 2>/dev/null || true; }}"
+    ));
+    let picture = stand.picture();
+    let said = stand.stepdown(&["deploy", &tag]);
+    stand.root(&format!("umount {folder} && rm -rf /tmp/state"));
+    assert_eq!((said.code, stand.picture()), (1, picture), "{said:?}");
+    assert!(said.out.contains("No space left on device"), "{said:?}");
+}
+
+#[test]
+fn unit_that_would_pull_or_run_another_image_is_refused() {
+    let Some(stand) = stand() else { return };
+    stand.serving();
+    let tag = stand.publish("good", Some("good"));
+    let drop_in = ".config/containers/systemd/beat.container.d/10-image.conf";
+    for (line, words) in [("Pull=always", "may pull"), ("Image=docker.io/library/busybox", "it runs docker.io")] {
+        stand.write(drop_in, &format!("[Container]\n{line}\n"));
+        stand.own();
+        stand.shell("systemctl --user daemon-reload");
+        refused(&stand, &tag, words);
+    }
+    std::fs::remove_file(stand.path(drop_in)).unwrap();
+    stand.shell("systemctl --user daemon-reload");
+}
+
+/// The policy is the system's, and the signatures are tags: the registry has no referrers.
+const POLICY: &str = r#"{"default":[{"type":"insecureAcceptAnything"}],"transports":{"docker":{"127.0.0.1:5000/app":
+[{"type":"sigstoreSigned","keyPath":"/etc/containers/cosign-app.pub","signedIdentity":{"type":"matchRepository"}}]}}}"#;
+
+#[test]
+fn policy_of_the_system_decides_at_the_pull() {
+    let Some(stand) = stand() else { return };
+    stand.serving();
+    let config = std::fs::read_to_string(stand.path(".config/stepdown/app.toml")).unwrap();
+    let by_policy = config.replace("key = \"/etc/containers/cosign-app.pub\"", "policy = true");
+    stand.write(".config/stepdown/app.toml", &by_policy);
+    let unsigned = stand.publish("good", None);
+    refused(&stand, &unsigned, "the policy takes it without a signature");
+    let attachments = "docker:\\n  127.0.0.1:5000/app:\\n    use-sigstore-attachments: true\\n";
+    stand.root(&format!(
+        "cp /etc/containers/policy.json /etc/containers/policy.before && printf '%s' '{POLICY}' >/etc/containers/policy.json && \
+         mkdir -p /etc/containers/registries.d && printf '{attachments}' >/etc/containers/registries.d/app.yaml"
+    ));
+    refused(&stand, &unsigned, "A signature was required, but no signature exists");
+    refused(&stand, &stand.publish("good", Some("other")), "cryptographic signature verification failed");
+    let signed = stand.publish("good", Some("good"));
+    let said = stand.stepdown(&["deploy", &signed]);
+    assert_eq!((said.code, stand.answers()), (0, signed), "{said:?}");
+    stand.root(
+        "mv /etc/containers/policy.before /etc/containers/policy.json && rm /etc/containers/registries.d/app.yaml",
+    );
+    stand.write(".config/stepdown/app.toml", &config);
+}

@@ -1,0 +1,306 @@
+//! The machine: a registry with signed images of the four-role app, its Quadlets, and stepdown.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Output, Stdio},
+    sync::{
+        Mutex, MutexGuard, OnceLock,
+        atomic::{AtomicU32, Ordering},
+    },
+};
+
+const NAME: &str = "host-tests";
+const ROLES: [&str; 4] = ["web", "worker", "beat", "flower"];
+pub(crate) const STEPDOWN: &str = "/home/app/.local/bin/stepdown";
+pub(crate) const IMAGE: &str = "127.0.0.1:5000/app";
+
+pub(crate) struct Stand {
+    home: PathBuf,
+    _turn: Option<MutexGuard<'static, ()>>,
+}
+
+fn top() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+fn lab(words: &[&str]) -> Command {
+    let mut command = Command::new(top().join("tests/lab/systemd"));
+    command.args(words);
+    command
+}
+
+fn text(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
+
+/// What a command said and how it ended.
+#[derive(Debug)]
+pub(crate) struct Said {
+    pub(crate) code: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+impl Said {
+    pub(crate) fn last(&self) -> &str {
+        self.out.lines().last().unwrap_or_default()
+    }
+}
+
+fn said(mut command: Command) -> Said {
+    let output = command.stdin(Stdio::null()).output().unwrap();
+    let err = String::from_utf8_lossy(&output.stderr).into_owned();
+    Said { code: output.status.code().unwrap_or(-1), out: text(&output), err }
+}
+
+/// None where there is no root, unless the run must have everything.
+pub(crate) fn stand() -> Option<Stand> {
+    static TURN: Mutex<()> = Mutex::new(());
+    static HOME: OnceLock<PathBuf> = OnceLock::new();
+    if !rustix::process::geteuid().is_root() {
+        assert!(std::env::var_os("STEPDOWN_MUST_RUN").is_none(), "only root can boot the machine of these tests");
+        eprintln!("SKIP: only root can boot the machine of these tests");
+        return None;
+    }
+    let turn = TURN.lock().unwrap_or_else(|broken| broken.into_inner());
+    let home = HOME.get_or_init(boot).clone();
+    Some(Stand { home, _turn: Some(turn) })
+}
+
+fn boot() -> PathBuf {
+    assert!(lab(&["stop", NAME]).status().unwrap().success());
+    assert!(lab(&["start", NAME]).status().unwrap().success());
+    let home = PathBuf::from(said(lab(&["home", NAME])).out);
+    let stand = Stand { home: home.clone(), _turn: None };
+    stand.install();
+    home
+}
+
+const QUADLET: &str = "\
+[Unit]
+Description=ROLE
+
+[Container]
+ContainerName=ROLE
+Image=localhost/stepdown/app:current
+Pull=never
+User=0
+Group=0
+ReadOnly=true
+NoNewPrivileges=true
+DropCapability=all
+AddCapability=CHOWN
+AddCapability=SETUID
+AddCapability=SETGID
+AddCapability=SETPCAP
+Tmpfs=/tmp:rw,size=64m,mode=1777
+Environment=ROLE=ROLE
+HealthCmd=[\"/init\",\"--health\"]
+HealthInterval=2s
+HealthTimeout=3s
+HealthStartPeriod=8s
+HealthRetries=3
+StopSignal=SIGTERM
+StopTimeout=10
+Notify=true
+
+[Service]
+Restart=always
+RestartPreventExitStatus=64 77 78 126 127
+TimeoutStartSec=38
+TimeoutStopSec=30
+
+[Install]
+WantedBy=default.target
+";
+
+/// The port is systemd's: connections queue while the service restarts.
+const SOCKET: &str = "[Socket]\nListenStream=127.0.0.1:8000\n\n[Install]\nWantedBy=sockets.target\n";
+
+const CONFIG: &str = "\
+image = \"127.0.0.1:5000/app\"
+units = [\"web\", \"worker\", \"beat\", \"flower\"]
+[verify]
+key = \"/etc/containers/cosign-app.pub\"
+[gate]
+pre = [\"podman\", \"run\", \"--rm\", \"--entrypoint\", \"/init\", \"{image}\", \"--version\"]
+[cutover]
+soak = \"2s\"
+timeout = \"30s\"
+[retire]
+keep = 2
+[spool]
+dir = \"%h/runner-data\"
+";
+
+impl Stand {
+    fn install(&self) {
+        let init = std::env::var("STEPDOWN_INIT")
+            .map_or_else(|_| top().join("target").join("x86_64-unknown-linux-musl/release/init"), PathBuf::from);
+        let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+        self.copy(Path::new(env!("CARGO_BIN_EXE_stepdown")), ".local/bin/stepdown");
+        self.copy(&init, "base/init");
+        self.copy(&app(), "base/app");
+        self.copy(&here.join("tests/app/init.toml"), "base/init.toml");
+        self.write(
+            "base/Containerfile",
+            "FROM scratch\nCOPY --chmod=0711 init /init\nCOPY --chmod=0755 app /app\n\
+             COPY --chmod=0644 init.toml /etc/init.toml\nENTRYPOINT [\"/init\"]\n",
+        );
+        self.write("version/Containerfile", "FROM localhost/base\nCOPY --chmod=0644 version behaviour /etc/\n");
+        for role in ROLES {
+            let quadlet =
+                QUADLET.replace("ROLE=ROLE", &format!("ROLE={role}")).replace("=ROLE\n", &format!("={role}\n"));
+            let quadlet = if role == "web" {
+                quadlet.replace("[Container]", "Requires=web.socket\nAfter=web.socket\n\n[Container]")
+            } else {
+                quadlet
+            };
+            self.write(&format!(".config/containers/systemd/{role}.container"), &quadlet);
+        }
+        self.write(".config/systemd/user/web.socket", SOCKET);
+        fs::create_dir_all(self.home.join("runner-data/new")).unwrap();
+        self.own();
+        for key in ["good", "other"] {
+            self.shell(&format!("COSIGN_PASSWORD= cosign generate-key-pair --output-key-prefix {key}"));
+        }
+        self.root("install -m 0644 /home/app/good.pub /etc/containers/cosign-app.pub");
+        // A container keeps it from the pruning that a test does.
+        self.shell("podman build -q -t localhost/base base && podman create --name base localhost/base");
+        // The units of the trigger's face, as `install` prints them.
+        self.shell(&format!("{STEPDOWN} --app app install --dir /home/app"));
+        self.write(".config/stepdown/app.toml", CONFIG);
+        self.own();
+        self.shell(
+            "systemctl --user daemon-reload && systemctl --user enable --now web.socket stepdown-app.path \
+             stepdown-app.service",
+        );
+    }
+
+    fn copy(&self, from: &Path, to: &str) {
+        let to = self.home.join(to);
+        fs::create_dir_all(to.parent().unwrap()).unwrap();
+        fs::copy(from, &to).unwrap_or_else(|error| panic!("copy {}: {error}", from.display()));
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.home.join(name)
+    }
+
+    pub(crate) fn write(&self, name: &str, text: &str) {
+        let path = self.home.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    /// What is written from outside belongs to the account.
+    pub(crate) fn own(&self) {
+        self.root("chown -R --from=0 1000:1000 /home/app");
+    }
+
+    pub(crate) fn user(&self, words: &[&str]) -> Said {
+        let mut all = vec!["user", NAME];
+        all.extend_from_slice(words);
+        said(lab(&all))
+    }
+
+    pub(crate) fn root(&self, line: &str) -> String {
+        let said = said(lab(&["root", NAME, "sh", "-c", line]));
+        assert_eq!(said.code, 0, "{line}: {said:?}");
+        said.out
+    }
+
+    pub(crate) fn in_it(&self, words: &[&str]) -> Command {
+        let mut all = vec!["root", NAME];
+        all.extend_from_slice(words);
+        lab(&all)
+    }
+
+    pub(crate) fn shell(&self, line: &str) -> String {
+        let said = self.user(&["sh", "-c", line]);
+        assert_eq!(said.code, 0, "{line}: {said:?}");
+        said.out
+    }
+
+    pub(crate) fn stepdown(&self, words: &[&str]) -> Said {
+        let mut all = vec![STEPDOWN];
+        all.extend_from_slice(words);
+        self.user(&all)
+    }
+
+    /// Builds and pushes a version, signed with a key or not; its tag is new.
+    pub(crate) fn publish(&self, behaviour: &str, key: Option<&str>) -> String {
+        static NUMBER: AtomicU32 = AtomicU32::new(1);
+        let tag = format!("v{}", NUMBER.fetch_add(1, Ordering::Relaxed));
+        self.write("version/version", &tag);
+        self.write("version/behaviour", behaviour);
+        self.own();
+        self.shell(&format!(
+            "podman build -q -t {IMAGE}:{tag} version && podman push -q {IMAGE}:{tag} && podman rmi -f {IMAGE}:{tag}"
+        ));
+        if let Some(key) = key {
+            self.shell(&format!(
+                "COSIGN_PASSWORD= cosign sign --yes --key {key}.key --use-signing-config=false \
+                 --new-bundle-format=false --tlog-upload=false \
+                 {IMAGE}@$(skopeo inspect --no-tags --format '{{{{.Digest}}}}' docker://{IMAGE}:{tag})"
+            ));
+        }
+        tag
+    }
+
+    /// A good version that serves: the tests that need one start from here.
+    pub(crate) fn serving(&self) -> String {
+        if let Some(tag) = self.now_serving() {
+            return tag;
+        }
+        let tag = self.publish("good", Some("good"));
+        let said = self.stepdown(&["deploy", &tag]);
+        assert_eq!(said.code, 0, "{said:?}");
+        tag
+    }
+
+    fn now_serving(&self) -> Option<String> {
+        let said = self.stepdown(&["status", "--json"]);
+        let status: serde_json::Value = serde_json::from_str(&said.out).unwrap();
+        let tag = status.pointer("/state/serving/tag")?.as_str()?.to_owned();
+        let healthy = self.user(&["podman", "exec", "web", "/init", "--health"]).code == 0;
+        healthy.then_some(tag)
+    }
+
+    /// The container and the image of each role, and the pointer's image.
+    pub(crate) fn picture(&self) -> String {
+        self.shell(
+            "podman inspect --format '{{.Name}} {{.Id}} {{.Image}}' web worker beat flower; \
+             podman image inspect --format '{{.Id}}' localhost/stepdown/app:current",
+        )
+    }
+
+    /// Every role runs the pointer's image.
+    pub(crate) fn consistent(&self) -> bool {
+        let picture = self.picture();
+        let mut images = picture.lines().map(|line| line.rsplit(' ').next().unwrap());
+        let first = images.next().unwrap();
+        picture.lines().count() == 5 && images.all(|image| image == first)
+    }
+
+    pub(crate) fn answers(&self) -> String {
+        self.shell(
+            "python3 -c 'import urllib.request as u; print(u.urlopen(\"http://127.0.0.1:8000/\").read().decode())'",
+        )
+    }
+
+    pub(crate) fn reboot(&self) {
+        assert!(lab(&["reboot", NAME]).status().unwrap().success());
+    }
+}
+
+/// Built here: a run of one test binary would leave an old one.
+fn app() -> PathBuf {
+    let built = Command::new(env!("CARGO"))
+        .args(["build", "--quiet", "--locked", "--package", "stepdown-host", "--example", "app"])
+        .current_dir(top())
+        .status();
+    assert!(built.unwrap().success());
+    Path::new(env!("CARGO_BIN_EXE_stepdown")).parent().unwrap().join("examples/app")
+}

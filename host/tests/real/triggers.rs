@@ -1,0 +1,95 @@
+//! The hand-over from CI through systemd's path unit.
+
+use std::{
+    fs,
+    os::unix::fs::symlink,
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use crate::stand::{Stand, stand};
+
+/// Waits for an answer to appear, without end only for a minute.
+fn answer(path: &Path) -> String {
+    let deadline = Instant::now() + Duration::from_secs(90);
+    loop {
+        match fs::read_to_string(path) {
+            Ok(text) => return text.trim().to_owned(),
+            Err(_) => assert!(Instant::now() < deadline, "no answer in {}", path.display()),
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+fn hand_over(stand: &Stand, tag: &str) -> String {
+    let status = stand.path("runner-data/deploy-status");
+    let _ = fs::remove_file(&status);
+    stand.write("runner-data/.new", tag);
+    stand.own();
+    fs::rename(stand.path("runner-data/.new"), stand.path("runner-data/deploy-trigger")).unwrap();
+    answer(&status)
+}
+
+#[test]
+fn trigger_deploys_the_tag_that_it_names() {
+    let Some(stand) = stand() else { return };
+    stand.serving();
+    let tag = stand.publish("good", Some("good"));
+    assert_eq!(hand_over(&stand, &format!("{tag}\n")), format!("ok {tag}"));
+    assert_eq!(stand.answers(), tag);
+    let unsigned = stand.publish("good", None);
+    assert!(hand_over(&stand, &unsigned).starts_with(&format!("fail {unsigned} verify")));
+    assert_eq!(stand.answers(), tag);
+}
+
+#[test]
+fn garbage_in_the_trigger_is_refused() {
+    let Some(stand) = stand() else { return };
+    stand.serving();
+    let picture = stand.picture();
+    for garbage in ["", "GAR BAGE", "../../../etc/passwd", "--help", "v1\nv2"] {
+        assert!(hand_over(&stand, garbage).starts_with("fail - the tag is not one"), "{garbage:?}");
+    }
+    assert_eq!(
+        hand_over(&stand, &"x".repeat(1 << 20)),
+        "fail - the request is longer than 129 bytes; nothing has changed"
+    );
+    assert_eq!(stand.picture(), picture);
+}
+
+#[test]
+fn planted_links_are_not_followed() {
+    let Some(stand) = stand() else { return };
+    stand.serving();
+    stand.write("secret", "v1");
+    stand.own();
+    let (trigger, status) = (stand.path("runner-data/deploy-trigger"), stand.path("runner-data/deploy-status"));
+    let _ = fs::remove_file(&status);
+    symlink("/home/app/secret", &trigger).unwrap();
+    assert_eq!(answer(&status), "fail - the request is a link; nothing has changed");
+    fs::remove_file(&status).unwrap();
+    symlink("/home/app/secret", &status).unwrap();
+    stand.write("runner-data/deploy-trigger", "no tag");
+    let deadline = Instant::now() + Duration::from_secs(90);
+    while status.is_symlink() || !status.exists() {
+        assert!(Instant::now() < deadline, "no answer");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    assert!(answer(&status).starts_with("fail - "));
+    assert_eq!(fs::read_to_string(stand.path("secret")).unwrap(), "v1");
+}
+
+#[test]
+fn two_requests_at_once_get_their_own_answers() {
+    let Some(stand) = stand() else { return };
+    stand.serving();
+    let (good, unsigned) = (stand.publish("good", Some("good")), stand.publish("good", None));
+    for (id, tag) in [("one", &good), ("two", &unsigned)] {
+        stand.write(&format!("runner-data/.{id}"), tag);
+        stand.own();
+        fs::rename(stand.path(&format!("runner-data/.{id}")), stand.path(&format!("runner-data/new/{id}"))).unwrap();
+    }
+    assert_eq!(answer(&stand.path("runner-data/done/one")), format!("ok {good}"));
+    assert!(answer(&stand.path("runner-data/done/two")).starts_with(&format!("fail {unsigned} ")));
+    assert_eq!(stand.answers(), good);
+}
