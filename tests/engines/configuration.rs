@@ -1,7 +1,8 @@
 //! Configurations of other apps, mounted over the image's own: accepted or refused as they should be.
 
 use crate::expect::{App, app, refusal, usual};
-use crate::row::{BOTH, FOUR, PODMAN, Row, USUAL, refused, refused_with};
+use crate::lab::row::Verdict;
+use crate::row::{BOTH, FOUR, PODMAN, Row, Scene, USUAL, refused, refused_with};
 
 pub fn rows() -> Vec<Row> {
     let plain = || usual().finds("HOME", "/opt/app-root/src");
@@ -44,14 +45,9 @@ pub fn rows() -> Vec<Row> {
             plain().finds("NEWS", "mine and forced"),
         ),
         kept(),
-        Row::new("a configuration everyone may write, on :ro", BOTH, |scene| {
-            let options = format!("{FOUR} --volume {}:/etc/init.toml:ro", scene.file("init.toml", "", 0o666));
-            usual().finds("HOME", "/opt/app-root/src").judge(&scene.probe(&options, &[])?)
-        }),
-        Row::new("a configuration everyone may write", BOTH, |scene| {
-            let options = format!("{FOUR} --volume {}:/etc/init.toml", scene.file("init.toml", "", 0o666));
-            refusal(78, &["/etc/init.toml is writable to everyone", "--chmod=0644"]).judge(&scene.probe(&options, &[])?)
-        }),
+        Row::new("a configuration everyone may write", BOTH, |scene| writable_configuration(scene, "")),
+        // Others could still write to the file through its other name outside of the container.
+        Row::new("a configuration everyone may write, on :ro", BOTH, |scene| writable_configuration(scene, ":ro")),
         refused(
             "a directory for a configuration",
             BOTH,
@@ -119,6 +115,11 @@ pub fn rows() -> Vec<Row> {
         )
         .only(PODMAN),
     ]
+}
+
+fn writable_configuration(scene: &Scene, option: &str) -> Verdict {
+    let options = format!("{FOUR} --volume {}:/etc/init.toml{option}", scene.file("init.toml", "", 0o666));
+    refusal(78, &["/etc/init.toml is writable to everyone", "--chmod=0644"]).judge(&scene.probe(&options, &[])?)
 }
 
 /// Nothing is to be handed over, so CHOWN is not asked for; and without it the engine's pipes stay root's.

@@ -43,11 +43,11 @@ pub fn rows() -> Vec<Row> {
         }),
         Row::new("/init installed set-user-ID", PODMAN, |scene| {
             let outcome = run_derived(scene, &format!("{USUAL} --entrypoint /setuid-init"))?;
-            refusal(77, &["refusing to run /init", "set-user-ID", "chmod 0755 /init"]).judge(&outcome)
+            refusal(77, &["refusing to run /init", "set-user-ID", "chmod 0711 /init"]).judge(&outcome)
         }),
         Row::new("/init installed set-group-ID, --user 1001", PODMAN, |scene| {
             let outcome = run_derived(scene, &format!("{USUAL} --user 1001 --entrypoint /setgid-init"))?;
-            refusal(77, &["refusing to run /init", "chmod 0755 /init"]).judge(&outcome)
+            refusal(77, &["refusing to run /init", "chmod 0711 /init"]).judge(&outcome)
         }),
     ]
 }
