@@ -1,5 +1,8 @@
 //! Other processes, as `/proc` shows them: `proc_pid_status(5)`, `proc_pid_task(5)`.
 
+use std::fs::File;
+use std::io::Read;
+
 use rustix::process::{Pid, getpid, getppid};
 
 use crate::sys::SignalMask;
@@ -69,9 +72,11 @@ fn line<'a>(status: &'a str, name: &str) -> Option<&'a str> {
 }
 
 fn status(pid: i32) -> Option<String> {
+    // The kernel makes the page anew for each read: one is enough for all of it.
+    let mut page = vec![0; 4096];
+    let length = File::open(format!("/proc/{pid}/status")).ok()?.read(&mut page).ok()?;
     // Its first line holds the process's name, which may be any bytes.
-    let bytes = std::fs::read(format!("/proc/{pid}/status")).ok()?;
-    Some(String::from_utf8_lossy(&bytes).into_owned())
+    Some(String::from_utf8_lossy(page.get(..length)?).into_owned())
 }
 
 fn parse(status: &str) -> Option<Dispositions> {

@@ -18,7 +18,10 @@ use std::path::{Component, Path, PathBuf};
 use std::rc::Rc;
 
 use nix::errno::Errno;
-use rustix::fs::{FileType, Mode, OFlags, Stat, fstat, fstatfs, getxattr_query, open, openat, readlinkat};
+use rustix::fs::{
+    AtFlags, FileType, Mode, OFlags, Stat, StatxAttributes, StatxFlags, fstat, fstatfs, getxattr_query, open, openat,
+    readlinkat, statx,
+};
 
 pub use denied::{Denied, Whose};
 
@@ -243,9 +246,10 @@ impl Trust {
             return not_roots(place, whose);
         }
         // Everyone may add names to a sticky directory: links, and files that are linked or moved there. But they can
-        // neither move a directory of root's there, nor take one away.
+        // neither move a directory of root's there, nor take one away, nor mount a file.
         if let Some(whose) = way.last().and_then(|step| step.open_to)
             && kind != FileType::Directory
+            && !is_mounted(file)
         {
             return not_roots(place.parent().unwrap_or(place), whose);
         }
@@ -307,6 +311,12 @@ pub(crate) fn is_kernels_own(file: impl AsFd) -> bool {
 fn is_made_at_start(place: &Path, directory: &OwnedFd) -> bool {
     place.parent() == Some(Path::new(MADE_AT_START))
         && fstatfs(directory).is_ok_and(|facts| facts.f_type.cast_unsigned() == TMPFS)
+}
+
+/// Whether the file is the root of a mount, as the kernel says since Linux 5.8: a file that the engine mounted.
+fn is_mounted(file: &OwnedFd) -> bool {
+    statx(file, "", AtFlags::EMPTY_PATH, StatxFlags::BASIC_STATS)
+        .is_ok_and(|facts| facts.stx_attributes.contains(StatxAttributes::MOUNT_ROOT))
 }
 
 /// Who may write it besides its owner. The group's bits are also the most that an access list gives to anyone.
