@@ -133,7 +133,7 @@ fn secrets() -> Vec<Row> {
             "hunter2",
             0o000,
             "",
-            "secret PASSWORD from /run/password: open: Permission denied (EACCES)",
+            "secret PASSWORD from /run/password: uid 1001 cannot read it: open: Permission denied (EACCES)",
         ),
         secret("a secret that is empty", "\n", 0o644, "", "secret PASSWORD from /run/password: it is empty"),
         secret(
