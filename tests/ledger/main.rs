@@ -73,7 +73,11 @@ fn file_of(test: &str) -> (PathBuf, String) {
     let places = ["src", "tests"]
         .iter()
         .flat_map(|top| [format!("{top}/{path}.rs"), format!("{top}/{path}/mod.rs"), format!("{top}/{path}/main.rs")]);
-    let found: Vec<PathBuf> = places.map(|place| root().join(place)).filter(|place| place.exists()).collect();
+    let mut found: Vec<PathBuf> = places.map(|place| root().join(place)).filter(|place| place.exists()).collect();
+    // A module and a folder of tests may have the same name.
+    if found.len() > 1 {
+        found.retain(|place| fs::read_to_string(place).unwrap().contains(&format!("fn {name}()")));
+    }
     assert_eq!(found.len(), 1, "{test}: {} is not one file of src or tests", path);
     (found[0].clone(), name.to_owned())
 }

@@ -99,7 +99,8 @@ fn few_descriptors_are_enough_or_said_to_be_too_few() {
             }
         }
     }
-    assert!(least[0] <= 5 && least[1] <= 8, "it takes {least:?} descriptors");
+    // Directories on the way to what root obeys are held open.
+    assert!(least[0] <= 6 && least[1] <= 9, "it takes {least:?} descriptors");
     cases(&format!("few descriptors ({} are enough, {} to stay)", least[0], least[1]), 22);
 }
 
