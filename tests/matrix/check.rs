@@ -35,9 +35,12 @@ fn passes(scene: &Scene, role: &str) -> Verdict {
     let options = format!("{} {} --env=BOOT_CHECK_ONLY=1", flags(scene, role)?, broker(scene)?);
     let outcome = scene.run(&options, &[])?.ended(0)?;
     let lines: Vec<&str> = outcome.stdout.lines().collect();
-    outcome.check(lines.len() > 5 && lines.iter().all(|line| line.starts_with("ok    ")), "nothing but ok")?;
+    // uvicorn raises the stop signal again after its shutdown, which the check warns about.
+    let raised_again = |line: &str| role == "web" && line.starts_with("warn  stop: ") && line.contains("raised again");
+    let expected = |line: &&str| line.starts_with("ok    ") || raised_again(line);
+    outcome.check(lines.len() > 5 && lines.iter().all(expected), "nothing but ok")?;
     outcome.check(lines.iter().any(|line| line.starts_with("ok    health: passed after ")), "the health")?;
-    Ok(format!("{} checks, all ok", lines.len()).into())
+    Ok(format!("{} checks passed", lines.len()).into())
 }
 
 /// The limits are printed, given, and found.
