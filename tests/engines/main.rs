@@ -22,6 +22,7 @@ mod configuration;
 mod expect;
 #[path = "../support/engines/mod.rs"]
 mod lab;
+mod readme;
 mod refusals;
 mod roles;
 mod row;
@@ -46,6 +47,7 @@ fn every_row_in_every_engine() {
         configuration::rows(),
         supervised::rows(),
         refusals::rows(),
+        readme::rows(),
     ]);
     let cells = lab::run::run(&rows, &engines, &STAGE);
     lab::run::assert_good(&rows, &cells);
