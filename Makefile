@@ -30,6 +30,7 @@ demo: build
 test: export STEPDOWN_MUST_RUN := 1
 test: tools build lint size cross again dist
 	fuzz/run $(or $(SECONDS_EACH),5)
+	tests/lab/signed $(NATIVE) $(OTHER)
 	tests/lab/setup
 	tests/lab/setup --docker
 	tests/lab/image docker podman-root podman5
@@ -59,6 +60,7 @@ lint:
 	cargo clippy --locked --target $(NATIVE) --all-targets -- -D warnings
 	cargo clippy --locked --target $(NATIVE) --package stepdown-host --all-targets -- -D warnings
 	tests/lab/deny
+	tests/lab/man-lint
 
 # Writes docs/errors.md and the help in docs/cli.md from real runs; the docs test fails where they differ.
 docs: build
@@ -91,7 +93,7 @@ fuzz: tools
 	fuzz/run $(or $(SECONDS_EACH),60)
 
 # Everything that is published, in dist/: binaries, OCI archive, Debian packages, manual pages, bills of materials, sums, and
-# what they were built with. COSIGN_KEY=FILE signs the sums.
+# what they were built with. COSIGN_KEY=FILE (password: COSIGN_PASSWORD) signs the sums and attests the build.
 dist: size cross
 	tests/lab/dist $(NATIVE) $(OTHER) $(MORE)
 
