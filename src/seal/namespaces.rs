@@ -36,6 +36,17 @@ const MACHINES: [Machine; 2] = [
     Machine { name: 0x4000_0028, clone: 120, unshare: 337, setns: 375, clone3: 435 },
 ];
 
+#[cfg(target_arch = "riscv64")]
+const MACHINES: [Machine; 2] = [
+    Machine { name: 0xc000_00f3, clone: 220, unshare: 97, setns: 268, clone3: 435 },
+    // 32-bit RISC-V
+    Machine { name: 0x4000_00f3, clone: 220, unshare: 97, setns: 268, clone3: 435 },
+];
+
+// Little-endian kernels run no 32-bit programs.
+#[cfg(target_arch = "powerpc64")]
+const MACHINES: [Machine; 1] = [Machine { name: 0xc000_0015, clone: 120, unshare: 282, setns: 350, clone3: 435 }];
+
 /// x32 has the number of the machine and this bit in that of each call.
 const WITHOUT_X32: u32 = !0x4000_0000;
 
