@@ -1,5 +1,5 @@
-//! Executes the app: working directory, umask, the original signal mask, `execve(2)`. The app needs a [`Dropped`], a root
-//! step a [`Root`].
+//! Executes the app: working directory, umask, the original signal mask, `execve(2)`. The app needs a [`Dropped`], a
+//! root step a [`Root`].
 //!
 //! The app starts with the signal mask and dispositions that `/init` was started with, `SIGPIPE` included, with its own
 //! environment, and in a working directory inside the container. `signal(7)`.
@@ -18,16 +18,16 @@ use crate::facts::executable;
 use crate::privilege::{Dropped, Root};
 use crate::sys::{self, SignalMask};
 
-/// The signals that containers are stopped with.
+/// The signals that stop a container.
 pub const STOPS: [i32; 4] = [SIGTERM, SIGINT, SIGQUIT, SIGHUP];
 
-/// What the kernel sends to a process for its own write(2): into a pipe without a reader, or beyond RLIMIT_FSIZE.
+/// Signals that a process gets for its own write(2): to a pipe without a reader, or beyond RLIMIT_FSIZE.
 pub const OWN: [i32; 2] = [SIGPIPE, SIGXFSZ];
 
-/// How programs are started: with which token, and with the signal mask that `/init` itself was started with.
+/// What starting a program takes: the token, and the signal mask that `/init` was started with.
 #[derive(Debug)]
 pub struct Launch<'a, T> {
-    /// Having it proves the privilege state; nothing is read from it.
+    /// The token proves the privilege state; it has no data.
     token: PhantomData<&'a T>,
     mask: SignalMask,
 }
@@ -41,12 +41,12 @@ impl<T> Clone for Launch<'_, T> {
 impl<T> Copy for Launch<'_, T> {}
 
 impl<'a, T> Launch<'a, T> {
-    /// Programs started with this token and this mask.
+    /// From the token and the original signal mask.
     pub fn new(_token: &'a T, mask: SignalMask) -> Launch<'a, T> {
         Launch { token: PhantomData, mask }
     }
 
-    /// Whether this signal ends a boot: a stop that the engine neither blocked nor ignored when it started `/init`.
+    /// Whether this signal ends the boot: a stop signal that was neither blocked nor ignored when `/init` was started.
     pub fn is_stop(self, signal: i32) -> bool {
         is_stop(signal, self.mask)
     }
@@ -57,13 +57,13 @@ impl<'a, T> Launch<'a, T> {
 pub struct App {
     /// The files to try, in order, as `execvp(3)` does. Never empty.
     pub programs: Vec<CString>,
-    /// Its arguments, its name first.
+    /// Its arguments, argv[0] first.
     pub arguments: Vec<CString>,
     /// Its environment.
     pub environment: Environment,
-    /// Its working directory, unless it stays where the engine started it.
+    /// Its working directory; none for the one that the engine set.
     pub working_directory: Option<String>,
-    /// Its file mode creation mask, unless it is the inherited one.
+    /// Its umask; none for the inherited one.
     pub umask: Option<u32>,
 }
 
@@ -72,7 +72,7 @@ pub fn exec_app(launch: Launch<'_, Dropped>, app: &App) -> Error {
     replace(app, launch.mask)
 }
 
-/// Executes a root step in place of this process, a child made for it. The app takes [`exec_app`].
+/// Executes a root step in place of this process, its forked child.
 pub fn exec_root_step(launch: Launch<'_, Root>, step: &App) -> Error {
     replace(step, launch.mask)
 }
@@ -86,7 +86,7 @@ fn replace(app: &App, mask: SignalMask) -> Error {
     for program in &app.programs {
         let Err(reason) = nix::unistd::execve(program, &app.arguments, app.environment.entries());
         first = first.or(Some((program, reason)));
-        // execvp(3) goes on to the next place of PATH after these.
+        // After these, execvp(3) tries the next directory of PATH.
         if !matches!(reason, Errno::EACCES | Errno::ENOENT | Errno::ENOTDIR) {
             first = Some((program, reason));
             break;
@@ -126,7 +126,7 @@ fn enter(app: &App) -> Result<()> {
             return Err(Error::NotDone { call: "chdir", object: format!("the working directory {directory}") });
         }
     }
-    // For a directory outside of the container's root, the kernel's answer does not begin with / (CVE-2024-21626).
+    // The kernel's path of a directory outside of the container's root does not begin with / (CVE-2024-21626).
     let here = rustix::process::getcwd(Vec::new()).map_err(|error| failed(errno(error)))?;
     if here.as_bytes().starts_with(b"/") { Ok(()) } else { Err(failed(Errno::EXDEV)) }
 }
@@ -135,13 +135,13 @@ fn is_stop(signal: i32, mask: SignalMask) -> bool {
     STOPS.contains(&signal) && !mask.contains(signal) && !sys::is_ignored(signal)
 }
 
-/// Restores the original mask, unless a stop came in the meantime: then the app is not started.
+/// Restores the original mask. Fails if a stop signal is pending: then the app is not started.
 fn release_signals(mask: SignalMask) -> Result<()> {
     let pending = sys::pending_signals().map_err(|errno| Error::Signals { call: "rt_sigpending", errno })?;
     if let Some(signal) = STOPS.into_iter().find(|stop| pending.contains(*stop) && is_stop(*stop, mask)) {
         return Err(Error::Stopped { signal, during: "before the app was started" });
     }
-    // Pending from /init's own writing of a log line; the app must not die of it.
+    // Left pending by /init's own log writes; it must not kill the app.
     for own in OWN.into_iter().filter(|own| pending.contains(*own) && !mask.contains(*own)) {
         let _ = sys::wait_for_signal(SignalMask::only(own), Some(Duration::ZERO));
     }

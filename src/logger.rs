@@ -1,10 +1,9 @@
 //! One record, one line, one write on standard error.
 //!
-//! Never does it fail, panic or print half a line, and hardly ever does it wait: a closed standard error, or one that
-//! nobody reads, must not keep PID 1 from its work. A reader that is slow gets a second, once; after that, what it has
-//! no room for is lost until it reads on.
-//! Control characters are escaped here and nowhere else, so no path, role or variable can forge a second record or
-//! colour a terminal.
+//! It never fails, panics or prints half a line, and it rarely waits: a standard error that is closed or not read must
+//! not block PID 1. A slow reader is waited for once, for a second; after that, log lines are dropped while the pipe is
+//! full. Control characters are escaped here and nowhere else, so that no path, role or variable can forge a second
+//! record or colour a terminal.
 
 use std::fmt::{self, Write as _};
 use std::io::IoSlice;
@@ -25,12 +24,12 @@ use crate::sys;
 pub fn start(level: LevelFilter) {
     let filter = env_logger::Builder::new().filter_level(level).build();
     log::set_max_level(filter.filter());
-    // The only failure is a logger that is there already, which serves as well.
+    // It only fails if a logger is set already, and then that one is used.
     drop(log::set_boxed_logger(Box::new(Records { filter })));
 }
 
-/// What the filter lets through, each in one write. The crate's own writer keeps a buffer for each thread, which costs
-/// more than a boot's one line.
+/// Writes each record that passes the filter in one write. The crate's own writer keeps a buffer for each thread, which
+/// costs more than the one line of a boot.
 struct Records {
     filter: Logger,
 }
@@ -49,29 +48,30 @@ impl Log for Records {
     fn flush(&self) {}
 }
 
-/// Writes the one record of a fatal error, whatever the log's level.
+/// Writes the record of a fatal error, at every log level.
 pub fn fatal(error: &Error) {
     say("FATAL", format_args!("{}; fix: {}", shortened(&error.to_string()), shortened(&error.fix())));
 }
 
-/// Writes the record of a process that gets no more memory, for which it needs none, and ends it.
+/// Writes the record of a failed allocation, without allocating, and ends the process.
 pub fn out_of_memory() -> ! {
-    put(b"init: fatal: cannot allocate memory: mmap: Out of memory (ENOMEM); fix: give the container more memory (--memory, --ulimit as)\n");
+    put(b"init: fatal: cannot allocate memory: mmap: Out of memory (ENOMEM); \
+          fix: give the container more memory (--memory, --ulimit as)\n");
     sys::exit_now(Exit::System as u8)
 }
 
-/// Passes on one line of a step's output, whatever the log's level.
+/// Writes one line of a step's output, at every log level.
 pub fn relay(name: &str, bytes: &[u8]) {
     say("STEP", format_args!("{name}: {}", String::from_utf8_lossy(bytes)));
 }
 
-/// How long a reader that is behind may keep `/init` waiting.
+/// How long `/init` waits for a slow reader.
 const PATIENCE: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
 
-/// What a pipe takes as a whole or not at all: `PIPE_BUF` of `pipe(7)`.
+/// The largest atomic write to a pipe: `PIPE_BUF` of `pipe(7)`.
 const AT_ONCE: usize = 4096;
 
-/// Writes it to standard error. There is nowhere left to report that this is gone or full; the exit code still tells.
+/// Writes a record to standard error. A failure cannot be reported anywhere; the exit code still shows the error.
 fn say(level: &str, text: fmt::Arguments<'_>) {
     put(line(level, text).as_bytes());
 }
@@ -79,7 +79,7 @@ fn say(level: &str, text: fmt::Arguments<'_>) {
 fn put(mut rest: &[u8]) {
     while !rest.is_empty() {
         match write(rest.get(..AT_ONCE).unwrap_or(rest)) {
-            // A write of nothing is none: it would be tried for ever.
+            // A write of zero bytes would be repeated for ever.
             Ok(0) => return,
             Ok(length) => rest = rest.get(length..).unwrap_or(&[]),
             Err(Errno::INTR) => {}
@@ -89,14 +89,14 @@ fn put(mut rest: &[u8]) {
     }
 }
 
-/// Writes without waiting, also where standard error is shared with those who want it to wait: for this one write.
+/// Writes without blocking. Only this write: the file's O_NONBLOCK is shared with other processes and stays as it is.
 fn write(bytes: &[u8]) -> Result<usize> {
     let here = u64::MAX;
     match pwritev2(stderr(), &[IoSlice::new(bytes)], here, ReadWriteFlags::NOWAIT) {
-        // Not for this kind of file, or not on this kernel (pipes: since Linux 6.5).
+        // Not supported for this kind of file, or by this kernel (pipes: since Linux 6.5).
         Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::PERM) if has_room() => rustix::io::write(stderr(), bytes),
         Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::PERM) => Err(Errno::AGAIN),
-        // A file would have to find itself a block: that is no reader's doing.
+        // A regular file that must allocate a block; there is no slow reader to wait for.
         Err(Errno::AGAIN) if is_regular_file() => rustix::io::write(stderr(), bytes),
         done => done,
     }
@@ -106,7 +106,8 @@ fn is_regular_file() -> bool {
     fstat(stderr()).is_ok_and(|facts| FileType::from_raw_mode(facts.st_mode) == FileType::RegularFile)
 }
 
-/// Whether there is room now, or soon. Who once had none for so long is not waited for again.
+/// Whether standard error takes a write now, or within [`PATIENCE`]. After one timeout it does not wait again until a
+/// write succeeds.
 fn has_room() -> bool {
     static STUCK: AtomicBool = AtomicBool::new(false);
     let patience = if STUCK.load(Relaxed) { Timespec::default() } else { PATIENCE };
@@ -116,7 +117,7 @@ fn has_room() -> bool {
     room
 }
 
-/// What is kept of one half of a record, in characters: its beginning and, with the reason, its end. What was given in
+/// The characters that are kept of one half of a record: its beginning and, with the reason, its end. A value in
 /// between may be as long as a configuration.
 const BEGINNING: usize = 1000;
 const END: usize = 500;
@@ -131,7 +132,7 @@ fn shortened(text: &str) -> String {
     }
 }
 
-/// Writes what goes with a page on standard output but is no part of it, line by line.
+/// Writes the notes that accompany a page on standard output, line by line.
 pub fn notes(lines: &[String]) {
     for line in lines {
         put(format!("# {}\n", escaped(line)).as_bytes());
@@ -150,14 +151,14 @@ fn line(level: &str, text: fmt::Arguments<'_>) -> String {
     line
 }
 
-/// Text for one line of a report: what could end, hide or forge a line is escaped.
+/// Text for one line of a report: characters that could end, hide or forge a line are escaped.
 pub fn escaped(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
     let _ = OneLine(&mut line).write_str(text);
     line
 }
 
-/// Escapes what could end, hide or forge a line.
+/// Escapes characters that could end, hide or forge a line.
 struct OneLine<'a>(&'a mut String);
 
 impl fmt::Write for OneLine<'_> {
@@ -180,7 +181,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_value_without_an_end_hides_no_remedy() {
+    fn an_overlong_value_does_not_hide_the_fix() {
         let short = shortened(&format!("{}: reason", "é".repeat(100_000)));
         assert_eq!(short.chars().count(), BEGINNING + 1 + END);
         assert!(short.starts_with('é') && short.ends_with("é: reason"));

@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 
-/// A set of signals as the kernel has it: bit `n - 1` is signal `n`.
+/// A set of signals in the kernel's layout: bit `n - 1` is signal `n`.
 ///
-/// Not libc's `sigset_t`: musl hides signals 32 to 34 in both directions, so a mask that goes through it comes back
-/// changed, and the app must get the very mask that `/init` was started with.
+/// Not libc's `sigset_t`: musl removes signals 32 to 34 from a set in both directions, and the app must get exactly the
+/// mask that `/init` was started with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SignalMask(u64);
 
@@ -31,19 +31,19 @@ impl SignalMask {
         (1..=64).contains(&signal) && self.0 & (1 << (signal - 1)) != 0
     }
 
-    /// What is in it of the numbers above this one.
+    /// The signals of the set above this number.
     #[must_use]
     pub fn above(self, signal: i32) -> SignalMask {
         SignalMask(self.0 & u64::MAX.checked_shl(signal.unsigned_abs()).unwrap_or(0))
     }
 
-    /// What is in either.
+    /// The union of both sets.
     #[must_use]
     pub fn with(self, other: SignalMask) -> SignalMask {
         SignalMask(self.0 | other.0)
     }
 
-    /// The set of this one signal (from 1 to 64); of none for any other number.
+    /// The set of this one signal (from 1 to 64); empty for any other number.
     pub fn only(signal: i32) -> SignalMask {
         SignalMask(if (1..=64).contains(&signal) { 1 << (signal - 1) } else { 0 })
     }
@@ -81,20 +81,20 @@ pub fn pending_signals() -> Result<SignalMask, Errno> {
     Errno::result(answer).map(|_| pending)
 }
 
-/// A signal, and what came with it: `siginfo_t` of `sigaction(2)`.
+/// A received signal: `siginfo_t` of `sigaction(2)`.
 #[derive(Clone, Copy, Debug)]
 pub struct Signal {
     /// Its number, from 1 to 64.
     pub number: i32,
-    /// How it was sent (`si_code`).
+    /// Its `si_code`.
     pub code: i32,
-    /// Who sent it: pid and uid.
+    /// The sender's pid and uid.
     pub sender: (u32, u32),
     /// The value of a queued one.
     pub value: u64,
 }
 
-/// Takes one signal of the set, all of which must be blocked, out of the queue; waits for it so long, or without end:
+/// Takes one pending signal of the set, all of which must be blocked; waits for it up to the time, or without limit:
 /// `rt_sigtimedwait(2)`.
 ///
 /// # Errors
@@ -106,8 +106,8 @@ pub fn wait_for_signal(set: SignalMask, patience: Option<Duration>) -> Result<Si
     });
     let time = time.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
     let mut info = [0_u64; 16];
-    // SAFETY: the set is a live 8-byte word of the size that is passed, the time null or a live timespec, and the block of
-    // 128 bytes the size of the kernel's siginfo_t.
+    // SAFETY: the set is a live 8-byte word of the size that is passed, the time null or a live timespec, and the block
+    // of 128 bytes the size of the kernel's siginfo_t.
     let answer = unsafe {
         libc::syscall(libc::SYS_rt_sigtimedwait, &raw const set.0, info.as_mut_ptr(), time, size_of::<u64>())
     };
@@ -218,12 +218,12 @@ pub fn fork() -> Result<Side, Errno> {
     // SAFETY: the process has one thread (the proof of the drop read that from the kernel), so no lock of the allocator
     // or of the standard library can be held by a thread that the child does not have.
     match Errno::result(unsafe { libc::fork() })? {
-        // This one would do the child's work, and end.
+        // A filter returned 0 to the parent, which must not run the child's code and exit.
         0 if std::process::id() == parent => Err(Errno::ECHILD),
         0 => Ok(Side::Child),
         child => {
-            // The C library blocks them and restores what it believes was before; where a filter made it believe
-            // otherwise, no end of a child would ever be seen.
+            // fork() in the C library blocks all signals and restores the previous mask. If a filter faked that mask,
+            // the signals would stay unblocked and SIGCHLD would be lost.
             let _ = set_signal_mask(SignalMask::ALL);
             Ok(Side::Parent(child))
         }
@@ -269,7 +269,8 @@ pub fn close_range(first: u32, last: u32) {
 /// kernels tie to a filter stays off (`SECCOMP_FILTER_FLAG_SPEC_ALLOW`, Linux 4.17), since this one confines no code.
 ///
 /// # Errors
-/// `EINVAL` where the kernel does not have it, `EACCES` without `no_new_privs`; `ENOSYS` and `EPERM` from other filters.
+/// `EINVAL` where the kernel does not have it, `EACCES` without `no_new_privs`; `ENOSYS` and `EPERM` from other
+/// filters.
 pub fn add_filter(program: &[libc::sock_filter]) -> Result<(), Errno> {
     let length = u16::try_from(program.len()).map_err(|_| Errno::EINVAL)?;
     let program = libc::sock_fprog { len: length, filter: program.as_ptr().cast_mut() };
@@ -285,8 +286,8 @@ pub fn add_filter(program: &[libc::sock_filter]) -> Result<(), Errno> {
     Errno::result(answer).map(drop)
 }
 
-/// Whether [`add_filter`] can work: the kernel says that there is no filter at a null address only where it would take
-/// one.
+/// Whether [`add_filter`] can work: the kernel reports `EFAULT` for a filter at a null address only if it supports
+/// filters.
 ///
 /// # Errors
 /// As [`add_filter`].
@@ -333,6 +334,6 @@ pub fn set_file_system_ids(uid: u32, gid: u32) -> Result<(), Errno> {
     let user = |id: u32| unsafe { libc::setfsuid(id) }.cast_unsigned();
     group(gid);
     user(uid);
-    // What is no id changes nothing, and tells what it was.
+    // An invalid id changes nothing and returns the current one.
     if (group(u32::MAX), user(u32::MAX)) == (gid, uid) { Ok(()) } else { Err(Errno::EPERM) }
 }

@@ -53,7 +53,8 @@ pub(super) fn check(launch: Launch<'_, Dropped>, plan: &Plan, how: &BootCheck, r
             report.fail(
                 "health",
                 "passes before the app was started: something else answers it".into(),
-                "check in a network namespace of its own (neither --network=host nor a pod), and let the health check ask this app only",
+                "check in a network namespace of its own (neither --network=host nor a pod), and let the health check ask \
+                 this app only",
             );
             watch.until_settled(how, report)
         }
@@ -71,16 +72,16 @@ struct Watch<'a> {
     /// The app, once it was started.
     main: Option<Pid>,
     signals: Signals,
-    /// What became of the app, once it ended.
+    /// How the app ended, once it has.
     ended: Option<Change>,
-    /// The health check, while it is asked.
+    /// The health check, while it runs.
     poll: Option<Poll<'a>>,
-    /// Its last answer that was not looked at yet.
+    /// Its last answer, until it is handled.
     answer: Option<Answer>,
 }
 
 impl<'a> Watch<'a> {
-    /// Asks the health check once.
+    /// Runs the health check once.
     fn ask_once(&mut self, health: &'a HealthPlan) -> Result<Answer> {
         self.poll = Some(Poll::new(health));
         loop {
@@ -94,7 +95,7 @@ impl<'a> Watch<'a> {
         }
     }
 
-    /// Waits for the next news of the app or its health check, until then.
+    /// Waits for the next event of the app or its health check, until the deadline.
     fn step(&mut self, deadline: Option<Instant>) -> Result<()> {
         let ask_at = self.poll.as_ref().and_then(Poll::wake_at);
         if !self.next(deadline.into_iter().chain(ask_at).min())?
@@ -128,7 +129,7 @@ impl<'a> Watch<'a> {
                 None => {}
             }
             if Instant::now() >= deadline {
-                // A question that the end of the time cut short has no answer: the one before it counts.
+                // The attempt that the timeout interrupted has no answer: report the one before it.
                 let reason = last.unwrap_or_else(|| "no answer yet".into());
                 report.fail(
                     "health",
@@ -189,7 +190,8 @@ impl<'a> Watch<'a> {
         interrupted.and(self.until_ended(Instant::now(), LAST))
     }
 
-    /// A stop of the container does not cut the app's own stop short; it is passed on when that is done.
+    /// Waits until the app has ended. A stop of the container does not shorten that; it is returned as the error
+    /// afterwards.
     fn until_ended(&mut self, began: Instant, time: Duration) -> Result<()> {
         let deadline = began.checked_add(time).unwrap_or(began);
         let mut interrupted = Ok(());
@@ -203,7 +205,7 @@ impl<'a> Watch<'a> {
         interrupted
     }
 
-    /// Waits for the next news: true if there may be some, false if the time came.
+    /// Waits for the next event: false at the deadline.
     fn next(&mut self, wake_at: Option<Instant>) -> Result<bool> {
         match self.signals.next(wake_at)? {
             Event::Deadline => return Ok(false),
@@ -231,7 +233,7 @@ fn send(to: i32, signal: i32) {
     }
 }
 
-/// An app that ended too early, in words. What it left running is named: it went to the background.
+/// Reports an app that ended too early. Processes that it left running are named: it went to the background.
 fn ended_early(change: Change, when: &str, report: &mut Report) {
     let how = match change {
         Change::Exited(code) => format!("exited with {code}"),

@@ -1,12 +1,12 @@
-//! Compares what the container is limited to with `[limits]`. A limit that is not there is a warning, since an engine
-//! without control groups of its own cannot set one.
+//! Compares the container's control group limits with `[limits]`. A missing limit is a warning, since an engine without
+//! control groups of its own cannot set one.
 
 use super::report::Report;
 use crate::config::Limits;
 use crate::facts::control_groups;
 use crate::plan::flags;
 
-/// Checks those that are configured.
+/// Checks the configured limits.
 pub(super) fn check(limits: &Limits, report: &mut Report) {
     if let Some(pids) = limits.pids {
         compare("limit of processes", control_groups::pids(), pids, &flags::pids(pids), report);

@@ -1,5 +1,5 @@
-//! The boot check, after a boot that was the same in every step: every surface is written to, the app is started, asked
-//! and stopped, and each result is one line.
+//! The boot check: after a normal boot it writes to every surface, starts the app, runs its health check, stops it, and
+//! reports each result on one line.
 //!
 //! It runs after the drop, as the user. It leaves no process and no file behind, and every wait has a deadline.
 
@@ -81,7 +81,7 @@ fn root_file_system(how: &BootCheck, report: &mut Report) {
     }
 }
 
-/// Warns about capabilities beyond the plan. They are dropped, but until then root holds them for no reason.
+/// Warns about capabilities that the plan does not need. `/init` drops them, but root holds them until then.
 fn capabilities_beyond(plan: &Plan, held: &Held, report: &mut Report) {
     let needed = plan.needs.iter().fold(plan.target.keep, |all, (one, _)| all.with(*one));
     let beyond = held.permitted.with(held.bounding).without(needed);
@@ -98,7 +98,7 @@ fn capabilities_beyond(plan: &Plan, held: &Held, report: &mut Report) {
     }
 }
 
-/// Fails where the parent cannot pass a stop on to the app: it would run until the engine kills it.
+/// Fails if the parent cannot signal the app: a stop would not reach it, and the engine would kill it.
 fn init_above(plan: &Plan, report: &mut Report) {
     if let Some(parent) = processes::parent_that_cannot_signal(plan.target.uid) {
         report.fail(
@@ -109,15 +109,15 @@ fn init_above(plan: &Plan, report: &mut Report) {
     }
 }
 
-/// What the seal holds, and what it does not.
+/// Reports what the seal enforces and what it cannot.
 fn seal(sealed: &Sealed, report: &mut Report) {
     sealed.holds.iter().for_each(|what| report.ok("seal", what.clone()));
     sealed.gaps.iter().for_each(|what| report.ok("seal", format!("with this kernel, {what}")));
     sealed.lacks.iter().for_each(|(what, fix)| report.warn("seal", what.clone(), fix));
 }
 
-/// Tells where the engine did not set it. `/init` does, but in a container started as another user the engine starts
-/// health checks and `exec` beside the app, with its uid and the engine's bounding set.
+/// Reports whether the engine set `no_new_privs`. `/init` sets it too, but in a container started as another user the
+/// engine runs health checks and `exec` beside the app, with the app's uid and the engine's bounding set.
 fn no_new_privileges(plan: &Plan, held: &Held, report: &mut Report) {
     let fix = format!("run with {}", flags::NO_NEW_PRIVILEGES);
     match plan.started_as {
@@ -127,8 +127,8 @@ fn no_new_privileges(plan: &Plan, held: &Held, report: &mut Report) {
     }
 }
 
-/// Warns where the app could read `/init`: then it may trace the next one that the engine starts with its uid, until that
-/// one has forbidden it.
+/// Warns if the app can read `/init`: then it can trace the next `/init` that the engine starts with the app's uid,
+/// until that one has made itself undumpable.
 fn readable_init(report: &mut Report) {
     match access("/proc/self/exe", Access::READ_OK) {
         Ok(()) => report.warn("/init", "the app could trace another /init from its exec on".into(), "chmod 0711 /init"),

@@ -1,5 +1,5 @@
-//! Compares what is mounted with what `--render` would mount: `proc_pid_mountinfo(5)`, `tmpfs(5)`. A difference is a
-//! warning that names the flag; what keeps the app from writing is found by writing.
+//! Compares the mounts with those that `--render` prints: `proc_pid_mountinfo(5)`, `tmpfs(5)`. A difference is a
+//! warning that names the flag. Whether the app can write is tested elsewhere, by writing.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use super::report::Report;
 use crate::facts::mounts::{self, Mount};
 use crate::plan::{Plan, StartedAs, TmpfsPlan, flags};
 
-/// What engines mount every tmpfs with, unless they are told otherwise. Docker adds `noexec`, and Podman does not.
+/// The options with which engines mount every tmpfs by default. Docker adds `noexec`, Podman does not.
 const USUAL: [&str; 2] = ["nosuid", "nodev"];
 
 /// The kernel rounds a size up to its pages, of at most this many bytes.

@@ -1,11 +1,11 @@
-//! The report: one line a check, or all of them as JSON.
+//! The report: one line for each check, or all of them as JSON.
 
 use serde::Serialize;
 
 use crate::config::control::ReportFormat;
 use crate::logger;
 
-/// What was checked. Its keys in JSON are an interface: none is ever renamed.
+/// The checks. The keys of the JSON are an interface and are never renamed.
 #[derive(Debug, Default, Serialize)]
 pub struct Report {
     checks: Vec<Line>,
@@ -33,7 +33,7 @@ impl Report {
         self.add(Status::Ok, check, detail, None);
     }
 
-    /// Something that works and should be mended.
+    /// A check that passed, with something to improve.
     pub fn warn(&mut self, check: &str, detail: String, fix: &str) {
         self.add(Status::Warn, check, detail, Some(fix));
     }
@@ -60,7 +60,7 @@ impl Report {
             checks: &'a [Line],
         }
         if format == ReportFormat::Json {
-            // Strings and booleans have no way to fail; an empty line would be no JSON, and tell.
+            // Serialising strings and booleans cannot fail; an empty line would not be valid JSON either.
             let mut line =
                 serde_json::to_string(&Whole { passed: self.passed(), checks: &self.checks }).unwrap_or_default();
             line.push('\n');

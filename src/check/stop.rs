@@ -1,7 +1,8 @@
-//! Stops the app as production will: the role's signal, through its rewriting, within its grace period.
+//! Stops the app as in production: with the role's signal, as rewritten by supervision, within the grace period.
 //!
-//! A child has what PID 1 has not: the default action of a signal. The kernel discards a signal to PID 1 that it neither
-//! catches nor blocks, so an app that becomes PID 1 must not have ended by that. `pid_namespaces(7)`, `signal(7)`.
+//! In the check the app is a child, for which the kernel applies a signal's default action. For PID 1 it discards a
+//! signal that is neither caught nor blocked, so the check fails for an app that becomes PID 1 and ended by a default
+//! action. `pid_namespaces(7)`, `signal(7)`.
 
 use libc::SIGKILL;
 use rustix::process::getpid;
@@ -18,7 +19,7 @@ use crate::plan::supervision::{Forwarded, Recipient};
 pub(super) struct Way {
     /// What the engine sends.
     asked: i32,
-    /// What the app gets; nothing where it is dropped on the way.
+    /// What the app gets; none if supervision drops it.
     pub(super) sent: Option<i32>,
     /// Who gets it.
     pub(super) recipient: Recipient,
@@ -41,7 +42,7 @@ impl Way {
         }
     }
 
-    /// What the app gets, in words.
+    /// The signal that the app gets, for a message.
     pub(super) fn text(self) -> String {
         match self.sent {
             Some(sent) if sent == self.asked => signals::name(sent),
@@ -65,8 +66,8 @@ impl Way {
             Change::Killed(signal) | Change::Stopped(signal) => format!(", by {}", signals::name(signal)),
         };
         let what = format!("ended {took} ms after {}{end}", self.text());
-        // In PID 1 the kernel would have discarded the signal that ended this child. Not what the masks say decides, but
-        // the end: a signal that a thread waits for in sigwait(3) is neither caught nor shown as blocked.
+        // In PID 1 the kernel would have discarded the signal that ended this child. The exit status decides, not the
+        // signal masks: a signal that a thread waits for in sigwait(3) is neither caught nor shown as blocked.
         let by_default = self.is_first && matches!(change, Change::Killed(signal) if Some(signal) == self.sent);
         if !by_default || self.sent == Some(SIGKILL) {
             report.ok("stop", what);

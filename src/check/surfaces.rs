@@ -1,4 +1,4 @@
-//! Writes to every place that the app writes to: a health check alone does not see a write that the app gives up on.
+//! Writes to every surface of the app: an app may pass its health check although its writes fail.
 
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use crate::plan::{Plan, StartedAs, TmpfsPlan};
 /// The check of the home directory.
 const HOME: &str = "HOME";
 
-/// What is written: a page, since a full tmpfs still takes a name.
+/// The data of the probe: a whole page, since a full tmpfs still allows to create an empty file.
 const PAGE: [u8; 4096] = [0; 4096];
 
 /// Probes each surface once, and `HOME`.
@@ -42,7 +42,8 @@ pub(super) fn check(plan: &Plan, report: &mut Report) {
     }
 }
 
-/// Whether it is as the kubelet makes it for `fsGroup`: open to everyone, and no one but the kubelet can change that.
+/// Whether the kubelet made this directory for `fsGroup`: then it is open to everyone, and only the kubelet can change
+/// that.
 fn is_kubelets(facts: &Stat, plan: &Plan) -> bool {
     plan.started_as == StartedAs::User
         && facts.st_uid == 0
@@ -61,7 +62,7 @@ fn probe(name: &str, directory: &Path, plan: &Plan, report: &mut Report) {
     }
 }
 
-/// What to do about it. A mount would hide what the image has there, so it is advised for an empty directory only.
+/// The fix. A mount hides the image's files, so it is suggested for an empty directory only.
 fn remedy(name: &str, directory: &Path, reason: Errno, plan: &Plan) -> String {
     let uid = plan.target.uid;
     let elsewhere = match name {
@@ -88,12 +89,12 @@ fn remedy(name: &str, directory: &Path, reason: Errno, plan: &Plan) -> String {
     }
 }
 
-/// Whether it has no entries, as far as this user may see.
+/// Whether the directory has no entries, as far as this user can read it.
 fn is_empty(directory: &Path) -> bool {
     std::fs::read_dir(directory).is_ok_and(|mut entries| entries.next().is_none())
 }
 
-/// Creates a file of a new name, fills it, and removes it whatever happened.
+/// Creates a file with a new name, writes to it, and removes it in any case.
 fn write_and_remove(directory: &Path) -> Result<(), (&'static str, Errno)> {
     let directory = open(directory, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
         .map_err(|error| ("open", errno(error)))?;

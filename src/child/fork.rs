@@ -9,7 +9,7 @@ use rustix::process::{Pid, setpgid};
 use crate::error::{Error, Result, errno};
 use crate::sys::{self, Side};
 
-/// Forks a child, in a process group of its own, that does this work and exits with the code which that returns.
+/// Forks a child in a process group of its own. It runs `work` and exits with the returned code.
 ///
 /// # Errors
 /// [`Error::Child`].

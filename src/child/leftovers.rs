@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::facts::processes::{self, descendants};
 use crate::sys;
 
-/// How long to wait after SIGKILL: a process that waits in the kernel for a device may never end.
+/// How long to wait after SIGKILL: a process in uninterruptible sleep may never end.
 const LAST: Duration = Duration::from_secs(2);
 
 /// How long processes may take to end by themselves before they are reported: many outlive their parent by a moment.
@@ -20,10 +20,10 @@ const AFTERMATH: Duration = Duration::from_millis(50);
 /// How many of them a message names.
 const NAMED: usize = 3;
 
-/// Which processes are meant.
+/// Which processes to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reach {
-    /// Every other process of the PID namespace, when its PID 1 is about to end.
+    /// Every other process of the PID namespace; for its PID 1, before it exits.
     Namespace,
     /// The descendants of this process.
     Descendants,
@@ -36,12 +36,12 @@ pub struct Leftovers<'a> {
     pub reach: Reach,
     /// From SIGTERM to SIGKILL.
     pub grace: Duration,
-    /// Who left them and what to do about it, where that is worth a line of the log.
+    /// The beginning of the warning and its fix, where leftovers are logged.
     pub report: Option<(&'a str, &'a str)>,
 }
 
 impl Leftovers<'_> {
-    /// Ends them all, or as many as end.
+    /// Ends the processes. One that does not end after SIGKILL is left behind.
     ///
     /// # Errors
     /// [`crate::error::Error::Child`].
@@ -72,7 +72,7 @@ impl Leftovers<'_> {
         }
     }
 
-    /// Whether none is left. Where they are to be reported, those that end by themselves get the time to.
+    /// Whether no process is left. Before a report, processes that are about to end get a moment to do so.
     fn is_over(&self, signals: &Signals) -> Result<bool> {
         let Some((who, advice)) = self.report else { return Ok(false) };
         let deadline = Instant::now().checked_add(AFTERMATH);
@@ -131,7 +131,7 @@ fn send(signal: i32, process: i32) {
     }
 }
 
-/// Reaps the children that have ended; whether there is no child any more.
+/// Reaps the children that have ended. True if no child is left.
 fn reaped_all() -> bool {
     loop {
         match next_change() {

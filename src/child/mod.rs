@@ -1,6 +1,6 @@
 //! Children: started, waited for, their status mapped.
 //!
-//! It does not decide what a signal or an end means. `fork(2)`, `setpgid(2)`, `waitpid(2)`, `signalfd(2)`.
+//! The callers decide what a signal or an exit means. `fork(2)`, `setpgid(2)`, `waitpid(2)`, `signalfd(2)`.
 
 pub mod fork;
 pub mod leftovers;
@@ -15,7 +15,7 @@ use rustix::process::{Pid, WaitOptions, WaitStatus, getpid};
 
 use crate::error::errno;
 
-/// What became of one child.
+/// How the state of a child changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
     /// It ended with this exit code.
@@ -27,7 +27,7 @@ pub enum Change {
 }
 
 impl Change {
-    /// The exit code that a shell gives it: its own, or 128 and the signal's number. None while it lives.
+    /// The exit code as a shell reports it: the child's own, or 128 plus the signal's number. None for a stopped child.
     pub fn code(self) -> Option<u8> {
         match self {
             Change::Exited(code) => Some(code),
@@ -37,8 +37,8 @@ impl Change {
     }
 }
 
-/// The next child whose state changed, without waiting for one. None when there is no news; [`Errno::ECHILD`] when there
-/// is no child.
+/// The next child whose state changed, without waiting. None if no state changed; [`Errno::ECHILD`] if there is no
+/// child.
 ///
 /// # Errors
 /// `ECHILD`.
@@ -70,14 +70,14 @@ fn change(status: WaitStatus) -> Option<Change> {
 /// Whether orphaned descendants become children of this process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Orphans {
-    /// They do.
+    /// They become children of this process.
     Adopt,
-    /// They go to whoever is PID 1.
+    /// They become children of PID 1.
     Leave,
 }
 
-/// Sets `PR_SET_CHILD_SUBREAPER` of `prctl(2)`. An exec keeps it, so it is taken back before the app is executed in place
-/// of this process. A failure is only logged: orphans then go to PID 1, as without `/init`.
+/// Sets or clears `PR_SET_CHILD_SUBREAPER` of `prctl(2)`. It survives an exec, so it is cleared before the app replaces
+/// this process. A failure is only logged: orphans then go to PID 1, as without `/init`.
 pub fn set_subreaper(orphans: Orphans) {
     if getpid().is_init() {
         return;

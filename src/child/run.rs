@@ -1,5 +1,5 @@
-//! Runs a command to its end, with a timeout. Its output is logged line by line, a stop signal ends it, and nothing of it
-//! is left running.
+//! Runs a command until it ends, with a timeout. Its output is logged line by line, a stop signal ends it, and none of
+//! its processes is left running.
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
@@ -19,7 +19,7 @@ use crate::logger;
 use crate::privilege::{Dropped, Root};
 use crate::sys::{self, SignalMask};
 
-/// From SIGTERM to SIGKILL, for what a command leaves behind and for one that took too long.
+/// The time from SIGTERM to SIGKILL, for processes that a command leaves behind and for a command that timed out.
 const GRACE: Duration = Duration::from_secs(2);
 
 /// How many bytes of the last line an error message contains.
@@ -28,12 +28,12 @@ const LAST: usize = 200;
 /// A longer line is logged in parts.
 const LONGEST_LINE: usize = 4096;
 
-/// As whom a command runs.
+/// The user that a command runs as.
 #[derive(Clone, Copy, Debug)]
 pub enum Runner<'a> {
-    /// As root, with the capabilities that the container has.
+    /// Root, with the container's capabilities.
     Root(Launch<'a, Root>),
-    /// As the user, with no more capabilities than the app.
+    /// The app's user, with the app's capabilities.
     User(Launch<'a, Dropped>),
 }
 
@@ -51,7 +51,7 @@ impl Runner<'_> {
 pub enum End {
     /// By itself, or by a signal.
     Changed(Change),
-    /// It took too long.
+    /// It timed out.
     TimedOut,
     /// The container was told to stop.
     Stopped(i32),
@@ -64,7 +64,7 @@ pub enum End {
     },
 }
 
-/// Runs it. Its output goes to standard error, each line with the name. Returns its last line too.
+/// Runs the command. Its output goes to standard error, each line after the name. Also returns its last line.
 ///
 /// # Errors
 /// [`Error::Child`].
@@ -92,7 +92,7 @@ pub fn run(runner: Runner<'_>, name: &str, app: &App, timeout: Option<Duration>)
     let mut relay = Relay { name, output, line: Vec::new(), last: String::new(), open: true };
     let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
     let end = wait(pid, &signals, &mut relay, deadline, runner)?;
-    // After a timeout or a stop, its processes are expected to be there.
+    // After a timeout or a stop, leftover processes are expected and not reported.
     let by_itself = matches!(end, End::Changed(_));
     let who = by_itself.then(|| format!("step {name}"));
     let report = who.as_deref().map(|who| (who, "let the step wait for what it starts"));
@@ -152,7 +152,7 @@ struct Relay<'a> {
 }
 
 impl Relay<'_> {
-    /// Takes what one read gives.
+    /// Reads once and logs the complete lines.
     fn some(&mut self) {
         let mut bytes = [0_u8; 4096];
         let length = rustix::io::read(&self.output, &mut bytes).unwrap_or(0);
@@ -167,7 +167,7 @@ impl Relay<'_> {
         }
     }
 
-    /// Takes the rest, without waiting for a process that even SIGKILL did not end.
+    /// Reads the rest, without waiting for a process that SIGKILL did not end.
     fn rest(&mut self) {
         let _ = rustix::io::ioctl_fionbio(&self.output, true);
         while self.open {

@@ -26,14 +26,14 @@ pub enum Started {
 /// Where a child's standard output goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Output {
-    /// Where that of `/init` goes.
+    /// To the standard output of `/init`.
     Inherited,
     /// To standard error, because a report is printed on standard output.
     ToStandardError,
 }
 
-/// Starts the app in a process group of its own, which gets the terminal's foreground where `/init` had it. Returns
-/// when the child has executed the app's program, so that no signal can reach the child before.
+/// Starts the app in a process group of its own, which becomes the terminal's foreground group if that of `/init` was.
+/// Returns after the child has executed the app's program, so that no forwarded signal reaches the child before.
 ///
 /// # Errors
 /// [`Error::Child`].
@@ -86,7 +86,7 @@ pub fn start(launch: Launch<'_, Dropped>, app: &App, output: Output, terminal: O
     }
 }
 
-/// Kills and reaps a child that cannot be waited for as usual: no app is left without `/init`.
+/// Kills and reaps the app when it cannot be supervised any more: no app runs without `/init`.
 pub fn abandon(child: Pid) {
     let _ = sys::send_signal(child.as_raw_nonzero().get(), SIGKILL);
     let _ = rustix::process::waitpid(Some(child), WaitOptions::empty());

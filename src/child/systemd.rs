@@ -1,4 +1,4 @@
-//! The variables of a service manager, made true for the process that reads them: `sd_listen_fds(3)`,
+//! The variables of a service manager, adapted to the process that gets them: `sd_listen_fds(3)`,
 //! `sd_watchdog_enabled(3)`, `sd_notify(3)`.
 
 use rustix::process::{getpid, getppid};
@@ -10,12 +10,12 @@ use crate::exec::App;
 const ALL: [&str; 7] =
     ["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", "LISTEN_PIDFDID"];
 
-/// Who a variable with a pid is meant for.
+/// The process that a variable with a pid refers to.
 fn is_meant_for(pid: i32, name: &str, environment: &Environment) -> Option<bool> {
     environment.get(name).map(|value| value == pid.to_string().as_bytes())
 }
 
-/// The app, in the child that executes it: what was meant for `/init`, its parent, is meant for the app now.
+/// The app, in the child that executes it: variables that named `/init`, its parent, now name the app.
 pub(super) fn handed_on(app: &App) -> App {
     let mut app = app.clone();
     let parent = getppid().map_or(0, |parent| parent.as_raw_nonzero().get());
@@ -38,17 +38,17 @@ pub(super) fn handed_on(app: &App) -> App {
     app
 }
 
-/// The environment of a process beside the app: it has neither the descriptors nor the right to report.
+/// Removes the variables for a process beside the app, which has no activation sockets and must not notify.
 pub fn without(environment: &mut Environment) {
     ALL.iter().for_each(|name| environment.remove(name));
 }
 
-/// The environment of an app that has no manager to report to.
+/// Removes the variables for an app without a manager to notify.
 pub fn without_notification(environment: &mut Environment) {
     ["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"].iter().for_each(|name| environment.remove(name));
 }
 
-/// How often the service manager wants to hear from this process, in microseconds; none if it watches another one.
+/// The watchdog interval for this process in microseconds; none if the manager watches another process.
 pub fn watchdog(environment: &Environment) -> Option<u64> {
     let own = getpid().as_raw_nonzero().get();
     let watched = is_meant_for(own, "WATCHDOG_PID", environment).unwrap_or(true);

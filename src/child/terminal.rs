@@ -1,4 +1,4 @@
-//! The controlling terminal, whether or not standard input is it: who is in its foreground. `tcsetpgrp(3)`, `tty(4)`.
+//! The controlling terminal, which need not be standard input, and its foreground group. `tcsetpgrp(3)`, `tty(4)`.
 
 use std::os::fd::OwnedFd;
 
@@ -14,7 +14,7 @@ pub struct Terminal {
 }
 
 impl Terminal {
-    /// The terminal, whoever is in its foreground; none where the process has none.
+    /// Opens the controlling terminal; none if the process has none.
     pub fn open() -> Option<Terminal> {
         let device = openat(CWD, "/dev/tty", OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC, Mode::empty()).ok()?;
         Some(Terminal { device, own_group: getpgrp() })
@@ -30,8 +30,8 @@ impl Terminal {
         tcgetpgrp(&self.device).is_ok_and(|now| now == group)
     }
 
-    /// Puts a process group in the foreground. SIGTTOU is blocked here, so that it works from the background too.
-    /// A terminal that is gone has no foreground; there is nothing to do about it.
+    /// Puts a process group in the foreground. SIGTTOU is blocked, so that it works from the background too. A failure
+    /// is ignored: a terminal that is gone has no foreground.
     pub fn give_to(&self, group: Pid) {
         let _ = tcsetpgrp(&self.device, group);
     }

@@ -1,7 +1,7 @@
-//! Waits for signals, and for a point in time if there is one. Nothing else wakes it: it does not poll.
+//! Waits for signals, with an optional deadline. It does not poll.
 //!
-//! It needs no descriptor but where there is output to read as well: the limits of a process of the same user are the
-//! app's to lower, and `/init` outlives that. And no one of its events holds off the others, however often it comes.
+//! It uses a descriptor only if there is output to read as well: the app can lower the descriptor limit of `/init`,
+//! which has the same uid, and that must not end `/init`. A frequent event never starves the others.
 //! `rt_sigtimedwait(2)`, `signalfd(2)`.
 
 use std::cell::{Cell, OnceCell};
@@ -19,17 +19,17 @@ use crate::sys::{Signal, SignalMask, signal_descriptor, wait_for_signal};
 pub enum Event {
     /// A signal.
     Signal(Signal),
-    /// The descriptor that was watched has something to read, or has come to its end.
+    /// The watched descriptor is readable or at end of file.
     Readable,
-    /// The time came.
+    /// The deadline has passed.
     Deadline,
 }
 
-/// Receives signals of the process, which must be blocked. Those outside of the set go on waiting for whoever comes after.
+/// Receives signals of the process, which must be blocked. Signals outside of the set stay pending.
 #[derive(Debug)]
 pub struct Signals {
     set: SignalMask,
-    /// The last one, after which the next is looked for.
+    /// The number of the last signal; the next wait looks above it first.
     last: Cell<i32>,
     /// Whether the last event was a deadline.
     was_deadline: Cell<bool>,
@@ -37,7 +37,7 @@ pub struct Signals {
 }
 
 impl Signals {
-    /// Starts to receive those of the set; what waited before is received too.
+    /// Starts to receive the signals of the set, including pending ones.
     pub fn receive(set: SignalMask) -> Signals {
         Signals { set, last: Cell::new(0), was_deadline: Cell::new(false), descriptor: OnceCell::new() }
     }
@@ -50,19 +50,19 @@ impl Signals {
         self.next_or(deadline, None)
     }
 
-    /// The same, or until there is something to read.
+    /// The same, or until the descriptor is readable.
     ///
     /// # Errors
     /// [`Error::Child`].
     pub fn next_or(&self, deadline: Option<Instant>, watched: Option<BorrowedFd<'_>>) -> Result<Event> {
         loop {
             let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-            // In turns with what else there is, as long as it stays in the past.
+            // A deadline in the past alternates with the other events.
             if left == Some(Duration::ZERO) && !self.was_deadline.replace(true) {
                 return Ok(Event::Deadline);
             }
             self.was_deadline.set(false);
-            // The kernel gives the lowest number first; one that pours in would hold off those above it.
+            // The kernel returns the lowest number first; a flood of one signal would starve those above it.
             let above = wait_for_signal(self.set.above(self.last.get()), Some(Duration::ZERO));
             let patience = if watched.is_some() { Some(Duration::ZERO) } else { left };
             match above.or_else(|_| wait_for_signal(self.set, patience)) {
@@ -82,7 +82,8 @@ impl Signals {
         }
     }
 
-    /// Sleeps until there is something to read, or the time is over; none for a signal, which is then to be taken.
+    /// Sleeps until the descriptor is readable or the deadline has passed; none if a signal is pending, which the
+    /// caller takes.
     fn beside(&self, left: Option<Duration>, watched: BorrowedFd<'_>) -> Result<Option<Event>> {
         let failed = |call, errno| Error::Child { call, errno };
         let descriptor = match self.descriptor.get() {

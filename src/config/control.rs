@@ -1,5 +1,5 @@
-//! The variables that `/init` itself obeys: `INIT_LOG`, `BOOT_CHECK_ONLY`, `BOOT_CHECK_FORMAT`. One that is set twice
-//! means two things to two readers, and a mistyped gate must not start the app.
+//! The variables that configure `/init` itself: `INIT_LOG`, `BOOT_CHECK_ONLY`, `BOOT_CHECK_FORMAT`. A variable that is
+//! set twice is refused, since readers differ in which one they use; a wrong value of the gate must not start the app.
 
 use log::LevelFilter;
 
@@ -32,7 +32,7 @@ pub fn log_level(environment: &Environment) -> Result<LevelFilter> {
     })
 }
 
-/// What to do: what an option says, else what the gate variable says.
+/// The action of the options, else of `BOOT_CHECK_ONLY`.
 ///
 /// # Errors
 /// [`Error::OwnVariable`]; [`Error::CommandLine`] for `--json` where nothing is reported.

@@ -1,7 +1,7 @@
-//! One HTTP question: a request, and what the first bytes of the answer say. RFC 9112.
+//! One HTTP request and the status line of its response. RFC 9112.
 //!
-//! By hand: the clients that are small enough send a `Host` of their own beside the configured one, which servers
-//! refuse (RFC 9112, 3.2).
+//! Written by hand: small HTTP clients send a `Host` header beside the configured one, and servers refuse two (RFC
+//! 9112, 3.2).
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -9,17 +9,17 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 
-/// A longer status line is none.
+/// The longest status line that is accepted.
 const LONGEST_STATUS: usize = 8192;
 
-/// Asks, and reads until the status is known.
+/// Sends the request and reads until the status is known.
 pub(super) fn ask(url: &str, unix: Option<&Path>, wanted: u16, headers: &[(String, String)]) -> Result<(), String> {
     let failed = |error: &dyn std::fmt::Display| match unix {
         None => format!("GET {url}: {error}"),
         Some(path) => format!("GET {url} through {}: {error}", path.display()),
     };
     let (address, request) = request(url, headers);
-    // One kind of stream for both: what follows only reads and writes it.
+    // A file for both kinds of stream: it is only read and written.
     let mut server = match unix {
         None => TcpStream::connect(&address).map(OwnedFd::from),
         Some(path) => UnixStream::connect(path).map(OwnedFd::from),
@@ -56,16 +56,15 @@ pub fn request(url: &str, headers: &[(String, String)]) -> (String, String) {
     (address, request)
 }
 
-/// What the answer says, of which this is the beginning; none while more is needed. The status is all that is asked
-/// for: an answer that never ends has been given.
+/// Judges the beginning of a response; none while more is needed. Only the status counts: the body is not read.
 ///
 /// # Errors
-/// Why it is not the wanted one.
+/// Why it is not the expected response.
 pub fn judge(head: &[u8], wanted: u16, ended: bool) -> Option<Result<(), String>> {
     let mut none = [];
     let mut response = httparse::Response::new(&mut none);
     let parsed = response.parse(head);
-    // The reason is there once the status line is whole: before that, a digit more could follow.
+    // Wait for the character after the status: before that, another digit could follow.
     match (response.code, parsed) {
         (Some(code), parsed) if response.reason.is_some() || (ended && parsed.is_ok()) => {
             Some(if code == wanted { Ok(()) } else { Err(format!("status {code} instead of {wanted}")) })

@@ -1,8 +1,8 @@
 //! Asks whether the app works: an HTTP answer, a connection, a program, a file.
 //!
-//! Each question is asked by a process of its own, as the user, so that `/init` can forward signals meanwhile and kill a
-//! question that hangs. It must not outlive its timeout, nor follow a redirect: a login page with status 200 does not
-//! show that the app works.
+//! Each attempt runs in a process of its own, as the app's user, so that `/init` can forward signals meanwhile and kill
+//! an attempt that hangs. An attempt must not outlive its timeout and must not follow redirects: a login page with
+//! status 200 does not show that the app works.
 
 pub mod http;
 
@@ -30,13 +30,13 @@ use crate::sys::{self, SignalMask};
 /// How many bytes of a reason are read.
 const LONGEST: usize = 512;
 
-/// What a health check found: nothing, or why the app is not healthy.
+/// The result of a health check; the error says why the app is not healthy.
 pub type Answer = std::result::Result<(), String>;
 
-/// The pause between two questions.
+/// The pause between two attempts.
 const PAUSE: Duration = Duration::from_millis(250);
 
-/// Asks again and again, at most one question at a time. Whoever holds it waits for signals and time, and passes both on.
+/// Repeats a health check, at most one attempt at a time. Its owner waits for signals and deadlines and passes both on.
 #[derive(Debug)]
 pub struct Poll<'a> {
     health: &'a HealthPlan,
@@ -46,27 +46,27 @@ pub struct Poll<'a> {
 
 #[derive(Debug)]
 enum State {
-    /// The next question is asked at this time.
+    /// The next attempt starts at this time.
     Pause(Instant),
-    /// A question is asked by this process, until this time, and its answer read from this pipe.
+    /// This process runs an attempt, until this deadline; its answer is read from this pipe.
     Asked(Pid, Instant, OwnedFd),
-    /// A question took too long and was killed. No other is asked before it is reaped.
+    /// An attempt timed out and was killed. The next one starts after it is reaped.
     Killed(Pid),
 }
 
 impl<'a> Poll<'a> {
-    /// Asks at once, and then again after a pause.
+    /// Starts the first attempt at once, the next ones after a pause.
     pub fn new(health: &'a HealthPlan) -> Poll<'a> {
         Poll { health, state: State::Pause(Instant::now()), pause: PAUSE }
     }
 
-    /// The same with another pause after an answer that passes, from now on.
+    /// The same with another pause after an attempt that passed.
     pub fn every(self, pause: Duration) -> Poll<'a> {
         let next = Instant::now().checked_add(pause).unwrap_or_else(Instant::now);
         Poll { pause, state: State::Pause(next), ..self }
     }
 
-    /// When [`Poll::woken`] is to be called; none while only a child's end is waited for.
+    /// When to call [`Poll::woken`]; none while only a child's exit is awaited.
     pub fn wake_at(&self) -> Option<Instant> {
         match self.state {
             State::Pause(at) | State::Asked(_, at, _) => Some(at),
@@ -74,7 +74,7 @@ impl<'a> Poll<'a> {
         }
     }
 
-    /// Asks when it is time to, and ends a question that took too long, which is an answer too.
+    /// Starts an attempt that is due. Kills an attempt that timed out, and returns that as its answer.
     ///
     /// # Errors
     /// [`Error::Child`].
@@ -95,12 +95,12 @@ impl<'a> Poll<'a> {
         }
     }
 
-    /// Asks the next question after a pause.
+    /// Delays the next attempt by a pause.
     pub fn put_off(&mut self) {
         self.state = State::Pause(Instant::now().checked_add(self.pause).unwrap_or_else(Instant::now));
     }
 
-    /// To be called for each child that ended: its answer, if it is the one that asked.
+    /// To be called for each child that ended: the answer, if the child was the attempt.
     pub fn ended(&mut self, child: Pid, change: Change) -> Option<Answer> {
         match &self.state {
             State::Asked(pid, ..) | State::Killed(pid) if *pid == child => {}
@@ -110,7 +110,7 @@ impl<'a> Poll<'a> {
         let next = Instant::now().checked_add(pause).unwrap_or_else(Instant::now);
         match std::mem::replace(&mut self.state, State::Pause(next)) {
             State::Asked(pid, _, reason) => {
-                // What a program left behind in its group ends with it.
+                // Kill the processes that the program left in its group.
                 kill_group(pid);
                 Some(conclude(change, reason))
             }
@@ -118,7 +118,7 @@ impl<'a> Poll<'a> {
         }
     }
 
-    /// Kills a question that is being asked. Its process is reaped with everything else.
+    /// Kills a running attempt. Its process is reaped with all other children.
     pub fn end(self) {
         if let State::Asked(pid, ..) = self.state {
             kill_group(pid);
@@ -126,7 +126,7 @@ impl<'a> Poll<'a> {
     }
 }
 
-/// Starts a process that asks; returns it and where its reason can be read.
+/// Starts a process for one attempt. Returns its pid and the pipe with its reason.
 fn ask(launch: Launch<'_, Dropped>, health: &HealthPlan) -> Result<(Pid, OwnedFd)> {
     let (reason, teller) = pipe()?;
     Ok((fork(|| answer(launch, health, &teller))?, reason))
@@ -150,12 +150,12 @@ fn kill_group(pid: Pid) {
     let _ = sys::send_signal(-pid.as_raw_nonzero().get(), SIGKILL);
 }
 
-/// Asks once and waits for the answer.
+/// Makes one attempt and waits for the answer.
 ///
 /// # Errors
 /// [`Error::Child`].
 pub fn ask_once(launch: Launch<'_, Dropped>, health: &HealthPlan) -> Result<Answer> {
-    // A connection to an address has a timeout of its own; without a process it takes half of the time.
+    // A connection to an address has its own timeout; without a process it takes half of the time.
     if let Question::Tcp(address) = &health.question
         && address.parse::<SocketAddr>().is_ok()
     {
@@ -199,9 +199,9 @@ pub fn report(role: Option<&str>, answer: &Answer, format: ReportFormat) -> Stri
     line
 }
 
-/// In the process that asks: the exit code.
+/// Runs the attempt in its own process. Returns the exit code.
 fn answer(launch: Launch<'_, Dropped>, health: &HealthPlan, teller: &OwnedFd) -> u8 {
-    // A program must not wait for input, nor write into a report on standard output.
+    // A program must not wait for input and must not write into a report on standard output.
     if let Ok(null) = openat(CWD, "/dev/null", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()) {
         let _ = rustix::stdio::dup2_stdin(null);
     }

@@ -21,12 +21,12 @@ pub struct Manager {
 }
 
 impl Manager {
-    /// The socket that this value names; none for an empty one.
+    /// The manager at this socket; none for an empty value.
     pub fn named(socket: &[u8]) -> Option<Manager> {
         (!socket.is_empty()).then(|| Manager { socket: socket.to_vec(), gone: Cell::new(false) })
     }
 
-    /// Sends one message. A manager that is gone is no reason to stop the app.
+    /// Sends one message. A failure does not stop the app.
     pub fn tell(&self, message: &str) {
         let sent = self.send(message);
         if !self.gone.replace(sent.is_err())
@@ -39,7 +39,7 @@ impl Manager {
     /// Its address.
     ///
     /// # Errors
-    /// What no address can hold: too many bytes, or a NUL in a path.
+    /// The value is too long for an address, or has a NUL in a path.
     pub fn address(&self) -> std::io::Result<SocketAddr> {
         match self.socket.strip_prefix(b"@") {
             Some(name) => SocketAddr::from_abstract_name(name),
@@ -49,7 +49,7 @@ impl Manager {
 
     fn send(&self, message: &str) -> std::io::Result<()> {
         let socket = UnixDatagram::unbound()?;
-        // A manager that reads nothing must not hold up PID 1.
+        // A manager that does not read must not block PID 1.
         socket.set_write_timeout(Some(PATIENCE))?;
         let sent = socket.send_to_addr(message.as_bytes(), &self.address()?)?;
         if sent == message.len() { Ok(()) } else { Err(Error::from(ErrorKind::WriteZero)) }

@@ -1,7 +1,7 @@
 //! Stays with the app: forwards signals, reaps, ends leftover processes, returns the app's exit code.
 //!
-//! It has the app's ids, so that forwarding needs no `CAP_KILL`. It keeps no descriptor of the app's and no working
-//! directory that would pin a mount. It sleeps until a signal comes. It must not end before the app does, whatever fails.
+//! It has the app's ids, so that forwarding needs no `CAP_KILL`. It keeps none of the app's descriptors and no working
+//! directory that would pin a mount. It sleeps until a signal arrives. It must not end before the app, whatever fails.
 //! `signal(7)`, `pid_namespaces(7)`, `kill(2)`.
 
 pub mod manager;
@@ -33,10 +33,10 @@ use service::Service;
 /// The stop signals that a terminal sends.
 const TERMINAL_STOPS: [i32; 3] = [SIGTSTP, SIGTTIN, SIGTTOU];
 
-/// Runs the app to its end and gives the exit code of the whole.
+/// Runs the app until it ends. Returns the exit code of `/init`.
 ///
 /// # Errors
-/// [`crate::error::Error::Child`] where the app could not be started.
+/// [`crate::error::Error::Child`] if the app could not be started.
 pub fn run(launch: Launch<'_, Dropped>, mut app: App, how: &Supervision) -> Result<u8> {
     let first = getpid().is_init();
     let mut service = how.health.as_ref().and_then(|health| Service::new(health, &mut app.environment));
@@ -72,10 +72,10 @@ pub fn run(launch: Launch<'_, Dropped>, mut app: App, how: &Supervision) -> Resu
     Ok(remapped.map_or(code, |(_, to)| *to))
 }
 
-/// Closes what only the app needs.
+/// Closes the descriptors that only the app needs, and leaves its working directory.
 fn settle(relay: Option<&Relay>) {
-    // The descriptors of socket activation are the app's; held here they would stay open after it ended. Nothing above 2
-    // is owned by this process at this point but the socket for the app's reports.
+    // The descriptors of socket activation are the app's; held here they would stay open after it ended. Nothing above
+    // 2 is owned by this process at this point but the socket for the app's reports.
     let kept = relay.and_then(|relay| u32::try_from(relay.number()).ok());
     match kept {
         Some(kept) => {
@@ -87,12 +87,12 @@ fn settle(relay: Option<&Relay>) {
     let _ = rustix::process::chdir("/");
 }
 
-/// How far the stop of the app has come.
+/// The progress of a stop.
 #[derive(Clone, Copy, Debug)]
 enum Stop {
-    /// None was asked for.
+    /// No stop was requested.
     None,
-    /// This signal came, and the app may take until then.
+    /// This signal arrived; the app is killed at this time.
     Asked { signal: i32, kill_at: Instant },
     /// The grace period is over.
     Killed,
@@ -104,17 +104,17 @@ struct Supervisor<'a> {
     how: &'a Supervision,
     first: bool,
     terminal: Option<Terminal>,
-    /// Whether a signal that freezes the app was forwarded: then a frozen app is what someone asked for.
+    /// Whether a signal that stops (freezes) the app was forwarded: then a frozen app is intended.
     forwarded_stop: bool,
     stop: Stop,
-    /// What the service manager is told, where there is one and a health check.
+    /// Reports to the service manager, if there is one and a health check.
     service: Option<Service<'a>>,
 }
 
 impl Supervisor<'_> {
     fn until_app_ends(&mut self, signals: &Signals) -> Result<u8> {
         loop {
-            // Before every wait, not only after SIGCHLD: one may be lost, and one may stand for many ends.
+            // Before every wait, not only after SIGCHLD: one may be lost, and one may stand for several exits.
             if let Some(code) = self.reap()? {
                 return Ok(code);
             }
@@ -128,7 +128,7 @@ impl Supervisor<'_> {
         }
     }
 
-    /// Waits for the next signal, report of the app's, or deadline.
+    /// Waits for the next signal, notification from the app, or deadline.
     fn next(&mut self, signals: &Signals) -> Result<Event> {
         let kill_at = match self.stop {
             Stop::Asked { kill_at, .. } => Some(kill_at),
@@ -141,14 +141,14 @@ impl Supervisor<'_> {
         if event.is_ok() {
             return event;
         }
-        // The app may lower the limit of descriptors of a process of its uid. It is no reason to end.
+        // The app can lower the descriptor limit of a process with its uid. That must not end /init.
         if let Some(service) = &mut self.service {
             service.close_relay();
         }
         signals.next(deadline)
     }
 
-    /// Takes every change there is; the app's exit code if it ended.
+    /// Reaps every child that changed state; returns the app's exit code if it ended.
     fn reap(&mut self) -> Result<Option<u8>> {
         let mut code = None;
         loop {
@@ -172,19 +172,19 @@ impl Supervisor<'_> {
     }
 
     fn forward(&mut self, signal: Signal) {
-        // A log line that could not be written left one of /init's own; the app must not die of it.
+        // Caused by a failed log write of /init itself; it must not kill the app.
         if OWN.contains(&signal.number) && signal.sender.0 == getpid().as_raw_nonzero().get().unsigned_abs() {
             return;
         }
         let Forwarded::As(number) = self.how.forwarded(signal.number) else { return };
-        // One that the app ignores or catches does not freeze it.
+        // A signal that the app ignores or catches does not freeze it.
         let stops =
             TERMINAL_STOPS.contains(&number) && Dispositions::of(self.main).is_some_and(|app| app.is_default(number));
         self.forwarded_stop |= stops || number == SIGSTOP;
         if number == SIGCONT
             && let Some(terminal) = self.terminal.as_ref().filter(|terminal| terminal.is_ours())
         {
-            // Brought forward by a shell: the foreground it gave is meant for the app.
+            // A shell moved the job to the foreground: that is meant for the app.
             terminal.give_to(self.main);
         }
         let app = self.main.as_raw_nonzero().get();
@@ -214,7 +214,7 @@ impl Supervisor<'_> {
         [SIGTERM, SIGINT, SIGQUIT, self.how.stop.signal()].contains(&signal)
     }
 
-    /// The grace period runs from the first stop, whatever the signal was rewritten to.
+    /// Starts the grace period at the first stop signal, also if it was rewritten to another signal.
     fn stop(&mut self, signal: i32) {
         let Stop::None = self.stop else { return };
         let now = Instant::now();
@@ -235,7 +235,7 @@ impl Supervisor<'_> {
         }
     }
 
-    /// The grace period is over. Once: a process that cannot die now dies when the kernel lets it.
+    /// Kills the app after the grace period. Once: a process in uninterruptible sleep dies when the kernel returns.
     fn kill(&mut self, signal: i32) {
         self.stop = Stop::Killed;
         let app = self.main.as_raw_nonzero().get();
@@ -245,7 +245,8 @@ impl Supervisor<'_> {
         }
     }
 
-    /// Ends what the app left: after a stop within the rest of its grace period, since the engine waits no longer.
+    /// Ends leftover processes; after a stop within the rest of the grace period, since the engine does not wait
+    /// longer.
     fn end_leftovers(&self, signals: &Signals) -> Result<()> {
         let reach = if self.first { Reach::Namespace } else { Reach::Descendants };
         let advice = "an app that goes to the background is not supervised; start it in the foreground";
@@ -257,16 +258,16 @@ impl Supervisor<'_> {
         Leftovers { reach, grace, report }.end(signals)
     }
 
-    /// The app was stopped. Under a shell, `/init` stops with it, so that the shell's job stops; where there is no one
-    /// above to continue it, a terminal's stop that no one sent on purpose is taken back.
+    /// Handles a stopped (frozen) app. Under a shell, `/init` stops too, so that the shell's job stops. As PID 1, with
+    /// no shell to continue the app, `/init` continues it, unless the stop was forwarded on purpose.
     fn app_stopped(&mut self, signal: i32) {
         let Some(terminal) = &self.terminal else { return };
         if !TERMINAL_STOPS.contains(&signal) {
             return;
         }
         if signal != SIGTSTP && terminal.is_ours() {
-            // It read or wrote from the background, but the foreground is given to us: a shell that set up its pipeline
-            // came after we had given it to the app.
+            // It read or wrote from the background while /init is in the foreground: a shell set the foreground for its
+            // pipeline after /init had given it to the app.
             terminal.give_to(self.main);
             self.resume();
             return;
@@ -287,7 +288,7 @@ impl Supervisor<'_> {
         if sys::send_signal(getpid().as_raw_nonzero().get(), SIGSTOP).is_err() {
             log::warn!("cannot stop with the app");
         }
-        // The continue that woke us is passed on below, once: forwarded too, it could undo the next stop.
+        // Consume the SIGCONT that woke /init: resume() sends its own, and a second one could undo the next stop.
         let _ = sys::wait_for_signal(SignalMask::only(SIGCONT), Some(Duration::ZERO));
         // Continued: in the foreground by fg, or in the background by bg.
         if terminal.is_ours() {

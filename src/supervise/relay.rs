@@ -1,8 +1,8 @@
-//! The socket that the app reports to where `/init` reports to the service manager: the app's `STATUS=` and the like are
-//! passed on, its readiness only once the health check passed.
+//! The socket for the app's notifications where `/init` notifies the service manager: the app's `STATUS=` and similar
+//! are passed on, its readiness only after the health check has passed.
 //!
-//! An abstract socket, since no directory may be writable. In a network namespace that is shared, other processes can
-//! send to it: only reports of this uid are passed on. `unix(7)`, `sd_notify(3)`.
+//! It is an abstract socket, since there may be no writable directory. In a shared network namespace other processes
+//! can send to it, so only notifications from this uid are passed on. `unix(7)`, `sd_notify(3)`.
 
 use std::io::{ErrorKind, Result};
 use std::mem::MaybeUninit;
@@ -14,13 +14,14 @@ use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg,
 use rustix::process::getuid;
 use rustix::rand::{GetRandomFlags, getrandom};
 
-/// The longest report that is read.
+/// The longest notification that is read.
 const LONGEST: usize = 4096;
 
-/// What only `/init` reports. Descriptors (`FDSTORE=1`) are not passed on, and `BARRIER=1` is answered by their closing.
+/// The variables that only `/init` sends. Descriptors (`FDSTORE=1`) are not passed on; closing them answers
+/// `BARRIER=1`.
 const OWN: [&str; 7] = ["MAINPID", "WATCHDOG", "NOTIFYACCESS", "FDSTORE", "FDNAME", "FDSTOREREMOVE", "BARRIER"];
 
-/// The app's end of the reports.
+/// The receiving socket.
 #[derive(Debug)]
 pub(super) struct Relay {
     socket: UnixDatagram,
@@ -28,7 +29,7 @@ pub(super) struct Relay {
 }
 
 impl Relay {
-    /// Opens it under a name that cannot be guessed.
+    /// Binds it to a random name.
     pub(super) fn open() -> Result<Relay> {
         let mut random = [0_u8; 16];
         if getrandom(&mut random, GetRandomFlags::empty())? != random.len() {
@@ -51,7 +52,7 @@ impl Relay {
         self.socket.as_raw_fd()
     }
 
-    /// One report, as far as it is to be passed on; nothing if there is none.
+    /// Reads one notification and returns the lines to pass on; none if nothing was received.
     pub(super) fn receive(&self, ready: bool) -> Option<String> {
         let mut bytes = [0_u8; LONGEST];
         let mut space = [MaybeUninit::uninit(); 256];

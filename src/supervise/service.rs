@@ -1,6 +1,6 @@
-//! What the service manager is told about the app: ready when the health check first passes, alive as long as it passes.
+//! Notifies the service manager: ready when the health check first passes, alive as long as it passes.
 //!
-//! Without `WATCHDOG_USEC` no question is asked after the first that passes, so that nothing wakes `/init` but a signal.
+//! Without `WATCHDOG_USEC` the health check ends after it first passes, so that only signals wake `/init`.
 
 use std::time::{Duration, Instant};
 
@@ -16,24 +16,24 @@ use crate::logger;
 use crate::plan::health::HealthPlan;
 use crate::privilege::Dropped;
 
-/// How long a start may stay unhealthy before the log says so, and then twice as long each time.
+/// After this time an unhealthy start is logged, and again after twice as long each time.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// How many bytes of a reason `STATUS=` shows.
 const SHOWN: usize = 200;
 
-/// What is known of the app.
+/// The state of the app.
 #[derive(Debug)]
 enum Health {
     /// It never passed the check.
     Waiting {
         since: Instant,
-        /// When the log says so next, after how long a wait.
+        /// When it is logged next, and the current interval.
         log_at: Duration,
-        /// Why, by the last answer.
+        /// The reason of the last answer.
         last: Option<String>,
     },
-    /// It was reported as ready, and the last answer was this.
+    /// It was reported as ready; this was the last answer.
     Ready { passes: bool },
     /// It is being stopped.
     Stopping,
@@ -42,20 +42,20 @@ enum Health {
 /// The app as a service of a manager.
 pub(super) struct Service<'a> {
     manager: Manager,
-    /// The health check; none where no further answer is needed.
+    /// The health check; none if no further answer is needed.
     poll: Option<Poll<'a>>,
-    /// Between two reports that the app is alive, where the manager wants them.
+    /// The interval of the watchdog notifications, if the manager wants them.
     watchdog: Option<Duration>,
     health: Health,
     relay: Option<Relay>,
 }
 
 impl<'a> Service<'a> {
-    /// The service of the manager that the environment names, if there is one. The app reports to `/init` instead: the
-    /// manager would believe an app that reports itself ready before its health check passes.
+    /// The service of the manager that the environment names, if any. The app's notifications go to `/init` instead:
+    /// the manager would accept `READY=1` from an app before its health check passes.
     pub(super) fn new(health: &'a HealthPlan, environment: &mut Environment) -> Option<Service<'a>> {
         let manager = environment.get("NOTIFY_SOCKET").and_then(Manager::named)?;
-        // Three questions in the time that the manager waits, so that one may fail.
+        // Three attempts in the manager's timeout, so that one may fail.
         let watchdog = systemd::watchdog(environment).map(|time| Duration::from_micros(time / 3));
         let relay = Relay::open().inspect_err(|error| log::warn!("a socket for the app's reports: {error}")).ok();
         match &relay {
@@ -68,17 +68,17 @@ impl<'a> Service<'a> {
         Some(Service { manager, poll: Some(Poll::new(health)), watchdog, health: health_known, relay })
     }
 
-    /// Where the app's own reports arrive.
+    /// The socket for the app's notifications.
     pub(super) fn relay(&self) -> Option<&Relay> {
         self.relay.as_ref()
     }
 
-    /// No more reports of the app are taken.
+    /// Stops taking notifications from the app.
     pub(super) fn close_relay(&mut self) {
         self.relay = None;
     }
 
-    /// Passes on one report of the app's.
+    /// Passes on one notification from the app.
     pub(super) fn pass_on(&self) {
         let ready = matches!(self.health, Health::Ready { .. });
         if let Some(report) = self.relay.as_ref().and_then(|relay| relay.receive(ready)) {
@@ -86,14 +86,14 @@ impl<'a> Service<'a> {
         }
     }
 
-    /// When it is to be woken.
+    /// When to call [`Service::woken`].
     pub(super) fn wake_at(&self) -> Option<Instant> {
         self.poll.as_ref().and_then(Poll::wake_at)
     }
 
-    /// The time came.
+    /// Handles a deadline.
     pub(super) fn woken(&mut self, launch: Launch<'_, Dropped>) {
-        // A question that cannot be asked has an answer too: the app goes on without it.
+        // An attempt that cannot be started counts as a failed one: the app keeps running.
         let answer = self.poll.as_mut().and_then(|poll| match poll.woken(launch) {
             Ok(answer) => answer,
             Err(error) => {
@@ -104,7 +104,7 @@ impl<'a> Service<'a> {
         self.judge(answer);
     }
 
-    /// A process other than the app ended.
+    /// Handles the end of a process other than the app.
     pub(super) fn ended(&mut self, pid: Pid, change: Change) {
         let answer = self.poll.as_mut().and_then(|poll| poll.ended(pid, change));
         self.judge(answer);
@@ -150,18 +150,18 @@ impl<'a> Service<'a> {
         }
     }
 
-    /// The app is told to stop.
+    /// Handles a stop of the app.
     pub(super) fn stopping(&mut self) {
         self.manager.tell("STOPPING=1\n");
         self.end("stopped");
     }
 
-    /// The app has ended.
+    /// Handles the end of the app.
     pub(super) fn app_ended(&mut self) {
         self.end("ended");
     }
 
-    /// No more questions. The reason that a start failed is logged, since the manager knows only that time ran out.
+    /// Ends the health check. Logs why a start failed, since the manager only knows that its time ran out.
     fn end(&mut self, how: &str) {
         if let Some(poll) = self.poll.take() {
             poll.end();
@@ -174,7 +174,7 @@ impl<'a> Service<'a> {
     }
 }
 
-/// A reason as one line of at most so many bytes.
+/// The reason as one line of limited length.
 fn shown(reason: &str) -> String {
     let mut line = logger::escaped(reason);
     let end = (0..=SHOWN.min(line.len())).rev().find(|at| line.is_char_boundary(*at)).unwrap_or(0);

@@ -1,40 +1,40 @@
-//! The memory of a boot: one block of the program's own, handed out from front to back. Part of the binary only.
+//! The allocator of the binary: a bump allocator over one static block, with malloc behind it.
 //!
-//! A boot allocates some hundred small things and is over; the C library would ask the kernel for its pages in two dozen
-//! calls, give them back in as many, and touch each anew. What is freed last comes back, everything else stays taken,
-//! and what no longer fits goes to the C library: a PID 1 that stays for months allocates there and leaks nothing. Before
-//! it stays, the pages on which nothing lives any more go back to the kernel.
+//! A boot makes a few hundred small allocations and ends. musl's malloc would map and unmap its pages in two dozen
+//! system calls and take a page fault on each. Here only the last allocation can be freed; all other memory of the
+//! block stays in use. Allocations that do not fit fall back to malloc, so a long-lived PID 1 does not leak. Before
+//! `/init` stays as PID 1, [`Arena::give_back`] returns the pages without a live allocation to the kernel.
 
 #![allow(unsafe_code)]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::{Cell, UnsafeCell};
 
-/// In bytes: enough for a configuration of some hundred roles. Pages of it that are never used cost nothing.
+/// In bytes: enough for a configuration of several hundred roles. Unused pages are never mapped.
 const SIZE: usize = 1 << 20;
 
 /// The usual size of a page.
 const PAGE: usize = 4096;
 
-/// The block, and what is known of it.
+/// The block and its bookkeeping.
 #[repr(C)]
 pub(crate) struct Arena {
-    /// How much of the block, from the front, is taken.
+    /// Bytes in use, from the front of the block.
     taken: Cell<usize>,
-    /// How many live allocations each page has a part of; the block may begin in the middle of one.
+    /// Live allocations on each page; the block need not begin at a page boundary.
     live: [Cell<u16>; SIZE / PAGE + 1],
-    /// Set at the start of the program: with an address in it the block would not be zero, and be in the file.
+    /// Set at the start of the program: a non-zero initial value would move the whole block from .bss into the file.
     none_left: Cell<Option<fn() -> !>>,
-    /// Last, so that what comes before it shares a page with the first of what it hands out.
+    /// Last, so that the fields above share a page with the first allocations.
     block: Block,
 }
 
-/// Aligned for everything that a boot allocates.
+/// Aligned for every allocation of a boot.
 #[repr(C, align(64))]
 struct Block(UnsafeCell<[u8; SIZE]>);
 
-// SAFETY: no thread is ever started here: no source of this program names the library's, and both ends of the drop refuse
-// a second one. So nothing of this is used by two at once, and it need not be paid for that it could.
+// SAFETY: no thread is ever started here: no source of this program names the library's, and both ends of the drop
+// refuse a second one. So nothing of this is used by two at once, and it need not be paid for that it could.
 unsafe impl Sync for Arena {}
 
 impl Arena {
@@ -43,12 +43,13 @@ impl Arena {
         Arena { taken: Cell::new(0), live, none_left: Cell::new(None), block: Block(UnsafeCell::new([0; SIZE])) }
     }
 
-    /// What ends the process where there is no memory: the standard library would say half of it and abort.
+    /// Sets the function that ends the process when memory runs out: the standard library would print part of a message
+    /// and abort.
     pub(crate) fn end_by(&self, none_left: fn() -> !) {
         self.none_left.set(Some(none_left));
     }
 
-    /// What System gave.
+    /// Checks a pointer from malloc.
     fn granted(&self, pointer: *mut u8) -> *mut u8 {
         match self.none_left.get() {
             Some(end) if pointer.is_null() => end(),
@@ -56,12 +57,13 @@ impl Arena {
         }
     }
 
-    /// Where a pointer lies in the block, if it does.
+    /// The offset of a pointer into the block; none for a pointer from malloc.
     fn offset(&self, pointer: *mut u8) -> Option<usize> {
         pointer.addr().checked_sub(self.block.0.get().addr()).filter(|offset| *offset < SIZE)
     }
 
-    /// Moves the end of what is taken, unless it is no longer where it was seen.
+    /// Moves the end of the used part from `from` to `to`. False if it is not at `from`, or if `to` is beyond the
+    /// block.
     fn move_end(&self, from: usize, to: usize) -> bool {
         let moves = to <= SIZE && self.taken.get() == from;
         if moves {
@@ -84,11 +86,11 @@ impl Arena {
         self.pages(start, size).iter().for_each(|page| page.set(page.get().wrapping_sub(1)));
     }
 
-    /// Gives the pages on which nothing lives back to the kernel: `madvise(2)`, `MADV_DONTNEED`.
+    /// Returns the pages without a live allocation to the kernel: `madvise(2)`, `MADV_DONTNEED`.
     pub(crate) fn give_back(&self) {
         // SAFETY: getauxval reads the auxiliary vector that the kernel put on the stack; any type number is allowed.
         if unsafe { libc::getauxval(libc::AT_PAGESZ) } != PAGE as u64 {
-            // The kernel rounds up to its own, larger ones: on the rest of those something may live.
+            // The kernel rounds up to its own, larger pages, which may have live allocations.
             return;
         }
         let first = self.block.0.get().addr() / PAGE * PAGE;
@@ -96,7 +98,7 @@ impl Arena {
         let mut run: Option<usize> = None;
         let pages = self.live.iter().enumerate().map(|(number, live)| (first + number * PAGE, live.get() == 0));
         for (page, empty) in pages.chain([(usize::MAX, false)]) {
-            // The first and the last may be shared with what is beside the block.
+            // The first and the last page may hold other data beside the block.
             let whole = page >= self.block.0.get().addr() && page.saturating_add(PAGE) <= end;
             match run {
                 None if empty && whole => run = Some(page),
@@ -118,13 +120,13 @@ impl Arena {
     }
 }
 
-// SAFETY: `alloc` hands out bytes of the block that no other live allocation has, aligned as asked, or what System gives;
-// `dealloc` and `realloc` tell the two apart by address, so that System gets back only what it gave.
+// SAFETY: `alloc` hands out bytes of the block that no other live allocation has, aligned as asked, or what System
+// gives; `dealloc` and `realloc` tell the two apart by address, so that System gets back only what it gave.
 unsafe impl GlobalAlloc for Arena {
     #[inline(never)]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let taken = self.taken.get();
-        // Up to the block's own alignment an aligned offset is an aligned address; what asks for more is System's.
+        // Up to the block's own alignment an aligned offset is an aligned address; larger alignments go to malloc.
         let start = taken.next_multiple_of(layout.align());
         if layout.align() <= align_of::<Block>() && layout.size() <= SIZE && self.move_end(taken, start + layout.size())
         {
@@ -139,7 +141,7 @@ unsafe impl GlobalAlloc for Arena {
     #[inline(never)]
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
         match self.offset(pointer) {
-            // The last one goes back; any other stays taken.
+            // Only the last allocation can be reused.
             Some(start) => {
                 self.dead(start, layout.size());
                 self.move_end(start + layout.size(), start);

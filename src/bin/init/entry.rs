@@ -1,8 +1,8 @@
-//! The C `main`, instead of the standard library's start-up code. Part of the binary only.
+//! The C `main`, instead of the standard library's start-up code.
 //!
-//! That code would ignore `SIGPIPE` and forget how it was before, and leave a window in which PID 1 loses a `SIGTERM`:
-//! the kernel discards one that comes before it is blocked. Here the first statement blocks everything, and nothing
-//! else has been touched. `main(3p)`, `signal(7)`, `pid_namespaces(7)`.
+//! That code ignores `SIGPIPE` without recording the disposition that the app must inherit, and it leaves a window in
+//! which PID 1 loses a `SIGTERM`: the kernel discards a signal to PID 1 that is not blocked yet. Here the first
+//! statement blocks every signal, before anything else changes. `main(3p)`, `signal(7)`, `pid_namespaces(7)`.
 
 #![allow(unsafe_code)]
 
@@ -11,13 +11,13 @@ use std::ffi::{CStr, c_char, c_int};
 use nix::errno::Errno;
 use stepdown::sys::{SignalMask, set_signal_mask};
 
-/// What the kernel handed to the process, untouched.
+/// What the kernel passed to the process, unchanged.
 pub(crate) struct Handed {
-    /// The signal mask before everything was blocked.
+    /// The signal mask before every signal was blocked.
     pub(crate) mask: Result<SignalMask, Errno>,
-    /// The arguments, the program's own name first.
+    /// The arguments, argv[0] first.
     pub(crate) arguments: Vec<&'static CStr>,
-    /// The environment, in its order, duplicates and oddities included.
+    /// The environment in its original order, with duplicates and malformed entries.
     pub(crate) environment: Vec<&'static CStr>,
 }
 
@@ -30,7 +30,7 @@ extern "C" fn main(_count: c_int, arguments: *const *const c_char, environment: 
     c_int::from(crate::story(Handed { mask, arguments, environment }))
 }
 
-/// The strings of a null-terminated array; of a null pointer, none.
+/// The strings of a null-terminated array; empty for a null pointer.
 ///
 /// # Safety
 /// `array` is null, or an array as `main(3p)` gets it, that is never changed.

@@ -1,15 +1,13 @@
-//! The story, from the engine's exec to the app's.
+//! `/init` from the engine's exec to the app's: the stages of a boot in order.
 
 #![no_main]
 
 #[cfg(all(not(target_env = "musl"), not(debug_assertions)))]
-compile_error!(
-    "/init is one static binary: build it with --target x86_64-unknown-linux-musl, or the musl target of another architecture"
-);
+compile_error!("/init is one static binary: build it for a musl target, such as --target x86_64-unknown-linux-musl");
 
 #[cfg(from_registry)]
 compile_error!(
-    "cargo install would put a program named init on PATH: build it in a checkout (make build), or COPY it --from the image"
+    "cargo install would put a program named init on PATH: run make build in a checkout, or COPY --from the image"
 );
 
 mod arena;
@@ -45,13 +43,13 @@ use stepdown::{exec, health, logger, render, steps, supervise};
 #[global_allocator]
 static MEMORY: arena::Arena = arena::Arena::new();
 
-/// What is left to do when everything is prepared, and everything that was needed for it is let go.
+/// What is left to do after the preparation. Everything that only the preparation needs is freed by then.
 enum Next {
-    /// Exit with this code: what was asked for has been printed.
+    /// Exit with this code: the requested output has been printed.
     Exit(u8),
-    /// Become the app.
+    /// Execute the app in place of this process.
     Become(Dropped, App, SignalMask),
-    /// Stay with the app.
+    /// Start the app as a child and supervise it.
     Stay(Dropped, App, SignalMask, Supervision),
 }
 
@@ -71,14 +69,15 @@ pub(crate) fn story(handed: entry::Handed) -> u8 {
     code.unwrap_or_else(|error| {
         logger::fatal(&error);
         if let Some(format) = report {
-            // The reader of the report must see that the check ended here. That it cannot be written changes nothing any more.
+            // The report must show that the check ended here. A failed write changes nothing: the check has failed
+            // already.
             let _ = Out { open: true }.print(&check::failed(&error).print(format));
         }
         error.exit_code()
     })
 }
 
-/// What was asked for, and what it is decided from.
+/// The requested action and its inputs.
 struct Request {
     arguments: Arguments,
     environment: Environment,
@@ -88,7 +87,8 @@ struct Request {
     started: Instant,
 }
 
-/// Runs until there is nothing left to prepare. `report` is set once the boot is a check, for the report of its failure.
+/// Runs until there is nothing left to prepare. `report` is set once the boot is a check, for the report of its
+/// failure.
 fn boot(handed: entry::Handed, report: &mut Option<ReportFormat>) -> Result<Next> {
     let started = Instant::now();
     let mask = handed.mask.map_err(|errno| Error::Signals { call: "rt_sigprocmask", errno })?;
@@ -111,11 +111,11 @@ fn boot(handed: entry::Handed, report: &mut Option<ReportFormat>) -> Result<Next
     *report = matches!(action, Action::Check(_)).then_some(format);
     let request = Request { arguments, environment, mask, action, format, started };
 
-    // A page of flags is not obeyed by root, and may be made from anybody's file.
+    // Root does not act on rendered flags, so they may come from a file of any owner.
     let trust = Trust::new(as_root && !matches!(action, Action::Render(_)));
     let loaded = file::load(request.arguments.config.as_deref(), &trust)?;
     if let Action::Render(format) = request.action {
-        // Before anything is read of how this process was started: the page is about another start.
+        // Before facts about this process are read: the output describes the start of another container.
         let Request { arguments, environment, .. } = &request;
         let containers = container::resolve(&loaded.config, arguments, environment, &Accounts::read(&trust)?, format)?;
         let rendered = render::render(format, &containers)?;
@@ -126,7 +126,7 @@ fn boot(handed: entry::Handed, report: &mut Option<ReportFormat>) -> Result<Next
     held.no_new_privs = engines_no_new_privs.unwrap_or(held.no_new_privs);
     let accounts = Accounts::read(&trust)?;
     let Request { arguments, environment, .. } = &request;
-    // Only a start as root takes other ids.
+    // Only a start as root changes ids.
     let ids = if held.uid.effective == 0 { IdMaps::read()? } else { IdMaps::everything() };
     let (config, accounts, held) = (&loaded.config, &accounts, &held);
     let plan = plan::resolve(&plan::Given { config, arguments, environment, accounts, held, ids: &ids })?;
@@ -137,7 +137,7 @@ fn boot(handed: entry::Handed, report: &mut Option<ReportFormat>) -> Result<Next
         _ => run(plan, held, &request, None, &out)?,
     };
     if let Next::Become(..) = next {
-        // An exec frees all memory at once. A PID 1 that stays gives it back before.
+        // An exec frees all memory at once; a PID 1 that stays has to free it here.
         std::mem::forget((loaded, request));
     }
     Ok(next)
@@ -190,7 +190,8 @@ fn run(mut plan: Plan, held: &Held, request: &Request, check: Option<(Extent, &C
     })
 }
 
-/// Everything as root, then never again; or, started without root, the same proof. Returns how long root's steps took.
+/// The root part of the boot and the drop; started as non-root, only the proof of the drop. Returns the time that the
+/// root steps took.
 fn step_down(plan: &Plan, held: &Held, mask: SignalMask) -> Result<(Dropped, Duration)> {
     match privilege::take(held)? {
         Start::Root(root) => {
@@ -208,7 +209,7 @@ fn step_down(plan: &Plan, held: &Held, mask: SignalMask) -> Result<(Dropped, Dur
     }
 }
 
-/// Takes from the app what it is not to have, before anything of it runs.
+/// Applies `[seal]`, before any program of the app's user runs.
 fn put_seal_on(dropped: &Dropped, plan: &Plan) -> Result<Sealed> {
     let sealed = seal::apply(dropped, plan)?;
     sealed.holds.iter().for_each(|what| log::debug!("seal: {what}"));
@@ -217,7 +218,7 @@ fn put_seal_on(dropped: &Dropped, plan: &Plan) -> Result<Sealed> {
     Ok(sealed)
 }
 
-/// As the user, whoever the engine started the check as: the drop comes first, and nothing is handed over.
+/// The health check, as the app's user whichever user the engine ran it as: it drops first and hands nothing over.
 fn ask_health(plan: &Plan, held: &Held, request: &Request, out: &Out) -> Result<Next> {
     let role = plan.role.as_ref().map(|(name, _)| name.as_str());
     let health = plan.health.as_ref().ok_or_else(|| Error::NoHealth { role: role.map(str::to_owned) })?;
@@ -232,7 +233,7 @@ fn ask_health(plan: &Plan, held: &Held, request: &Request, out: &Out) -> Result<
     Ok(if answer.is_ok() { printed } else { Next::Exit(1) })
 }
 
-/// Logs who the app will be, and how long the boot took: without its steps, and the steps.
+/// Logs the app's user, the time of the boot without the steps, and the time of the steps.
 fn announce(plan: &Plan, took: Duration, steps: Duration) {
     plan.notes.iter().for_each(|note| log::info!("{note}"));
     let role = plan.role.as_ref().map(|(name, _)| format!("{name}: ")).unwrap_or_default();
@@ -250,14 +251,14 @@ fn announce(plan: &Plan, took: Duration, steps: Duration) {
     );
 }
 
-/// Standard output, for what was asked for.
+/// Standard output, for the requested output.
 struct Out {
-    /// Whether it was open when the engine started this process; if not, what is written to it now goes nowhere.
+    /// Whether it was open when the engine started this process; if not, writes to it are lost.
     open: bool,
 }
 
 impl Out {
-    /// Prints it; a reader that is gone must not pass for success.
+    /// Prints the text. A closed pipe is an error, not success.
     fn print(&self, text: &str) -> Result<Next> {
         if !self.open {
             return Err(Error::Output { errno: Errno::EBADF });

@@ -1,8 +1,8 @@
-//! No backtraces: part of the binary only, and only where a panic aborts.
+//! Replaces the stack unwinder, where a panic aborts, so that the binary has no backtraces.
 //!
-//! `/init` never panics; should it after all, the one line that says so is enough, and symbolising a stack is more than
-//! a fifth of a static binary. The standard library walks a stack by these functions. That they are answered here, at
-//! once, leaves the symboliser and the unwinder without a caller, and the linker drops them.
+//! `/init` never panics; if it did, the panic message would be enough, and the symboliser is more than a fifth of a
+//! static binary. The standard library walks the stack with these functions. As they return at once, the symboliser and
+//! the unwinder have no caller left, and the linker removes them.
 
 #![allow(unsafe_code)]
 
@@ -16,7 +16,7 @@ extern "C" fn _Unwind_Backtrace(_visit: *const c_void, _with: *mut c_void) -> c_
     END_OF_STACK
 }
 
-/// What the personality routine would ask of a frame. There are none, so nothing ever asks.
+/// Called by the personality routine for a frame. There are no frames, so they are never called.
 macro_rules! never_asked {
     ($($name:ident)*) => {
         $(
