@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn every_difference_is_told() {
+    fn every_difference_is_reported() {
         assert_eq!(
             found(Some("16m"), "rw,nosuid,nodev,noexec,rw,size=8192k,mode=755", true),
             ["size 8192k instead of 16m"]

@@ -89,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_report_passes_unless_a_check_failed_and_stays_one_line_a_check() {
+    fn a_report_has_one_line_for_each_check_and_passes_unless_one_failed() {
         let mut report = Report::default();
         report.ok("a", "b\nFAIL forged".into());
         report.warn("c", "d".into(), "e");

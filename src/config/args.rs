@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn what_could_be_meant_two_ways_is_refused() {
+    fn ambiguous_options_are_refused() {
         for words in [
             &[c"-u", c"a", c"--user", c"b"][..],
             &[c"--config"],

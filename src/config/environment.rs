@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_asked_for_stays_as_it_is() {
+    fn other_variables_stay_unchanged() {
         let mut environment = sample();
         assert!(environment.set("NEW", b"\xfe"));
         assert_eq!(lines(&environment), [&b"A=1"[..], b"ODD", b"B=\xff", b"A=2", b"=C:=x", b"AB=3", b"NEW=\xfe"]);
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn several_are_set_as_one_after_the_other() {
+    fn setting_several_equals_setting_each_in_turn() {
         let (mut at_once, mut singly) = (sample(), sample());
         let values =
             BTreeMap::from([("A", b"9".to_vec()), ("NEW", b"n=".to_vec()), ("AB", Vec::new()), ("Z", b"z".to_vec())]);

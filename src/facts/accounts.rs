@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_that_are_none_name_no_one() {
+    fn malformed_lines_name_no_one() {
         for name in ["", "bad", "neg", "plus", "max", "nobody"] {
             assert_eq!(sample().user_named(name), None, "{name:?}");
         }

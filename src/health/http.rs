@@ -81,7 +81,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_status_line_decides_once_it_is_whole() {
+    fn the_status_is_read_once_the_status_line_is_complete() {
         for head in [
             "HTTP/1.1 200 OK\r\n",
             "HTTP/1.0 200\r\n",
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_status_line_is_no_health() {
+    fn an_invalid_status_line_is_not_healthy() {
         for head in [
             "HTTP/1.1 2000 OK\r\n",
             "HTTP/1.1 200OK\r\n",

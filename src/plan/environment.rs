@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_operator_or_the_configuration_chose_stays() {
+    fn values_of_the_operator_or_the_configuration_stay() {
         let none = Config::default();
         assert_eq!(
             three(&composed(&[c"HOME=/data", c"USER=bob", c"LOGNAME=root"], &none, 1001)),

@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_value_or_no_meaning_is_refused() {
+    fn an_expansion_without_value_or_meaning_is_refused() {
         for text in ["${NONE}", "${NONE:?say why}", "${EMPTY:?say why}", "${NONE:-${NONE}}", "${PORT:+${NONE}}"] {
             assert!(matches!(with(text), Err(Error::Unset { .. })), "{text}");
         }
@@ -242,14 +242,14 @@ mod tests {
     }
 
     #[test]
-    fn what_a_variable_holds_is_not_expanded_again() {
+    fn values_are_not_expanded_again() {
         let environment = Environment::new(vec![c"A=${B}$$", c"B=no"]);
         let text = At { value: "${A}".into(), place: Place::Default };
         assert_eq!(expand(&text, &environment).expect("expands"), b"${B}$$");
     }
 
     #[test]
-    fn only_a_word_that_is_one_condition_is_left_out() {
+    fn only_a_word_that_is_a_single_condition_is_left_out() {
         for (text, left) in [
             ("${NONE:+--x}", 0),
             ("${EMPTY:+${PORT}}", 0),

@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn only_numbers_throughout_ask_no_file() {
+    fn numeric_identities_read_no_account_file() {
         assert!(!resolved("1001:1001", Some(&["44"])).expect("resolves").by_name);
         for (user, groups) in [("app", None), ("1001:users", None), ("1001:1001", Some(&["video"][..])), ("1001", None)]
         {
@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_else_becomes_a_user() {
+    fn anything_else_is_refused_as_a_user() {
         for user in [
             "",
             ":",

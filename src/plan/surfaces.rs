@@ -103,7 +103,7 @@ mod tests {
     use std::os::unix::ffi::OsStrExt;
 
     #[test]
-    fn a_directory_is_made_under_the_bytes_that_the_app_looks_for() {
+    fn a_directory_name_keeps_its_bytes() {
         let at = |value: &str| At { value: value.to_owned(), place: Place::Default };
         let made =
             |text| directory(&Directory { path: at(text), mode: 0o700, scope: Scope::default() }, &environment());

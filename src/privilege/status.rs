@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_is_missing_or_odd_proves_nothing() {
+    fn a_missing_or_malformed_line_proves_nothing() {
         for name in ["Uid", "Gid", "Groups", "Threads", "CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb", "NoNewPrivs"]
         {
             assert_eq!(parse(TEXT.replace(&format!("{name}:"), "Gone:").as_bytes()), Err(name));

@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn text_that_yaml_could_read_as_something_else_is_quoted() {
+    fn ambiguous_yaml_text_is_quoted() {
         for value in [
             "web",
             "/run/a:z",

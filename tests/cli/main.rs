@@ -194,7 +194,7 @@ fn a_named_configuration_that_is_absent_is_refused() {
 }
 
 #[test]
-fn a_record_stays_one_line_whatever_is_in_it() {
+fn a_record_is_always_one_line() {
     for path in ["/a\ninit: info: all is well", "/\x1b[31mred", "/\u{202e}txet", "/\r\x07"] {
         let done = run(&["--config", path, "--plan", "sh"]);
         done.refused(78, &["cannot read the configuration"]);
@@ -203,7 +203,7 @@ fn a_record_stays_one_line_whatever_is_in_it() {
 }
 
 #[test]
-fn a_gate_that_is_mistyped_is_refused() {
+fn an_invalid_boot_check_value_is_refused() {
     for value in ["yes", "true", "2", "on"] {
         // A command that is nowhere: whatever the gate does, nothing can start.
         finish(command(&["/nowhere/app"], &[("BOOT_CHECK_ONLY", value)]))
@@ -338,7 +338,7 @@ fn the_plan_says_what_selects_the_role() {
 }
 
 #[test]
-fn the_plan_refuses_what_a_boot_would() {
+fn the_plan_refuses_like_a_boot() {
     plan("refuses", &[], &[("ROLE", "bogus")]).refused(78, &["unknown role 'bogus'", "beat, web"]);
     plan("refuses", &["nowhere"], &[]).refused(127, &["command 'nowhere' not found"]);
     plan("refuses", &["/etc/passwd"], &[]).refused(126, &["cannot run /etc/passwd"]);
@@ -361,7 +361,7 @@ fn options_end_where_the_command_begins() {
 }
 
 #[test]
-fn output_that_does_not_get_through_is_a_failure() {
+fn output_that_cannot_be_written_is_a_failure() {
     for word in ["--help", "--version", "--plan"] {
         let mut full = command(&[word, "sh"], &[]);
         full.stdout(OpenOptions::new().write(true).open("/dev/full").unwrap());

@@ -194,7 +194,7 @@ fn systemd_holds_the_ports_of_an_activated_role() {
 }
 
 #[test]
-fn a_role_that_must_not_run_twice_is_replaced_and_not_checked_by_a_second_one() {
+fn a_role_with_at_most_one_is_replaced_and_not_checked_beside_itself() {
     let page =
         |at_most_one: bool| rendered("once", &format!("[roles.a]\nat_most_one = {at_most_one}\n"), &["kubernetes"]);
     let once = page(true);
@@ -208,7 +208,7 @@ fn a_role_that_must_not_run_twice_is_replaced_and_not_checked_by_a_second_one() 
 }
 
 #[test]
-fn a_clean_stop_is_no_failed_unit() {
+fn a_clean_stop_is_not_a_failed_unit() {
     let stop = |supervise: &str, more: &str| {
         let done = rendered("stop", &format!("{more}[roles.a]\nsupervise = {supervise}\n"), &["quadlet"]);
         lines_with(&done, "SuccessExitStatus=").concat()
@@ -221,7 +221,7 @@ fn a_clean_stop_is_no_failed_unit() {
 }
 
 #[test]
-fn options_of_the_boot_are_options_of_the_health_check_too() {
+fn options_of_the_boot_are_repeated_in_the_health_check() {
     let done = rendered(
         "user",
         "[roles.a]\nhealth = { tcp = '127.0.0.1:1' }\n",

@@ -34,7 +34,7 @@ fn section(title: &str, refusals: &[Refusal], wrong: &mut Vec<String>) -> String
 }
 
 #[test]
-fn the_page_of_errors_is_what_real_boots_print() {
+fn the_error_page_equals_what_real_boots_print() {
     let mut wrong = Vec::new();
     let sections: Vec<String> = groups().iter().map(|(title, refusals)| section(title, refusals, &mut wrong)).collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));

@@ -44,7 +44,7 @@ const DISPENSABLE: [i64; 8] = [
 const WORKERS: usize = 2;
 
 #[test]
-fn no_fault_of_a_system_call_runs_the_app_with_more() {
+fn no_failing_system_call_starts_the_app_with_more_privilege() {
     let began = Instant::now();
     let scenes = scenes::all();
     let cleans: Vec<judge::Clean> = scenes.iter().map(judge::clean).collect();

@@ -35,7 +35,7 @@ mod stops;
 use scene::{BOTH, BROKEN, HOLDS, STAGE};
 
 #[test]
-fn the_gate_and_what_it_stops() {
+fn the_boot_check_of_healthy_and_broken_deployments() {
     let engines = lab::engine::here(BOTH);
     let _image = lab::engine::make_image("django", lab::engine::image(), &engines);
     let rows = lab::run::chosen([

@@ -9,7 +9,7 @@ fn passwd(text: impl Into<Vec<u8>>) -> Sandbox {
 }
 
 #[test]
-fn a_line_that_is_none_grants_nothing() {
+fn a_malformed_account_line_grants_nothing() {
     let lines: [&[u8]; 16] = [
         b"app",
         b"app:",
@@ -39,7 +39,7 @@ fn a_line_that_is_none_grants_nothing() {
 }
 
 #[test]
-fn lines_around_a_good_one_do_no_harm() {
+fn malformed_lines_beside_a_valid_one_are_ignored() {
     let good = "app:x:1001:1001:,,,:/home/app:/bin/sh";
     for text in [
         format!("{good}\n"),
@@ -82,7 +82,7 @@ fn a_group_is_a_whole_name_in_a_whole_line() {
 }
 
 #[test]
-fn files_without_an_end_are_refused() {
+fn endless_account_files_are_refused() {
     for path in ["/etc/passwd", "/etc/group"] {
         let named = |base: Sandbox| base.words(["--user", "app", "witness"]).limit(libc::RLIMIT_AS, 128 << 20);
         named(sandbox().node(path, Kind::Symlink("/dev/zero".into()))).run().refused(78, &[path, "EFBIG", "16 MiB"]);

@@ -23,7 +23,7 @@ fn repeated(before: &str, unit: &str, times: usize) -> String {
 }
 
 #[test]
-fn nothing_else_is_read_for_a_file() {
+fn only_regular_files_are_read() {
     let kinds = [
         (Kind::Directory, "a directory"),
         (Kind::Fifo, "a FIFO"),
@@ -43,7 +43,7 @@ fn nothing_else_is_read_for_a_file() {
 }
 
 #[test]
-fn files_of_proc_are_read_for_what_they_are_not() {
+fn files_of_proc_are_refused_as_configuration() {
     let files = [
         "/proc/self/status",
         "/proc/self/maps",
@@ -69,7 +69,7 @@ fn a_file_of_a_hundred_megabytes_is_refused_at_once() {
 }
 
 #[test]
-fn nesting_has_an_end() {
+fn deep_nesting_is_refused() {
     let million = 250_000;
     let texts = [
         (repeated("x = ", "[", million), "Max recursion depth exceeded"),
@@ -92,7 +92,7 @@ fn nesting_has_an_end() {
 }
 
 #[test]
-fn values_without_an_end_are_cut_short_in_the_record() {
+fn overlong_values_are_shortened_in_the_record() {
     let million = 250_000;
     let texts = [
         repeated("user = '", "x", million) + "'",
@@ -111,7 +111,7 @@ fn values_without_an_end_are_cut_short_in_the_record() {
 }
 
 #[test]
-fn a_page_of_a_million_bytes_is_read() {
+fn a_configuration_of_a_million_bytes_is_read() {
     let million = 1_000_000;
     for text in [
         repeated("# ", "x", million),
@@ -125,7 +125,7 @@ fn a_page_of_a_million_bytes_is_read() {
 }
 
 #[test]
-fn a_page_of_nothing_but_entries_is_resolved_at_once() {
+fn a_configuration_with_thousands_of_entries_is_resolved_quickly() {
     let all = |before: &str, count: usize, one: fn(usize) -> String| {
         before.to_owned() + &(0..count).map(one).collect::<String>()
     };
@@ -156,7 +156,7 @@ fn line_ends_of_other_systems_are_understood_or_named() {
 }
 
 #[test]
-fn bytes_that_are_no_text_are_named_by_their_line() {
+fn invalid_utf8_is_named_by_its_line() {
     let texts: [(&[u8], &str); 8] = [
         (b"\xff", "not UTF-8 in line 1"),
         (b"user = 'app'\n\xc3", "not UTF-8 in line 2"),

@@ -43,7 +43,7 @@ fn any_name_of_a_mount_point_is_found() {
 
 // What one of them is when its spelling is read wrongly.
 #[test]
-fn no_name_is_taken_for_another() {
+fn mount_points_with_similar_names_are_not_confused() {
     for (mounted, asked) in [
         ("/a b", "/a\\040b"),
         ("/a\\040b", "/a b"),

@@ -55,7 +55,7 @@ fn ten_thousand_variables_pass_through() {
 }
 
 #[test]
-fn entries_that_are_no_variables_pass_through_and_mean_nothing() {
+fn malformed_environment_entries_pass_through_and_are_ignored() {
     let odd: [&[u8]; 10] =
         [b"", b"=", b"==", b"NOVALUE", b"=ROLE=web", b"ROLE", b"BOOT_CHECK_ONLY", b"\xff\xfe=\x80", b"A B=C", b"\n=\n"];
     let handed = odd.iter().fold(sandbox(), |base, entry| base.env(entry));
@@ -70,7 +70,7 @@ fn entries_that_are_no_variables_pass_through_and_mean_nothing() {
 }
 
 #[test]
-fn values_that_are_no_text_are_passed_on_or_named() {
+fn non_utf8_values_are_passed_on_or_named() {
     let bytes =
         |entry: &[u8]| sandbox().config("[env]\nCOPY = '${V}'\n").env(entry).run().app().variable("COPY").to_owned();
     assert_eq!(bytes(b"V=\xff\xfe"), "\\xff\\xfe");

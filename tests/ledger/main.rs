@@ -36,7 +36,7 @@ fn all_tests() -> BTreeSet<String> {
 }
 
 #[test]
-fn every_promise_names_a_test() {
+fn every_promise_names_its_tests() {
     let promises = table("SECURITY.md", "What is promised");
     assert!(promises.len() >= 15, "{} promises", promises.len());
     for row in promises {
@@ -45,7 +45,7 @@ fn every_promise_names_a_test() {
 }
 
 #[test]
-fn every_hole_that_applies_names_a_test_and_every_other_its_reason() {
+fn every_vulnerability_that_applies_names_a_test_and_others_a_reason() {
     let ledger = table("docs/ledger.md", "The ledger");
     assert!(ledger.len() >= 30, "{} rows", ledger.len());
     let mut seen = BTreeSet::new();
@@ -81,7 +81,7 @@ fn file_of(test: &str) -> (PathBuf, String) {
 }
 
 #[test]
-fn every_named_test_is_there() {
+fn every_named_test_exists() {
     let tests = all_tests();
     for test in &tests {
         let (file, name) = file_of(test);

@@ -58,7 +58,7 @@ fn four_megabytes_of_a_memory_group_are_enough() {
 }
 
 #[test]
-fn two_processes_of_a_group_are_enough_to_stay_and_one_to_become_the_app() {
+fn a_process_limit_of_two_allows_supervision_and_one_allows_exec() {
     let limited = |limit| group("pids", ("pids.max", "pids.max"), limit);
     let (one, two) = match (limited(1), limited(2)) {
         (Ok(one), Ok(two)) => (one, two),

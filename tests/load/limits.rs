@@ -50,7 +50,7 @@ fn four_megabytes_of_memory_are_enough() {
 }
 
 #[test]
-fn with_too_little_memory_it_says_so() {
+fn too_little_memory_is_reported() {
     let (mut booted, mut refused, mut killed) = (0, 0, 0);
     for base in [busy(), staying()] {
         for kilobytes in [3000, 2500, 2000, 1800, 1600, 1400, 1200, 1000, 800, 400, 100] {
@@ -89,7 +89,7 @@ fn a_large_configuration_in_little_memory_is_refused_in_a_record() {
 }
 
 #[test]
-fn few_descriptors_are_enough_or_said_to_be_too_few() {
+fn a_low_descriptor_limit_is_enough_or_reported() {
     let mut least = [u64::MAX; 2];
     for (base, least) in [busy(), staying()].into_iter().zip(&mut least) {
         for number in 0..=10 {
@@ -106,7 +106,7 @@ fn few_descriptors_are_enough_or_said_to_be_too_few() {
 
 // The limit counts processes of one user of this user namespace; those of the app are its own.
 #[test]
-fn few_processes_are_enough_or_said_to_be_too_few() {
+fn a_low_process_limit_is_enough_or_reported() {
     for number in 0..=4 {
         boots_or_refuses(&busy().limit(RLIMIT_NPROC, number).run(), &[71], &["EAGAIN", "--ulimit nproc"]);
         boots_or_refuses(&staying().limit(RLIMIT_NPROC, number).run(), &[71], &["EAGAIN", "--ulimit nproc"]);
@@ -134,7 +134,7 @@ fn a_small_stack_is_enough() {
 }
 
 #[test]
-fn limits_that_are_the_apps_own_hinder_nothing() {
+fn limits_meant_for_the_app_do_not_affect_the_boot() {
     let limits = [
         (RLIMIT_FSIZE, 0),
         (RLIMIT_CORE, 0),

@@ -44,7 +44,7 @@ fn unread(blocking: bool) -> Sandbox {
 }
 
 #[test]
-fn a_standard_error_that_nobody_reads_holds_up_a_boot_for_moments() {
+fn an_unread_standard_error_delays_a_boot_for_a_second_at_most() {
     let mut slowest = 0;
     for blocking in [true, false] {
         // Where the kernel can write without waiting, and where it has to be asked whether it would.
@@ -70,7 +70,7 @@ fn a_standard_error_that_nobody_reads_holds_up_a_boot_for_moments() {
 }
 
 #[test]
-fn a_reader_that_is_gone_ends_nothing() {
+fn a_closed_reader_does_not_end_the_boot() {
     for words in [&["witness", "exit=7"][..], &["--supervise", "witness", "exit=7"]] {
         let step = "[[step]]\nname = 'first'\ncommand = ['witness']\n";
         ends(

@@ -69,7 +69,7 @@ fn without_dev_tmp_or_run_it_boots() {
 }
 
 #[test]
-fn without_dev_a_closed_stream_is_told() {
+fn without_dev_a_closed_stream_is_reported() {
     use crate::support::protocol::Stream;
     let base = busy().with(|spec| (spec.without, spec.streams[0]) = (vec!["/dev".into()], Stream::Closed));
     base.run().refused(71, &["/dev/null", "ENOENT", "/dev with null"]);

@@ -33,7 +33,7 @@ mod stand;
 use lab::engine::{ALL, django_image, give_broker, here, image, make_image};
 
 #[test]
-fn every_engine_takes_what_is_rendered() {
+fn every_engine_runs_the_rendered_flags() {
     let engines = here(ALL);
     let _images =
         [("image", image()), ("django", django_image())].map(|(script, name)| make_image(script, name, &engines));

@@ -35,7 +35,7 @@ fn command(word: &str) -> Run {
 }
 
 #[test]
-fn a_command_that_is_nowhere_is_not_found() {
+fn a_missing_command_is_not_found() {
     command("nowhere").refused(127, &["command 'nowhere' not found", "PATH=/bin:/usr/bin"]);
     command("/bin/nowhere").refused(127, &["command '/bin/nowhere' not found", "no such file"]);
     command("./nowhere").refused(127, &["not found"]);
@@ -44,7 +44,7 @@ fn a_command_that_is_nowhere_is_not_found() {
 }
 
 #[test]
-fn a_command_that_is_no_executable_file_is_refused() {
+fn a_command_that_is_not_executable_is_refused() {
     command("plain").refused(126, &["cannot run /bin/plain", "no execute permission", "chmod 0755"]);
     command("directory").refused(126, &["cannot run /bin/directory", "it is a directory"]);
     command("/bin").refused(126, &["cannot run /bin", "it is a directory"]);
@@ -69,7 +69,7 @@ fn both(sandbox: &Sandbox, word: &str, code: i32, words: &[&str]) {
 }
 
 #[test]
-fn a_file_that_the_kernel_does_not_take_is_named_for_what_it_is() {
+fn a_file_of_an_unknown_format_is_described() {
     let long = format!("#!/{}/sh\n", "v".repeat(300));
     for (content, what, fix) in [
         (&b""[..], "it is an empty file", "copy the program"),
@@ -93,7 +93,7 @@ fn a_file_that_the_kernel_does_not_take_is_named_for_what_it_is() {
 }
 
 #[test]
-fn the_barrier_of_a_denied_program_is_named() {
+fn what_denies_a_program_is_named() {
     let base = stocked()
         .node("/bin/into-closed", Kind::Symlink("/closed/witness".into()))
         .file_mode("/bin/by-closed", bytes("#!/bin/into-closed -u\n"), 0o755)
@@ -128,7 +128,7 @@ fn a_missing_interpreter_is_named() {
 }
 
 #[test]
-fn a_command_line_in_one_word_or_for_a_shell_is_told() {
+fn a_command_line_in_one_word_or_for_a_shell_is_explained() {
     let one = command("witness app:app").refused(127, &["one word, with blanks"]);
     assert!(one.ends_with("write each word as its own string: [\"witness\", \"app:app\"]"), "{one}");
     stocked().words(["witness", "app:app"]).run().app();
@@ -181,7 +181,7 @@ fn a_relative_command_starts_from_the_working_directory() {
 }
 
 #[test]
-fn a_roles_command_that_is_nowhere_is_refused_before_anything_changes() {
+fn a_roles_missing_command_is_refused_before_anything_changes() {
     let text = "[[tmpfs]]\npath = '/cache'\nmode = '0700'\n[roles.web]\ncommand = ['gunicorn', '-b', '0']\n";
     stocked().config(text).words::<&str>([]).env("ROLE=web").run().refused(127, &["command 'gunicorn' not found"]);
 }

@@ -11,7 +11,7 @@ fn says(text: impl Into<Vec<u8>>) -> Run {
 }
 
 #[test]
-fn the_default_file_may_be_absent_and_a_named_one_may_not() {
+fn the_default_file_may_be_missing_but_a_named_one_may_not() {
     sandbox().run().app().is_dropped_to(1001, 1001, "1001");
     for option in [&["--config", "/etc/other.toml"][..], &["-c/etc/other.toml"], &["--config=/etc/init.toml"]] {
         let words: Vec<&str> = option.iter().copied().chain(["witness"]).collect();
@@ -52,7 +52,7 @@ fn a_file_that_root_cannot_read_is_refused() {
 }
 
 #[test]
-fn bytes_that_are_no_text_are_refused() {
+fn invalid_utf8_is_refused() {
     says(b"user = 'app'\n# \xff\n").refused(78, &[PATH, "not UTF-8 in line 2"]);
     says(b"user = 'a\0b'\n").refused(78, &["/etc/init.toml:1:"]);
     says(b"user = \"a\\u0000b\"\n").refused(78, &["/etc/init.toml:1:8", "NUL"]);
@@ -137,7 +137,7 @@ fn a_configuration_directly_in_a_sticky_directory_is_refused() {
 }
 
 #[test]
-fn an_absent_default_is_refused_where_others_could_add_it() {
+fn a_missing_default_file_is_refused_where_others_could_create_it() {
     let etc = |owner, mode| open().owned("/etc", Kind::Directory, owner, mode).run();
     etc((0, 0), 0o755).app().is_dropped_to(1001, 1001, "1001");
     etc((1001, 1001), 0o755).refused(78, &["/etc belongs to uid 1001"]);
@@ -147,7 +147,7 @@ fn an_absent_default_is_refused_where_others_could_add_it() {
 }
 
 #[test]
-fn a_link_to_the_configuration_that_the_user_could_turn_is_refused() {
+fn a_link_to_the_configuration_that_the_user_could_replace_is_refused() {
     let base = open()
         .owned("/mine", Kind::Directory, (1001, 1001), 0o755)
         .file("/etc/real.toml", TEXT)
@@ -170,7 +170,7 @@ fn a_link_to_the_configuration_that_the_user_could_turn_is_refused() {
 }
 
 #[test]
-fn a_configuration_of_roots_alone_is_obeyed() {
+fn a_configuration_that_only_root_can_write_is_accepted() {
     for (owner, mode) in [((0, 0), 0o644), ((0, 0), 0o600), ((0, 2000), 0o644), ((0, 1001), 0o440)] {
         let run = kept_by(owner, mode).run();
         run.app().is_dropped_to(1001, 1001, "1001");
@@ -202,13 +202,13 @@ fn accounts_of_another_owner_are_refused_where_names_are_used() {
 }
 
 #[test]
-fn a_start_without_root_obeys_the_users_own_configuration() {
+fn a_non_root_start_accepts_the_users_own_configuration() {
     let run = open().owned(PATH, Kind::File(Content::Bytes(Vec::new())), (1001, 1001), 0o644).user(1001, 1001, 0).run();
     run.app().is_dropped_to(1001, 1001, "1001");
 }
 
 #[test]
-fn a_health_check_asks_for_the_app_and_not_for_its_program() {
+fn a_health_check_does_not_need_the_roles_program() {
     let web = || sandbox().config("[roles.web]\ncommand = ['/nowhere']\nhealth = { file = '/etc/group' }\n");
     web().words(["--role", "web"]).run().refused(127, &["/nowhere"]);
     let asked = web().words(["--role", "web", "--health"]).run();

@@ -75,7 +75,7 @@ fn a_user_by_number_has_only_the_groups_that_are_configured() {
 }
 
 #[test]
-fn the_option_counts_over_the_configured_user() {
+fn the_user_option_overrides_the_configured_user() {
     sandbox()
         .config("user = 'app'")
         .words(["-u", "2000:2001", "witness"])
@@ -85,12 +85,12 @@ fn the_option_counts_over_the_configured_user() {
 }
 
 #[test]
-fn the_highest_mapped_id_is_a_user_like_any_other() {
+fn the_highest_mapped_id_is_a_valid_user() {
     sandbox().words(["--user", "65535:65535", "witness"]).run().app().is_dropped_to(65535, 65535, "65535");
 }
 
 #[test]
-fn a_capability_to_keep_is_in_all_five_sets_and_alone() {
+fn a_kept_capability_is_the_only_one_in_all_five_sets() {
     for name in ["NET_BIND_SERVICE", "CAP_NET_BIND_SERVICE", "net_bind_service"] {
         let app = sandbox()
             .config(format!("keep_capabilities = ['{name}']"))
@@ -134,6 +134,6 @@ fn a_capability_that_undoes_the_drop_cannot_be_kept() {
 }
 
 #[test]
-fn an_empty_configuration_and_none_are_alike() {
+fn an_empty_configuration_equals_a_missing_one() {
     sandbox().config("").run().app().is_dropped_to(1001, 1001, "1001");
 }

@@ -66,7 +66,7 @@ fn several_tmpfs_are_handed_over_also_nested_and_by_option() {
 }
 
 #[test]
-fn what_is_below_the_mount_point_stays_as_it_is() {
+fn files_below_a_tmpfs_mount_point_stay_unchanged() {
     let run = handed(
         &cache((0, 0), 0o755, "0755")
             .owned("/cache/roots", file("x"), (0, 0), 0o600)
@@ -81,20 +81,20 @@ fn what_is_below_the_mount_point_stays_as_it_is() {
 }
 
 #[test]
-fn what_is_right_already_is_left_alone() {
+fn a_mount_point_that_is_already_right_is_not_changed() {
     handed(&cache((1001, 1001), 0o755, "0755")).unchanged();
     handed(&cache((1001, 1001), 0o755, "0755").capabilities(FOUR)).untouched("/cache");
 }
 
 #[test]
-fn a_wrong_mode_of_what_is_the_users_already_is_mended_by_the_user() {
+fn a_wrong_mode_of_the_users_own_mount_point_is_set_by_the_user() {
     for (was, wanted, mode) in [(0o700, "0755", 0o755), (0o1777, "0700", 0o700), (0o000, "0750", 0o750)] {
         handed(&cache((1001, 1001), was, wanted)).owns("/cache", 1001, 1001, mode);
     }
 }
 
 #[test]
-fn a_tmpfs_of_somebody_elses_or_half_right_becomes_the_users() {
+fn a_tmpfs_with_another_owner_or_group_becomes_the_users() {
     for owner in [(2000, 2000), (1001, 0), (0, 1001), (1001, 2000), (2000, 1001)] {
         for was in [0o755, 0o700] {
             handed(&cache(owner, was, "0755")).owns("/cache", 1001, 1001, 0o755);
@@ -103,7 +103,7 @@ fn a_tmpfs_of_somebody_elses_or_half_right_becomes_the_users() {
 }
 
 #[test]
-fn entries_count_for_their_roles_and_conditions_only() {
+fn entries_apply_only_to_their_roles_and_conditions() {
     let text = "[[tmpfs]]\npath = '/cache'\nroles = ['worker']\n[[tmpfs]]\npath = '/run'\nwhen = { A = '1' }\n[[tmpfs]]\npath = '/srv'\nunless = { B = '1' }\n\
         [roles.web]\ncommand = ['witness']\n[roles.worker]\ncommand = ['witness']\n";
     let base = sandbox().tmpfs("/cache").tmpfs("/run").tmpfs("/srv").config(text).words::<&str>([]);
@@ -129,7 +129,7 @@ fn a_missing_mount_point_is_named_with_the_flag_that_mounts_it() {
 }
 
 #[test]
-fn a_directory_that_is_no_mount_point_is_refused() {
+fn a_directory_that_is_not_a_mount_point_is_refused() {
     let run = sandbox().node("/cache", Kind::Directory).config(configured("/cache", "0755")).run();
     run.refused(78, &["/cache is a directory on a tmpfs, but not the mount point itself", "--tmpfs /cache:rw"]);
 }
@@ -144,7 +144,7 @@ fn a_mount_point_of_another_kind_is_refused() {
 }
 
 #[test]
-fn a_file_and_a_fifo_in_its_place_are_refused() {
+fn a_file_or_a_fifo_in_place_of_a_mount_point_is_refused() {
     sandbox().file("/cache", "").config(configured("/cache", "0755")).run().refused(78, &["/cache is not a directory"]);
     sandbox()
         .node("/cache", Kind::Fifo)
@@ -204,14 +204,14 @@ fn a_magic_link_on_the_way_is_refused() {
 }
 
 #[test]
-fn the_second_surface_that_fails_keeps_the_app_from_starting() {
+fn a_failure_of_the_second_surface_aborts_the_boot() {
     let text = configured("/cache", "0755") + &configured("/nowhere", "0755");
     let run = sandbox().tmpfs("/cache").config(text).run();
     run.refused_late(78, &["/nowhere does not exist"]);
 }
 
 #[test]
-fn a_directory_that_root_cannot_enter_is_said_to_be_so() {
+fn a_directory_that_root_cannot_enter_is_reported() {
     let run = sandbox()
         .owned("/closed", Kind::Directory, (2000, 2000), 0o700)
         .tmpfs("/closed/cache")

@@ -23,7 +23,7 @@ fn user_and_group_come_from_the_environment() {
 }
 
 #[test]
-fn an_expanded_user_is_judged_as_strictly_as_a_written_one() {
+fn an_expanded_user_is_validated_like_a_literal_one() {
     let base = || with_root_step(FROM_ENVIRONMENT);
     for id in ["0", "00", "-1", "+1", "0day", "4294967295", "4294967296", "root", "1001:1001", " 1001", "bogus", "$UID"]
     {
@@ -73,7 +73,7 @@ fn the_engines_groups_are_kept_on_request() {
 }
 
 #[test]
-fn a_start_without_root_keeps_its_groups_and_tells_of_none() {
+fn a_non_root_start_keeps_its_groups_and_logs_none() {
     let run = sandbox().user(1001, 1001, FOUR).with(|spec| spec.start.groups = vec![44, 1001]).run();
     run.app().is_dropped_to(1001, 1001, "44 1001");
     assert!(!run.stderr().contains("engine's groups"), "{}", run.shown());

@@ -45,7 +45,7 @@ fn installed_with_file_capabilities_it_refuses_to_run() {
 }
 
 #[test]
-fn installed_as_anything_plain_it_runs() {
+fn installed_with_plain_modes_it_runs() {
     for (owner, mode) in [((0, 0), 0o755), ((0, 0), 0o555), ((2000, 2000), 0o755), ((0, 0), 0o1755)] {
         for run in installed(owner, mode, None) {
             run.app().is("NoNewPrivs", "1");
@@ -65,7 +65,7 @@ fn without_proc_the_drop_cannot_be_proved() {
 
 // CVE-2019-19921, CVE-2019-16884: something else in place of /proc, that says what is wanted.
 #[test]
-fn a_proc_that_is_none_proves_nothing() {
+fn a_fake_proc_is_refused() {
     let status = "Uid:\t0 0 0 0\nGid:\t0 0 0 0\nGroups:\t\nThreads:\t1\nCapInh:\t0\nCapPrm:\t1c1\nCapEff:\t1c1\nCapBnd:\t1c1\nCapAmb:\t0\nNoNewPrivs:\t1\n";
     let fake = sandbox().node("/proc/self", Kind::Directory).file("/proc/self/status", status);
     without_proc(fake).refused(77, &["/proc/self/status is not on a proc file system"]);

@@ -23,7 +23,7 @@ fn old(sandbox: Sandbox, errno: i32) -> Sandbox {
 }
 
 #[test]
-fn a_kernel_without_the_newer_calls_boots_all_the_same() {
+fn a_kernel_without_the_newer_calls_boots() {
     for errno in [ENOSYS, EPERM] {
         let run = old(busy(), errno).run();
         let app = run.app();
@@ -132,7 +132,7 @@ fn a_step_of_the_drop_that_fails_ends_the_boot() {
 }
 
 #[test]
-fn a_step_of_the_drop_that_only_claims_success_ends_the_boot() {
+fn a_step_of_the_drop_that_reports_false_success_ends_the_boot() {
     for (call, arguments) in DROP {
         busy().answer(call, arguments, 0).run().refused_late(77, &["drop not proved"]);
     }
@@ -151,7 +151,7 @@ fn a_single_capability_that_stays_in_the_bounding_set_ends_the_boot() {
 }
 
 #[test]
-fn ids_that_only_claim_to_have_changed_end_the_boot() {
+fn id_changes_that_report_false_success_end_the_boot() {
     busy()
         .answer(libc::SYS_setresuid, &[1001], 0)
         .run()
@@ -167,13 +167,13 @@ fn ids_that_only_claim_to_have_changed_end_the_boot() {
 }
 
 #[test]
-fn several_steps_that_only_claim_success_end_the_boot() {
+fn several_steps_that_report_false_success_end_the_boot() {
     let all = DROP.into_iter().fold(busy(), |sandbox, (call, arguments)| sandbox.answer(call, arguments, 0));
     all.run().refused_late(77, &["drop not proved"]);
 }
 
 #[test]
-fn a_start_without_root_is_proved_in_the_same_way() {
+fn a_non_root_start_is_proved_in_the_same_way() {
     for (call, arguments) in DROP.into_iter().skip(3) {
         let start = sandbox().user(1001, 1001, FOUR);
         start.clone().answer(call, arguments, 0).run().refused_late(77, &["drop not proved"]);
@@ -182,7 +182,7 @@ fn a_start_without_root_is_proved_in_the_same_way() {
 }
 
 #[test]
-fn what_is_kept_is_proved_in_the_same_way() {
+fn kept_capabilities_are_proved_in_the_same_way() {
     for (call, arguments) in DROP {
         let keeping =
             sandbox().capabilities(FOUR | NET_BIND_SERVICE).config("keep_capabilities = ['NET_BIND_SERVICE']");
@@ -192,7 +192,7 @@ fn what_is_kept_is_proved_in_the_same_way() {
 }
 
 #[test]
-fn a_drop_that_cannot_be_read_back_is_not_believed() {
+fn a_drop_that_cannot_be_read_back_ends_the_boot() {
     for call in [libc::SYS_getresuid, libc::SYS_getresgid, libc::SYS_getgroups, libc::SYS_capget] {
         for errno in [EPERM, ENOSYS] {
             busy().answer(call, &[], errno).run().refused_late(77, &["drop not proved", "cannot read back"]);
@@ -203,7 +203,7 @@ fn a_drop_that_cannot_be_read_back_is_not_believed() {
 }
 
 #[test]
-fn a_hand_over_that_only_claims_success_ends_the_boot() {
+fn a_hand_over_that_reports_false_success_ends_the_boot() {
     busy().answer(libc::SYS_fchownat, &[], 0).run().refused_late(71, &["hand-over of /cache not proved"]);
     busy().answer(libc::SYS_fchmod, &[], 0).run().refused_late(71, &["hand-over of /cache not proved", "mode"]);
     busy()
@@ -214,7 +214,7 @@ fn a_hand_over_that_only_claims_success_ends_the_boot() {
 }
 
 #[test]
-fn signals_that_cannot_be_kept_in_order_end_the_boot() {
+fn failing_signal_calls_end_the_boot() {
     busy().answer(libc::SYS_rt_sigprocmask, &[], EPERM).run().refused(71, &["rt_sigprocmask", "seccomp"]);
     busy().answer(libc::SYS_rt_sigpending, &[], EPERM).run().refused_late(71, &["rt_sigpending"]);
 }

@@ -19,7 +19,7 @@ fn five_full_sets_are_emptied() {
 }
 
 #[test]
-fn five_full_sets_without_setpcap_are_emptied_but_for_the_bounding_one() {
+fn five_full_sets_without_setpcap_are_emptied_except_the_bounding_set() {
     let app = sandbox().user(1001, 1001, CHOWN | SETUID | SETGID).run().app();
     assert_eq!(app.sets(), [0, 0, 0, CHOWN | SETUID | SETGID, 0]);
     app.is("NoNewPrivs", "1");
@@ -27,7 +27,7 @@ fn five_full_sets_without_setpcap_are_emptied_but_for_the_bounding_one() {
 }
 
 #[test]
-fn a_start_with_nothing_has_nothing() {
+fn a_start_without_capabilities_ends_without_capabilities() {
     let app = sandbox().user(1001, 1001, 0).run().app();
     app.is_dropped_to(1001, 1001, "1001");
 }
@@ -40,7 +40,7 @@ fn a_bounding_set_that_only_setpcap_could_empty_is_accepted() {
 }
 
 #[test]
-fn an_arbitrary_uid_with_gid_0_stays_what_it_is() {
+fn an_arbitrary_uid_with_gid_0_is_kept() {
     for capabilities in [0, FOUR] {
         let app = sandbox().user(54321, 0, capabilities).run().app();
         app.is_dropped_to(54321, 0, "0");
@@ -49,14 +49,14 @@ fn an_arbitrary_uid_with_gid_0_stays_what_it_is() {
 }
 
 #[test]
-fn the_groups_stay_as_they_are() {
+fn a_non_root_start_keeps_its_groups() {
     let app = sandbox().user(54321, 0, FOUR).with(|spec| spec.start.groups = vec![0, 4, 1000]).run().app();
     app.is_dropped_to(54321, 0, "0 4 1000");
     sandbox().user(1001, 1001, 0).with(|spec| spec.start.groups = vec![]).run().app().is_dropped_to(1001, 1001, "");
 }
 
 #[test]
-fn the_configured_user_does_not_replace_the_one_of_the_start() {
+fn the_configured_user_does_not_replace_a_non_root_start() {
     sandbox().user(1500, 1500, FOUR).config("user = 'app'").run().app().is_dropped_to(1500, 1500, "1500");
 }
 
@@ -95,13 +95,13 @@ fn a_surface_on_the_read_only_root_or_absent_is_refused() {
 }
 
 #[test]
-fn root_steps_are_not_left_out() {
+fn root_steps_are_not_skipped() {
     let step = "[[root_step]]\nname = 'egress firewall'\ncommand = ['witness']\ncapabilities = ['NET_ADMIN']\n";
     sandbox().user(1001, 1001, FOUR).config(step).run().refused(78, &["root", "step"]);
 }
 
 #[test]
-fn a_bad_configured_user_is_refused_here_as_it_is_for_root() {
+fn an_invalid_configured_user_is_refused_as_in_a_root_start() {
     for user in ["root", "0", "-1", "bogus", "4294967295"] {
         sandbox().user(1001, 1001, FOUR).config(format!("user = '{user}'")).run().refused(78, &[&format!("'{user}'")]);
     }

@@ -39,7 +39,7 @@ fn all_missing_capabilities_are_named_at_once() {
 
 // CVE-2019-14287 (-1 and 4294967295 for root), and su-exec, which takes an unknown name for root.
 #[test]
-fn a_user_that_is_root_or_none_is_refused() {
+fn root_or_an_invalid_user_is_refused() {
     let users = [
         "0",
         "00",
@@ -92,7 +92,7 @@ fn a_configured_user_is_refused_with_its_place() {
 }
 
 #[test]
-fn a_user_of_a_line_that_is_none_is_refused() {
+fn a_user_of_a_malformed_passwd_line_is_refused() {
     let accounts = sandbox().file("/etc/passwd", "app\napp:x:\napp:x:0x10:5::/:\n:x:5:5::/:\n");
     accounts.words(["--user", "app", "witness"]).run().refused(78, &["'app'"]);
     sandbox().file("/etc/passwd", "").words(["--user", "app", "witness"]).run().refused(78, &["'app'"]);
@@ -144,13 +144,13 @@ fn the_selected_role_is_started() {
 }
 
 #[test]
-fn a_given_command_wins_over_the_roles() {
+fn a_given_command_overrides_the_roles() {
     assert_eq!(roles().words(["witness", "mine"]).env("ROLE=web").run().app().all("argv"), ["witness", "mine"]);
     assert_eq!(roles().words(["witness", "mine"]).run().app().all("argv"), ["witness", "mine"]);
 }
 
 #[test]
-fn a_role_that_is_none_is_refused_with_those_there_are() {
+fn an_unknown_role_is_refused_with_the_known_ones() {
     let known = "bare, web, worker";
     let none = roles().words::<&str>([]);
     none.clone().env("ROLE=beat").run().refused(78, &["unknown role 'beat'", known, "ROLE"]);
@@ -206,7 +206,7 @@ fn an_expansion_without_a_value_is_refused() {
 }
 
 #[test]
-fn a_mistyped_boot_check_never_starts_the_app() {
+fn an_invalid_boot_check_value_never_starts_the_app() {
     for value in ["true", "yes", "2", "on", " ", "00", "no", "false", "full", "1 ", "INIT"] {
         busy().env(format!("BOOT_CHECK_ONLY={value}")).run().refused(64, &[&format!("BOOT_CHECK_ONLY is '{value}'")]);
     }
@@ -225,7 +225,7 @@ fn a_boot_check_of_init_alone_starts_no_app() {
 }
 
 #[test]
-fn a_log_level_that_is_none_is_refused() {
+fn an_invalid_log_level_is_refused() {
     for value in ["nonsense", "INFO", "0", "info,x=debug", "warning"] {
         busy()
             .env(format!("INIT_LOG={value}"))
@@ -236,7 +236,7 @@ fn a_log_level_that_is_none_is_refused() {
 }
 
 #[test]
-fn the_log_level_governs_what_is_said_and_rust_log_does_not() {
+fn init_log_sets_the_log_level_and_rust_log_does_not() {
     let quiet = busy().env("INIT_LOG=error").env("RUST_LOG=trace").run();
     quiet.app().is_dropped_to(1001, 1001, "1001");
     quiet.check(quiet.stderr().is_empty(), "no word on standard error");

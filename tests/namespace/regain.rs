@@ -25,7 +25,7 @@ fn try_all(sandbox: &Sandbox, words: &[&str], refusals: &[&str]) {
 }
 
 #[test]
-fn no_system_call_brings_root_back() {
+fn no_system_call_regains_root() {
     // A read-only root must not be what refuses.
     let writable = sandbox().with(|spec| spec.read_only = false);
     try_all(&writable, &CALLS, &["EPERM"]);
@@ -70,13 +70,13 @@ fn set_user_id_set_group_id_and_file_capabilities_give_nothing() {
 }
 
 #[test]
-fn they_give_nothing_either_to_a_start_without_root_and_without_setpcap() {
+fn set_id_programs_give_nothing_to_a_non_root_start_without_setpcap() {
     let start = traps().user(1001, 1001, 0).with(|spec| spec.start.bounding = FOUR);
     runs_without_gain(&start, &["/bin/setuid", "/bin/setuid-app", "/bin/setgid", "/bin/permitted", "/bin/effective"]);
 }
 
 #[test]
-fn what_the_app_cannot_execute_with_an_empty_bounding_set_is_explained() {
+fn a_program_that_an_empty_bounding_set_forbids_is_explained() {
     traps()
         .words(["/bin/effective"])
         .run()
@@ -103,7 +103,7 @@ fn the_app_cannot_trace_an_init_above_it() {
 }
 
 #[test]
-fn an_init_that_stays_is_as_dropped_as_the_app() {
+fn a_supervising_init_is_dropped_like_the_app() {
     for base in [sandbox(), sandbox().user(1001, 1001, FOUR)] {
         let run = base.words(["--supervise", "witness", "status=1"]).run();
         let app = run.app();
@@ -119,7 +119,7 @@ fn an_init_that_stays_is_as_dropped_as_the_app() {
 // CVE-2016-2779, CVE-2017-5226: characters pushed into the terminal of something privileged. Nothing privileged is left
 // on it: what was root on this terminal has become the app.
 #[test]
-fn nothing_privileged_keeps_the_terminal() {
+fn no_privileged_process_keeps_the_terminal() {
     let app = sandbox()
         .with(|spec| spec.streams = [Stream::Terminal, Stream::Terminal, Stream::Terminal])
         .words(["witness", "tiocsti"])

@@ -34,7 +34,7 @@ fn warned(sandbox: &Sandbox, warning: &str) {
 }
 
 #[test]
-fn the_page_is_the_same_whoever_asks() {
+fn rendered_output_does_not_depend_on_who_renders_it() {
     let ask = || {
         sandbox().config(
             "[[root_step]]\nname = 'a'\ncommand = ['/nowhere']\n[[tmpfs]]\npath = '/gone'\n[[require]]\nenv = 'KEY'\n",
@@ -58,7 +58,7 @@ fn the_page_is_the_same_whoever_asks() {
 }
 
 #[test]
-fn the_image_is_the_configured_one_or_the_one_that_podman_tells() {
+fn the_image_is_the_configured_one_or_the_one_that_podman_sets() {
     let told = |line: &str| {
         sandbox()
             .file("/run/.containerenv", format!("engine=\"podman-4.3.1\"\n{line}\nrootless=1\n"))
@@ -83,13 +83,13 @@ fn the_image_is_the_configured_one_or_the_one_that_podman_tells() {
 }
 
 #[test]
-fn what_was_rendered_has_no_warning() {
+fn rendered_flags_cause_no_warning() {
     unremarkable(&started(RENDERED).run());
     unremarkable(&started(RENDERED).with(|spec| spec.pid_one = false).run());
 }
 
 #[test]
-fn every_other_flag_is_told() {
+fn every_changed_flag_is_reported() {
     let fix = "fix: run with --tmpfs /cache:rw,size=1m,mode=0755";
     warned(&started("size=2m,mode=0755"), &format!("tmpfs /cache: size 2048k instead of 1m; {fix}"));
     warned(&started("mode=0755"), &format!("tmpfs /cache: without a size, so it may take half of the memory; {fix}"));
@@ -133,7 +133,7 @@ fn a_pod_as_rendered_has_no_warning() {
 }
 
 #[test]
-fn a_volume_that_is_not_mounted_is_told() {
+fn a_missing_volume_mount_is_reported() {
     let volume = "home = '/cache'\n[[volume]]\npath = '/cache'\n";
     let usual = sandbox().config(volume).env("BOOT_CHECK_ONLY=init").user(1001, 1001, 0).with(|spec| {
         spec.start.no_new_privs = true;

@@ -28,7 +28,7 @@ fn the_app_can_reopen_a_terminal() {
 }
 
 #[test]
-fn sockets_and_null_do_no_harm() {
+fn sockets_and_dev_null_are_left_alone() {
     for stream in [Stream::Socket, Stream::Null] {
         let run = sandbox().with(|spec| spec.streams[2] = stream).run();
         run.app().is_dropped_to(1001, 1001, "1001");
@@ -36,7 +36,7 @@ fn sockets_and_null_do_no_harm() {
 }
 
 #[test]
-fn a_file_stays_its_owners() {
+fn a_log_file_keeps_its_owner() {
     let run = sandbox().with(|spec| spec.streams[1] = Stream::File("/log".into())).words(REOPEN).run();
     run.owns("/log", 0, 0, 0o600);
     let app = run.app();
@@ -45,7 +45,7 @@ fn a_file_stays_its_owners() {
 }
 
 #[test]
-fn a_file_stays_its_owners_on_a_writable_root_too() {
+fn a_log_file_keeps_its_owner_on_a_writable_root() {
     let run = sandbox()
         .with(|spec| (spec.read_only, spec.streams[1]) = (false, Stream::File("/log".into())))
         .words(REOPEN)
@@ -55,7 +55,7 @@ fn a_file_stays_its_owners_on_a_writable_root_too() {
 }
 
 #[test]
-fn without_chown_the_streams_stay_and_the_app_starts() {
+fn without_chown_the_streams_stay_unchanged_and_the_app_starts() {
     use crate::support::capability::{SETGID, SETPCAP, SETUID};
     let run = sandbox().capabilities(SETUID | SETGID | SETPCAP).words(REOPEN).run();
     assert_eq!(run.app().attempt("reopen=/dev/stdout"), "EACCES");

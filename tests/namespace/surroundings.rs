@@ -34,7 +34,7 @@ fn a_working_directory_outside_of_the_container_is_refused() {
 }
 
 #[test]
-fn a_configured_working_directory_mends_one_outside_of_the_container() {
+fn a_configured_working_directory_replaces_one_outside_of_the_container() {
     sandbox().with(|spec| spec.start.cwd = ".".into()).config("workdir = '/srv'").run().app().is("cwd", "/srv");
 }
 
@@ -66,7 +66,7 @@ fn descriptors_declared_for_another_process_are_not() {
 }
 
 #[test]
-fn closed_standard_streams_are_opened_on_nothing() {
+fn closed_standard_streams_are_opened_on_dev_null() {
     let closed = |streams: [Stream; 3]| sandbox().with(|spec| spec.streams = streams);
     let app = closed([Stream::Closed, Stream::Pipe, Stream::Pipe]).run().app();
     assert_eq!(app.all("fd")[0], "0 /dev/null");
@@ -139,7 +139,7 @@ fn home_user_and_logname_follow_the_user() {
 }
 
 #[test]
-fn configured_variables_are_forced_over_the_engines() {
+fn configured_variables_override_the_engines() {
     let text = "[env]\nA = 'forced'\nB = '${A:-2}'\nC = '$$'\n[role]\ndefault = 'web'\n[roles.web]\nenv = { D = '${A}-web' }\n";
     let app = sandbox().config(text).env("A=engine").run().app();
     assert_eq!(["A", "B", "C", "D"].map(|name| app.variable(name)), ["forced", "engine", "$", "forced-web"]);
@@ -158,7 +158,7 @@ fn arguments_pass_as_bytes() {
 // CVE-2021-4034: a program that counts its arguments from one takes the first variable for one where there is none. Kernels
 // since 5.18 put an empty word there.
 #[test]
-fn without_a_single_argument_no_variable_is_taken_for_one() {
+fn without_arguments_no_variable_is_read_as_one() {
     let base = sandbox()
         .with(|spec| spec.argv.clear())
         .config("[role]\ndefault = 'web'\n[roles.web]\ncommand = ['witness']\n");
@@ -186,7 +186,7 @@ fn the_apps_own_exit_status_is_the_containers() {
 }
 
 #[test]
-fn a_stop_that_comes_during_the_boot_ends_it() {
+fn a_stop_during_the_boot_ends_it() {
     for (signal, pid_one) in [(15, true), (2, true), (3, false), (1, true), (15, false)] {
         let run = sandbox().stopped_by(&[signal]).with(|spec| spec.pid_one = pid_one).run();
         run.refused_late(128 + signal, &[&format!("signal {signal}"), "before the app was started"]);
@@ -194,7 +194,7 @@ fn a_stop_that_comes_during_the_boot_ends_it() {
 }
 
 #[test]
-fn a_stop_that_the_app_is_to_ignore_or_had_blocked_does_not() {
+fn ignored_or_blocked_stop_does_not_abort_boot() {
     let app = sandbox().stopped_by(&[15]).with(|spec| spec.start.ignored = signal(15)).run().app();
     app.is_dropped_to(1001, 1001, "1001");
     let app = sandbox().stopped_by(&[15]).with(|spec| spec.start.blocked = signal(15)).run().app();
@@ -202,7 +202,7 @@ fn a_stop_that_the_app_is_to_ignore_or_had_blocked_does_not() {
 }
 
 #[test]
-fn the_app_starts_in_spite_of_signals_that_are_no_stop() {
+fn other_signals_do_not_abort_the_boot() {
     sandbox().stopped_by(&[17, 28, 23]).run().app().is_dropped_to(1001, 1001, "1001");
 }
 
@@ -225,7 +225,7 @@ fn has_nothing_of_the_apps(lines: &str) {
 }
 
 #[test]
-fn steps_inherit_neither_the_descriptors_nor_the_manager_of_the_app() {
+fn steps_do_not_inherit_activation_sockets_or_the_notify_socket() {
     let run = activated("[[step]]\nname = 'look'\ncommand = ['witness']\n").words([""; 0]).run();
     let app = run.app();
     assert!(app.all("fd").iter().any(|line| line.starts_with("4 ")), "the app has them");
@@ -234,7 +234,7 @@ fn steps_inherit_neither_the_descriptors_nor_the_manager_of_the_app() {
 }
 
 #[test]
-fn health_checks_inherit_neither_the_descriptors_nor_the_manager_of_the_app() {
+fn health_checks_do_not_inherit_activation_sockets_or_the_notify_socket() {
     let run = activated("health = { exec = ['witness', 'aside'] }\n").words(["--health"]).run();
     has_nothing_of_the_apps(&run.stderr());
 }

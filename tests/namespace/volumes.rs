@@ -36,7 +36,7 @@ fn the_top_of_a_volume_becomes_the_users_and_keeps_its_mode() {
 }
 
 #[test]
-fn a_recursive_volume_becomes_the_users_with_all_that_is_below() {
+fn a_recursive_volume_becomes_the_users_with_all_files_below() {
     let run = volume(
         (0, 0),
         |base| {
@@ -88,7 +88,7 @@ fn a_walk_follows_no_link() {
 
 // CVE-2017-18078, CVE-2018-15687: a hard link to a file that is not the volume's.
 #[test]
-fn a_file_with_a_name_outside_of_the_volume_stays_as_it_is() {
+fn a_file_with_a_hard_link_outside_of_the_volume_stays_unchanged() {
     let run = volume(
         (0, 0),
         |base| {
@@ -114,7 +114,7 @@ fn a_file_with_a_name_outside_of_the_volume_stays_as_it_is() {
 
 // Where others may write, a name could be moved to be met twice.
 #[test]
-fn a_file_with_several_names_is_handed_over_where_nobody_else_can_move_them() {
+fn hard_links_are_handed_over_where_nobody_else_can_move_them() {
     let twice = |base: Sandbox, name: &str, directory: ((u32, u32), u32), file_owner: (u32, u32)| {
         let at = format!("/disk/data/{name}");
         base.owned(&at, Kind::Directory, directory.0, directory.1)
@@ -143,7 +143,7 @@ fn a_file_with_several_names_is_handed_over_where_nobody_else_can_move_them() {
 }
 
 #[test]
-fn a_walk_hands_a_fifo_over_without_waiting_for_it() {
+fn a_walk_hands_over_a_fifo_without_blocking() {
     let run = volume((0, 0), |base| base.owned("/disk/data/fifo", Kind::Fifo, (0, 0), 0o600), true);
     run.owns("/data/fifo", 1001, 1001, 0o600);
 }
@@ -190,7 +190,7 @@ fn closed_directories_of_others_are_handed_over_without_dac_override() {
 }
 
 #[test]
-fn a_tree_too_deep_to_walk_is_left_with_a_warning() {
+fn a_tree_that_is_too_deep_is_skipped_with_a_warning() {
     let base = sandbox().tmpfs("/disk").node("/disk/data", Kind::Directory);
     let deep = "/disk/data".to_owned() + &"/d".repeat(210);
     let run =
@@ -201,7 +201,7 @@ fn a_tree_too_deep_to_walk_is_left_with_a_warning() {
 }
 
 #[test]
-fn a_volume_that_is_no_mount_point_is_refused() {
+fn a_volume_that_is_not_a_mount_point_is_refused() {
     sandbox()
         .node("/data", Kind::Directory)
         .config(configured(false))

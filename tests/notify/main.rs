@@ -148,7 +148,7 @@ sys.stdin.readline()
 "#;
 
 #[test]
-fn reports_of_the_app_are_passed_on_but_its_readiness_only_once_healthy() {
+fn notifications_are_passed_on_but_readiness_only_once_healthy() {
     let mut scene = Scene::of(REPORTER, "reporter", true, true, &[]);
     assert_eq!(scene.line(), "False\n");
     // The health check's own status may come first.
@@ -163,7 +163,7 @@ fn reports_of_the_app_are_passed_on_but_its_readiness_only_once_healthy() {
 }
 
 #[test]
-fn the_watchdog_hears_from_init_as_long_as_the_health_check_passes() {
+fn the_watchdog_is_notified_as_long_as_the_health_check_passes() {
     let scene = Scene::of(APP, "watchdog", true, true, &[("WATCHDOG_USEC", "900000")]);
     let healthy = scene.directory.join("healthy");
     fs::write(&healthy, "").unwrap();

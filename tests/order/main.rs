@@ -195,7 +195,7 @@ fn normalised(pattern: &str) -> String {
 }
 
 #[test]
-fn signals_are_blocked_before_anything_is_touched() {
+fn signals_are_blocked_by_the_first_system_call() {
     let trace = traced(full());
     let blocked = trace.first("rt_sigprocmask(SIG_SETMASK, ~[]");
     for line in &trace.calls[1..blocked] {
@@ -210,7 +210,7 @@ fn signals_are_blocked_before_anything_is_touched() {
 }
 
 #[test]
-fn nothing_is_changed_before_the_plan_is_whole() {
+fn nothing_is_changed_before_the_plan_is_complete() {
     let trace = traced(with_a_group());
     let decided = trace.last("stat(\"/bin/witness\"").max(trace.last("openat(4, \"group\""));
     let change = trace.calls.iter().position(|line| changes(line)).unwrap();
@@ -281,7 +281,7 @@ fn an_ordinary_boot_takes_few_system_calls() {
 }
 
 #[test]
-fn a_start_without_root_hands_nothing_over_and_changes_no_id() {
+fn a_non_root_start_hands_nothing_over_and_changes_no_id() {
     let run = sandbox()
         .user(1001, 1001, FOUR)
         .owned("/cache", Kind::Tmpfs, (1001, 1001), 0o755)
@@ -300,7 +300,7 @@ fn a_start_without_root_hands_nothing_over_and_changes_no_id() {
 
 // CVE-2019-5736 and kin: an app of the same uid could open /proc/1/mem between its start and the change.
 #[test]
-fn an_init_that_stays_is_out_of_the_apps_reach_before_the_app_is_started() {
+fn a_supervising_init_is_protected_before_the_app_starts() {
     for start in [sandbox().user(1001, 1001, FOUR), sandbox().user(1001, 1001, 0), sandbox()] {
         let trace = traced(start.words(["--supervise", "witness"]));
         trace.run.check(trace.run.started(), "that the app starts");

@@ -60,7 +60,7 @@ fn shell(script: &str) -> Vec<String> {
 
 // Quotes, backslashes and backquotes mean something to the shell and nothing here: they are not among the parts.
 #[test]
-fn an_expansion_is_the_shells_or_a_refusal() {
+fn an_expansion_equals_the_shells_or_is_refused() {
     let mut environment = Environment::default();
     assert!(environment.set("A", b"one two") && environment.set("E", b""));
     // What is unset ends the shell, as it does a boot.
@@ -91,7 +91,7 @@ fn an_expansion_is_the_shells_or_a_refusal() {
 }
 
 #[test]
-fn a_user_is_what_the_grammar_says() {
+fn a_user_is_parsed_by_its_grammar() {
     let accounts =
         Accounts::from_text("root:x:0:0::/:\na:x:19:9::/:\n19a:x:20:20::/:\n", "root:x:0:\na:x:91:a\n9:x:77:\n");
     let number = |text: &str| -> Option<u32> {
@@ -144,7 +144,7 @@ fn a_user_is_what_the_grammar_says() {
 }
 
 #[test]
-fn the_small_languages_take_only_their_one_form() {
+fn modes_durations_sizes_and_paths_have_one_valid_form() {
     let mut tried = 0;
     every(&["0", "1", "7", "9", "+", "-", "/", ".", "m", "s", "A", "_", "é", "\n"], 4, |text, _| {
         checks::values::check(text.as_bytes());
@@ -157,7 +157,7 @@ fn the_small_languages_take_only_their_one_form() {
 }
 
 #[test]
-fn a_document_is_what_its_judge_makes_of_it() {
+fn a_document_is_parsed_like_the_toml_crate_does() {
     let (mut documents, mut refused) = (0, 0);
     let mut judge = |text: &str| *if checks::document::compare(text) { &mut documents } else { &mut refused } += 1;
     // Which table may be opened, extended or closed by what, in every order.

@@ -7,7 +7,7 @@ use crate::container;
 const BOTH: &str = "writes = true\nalso = ['/tmp']\nnamespaces = false\n[boot_check]\nrequire_read_only_root = false";
 
 #[test]
-fn the_plan_says_what_is_sealed_and_what_is_missing() {
+fn the_plan_shows_what_is_sealed_and_what_is_missing() {
     let run = container(BOTH).words(["--plan", "witness"]).run();
     let page = run.stdout();
     run.check(
@@ -24,7 +24,7 @@ fn the_plan_says_what_is_sealed_and_what_is_missing() {
 }
 
 #[test]
-fn the_check_says_what_holds_and_leaves_nothing_behind() {
+fn the_check_reports_the_seal_and_leaves_no_file() {
     let run = container(BOTH).words(["--check=init", "witness"]).run();
     let report = run.stdout();
     for line in [

@@ -38,7 +38,7 @@ fn without_hand_over(seal: &str) -> Sandbox {
 }
 
 #[test]
-fn a_kernel_without_it_is_refused_and_told_apart_from_a_profile() {
+fn a_kernel_without_support_is_distinguished_from_a_seccomp_profile() {
     for (seal, call, errno, words) in MISSING {
         for base in [without_hand_over(seal), without_hand_over(seal).user(1001, 1001, 0)] {
             let run = base.answer(call, &[], errno).run();
@@ -53,7 +53,7 @@ fn a_kernel_without_it_is_refused_and_told_apart_from_a_profile() {
 }
 
 #[test]
-fn what_is_missing_is_refused_before_anything_is_changed() {
+fn missing_support_is_refused_before_anything_is_changed() {
     for (seal, call) in [(WRITES, SYS_landlock_create_ruleset), (NAMESPACES, SYS_seccomp)] {
         let run = container(seal).answer(call, &[], ENOSYS).run();
         run.refused(77, &["cannot seal"]);
@@ -62,7 +62,7 @@ fn what_is_missing_is_refused_before_anything_is_changed() {
 }
 
 #[test]
-fn an_optional_seal_is_a_warning_and_what_there_is_holds() {
+fn an_optional_seal_warns_and_applies_the_supported_part() {
     let both = format!("{WRITES}\n{NAMESPACES}\noptional = true");
     let attempts = ["create=/tmp/new", "unshare=0x10000000"];
     for (call, ends) in [(SYS_landlock_create_ruleset, ["ok", "EPERM"]), (SYS_seccomp, ["EACCES", "ok"])] {
@@ -80,7 +80,7 @@ fn claimed(seal: &str, call: i64, nth: usize) -> Run {
 }
 
 #[test]
-fn success_that_is_only_reported_is_found_out() {
+fn false_success_is_detected() {
     for optional in ["", "optional = true"] {
         let writes = format!("{WRITES}\n{optional}");
         claimed(&writes, SYS_landlock_restrict_self, 0).refused_late(77, &["seal not proved: "]);
@@ -97,7 +97,7 @@ fn success_that_is_only_reported_is_found_out() {
 }
 
 #[test]
-fn success_that_is_only_reported_is_found_out_without_a_writable_proc() {
+fn false_success_is_detected_without_a_writable_proc() {
     let read_only = |seal: &str| container(seal).with(|spec| spec.proc_options = "ro".into());
     read_only(WRITES).run().app().is("NoNewPrivs", "1");
     let run = read_only(WRITES).answer(SYS_landlock_restrict_self, &[], 0).run();

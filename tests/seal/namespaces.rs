@@ -31,7 +31,7 @@ fn every_namespace_is_refused_by_every_call() {
 }
 
 #[test]
-fn children_threads_and_what_they_share_are_left_alone() {
+fn children_and_threads_are_not_restricted() {
     let attempts =
         ["clone=0", "unshare=0x400", "unshare=0x200", "unshare=0x40000", "thread=memory-file", "forked=memory-file"];
     ends(&sealed(attempts), &attempts.map(|attempt| (attempt, "ok")));
@@ -65,7 +65,7 @@ fn other_numbers_of_the_same_calls_are_refused() {
 
 // The strictest of all filters decides, whatever a later one says.
 #[test]
-fn a_filter_that_the_app_adds_loosens_nothing() {
+fn a_filter_of_the_app_cannot_loosen_the_seal() {
     ends(&sealed(["own-filter=unshare=0x10000000"]), &[("own-filter=unshare=0x10000000", "EPERM")]);
 }
 
@@ -79,7 +79,7 @@ fn a_tracer_that_changes_the_call_gets_no_namespace() {
 }
 
 #[test]
-fn writes_are_free_where_only_namespaces_are_refused() {
+fn writes_are_not_restricted_if_only_namespaces_are_sealed() {
     let run = trying(&container("namespaces = false"), ["create=/tmp/new", "unshare=0x10000000"]);
     ends(&run, &[("create=/tmp/new", "ok"), ("unshare=0x10000000", "EPERM")]);
 }

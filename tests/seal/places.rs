@@ -41,7 +41,7 @@ fn a_link_on_a_surface_opens_nothing() {
 }
 
 #[test]
-fn a_missing_place_is_told_and_opens_nothing() {
+fn a_missing_path_is_reported_and_opens_nothing() {
     let run = trying(&container("writes = true\nalso = ['/nowhere', '/opt/app/file/below']"), ["create=/opt/app/new"]);
     ends(&run, &[("create=/opt/app/new", "EACCES")]);
     let said = run.stderr();
@@ -52,7 +52,7 @@ fn a_missing_place_is_told_and_opens_nothing() {
 
 // Logs go to /dev/stdout, which an app opens again; the engine may have given a file or a terminal.
 #[test]
-fn standard_streams_can_be_opened_again_whatever_they_are() {
+fn standard_streams_of_every_kind_can_be_reopened() {
     for stream in [Stream::Pipe, Stream::Terminal, Stream::File("/log".into())] {
         let file = stream == Stream::File("/log".into());
         let base = container("writes = true")
@@ -74,7 +74,7 @@ fn standard_streams_can_be_opened_again_whatever_they_are() {
 }
 
 #[test]
-fn a_configuration_that_means_nothing_is_refused_with_its_place() {
+fn a_seal_without_effect_is_refused_with_its_position() {
     for (seal, words) in [
         ("also = ['/tmp']", &["init.toml:8:1:", "also without writes = true", "add writes = true"][..]),
         ("writes = true\nalso = ['/']", &["also: '/' is not an absolute path below /"]),

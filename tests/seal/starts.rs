@@ -13,7 +13,7 @@ const ATTEMPTS: [(&str, &str); 4] = [
 ];
 
 #[test]
-fn the_app_is_sealed_started_as_root_or_not_alone_or_supervised() {
+fn the_app_is_sealed_in_root_and_non_root_starts_with_and_without_supervision() {
     for supervised in [false, true] {
         for root in [true, false] {
             let base = container(BOTH);
@@ -35,7 +35,7 @@ fn handed_over(mut container: Sandbox) -> Sandbox {
 
 // PID 1 is the app's user; whatever became of it could not do more than the app.
 #[test]
-fn an_init_that_stays_is_sealed_too() {
+fn a_supervising_init_is_sealed() {
     let run = container(BOTH).words(["--supervise", "witness", "filters=1"]).run();
     let app = run.app();
     run.check(app.attempt("filters=1") == "1", "one filter of PID 1");

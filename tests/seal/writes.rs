@@ -44,7 +44,7 @@ fn every_write_outside_is_refused() {
 }
 
 #[test]
-fn what_is_there_outside_is_neither_renamed_nor_removed() {
+fn files_outside_are_neither_renamed_nor_removed() {
     let attempts = [
         ("rename=/opt/app/file:/opt/app/other", "EACCES"),
         ("exchange=/opt/app/file:/opt/app/empty", "EACCES"),
@@ -56,7 +56,7 @@ fn what_is_there_outside_is_neither_renamed_nor_removed() {
 }
 
 #[test]
-fn nothing_crosses_the_border_by_a_name() {
+fn no_file_is_linked_or_moved_across_the_border() {
     let attempts = [
         // A file outside must not become writable by a name inside, nor the other way round.
         ("hardlink=/opt/app/file:/data/file", "EXDEV"),
@@ -83,7 +83,7 @@ fn nothing_crosses_the_border_by_a_name() {
 }
 
 #[test]
-fn mounts_and_handles_lead_nowhere() {
+fn mounts_and_file_handles_give_no_write_access() {
     let attempts = [
         ("mount", "EPERM"),
         ("bindmount=/opt/app:/data", "EPERM"),
@@ -97,7 +97,7 @@ fn mounts_and_handles_lead_nowhere() {
 }
 
 #[test]
-fn everything_works_inside() {
+fn every_operation_works_inside() {
     let mut attempts = Vec::new();
     for place in ["/home/app", "/data", "/srv/work/made"] {
         for (verb, object) in [
@@ -136,7 +136,7 @@ fn everything_works_inside() {
 
 // The kernel has no rule for these: the user may change the metadata of its own files anywhere on a writable mount.
 #[test]
-fn reading_sockets_and_metadata_are_left_as_they_are() {
+fn reading_sockets_and_metadata_are_not_restricted() {
     let attempts = [
         ("read=/opt/app/file", "ok"),
         ("list=/opt/app", "ok"),

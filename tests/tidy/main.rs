@@ -129,7 +129,7 @@ fn no_thread_is_started() {
 }
 
 #[test]
-fn every_unsafe_block_has_its_argument() {
+fn every_unsafe_block_has_a_safety_comment() {
     for (path, text) in sources("src").into_iter().chain(sources("tests")) {
         let lines: Vec<&str> = text.lines().collect();
         for (number, line) in lines
@@ -152,7 +152,7 @@ fn no_file_is_too_long() {
 }
 
 #[test]
-fn nothing_panics_or_prints_behind_the_record() {
+fn nothing_panics_or_prints_outside_of_the_log() {
     let forbidden = [
         "println!",
         "eprintln!",
@@ -182,7 +182,7 @@ fn nothing_panics_or_prints_behind_the_record() {
 }
 
 #[test]
-fn every_module_says_what_it_is_for() {
+fn every_module_has_a_header() {
     for (path, text) in sources("src").into_iter().chain(sources("tests")) {
         assert!(text.starts_with("//! "), "{path} begins without a header");
     }
@@ -282,7 +282,7 @@ fn the_readme_is_short_and_links_every_page() {
 
 /// A relative link leads to a file of the repository.
 #[test]
-fn every_link_of_the_documentation_leads_somewhere() {
+fn every_link_of_the_documentation_resolves() {
     let mut pages: Vec<PathBuf> = ["README.md", "SECURITY.md", "CONTRIBUTING.md", "CHANGELOG.md", "tests/README.md"]
         .iter()
         .map(|name| root().join(name))

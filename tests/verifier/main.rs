@@ -129,7 +129,7 @@ fn say(table: &str) {
 }
 
 #[test]
-fn a_step_that_is_left_out_is_refused() {
+fn a_skipped_step_of_the_drop_is_refused() {
     let mut table = String::from("left out, though the call claims it was done: what /init says, with exit code 77");
     for step in &STEPS {
         let run = deceived(step, &[]);
@@ -142,7 +142,7 @@ fn a_step_that_is_left_out_is_refused() {
 }
 
 #[test]
-fn the_ambient_set_goes_with_the_inheritable_one() {
+fn clearing_the_inheritable_set_clears_the_ambient_set() {
     let clear = Step {
         name: "ambient",
         call: SYS_prctl,
@@ -154,7 +154,7 @@ fn the_ambient_set_goes_with_the_inheritable_one() {
 }
 
 #[test]
-fn the_lies_are_told() {
+fn the_fake_answers_reach_the_proof() {
     // All at once about an honest drop: whatever is asked, the answer is what is expected.
     let rules = WITNESSES.iter().map(|(_, call, arguments)| Fault {
         child: false,
@@ -169,7 +169,7 @@ fn the_lies_are_told() {
 }
 
 #[test]
-fn one_witness_that_lies_does_not_hide_a_step_that_is_left_out() {
+fn one_false_source_does_not_hide_a_skipped_step() {
     let mut table = String::from("left out, and one witness says that it was done: who finds it");
     // With one kept, the honest answers are others than the lies.
     for step in &STEPS[..STEPS.len() - 1] {
@@ -187,7 +187,7 @@ fn one_witness_that_lies_does_not_hide_a_step_that_is_left_out() {
 }
 
 #[test]
-fn the_only_lie_that_passes_is_about_the_securebits_and_gives_nothing() {
+fn only_a_false_securebits_answer_passes_and_gives_nothing() {
     let securebits = STEPS.iter().find(|step| step.name == SECUREBITS).unwrap();
     let app = deceived(securebits, &[(SYS_prctl, &[GET_SECUREBITS])]).app();
     // Without a capability in any set, and with no_new_privs, they govern nothing.
@@ -195,7 +195,7 @@ fn the_only_lie_that_passes_is_about_the_securebits_and_gives_nothing() {
 }
 
 #[test]
-fn ids_and_sets_are_found_by_the_ways_back_when_all_witnesses_lie() {
+fn regaining_finds_ids_and_sets_when_all_sources_are_false() {
     let all: Vec<(i64, &[u32])> = WITNESSES.iter().map(|(_, call, arguments)| (*call, *arguments)).collect();
     for (step, way) in [("the uid", "setresuid to 0"), ("the gid", "setresgid to 0"), (SETS, "allowed after the drop")]
     {

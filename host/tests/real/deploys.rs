@@ -68,7 +68,7 @@ fn app_that_turns_unhealthy_is_rolled_back_within_seconds() {
 }
 
 #[test]
-fn check_finds_nothing_to_mend() {
+fn check_of_a_sound_host_finds_nothing() {
     let Some(stand) = stand() else { return };
     stand.serving();
     let said = stand.stepdown(&["check"]);

@@ -5,7 +5,7 @@ use crate::stand::{STEPDOWN, stand};
 const MEND: &[&str] = &["systemctl", "--user", "start", "stepdown-app.service"];
 
 #[test]
-fn kill_after_any_state_is_mended_by_one_start_of_the_service() {
+fn kill_after_any_state_is_repaired_by_one_start_of_the_service() {
     let Some(stand) = stand() else { return };
     let before = stand.serving();
     let good = stand.publish("good", Some("good"));

@@ -108,7 +108,7 @@ mod tests {
     use super::app;
 
     #[test]
-    fn the_app_is_called_as_its_image() {
+    fn the_app_is_named_like_its_image() {
         let digest = format!("registry.example:5000/team/My_App@sha256:{}", "0".repeat(64));
         for (image, name) in [
             (None, "app"),

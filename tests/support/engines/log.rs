@@ -52,7 +52,7 @@ fn of(log: &str, stream: &str) -> String {
 }
 
 #[test]
-fn a_lost_stream_is_completed_and_another_is_not_touched() {
+fn a_lost_stream_is_completed_and_another_is_not_changed() {
     let log = "T stderr F init: fatal: a\nT stdout P app: \nT stdout F started\n";
     let run = |stdout: &str, stderr: &str| Outcome {
         command: String::new(),
