@@ -1,5 +1,5 @@
-//! The floor of the measurements: a static program, of the C library that `/init` has, that executes its first argument
-//! with the rest and does nothing besides. No shim that becomes the app can be faster.
+//! The lower bound of the measurements: a static musl program that only executes its arguments. No shim that executes
+//! the app can be faster.
 
 #![no_main]
 #![allow(unsafe_code, missing_docs)]

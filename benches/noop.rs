@@ -1,4 +1,5 @@
-//! The app of the measurements: it does nothing. Without the standard library's start-up, whose time is not `/init`'s.
+//! The app of the measurements: it does nothing, and skips the standard library's start-up, which is not part of
+//! `/init`.
 
 #![no_main]
 #![allow(unsafe_code, missing_docs)]

@@ -1,5 +1,5 @@
-//! Whole processes, measured: `make bench`. One interleaved run, in random order, in the state that an engine leaves;
-//! medians, the middle half, and ratios, as tables for the README.
+//! Measures whole processes: `make bench`. One interleaved run in random order, in the state that an engine leaves;
+//! prints medians, quartiles and ratios as tables.
 //!
 //! `STEPDOWN_INIT` names the binary; `ROUNDS` (400) and `FILES` (1000000) say how much; `ONLY` names one table.
 
@@ -54,10 +54,10 @@ fn main() {
     }
 }
 
-/// What is set in the process that measures.
+/// The state of the measuring process.
 const DIRECTORY: &str = "BENCH_DIRECTORY";
 
-/// The process that measures gives up the right to clear away what it mounted, so this one stays and does.
+/// The measuring process drops the capability to unmount its mounts, so this parent stays and unmounts them.
 fn set_the_stage() {
     let directory = std::path::PathBuf::from(format!("/var/tmp/stepdown-bench-{}", std::process::id()));
     let status = Command::new(std::env::current_exe().unwrap()).env(DIRECTORY, &directory).status().unwrap();

@@ -1,4 +1,4 @@
-//! What a waiting PID 1 has of memory that no one shares with it: its anonymous pages, `proc_pid_smaps(5)`.
+//! The private memory of a waiting PID 1: its anonymous pages, `proc_pid_smaps(5)`.
 
 use std::fs;
 use std::process::Command;

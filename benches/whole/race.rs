@@ -1,5 +1,5 @@
-//! Commands against each other: in each round each of them once, in an order drawn anew, so that a slow moment is
-//! everybody's and no one always comes after the same other.
+//! Compares commands: each round runs each of them once in a random order, so that a slow moment affects all of them
+//! and none always runs after the same other.
 
 use std::process::Command;
 use std::time::{Duration, Instant};

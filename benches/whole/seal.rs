@@ -1,4 +1,5 @@
-//! What a seal costs a boot: off, each part, both. `STEPDOWN_OLD` names another binary to compare an unsealed boot with.
+//! What a seal costs a boot: off, each part, both. `STEPDOWN_OLD` names another binary to compare an unsealed boot
+//! with.
 
 use crate::race::{self, Runner};
 use crate::stage::Stage;

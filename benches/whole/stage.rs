@@ -1,5 +1,5 @@
-//! Where it is measured: a mount namespace of its own with two tmpfs mount points and a volume, and no capability but
-//! the four that a container is started with.
+//! The environment of the measurements: a mount namespace with two tmpfs mount points and a volume, and only the four
+//! capabilities of a container.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
@@ -12,8 +12,8 @@ use nix::sched::{CloneFlags, unshare};
 
 use crate::race::Runner;
 
-/// Where in memory the kernel keeps a file is worth up to seven hundredths of a start: the same program from several
-/// files, each in its turn, is measured without that luck.
+/// The place of a file in the page cache changes a start by up to 7 %, so several copies of the program are measured in
+/// turn.
 const COPIES: usize = 8;
 
 /// Everything that the measurements share.
@@ -84,7 +84,7 @@ impl Stage {
         format!("user = \"1001:1001\"\nhome = \"/home/app\"\n{}{}", entry("home"), entry("staticfiles"))
     }
 
-    /// As the engine leaves them: root's, so that there is something to hand over.
+    /// Owned by root, as the engine leaves them, so that there is something to hand over.
     pub fn reset(&self) {
         for name in ["home", "staticfiles"] {
             let path = self.path(name);
@@ -93,7 +93,7 @@ impl Stage {
         }
     }
 
-    /// A command with an environment like a container's, that says nothing.
+    /// A command with an environment like a container's and without output.
     pub fn command(&self, program: impl AsRef<Path>) -> Command {
         let mut command = Command::new(program.as_ref());
         command

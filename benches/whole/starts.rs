@@ -1,5 +1,5 @@
-//! From spawn to exit with an app that does nothing: two mount points to hand over, everything to drop, everything to
-//! prove; the peers do what they do of that.
+//! From spawn to exit with an app that does nothing: two mount points to hand over, the whole drop and its proof. The
+//! other programs do the part that they support.
 
 use std::path::Path;
 

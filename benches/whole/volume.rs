@@ -1,5 +1,5 @@
-//! A recursive hand-over: of a volume that is right already, which must not depend on what is in it, and of one with the
-//! wrong owner, against `chown -R`.
+//! A recursive hand-over of a volume: one with the right owner, whose time must not depend on its size, and one with
+//! the wrong owner, compared with `chown -R`.
 
 use std::fs::{self, File};
 use std::os::unix::fs::chown;
@@ -30,7 +30,7 @@ pub fn measure(stage: &Stage) {
     for name in ["empty", "volume"] {
         chown(stage.path(name), Some(1001), Some(1001)).unwrap();
     }
-    // Or what was made is written to disk in the time of whoever comes next.
+    // Otherwise the kernel writes the new files to disk during the next measurement.
     nix::unistd::sync();
     let mut right = [
         over("already right, no file".into(), "empty"),

@@ -1,4 +1,4 @@
-//! The allocator of `/init` (src/bin/init/arena.rs), by itself: `make miri` runs these tests under Miri.
+//! The allocator of `/init` (src/bin/init/arena.rs). `make miri` runs these tests under Miri.
 
 #![allow(
     unsafe_code,

@@ -1,4 +1,4 @@
-//! The command line, without namespaces: what is printed where, with which exit code. Nothing here boots anything.
+//! The command line without a boot: output and exit codes. Needs no namespaces.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
@@ -14,7 +14,7 @@ use std::time::Duration;
 
 mod render;
 
-/// What came of one run.
+/// The result of one run.
 struct Done {
     command: String,
     code: Option<i32>,
@@ -205,7 +205,7 @@ fn a_record_is_always_one_line() {
 #[test]
 fn an_invalid_boot_check_value_is_refused() {
     for value in ["yes", "true", "2", "on"] {
-        // A command that is nowhere: whatever the gate does, nothing can start.
+        // The command does not exist, so nothing can start whatever the check does.
         finish(command(&["/nowhere/app"], &[("BOOT_CHECK_ONLY", value)]))
             .refused(64, &[&format!("BOOT_CHECK_ONLY is '{value}'")]);
     }

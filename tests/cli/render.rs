@@ -1,5 +1,5 @@
-//! `--render`: whole pages against files, the selection of roles, what a format cannot express, and that no value is
-//! printed.
+//! `--render`: pages compared with golden files, the selection of roles, refusals of what a format cannot express, and
+//! no value printed.
 
 use super::{Done, command, configured, finish, run};
 

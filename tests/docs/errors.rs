@@ -1,4 +1,4 @@
-//! docs/errors.md is what real boots print, and it has every refusal that the program knows.
+//! Compares docs/errors.md with the output of real boots, and checks that it has every refusal of the program.
 //!
 //! With `STEPDOWN_WRITE_DOCS=1` the page is written instead of compared.
 
@@ -16,7 +16,8 @@ reads standard error, a boot waits for at most a second; excess log lines are dr
 codes are in [cli.md](cli.md#exit-codes). A test boots each case below and compares the line.
 ";
 
-/// A section of the page; what is no refusal goes into `wrong`. A step's lines are on standard error, the app's are not.
+/// A section of the page; what is no refusal goes into `wrong`. A step's lines are on standard error, the app's are
+/// not.
 fn section(title: &str, refusals: &[Refusal], wrong: &mut Vec<String>) -> String {
     let mut entries = Vec::new();
     for Refusal { cause, boot } in refusals {

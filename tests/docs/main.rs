@@ -1,5 +1,5 @@
-//! The documentation against the binary: every example configuration boots, and every refusal in docs/errors.md is one
-//! that a real boot printed.
+//! Compares the documentation with the binary: every example configuration boots, and every refusal in docs/errors.md
+//! was printed by a real boot.
 
 #![allow(unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 

@@ -1,4 +1,4 @@
-//! The ways in which an engine may start it, and the app that must come of each.
+//! The ways in which an engine can start `/init`, and the expected state of the app for each.
 
 use crate::expect::{MARK, app, facts, usual};
 use crate::row::{BOTH, DOCKER, FOUR, PODMAN, Row, USUAL, starts};
@@ -77,7 +77,7 @@ pub fn rows() -> Vec<Row> {
     rows
 }
 
-/// Started without root: nothing is handed over, and the same proof is made.
+/// Started as non-root: nothing is handed over, and the drop is proved in the same way.
 fn not_root() -> Vec<Row> {
     let home = "stat:/home/app write:/home/app";
     let open = "--tmpfs /home/app:rw,mode=1777";
@@ -130,7 +130,7 @@ fn not_root() -> Vec<Row> {
     ]
 }
 
-/// What a restart of a container is: the same one, started again.
+/// A restart of a container starts the same container again.
 fn a_second_start() -> Row {
     Row::new("a container that is started again", BOTH, |scene| {
         scene.create(USUAL, &["python3", "-c", crate::row::PROBE, "stat:/home/app", "write:/home/app"])?;
@@ -172,7 +172,7 @@ fn plan_as_text() -> Row {
     })
 }
 
-/// The plan is to tell what is missing, so it must not need it.
+/// The plan shows what is missing, so it must not need it.
 fn plan_without_capabilities() -> Row {
     Row::new("--plan --json with no capability and no tmpfs", BOTH, |scene| {
         let plan = scene.run("--cap-drop=ALL --read-only --env ROLE=web", &["--plan", "--json"])?.ended(0)?;

@@ -1,4 +1,4 @@
-//! An app that finds what it should.
+//! The expected state of an app.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ pub use crate::lab::facts::{MARK, facts};
 pub use crate::lab::refusal::{Refusal, refusal};
 use crate::lab::row::Verdict;
 
-/// What the app finds itself with, by the names that the probe prints.
+/// The expected facts, by the names that the probe prints.
 #[derive(Clone)]
 pub struct App {
     facts: BTreeMap<&'static str, String>,
@@ -49,7 +49,7 @@ impl App {
         self
     }
 
-    /// A fact that is the engine's business.
+    /// A fact that the engine decides.
     pub fn whatever(mut self, name: &str) -> App {
         self.facts.remove(name).unwrap();
         self
@@ -61,7 +61,7 @@ impl App {
         self
     }
 
-    /// Judges a run; says in a word what came of it.
+    /// Judges a run. Returns its result in one word.
     pub fn judge(&self, outcome: &Outcome) -> Verdict {
         outcome.check(outcome.code == Some(0), "exit code 0")?;
         outcome.check(outcome.stdout.contains(MARK), "that the app runs")?;

@@ -1,10 +1,10 @@
-//! The built image in real rootless Podman and real Docker: a table of run options and what comes of them.
+//! The built image in real rootless Podman and real Docker: a table of run options and their results.
 //!
 //! A row is run in each engine that it is about, three at a time, and the table is printed whole at the end. A refusal
 //! is judged by its exit code, by its one record, and by the app not having left its mark.
 //!
-//! An engine that is missing skips its column with a reason, or fails where everything must run (`STEPDOWN_MUST_RUN=1`).
-//! `STEPDOWN_ROWS=TEXT` runs only the rows with that text in their name.
+//! An engine that is missing skips its column with a reason, or fails where everything must run
+//! (`STEPDOWN_MUST_RUN=1`). `STEPDOWN_ROWS=TEXT` runs only the rows with that text in their name.
 
 #![allow(
     missing_docs,

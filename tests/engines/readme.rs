@@ -1,4 +1,4 @@
-//! The outputs that the README and docs/ show, against those of the image.
+//! Compares the outputs in the README and docs/ with the outputs of the image.
 
 use crate::lab::call::Outcome;
 use crate::lab::row::Verdict;

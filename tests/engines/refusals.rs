@@ -1,4 +1,4 @@
-//! What is refused: each with its exit code, one record that names the cause and the remedy, and no app.
+//! Refusals: each has its exit code, one record with the cause and the fix, and starts no app.
 
 use crate::expect::refusal;
 use crate::row::{BOTH, FOUR, Row, USUAL, refused};

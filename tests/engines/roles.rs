@@ -1,4 +1,4 @@
-//! The four roles of the image, really started: what runs is read from the container while it does.
+//! The four roles of the image, started in a container; the processes are read while they run.
 
 use crate::lab::row::Verdict;
 use crate::row::{BOTH, Row, Scene, USUAL};

@@ -1,4 +1,4 @@
-//! The rows of this table: options of the engine, words after the image's name, what is to come of them.
+//! The rows of this table: options of the engine, arguments after the image's name, and the expected result.
 
 pub use crate::lab::engine::{BOTH, DOCKER, PODMAN};
 pub use crate::lab::row::Row;

@@ -108,7 +108,7 @@ fn ready_means_healthy(scene: &Scene) -> Verdict {
     let mut running = scene.start_with(&options, &[("NOTIFY_SOCKET", &manager.path)])?;
     // The app gets a socket of /init's: it could report itself ready before it is.
     running.until("UP @stepdown/")?;
-    // Several questions' worth of time in which it must not be told.
+    // Several health check intervals during which it must not report.
     if manager.hears_ready(Duration::from_millis(1500))? {
         return Err(format!("READY=1 before the health check passed\n{}", running.so_far()));
     }

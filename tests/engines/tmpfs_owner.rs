@@ -1,5 +1,5 @@
-//! The story that this program began with: an image whose home is a read-only image's tmpfs, and a deployment that an
-//! engine stopped, because it takes no `uid=` for a tmpfs.
+//! The incident that this program was written for: a deployment with `--tmpfs …,uid=1001` for the app's home failed,
+//! because the engine does not support `uid=` for a tmpfs.
 
 use std::sync::OnceLock;
 
@@ -8,7 +8,8 @@ use crate::lab::engine::{Engine, derived_image, image};
 use crate::lab::row::Verdict;
 use crate::row::{BOTH, DOCKER, FOUR, PODMAN, PROBE, Row, Scene, USUAL, starts};
 
-/// The image of that story: a cache that was baked into the home, the user's own; and `/init` installed as it must not be.
+/// The image of that story: a cache that was baked into the home, the user's own; and `/init` installed as it must not
+/// be.
 const CONTAINERFILE: &str = "FROM {image}\n\
     COPY --chown=1001:1001 cache /home/app/.cache\n\
     COPY --from={image} --chmod=4755 /init /setuid-init\n\

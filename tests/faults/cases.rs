@@ -1,4 +1,5 @@
-//! The cases, made from what a clean boot calls: each call alone, and all calls of one number, with each fault.
+//! The cases, generated from the system calls of an undisturbed boot: each call alone, and all calls of one number,
+//! with each fault.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,5 @@
-//! What a disturbed boot may come to: the app exactly as in a clean one, or none and one record that says why.
+//! The allowed results of a disturbed boot: the app exactly as in an undisturbed one, or no app and one record with the
+//! reason.
 
 use std::collections::{BTreeMap, BTreeSet};
 

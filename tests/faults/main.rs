@@ -1,11 +1,11 @@
-//! Every system call of a boot made to fail in turn, and made to claim that it did what it did not: each occurrence
-//! alone, then every occurrence, as a filter of system calls does it.
+//! Makes every system call of a boot fail in turn, and report false success: each occurrence alone, then every
+//! occurrence, as a seccomp filter does.
 //!
-//! A clean boot is recorded and the cases are made from the record, so that a call that is new is tested by itself. In
-//! each case the app runs exactly as in the clean boot, or it does not run and one record says why; what else is
-//! tolerated stands in a table with its reason.
+//! The cases are generated from the record of an undisturbed boot, so that a new call is tested automatically. In each
+//! case the app runs exactly as in the undisturbed boot, or it does not run and one record says why; other results are
+//! allowed only by a table that gives the reason.
 //!
-//! Each occurrence meets two errnos in turn and the claim; `STEPDOWN_FAULTS=all` has it meet all of them.
+//! Each occurrence gets two errnos in turn and false success; `STEPDOWN_FAULTS=all` tries all errnos.
 //! `STEPDOWN_CASES=TEXT` runs only the cases with that text in their name.
 
 #![allow(unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]

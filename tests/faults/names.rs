@@ -1,4 +1,4 @@
-//! Names of system calls, for people; one that is not here is shown by its number and tested all the same.
+//! Names of system calls for the output. A call without a name is tested too, and shown by its number.
 
 /// A table of names and the numbers that this architecture has for them.
 macro_rules! names {

@@ -1,4 +1,4 @@
-//! The boots that are disturbed: each way that a container starts the app, or asks about it.
+//! The disturbed boots: each way in which a container starts the app or checks its health.
 
 use crate::support::capability::{FOUR, NET_BIND_SERVICE};
 use crate::support::protocol::{Content, Kind};
@@ -63,7 +63,8 @@ pub fn all() -> Vec<Scene> {
     ]
 }
 
-/// Everything that can be handed over: a tmpfs with a mode to set, a volume, and one with something of every kind below.
+/// Everything that can be handed over: a tmpfs with a mode to set, a volume, and one with something of every kind
+/// below.
 fn handed_over() -> Sandbox {
     let bytes = |text: &str| Kind::File(Content::Bytes(text.into()));
     let mut start = sandbox().tmpfs("/cache").tmpfs("/disk").config(HANDED_OVER);

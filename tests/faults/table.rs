@@ -1,4 +1,4 @@
-//! The table of the end: calls against faults, and what came of each.
+//! The result table: the result of each system call with each fault.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

@@ -1,4 +1,5 @@
-//! What a disturbed boot may come to beyond the rule, and why that is no harm. Never more privilege: no row allows it.
+//! The exceptions from the rule for disturbed boots, each with the reason why it is harmless. No row allows more
+//! privilege.
 
 use libc::{
     SYS_brk, SYS_close, SYS_dup, SYS_dup3, SYS_faccessat, SYS_fstat, SYS_getdents64, SYS_mmap, SYS_mprotect,

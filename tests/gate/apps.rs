@@ -1,4 +1,4 @@
-//! Apps that go wrong in a boot check that finds nothing else to say: a small configuration, and `app.py`.
+//! Broken apps in a deployment that is otherwise right: a small configuration, and `app.py`.
 
 use crate::broken::{Broken, ends};
 use crate::scene::{BOTH, BROKEN, Engine, GATE, PODMAN, Row, app_file};

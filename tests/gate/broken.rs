@@ -1,4 +1,4 @@
-//! What must come of a broken deployment: an exit code, one line that says what is wrong and how to mend it, in time.
+//! The expected result of a broken deployment: an exit code and one line with the problem and its fix, in time.
 
 use std::time::Duration;
 

@@ -101,7 +101,7 @@ fn missing() -> Vec<Row> {
 
 fn handed_over() -> Vec<Row> {
     vec![
-        // Nothing of the app's fails loudly here: only the probe sees it.
+        // The app reports no error here: only the probe finds it.
         configured(
             "hand-over of HOME forgotten",
             without(CONFIGURATION, "path = \"/home/app\""),

@@ -1,9 +1,8 @@
-//! A real Django service behind an egress firewall, its gate, and more than seventy deployments that are broken in one way
-//! each: in rootless Podman, and where it is cheap in Docker too.
+//! A real Django service behind an egress firewall, its boot check, and more than seventy deployments with one defect
+//! each: in rootless Podman, and where it is cheap also in Docker.
 //!
-//! A row tells what came of it; the tables are printed whole at the end. An engine that is missing skips its rows with a
-//! reason, or fails where everything must run (`STEPDOWN_MUST_RUN=1`). `STEPDOWN_ROWS=TEXT` runs only the rows with that
-//! text in their name.
+//! The tables of results are printed at the end. The rows of a missing engine are skipped with a reason, or fail with
+//! `STEPDOWN_MUST_RUN=1`. `STEPDOWN_ROWS=TEXT` runs only the rows with that text in their name.
 
 #![allow(
     missing_docs,

@@ -1,4 +1,4 @@
-//! Reports: for a machine, through the drop only, and what a check leaves behind, which is nothing.
+//! Reports: as JSON, of a check that ends after the drop, and that a check leaves nothing behind.
 
 use crate::apps::{HTTP, SMALL, app, patient, small};
 use crate::scene::{BOTH, DROPPED, FLAGS, GATE, MARK, PODMAN, PROBE, Row, Scene, THROW_AWAY, app_file, expect};
@@ -149,7 +149,8 @@ fn json(scene: &Scene, options: &str, before: &[&str]) -> crate::scene::Verdict 
     Ok(format!("{} checks passed, in one line of JSON", checks.len()).into())
 }
 
-/// A check inside a container that goes on: what its steps and its app leave is gone when it ends, and so are its probes.
+/// A check inside a container that goes on: what its steps and its app leave is gone when it ends, and so are its
+/// probes.
 fn leaves_nothing(scene: &Scene) -> crate::scene::Verdict {
     let daemon = "[[step]]\nname = \"a step\"\ncommand = [\"python3\", \"/srv/app.py\", \"fork-daemon\"]";
     let root = "[[root_step]]\nname = \"a root step\"\ncommand = [\"python3\", \"/srv/app.py\", \"fork-daemon\"]";

@@ -15,8 +15,8 @@ const PUBLISHED: &str = "--publish 127.0.0.1::8000";
 /// The network that containers have by default; the lab's rows have none, unless they say so.
 const NETWORK: &str = "--network=slirp4netns";
 
-/// Whether every line is ok. The lab's rootless Podman runs without control groups, so there, and only there, the limit of
-/// processes cannot be read; in Docker it must be the one that was given.
+/// Whether every line is ok. The lab's rootless Podman runs without control groups, so there, and only there, the limit
+/// of processes cannot be read; in Docker it must be the one that was given.
 fn only_ok(scene: &Scene, report: &str) -> bool {
     let limit = if scene.engine == Engine::Docker {
         "ok    limit of processes: 1024"

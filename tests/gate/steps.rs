@@ -1,4 +1,4 @@
-//! Steps that go wrong, surfaces that are full, secrets that cannot be used, and a stop in the middle of it.
+//! Failing steps, full surfaces, unusable secrets, and a stop during the check.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! What the check says of a stop is what `podman stop` and `docker stop` do. All cells are in the table of the signals'
-//! tests; these are enough to see that an engine changes nothing about it.
+//! The check's result for a stop agrees with `podman stop` and `docker stop`. All combinations are in tests/signals;
+//! these few show that an engine does not change the result.
 
 use crate::apps::{SMALL, small};
 use crate::scene::{BOTH, GATE, Row, Scene, Verdict};

@@ -1,4 +1,4 @@
-//! What is in place of the configuration, and how much of it: read within bounds, or refused.
+//! Other kinds of file in place of the configuration, and very large ones: read within limits, or refused.
 
 use crate::support::cases;
 use crate::support::protocol::{Content, Kind};
@@ -7,7 +7,7 @@ use crate::support::sandbox::{Sandbox, sandbox};
 
 const PATH: &str = "/etc/init.toml";
 
-/// Little memory, little stack, and no time to speak of.
+/// Little memory, a small stack, and a short deadline.
 fn bounded(base: Sandbox) -> Run {
     let run = base.limit(libc::RLIMIT_AS, 128 << 20).limit(libc::RLIMIT_STACK, 1 << 20).run();
     run.check(run.outcome.took_ms < 5000, &format!("an answer at once, not after {} ms", run.outcome.took_ms));

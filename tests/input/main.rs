@@ -1,5 +1,5 @@
-//! Broken input of every kind: each is refused with one record that says where and what, or taken for what it is; and
-//! nothing that is read can take memory, stack or time without end.
+//! Broken input of every kind is refused with one record that names place and cause, or read literally; and no input
+//! uses unlimited memory, stack or time.
 
 #![allow(
     missing_docs,

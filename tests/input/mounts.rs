@@ -1,4 +1,4 @@
-//! Mount points that the mount table has to spell, and mounts on mounts; with the kernel's own answer and without.
+//! Mount points with escaped names in the mount table, and stacked mounts; with `statx(2)` and without.
 
 use crate::support::cases;
 use crate::support::protocol::Kind;

@@ -1,4 +1,4 @@
-//! Arguments and environment as nobody would pass them.
+//! Unusual arguments and environments.
 
 use crate::support::cases;
 use crate::support::sandbox::{Sandbox, sandbox};

@@ -1,7 +1,8 @@
-//! Every test that SECURITY.md and docs/ledger.md name exists, and ran in a whole run.
+//! Every test that SECURITY.md and docs/ledger.md name exists, and ran in a complete run.
 //!
-//! A test is named by its file and function: `namespace::drop::two_capabilities_can_be_kept` is in tests/namespace/drop.rs,
-//! `plan::expand::…` in src/plan/expand.rs. `STEPDOWN_TESTS_LOG` names what `cargo test` printed; `make test` keeps it.
+//! A test is named by its file and function: `namespace::drop::two_capabilities_can_be_kept` is in
+//! tests/namespace/drop.rs, `plan::expand::…` in src/plan/expand.rs. `STEPDOWN_TESTS_LOG` names what `cargo test`
+//! printed; `make test` keeps it.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
@@ -66,8 +67,8 @@ fn every_vulnerability_that_applies_names_a_test_and_others_a_reason() {
     }
 }
 
-/// The file of a test, and its name in it. A module of src and a test program may have the same path: the one with the test
-/// counts.
+/// The file of a test, and its name in it. A module of src and a test program may have the same path: the one with the
+/// test counts.
 fn file_of(test: &str) -> (PathBuf, String) {
     let (modules, name) = test.rsplit_once("::").unwrap();
     let path = modules.replace("::", "/");

@@ -15,7 +15,8 @@ impl Drop for Group {
     }
 }
 
-/// A group with this limit; the reason where there can be none. `cgroups(7)`: version 2, or 1 with a hierarchy for each.
+/// A group with this limit; the reason where there can be none. `cgroups(7)`: version 2, or 1 with a hierarchy for
+/// each.
 fn group(controller: &str, (first, second): (&str, &str), limit: u64) -> Result<Group, String> {
     let root = Path::new("/sys/fs/cgroup");
     let unified = root.join("cgroup.controllers").exists();

@@ -27,7 +27,7 @@ fn boots(run: &Run) {
     run.owns("/cache", 1001, 1001, 0o700);
 }
 
-/// It boots, or refuses with one of these codes and one record that has these words.
+/// It boots, or it refuses with one of these exit codes and one record with these words.
 fn boots_or_refuses(run: &Run, codes: &[i32], words: &[&str]) -> bool {
     run.check(!run.outcome.timed_out && run.outcome.took_ms < 20_000, "an end in time");
     if run.started() {
@@ -40,7 +40,7 @@ fn boots_or_refuses(run: &Run, codes: &[i32], words: &[&str]) -> bool {
     false
 }
 
-// It is static, and keeps little: four megabytes are more than it takes.
+// A static program with little memory: four megabytes are enough.
 #[test]
 fn four_megabytes_of_memory_are_enough() {
     boots(&busy().limit(RLIMIT_AS, 4 * MIB).run());
@@ -57,10 +57,10 @@ fn too_little_memory_is_reported() {
             let run = base.clone().limit(RLIMIT_AS, kilobytes << 10).run();
             run.check(!run.outcome.timed_out, "an end");
             if run.stderr().contains("capabilities none, proved in") {
-                // What the app then does with so little is its own.
+                // The app itself may fail with so little.
                 booted += 1;
             } else if run.outcome.signal.is_some() {
-                // Too little for the kernel to load a program at all: it ends without having begun.
+                // Too little for the kernel to load the program: it ends before main.
                 run.check(run.stderr().is_empty() && run.stdout().is_empty(), "no word");
                 run.unchanged();
                 killed += 1;

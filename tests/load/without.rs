@@ -1,4 +1,5 @@
-//! A `/proc` that is read-only, hides, or is a part of one; and no `/proc`, `/dev`, `/sys`, `/tmp`, `/run` or `/etc` at all.
+//! A `/proc` that is read-only, hides, or is a part of one; and no `/proc`, `/dev`, `/sys`, `/tmp`, `/run` or `/etc` at
+//! all.
 
 use crate::support::capability::FOUR;
 use crate::support::cases;

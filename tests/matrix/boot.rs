@@ -1,4 +1,4 @@
-//! The image boots by the flags that it prints, and prints the same however it is asked.
+//! The image boots with the flags that it prints, and prints the same flags however it is called.
 
 use crate::columns::{BOOT, RENDER};
 use crate::lab::engine::ALL;
@@ -17,7 +17,7 @@ pub fn rows() -> Vec<Row> {
     rows
 }
 
-/// The app is PID 1 and what it should be, as it finds itself.
+/// The app is PID 1 and has the expected state.
 fn boots(scene: &Scene, role: &str) -> Verdict {
     let mut running = scene.start(&flags(scene, role)?, &[])?;
     running.until(&format!("init: info: {role}: "))?;

@@ -1,4 +1,4 @@
-//! The boot check finds nothing to say of exactly the flags that are printed, and names each flag that differs.
+//! The boot check has no finding for exactly the printed flags, and names each flag that differs.
 
 use crate::columns::CHECK;
 use crate::lab::engine::{ALL, Engine};

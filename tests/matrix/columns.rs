@@ -1,4 +1,4 @@
-//! The matrix: one line an engine and its version, one column a question, in each place how many rows of it passed.
+//! The matrix: a line for each engine and version, a column for each question, and in each cell how many rows passed.
 
 use crate::lab::engine::Engine;
 use crate::lab::row::Row;

@@ -1,4 +1,4 @@
-//! The services: Docker's own compose takes them, and its engine runs them.
+//! The rendered compose file: Docker's compose accepts it, and its engine runs the services.
 
 use std::process::Command;
 use std::time::Duration;

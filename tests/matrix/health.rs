@@ -1,4 +1,4 @@
-//! Every role gets healthy, as the engine itself asks it.
+//! Every role becomes healthy by the engine's own health check.
 
 use crate::columns::HEALTH;
 use crate::lab::engine::{ALL, image};

@@ -1,4 +1,4 @@
-//! The objects are valid by the schemas of the API, and Podman runs the Deployments.
+//! The rendered objects are valid by the schemas of the Kubernetes API, and Podman runs the Deployments.
 
 use std::process::Command;
 use std::time::Duration;

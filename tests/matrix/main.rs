@@ -1,6 +1,6 @@
-//! Every engine of the lab, judged by the same questions: does the image boot by the flags that it prints itself, is it
-//! refused where it should be, does the boot check tell a deployment from another one, is it healthy, and do the engines'
-//! own tools take what else it renders? The table at the end has a line for each engine and no empty place.
+//! The same questions for every engine of the lab: does the image boot with the flags that it prints, is it refused
+//! where it should be, does the boot check detect a wrong flag, does it become healthy, and do the engines' own tools
+//! accept the other rendered formats? The table at the end has a line for each engine and no empty cell.
 //!
 //! The lab's rootless engines have no control groups: the limits are judged where there are some, as root.
 //! `STEPDOWN_ROWS=TEXT` runs only the rows with that text in their name.

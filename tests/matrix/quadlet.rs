@@ -1,4 +1,4 @@
-//! The real Quadlet generator takes every unit, and the `podman run` that it makes of one gets healthy.
+//! The real Quadlet generator accepts every unit, and the `podman run` that it generates becomes healthy.
 //!
 //! There is no systemd in the lab: the unit's words are read as systemd reads them, `%t` and `%N` are what it would put
 //! there, the test listens where the manager would, and asks the health check as the manager's timer would.

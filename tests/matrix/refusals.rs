@@ -1,4 +1,4 @@
-//! One flag of those that it prints is wrong, and nothing starts.
+//! With one of the printed flags changed, nothing starts.
 
 use crate::columns::REFUSALS;
 use crate::lab::engine::{ALL, Engine};

@@ -1,4 +1,4 @@
-//! The seal in every engine: what it refuses an app, and that real apps live with it.
+//! The seal in every engine: what it refuses, and that real apps work under it.
 
 use crate::columns::SEAL;
 use crate::lab::engine::ALL;

@@ -1,4 +1,4 @@
-//! The command: found before anything is changed where that can be seen, and explained where only exec can tell.
+//! The command: a missing one is refused before anything is changed, and a failed exec is explained.
 
 use crate::support::protocol::{Content, Kind};
 use crate::support::run::Run;
@@ -8,7 +8,7 @@ fn bytes(text: impl Into<Vec<u8>>) -> Content {
     Content::Bytes(text.into())
 }
 
-/// Files of all kinds beside the app, and a surface that shows a refusal that came too late.
+/// Files of all kinds beside the app, and a surface whose owner shows a refusal that came too late.
 fn stocked() -> Sandbox {
     sandbox()
         .tmpfs("/cache")

@@ -1,4 +1,4 @@
-//! The configuration file: what it may be, what it may say, and who may have written it.
+//! The configuration file: its kind, its content, and who can write to it.
 
 use crate::support::protocol::{Content, Kind};
 use crate::support::run::Run;

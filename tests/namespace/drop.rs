@@ -50,7 +50,8 @@ fn inheritable_and_ambient_capabilities_of_root_are_cleared() {
     app.is("securebits", "0xef");
 }
 
-// CVE-2022-2989, CVE-2022-2990, CVE-2022-2995, CVE-2022-36109: groups of root kept, or the primary group not in the list.
+// CVE-2022-2989, CVE-2022-2990, CVE-2022-2995, CVE-2022-36109: groups of root kept, or the primary group not in the
+// list.
 #[test]
 fn the_supplementary_groups_are_exactly_the_users() {
     for groups in [vec![0, 1, 4], vec![], vec![0], (1..=40).collect(), vec![1001], vec![1001, 0]] {

@@ -1,4 +1,4 @@
-//! The hand-over of tmpfs mount points: owner and mode of each, never what is below, never through a link.
+//! The hand-over of tmpfs mount points: owner and mode of each, never files below it, never through a link.
 
 use crate::support::capability::{FOUR, SETGID, SETPCAP, SETUID};
 use crate::support::protocol::{Content, Kind};

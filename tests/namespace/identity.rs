@@ -1,4 +1,4 @@
-//! Who the app becomes: a user from the environment, the engine's groups, ids that the user namespace does not map.
+//! The app's identity: a user from the environment, the engine's groups, ids that the user namespace does not map.
 
 use crate::support::capability::FOUR;
 use crate::support::sandbox::{Sandbox, sandbox};

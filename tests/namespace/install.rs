@@ -1,5 +1,5 @@
-//! How `/init` is installed, and what it is started without: it is a plain program in a container with a `/proc`, or it
-//! refuses.
+//! How `/init` is installed: it refuses to run with set-user-ID, set-group-ID or file capabilities, and without a real
+//! `/proc`.
 
 use crate::support::capability::{FOUR, SETUID};
 use crate::support::protocol::{Content, Kind, Node};

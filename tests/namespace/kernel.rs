@@ -1,4 +1,4 @@
-//! Kernels and filters that lack a call, refuse one, or say that they did what they did not.
+//! Kernels and filters that lack a system call, refuse one, or report false success.
 
 use libc::{EINVAL, ENOSYS, EPERM};
 

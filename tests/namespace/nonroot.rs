@@ -1,4 +1,4 @@
-//! Started without root: nothing to hand over and no ids to change, but the same proof.
+//! Started as non-root: nothing is handed over and no id changes, but the drop is proved in the same way.
 
 use crate::support::capability::{CHOWN, FOUR, NET_BIND_SERVICE, SETGID, SETUID};
 use crate::support::protocol::Kind;

@@ -7,7 +7,7 @@ use crate::support::sandbox::{Sandbox, sandbox};
 const ROLES: &str =
     "[roles.web]\ncommand = ['witness', 'web']\n[roles.worker]\ncommand = ['witness', 'worker']\n[roles.bare]\n";
 
-/// A boot with something to hand over, so that a refusal that comes too late shows.
+/// A boot with something to hand over, so that a late refusal is visible.
 fn busy() -> Sandbox {
     sandbox().tmpfs("/cache").config("[[tmpfs]]\npath = '/cache'\nmode = '0700'\n")
 }

@@ -1,4 +1,4 @@
-//! Ways back to more: the app tries them, and all of them fail.
+//! The app tries every known way to regain privilege, and all of them fail.
 
 use crate::support::capability::{CHOWN, FOUR, SETUID};
 use crate::support::protocol::{Content, Kind, Node, Stream};

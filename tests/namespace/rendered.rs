@@ -1,5 +1,5 @@
-//! `--render` and the boot check agree: the page is the same whoever asks for it, a boot started as it says has no
-//! warning, and every difference is told with its flag.
+//! `--render` and the boot check agree: the output does not depend on who renders it, a boot with the rendered flags
+//! has no warning, and every difference is reported with its flag.
 
 use crate::support::capability::FOUR;
 use crate::support::protocol::{Kind, Stream};

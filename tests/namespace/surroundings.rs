@@ -1,4 +1,4 @@
-//! What the app is given back as the engine meant it: descriptors, signals, environment, arguments, directory, umask.
+//! What the app inherits from the engine: descriptors, signals, environment, arguments, working directory, umask.
 
 use crate::support::protocol::Stream;
 use crate::support::sandbox::{Sandbox, sandbox};
@@ -155,8 +155,8 @@ fn arguments_pass_as_bytes() {
     app.is("exe", "/bin/witness");
 }
 
-// CVE-2021-4034: a program that counts its arguments from one takes the first variable for one where there is none. Kernels
-// since 5.18 put an empty word there.
+// CVE-2021-4034: a program that counts its arguments from one takes the first variable for one where there is none.
+// Kernels since 5.18 put an empty word there.
 #[test]
 fn without_arguments_no_variable_is_read_as_one() {
     let base = sandbox()

@@ -1,4 +1,4 @@
-//! The hand-over of volumes: the top, and below it only when asked to, without ever leaving the volume.
+//! The hand-over of volumes: the top directory, files below only with `recursive`, and never files outside.
 //!
 //! The volume is a directory of a larger file system, `/disk`, bound to `/data`: so a file in it can have another name
 //! outside of it, as one of a bind mount can.

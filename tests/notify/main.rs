@@ -60,7 +60,7 @@ impl Scene {
         Scene { directory, manager, init }
     }
 
-    /// What the manager is told next; nothing when the time is over.
+    /// The next notification to the manager; none at the deadline.
     fn told(&self, patience: Duration) -> Option<String> {
         self.manager.set_read_timeout(Some(patience)).unwrap();
         let mut message = [0_u8; 1024];
@@ -75,7 +75,7 @@ impl Scene {
         line
     }
 
-    /// SIGTERM, what the manager hears of it, and the exit code.
+    /// Sends SIGTERM. Returns the notifications and the exit code.
     fn stop(mut self) -> (Option<String>, Option<i32>) {
         let pid = nix::unistd::Pid::from_raw(i32::try_from(self.init.id()).unwrap());
         nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();

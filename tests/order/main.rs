@@ -1,4 +1,4 @@
-//! The order of one boot's system calls, as strace sees them; and that nothing is changed before a refusal.
+//! The order of a boot's system calls, recorded with strace; and that nothing is changed before a refusal.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::print_stdout)]
 

@@ -1,5 +1,5 @@
-//! What must hold of every input, tried on all of a bounded kind: `${…}` against the shell, users against their grammar,
-//! the configuration cut off anywhere, and the inputs that fuzzing has kept.
+//! Exhaustive tests of bounded inputs: `${…}` compared with the shell, users with their grammar, the configuration cut
+//! off at every byte, and the kept inputs of the fuzzers.
 
 #![allow(
     missing_docs,

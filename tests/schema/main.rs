@@ -1,4 +1,4 @@
-//! The JSON Schema that `--schema` prints: the decoder and it refuse the same, wherever a schema can see it.
+//! The JSON Schema that `--schema` prints: it refuses the same configurations as the decoder, as far as a schema can.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 

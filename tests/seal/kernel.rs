@@ -1,4 +1,4 @@
-//! What the kernel says is not believed: a call that is not there, one that is refused, and one that only reports success.
+//! Kernels that lack a call of the seal, refuse it, or report false success.
 
 use libc::{
     EINVAL, ENOSYS, EOPNOTSUPP, EPERM, SYS_landlock_add_rule, SYS_landlock_create_ruleset, SYS_landlock_restrict_self,

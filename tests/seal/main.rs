@@ -1,5 +1,5 @@
-//! A sealed app: it writes below its surfaces only, and gets no namespace of its own, whatever it tries; and a kernel that
-//! cannot do that is refused.
+//! A sealed app writes only below its surfaces and gets no new namespace, whatever it tries; a kernel that cannot
+//! enforce that is refused.
 
 #![allow(
     missing_docs,
@@ -27,8 +27,8 @@ use support::sandbox::{Sandbox, sandbox};
 /// The app's user.
 const APP: (u32, u32) = (1001, 1001);
 
-/// A writable root, as where the engine forgot `--read-only`; a tmpfs, a volume and a directory of the configuration; and
-/// a directory of the user's outside, with a file in it.
+/// A writable root, as where the engine forgot `--read-only`; a tmpfs, a volume and a directory of the configuration;
+/// and a directory of the user's outside, with a file in it.
 fn container(seal: &str) -> Sandbox {
     sandbox()
         .with(|spec| spec.read_only = false)

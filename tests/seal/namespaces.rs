@@ -1,4 +1,5 @@
-//! No way leads to a namespace: not by a flag, not by another number of the call, not by a filter or a tracer of the app's.
+//! Every way to a new namespace is refused: by each flag, by other numbers of the calls, by a filter or tracer of the
+//! app.
 
 use crate::support::cases;
 use crate::{container, ends, sealed, trying};

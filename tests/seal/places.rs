@@ -1,4 +1,4 @@
-//! The places that a seal leaves open: what is configured and no more, whatever an earlier life left there.
+//! The paths that a seal leaves writable: exactly the configured ones, whatever a previous run of the app left there.
 
 use crate::support::protocol::{Content, Kind, Stream};
 use crate::support::sandbox::sandbox;

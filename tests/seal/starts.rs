@@ -1,4 +1,4 @@
-//! Every way to start the app, and what runs beside it, is sealed.
+//! The app is sealed however it is started, and so are the processes beside it.
 
 use crate::support::capability::FOUR;
 use crate::support::sandbox::Sandbox;

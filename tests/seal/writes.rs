@@ -1,4 +1,4 @@
-//! Writes outside of the surfaces are refused, in every way that is known; inside they work.
+//! Writes outside of the surfaces are refused in every known way; inside they work.
 
 use crate::support::cases;
 use crate::support::protocol::Kind;

@@ -1,4 +1,4 @@
-//! PID 1 is nothing that the app could use: no memory to read, no working directory, nothing to trace.
+//! A supervising PID 1 gives the app nothing: no readable memory, no working directory, no tracing.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! How it ends: the app's status, remapped or not, and the grace.
+//! The end of the app: its exit code, remapped codes, and the grace period.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! Signals that come to the init, and what the app gets of them.
+//! Forwarding: signals sent to the init, and the signals that the app gets.
 
 use super::peer::Init::{Catatonit, Dumb, Tini};
 use super::running::Running;
@@ -215,7 +215,7 @@ impl Running {
     }
 }
 
-// tini takes it for fatal.
+// tini treats it as fatal.
 #[test]
 fn refused_by_the_kernel() {
     for (errno, name) in [(1, "EPERM"), (3, "ESRCH")] {

@@ -1,7 +1,8 @@
-//! Supervision, in real PID namespaces, against the inits that it replaces.
+//! Supervision in real PID namespaces, compared with the inits that it replaces.
 //!
-//! Each test is one scenario, run with `/init --supervise` and then with tini, dumb-init and catatonit wherever they can
-//! express it. At the end one table says who passes what. `/init` must pass everything; what the others do is printed.
+//! Each test is one scenario, run with `/init --supervise` and then with tini, dumb-init and catatonit wherever they
+//! can express it. At the end one table says who passes what. `/init` must pass everything; what the others do is
+//! printed.
 //!
 //! `STEPDOWN_MUST_RUN=1` makes a machine that cannot run this fail instead of skip.
 

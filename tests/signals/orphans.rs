@@ -1,4 +1,4 @@
-//! What is not the app: orphans while it runs, and what it leaves behind.
+//! Processes other than the app: orphans while it runs, and leftovers after it ended.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! The inits, and how each is told what a scenario needs.
+//! The inits, and the options of each for a scenario.
 
 use std::fmt;
 use std::path::Path;

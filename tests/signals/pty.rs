@@ -1,4 +1,4 @@
-//! A pseudo-terminal, the near end.
+//! The master side of a pseudo-terminal.
 
 use std::fs::File;
 use std::io::Write as _;

@@ -1,4 +1,4 @@
-//! What a waiting init costs: no wake-up, and little memory.
+//! A waiting init does not wake up and uses little memory.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! One run: what it says, what it is sent, what the kernel knows about it.
+//! One running init: its output, the signals sent to it, and its state in `/proc`.
 
 use std::fs;
 use std::io::Write as _;

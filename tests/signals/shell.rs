@@ -1,4 +1,4 @@
-//! Job control under an interactive bash on a real terminal: the init is a job like any other.
+//! Job control under an interactive bash on a real terminal: the init behaves like any other job.
 
 use super::peer::Init;
 use super::pty::Pty;
@@ -58,8 +58,8 @@ fn hears(run: &mut Running) -> Try {
     exit_code(run, 5)
 }
 
-/// The same after an fg of a job that ran in the background: a shell sends no signal then, so the init learns of it only
-/// when its app wants to read.
+/// The same after an fg of a job that ran in the background: a shell sends no signal then, so the init learns of it
+/// only when its app wants to read.
 fn hears_from_the_background(run: &mut Running) -> Try {
     foreground(run, true)?;
     // The group in the foreground is the init's own, of which it is the first.

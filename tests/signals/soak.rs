@@ -1,4 +1,4 @@
-//! A day's worth of orphans and signals in some seconds.
+//! Thousands of orphans and signals in a few seconds.
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -1,4 +1,4 @@
-//! Describes one run of an init: what it is told, what it starts with, what its app does.
+//! Describes one run of an init: its options, its initial state, and what its app does.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};

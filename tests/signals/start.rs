@@ -1,4 +1,4 @@
-//! What the app is started with, and what is said when it cannot be.
+//! The state that the app starts with, and the message when it cannot start.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;

@@ -1,4 +1,4 @@
-//! What the boot check says of a stop is what the real stop does: signal × rewriting × mode × what the app does about it.
+//! The boot check's result for a stop agrees with the real stop: signal × rewriting × mode × the app's reaction.
 
 use std::fmt::Write as _;
 use std::sync::Mutex;
@@ -17,10 +17,10 @@ const REAL_TIME: i32 = 37;
 /// From the stop to SIGKILL.
 const GRACE: Duration = Duration::from_millis(600);
 
-/// What the app does about a signal.
+/// The app's reaction to a signal.
 const HANDLERS: [&str; 6] = ["none", "caught", "late", "raised", "ignored", "blocked"];
 
-/// How the role starts, and what becomes of the signal on its way.
+/// The role's mode and the rewriting of the signal.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Way {
     Exec,
@@ -78,7 +78,7 @@ impl Cell {
         Stage::of(Init::Stepdown).by_role().config(&config).app(&format!("stop {} {}", self.handler, self.handled))
     }
 
-    /// What the check says of the stop.
+    /// The check's result for the stop.
     fn checked(self) -> Try<bool> {
         let mut run = self.stage().flags(Init::Stepdown, &["--check"]).start()?;
         run.end()?;
@@ -93,12 +93,13 @@ impl Cell {
         }
     }
 
-    /// What the stop does.
+    /// The result of the real stop.
     fn real(self) -> Try<bool> {
         let mut run = self.stage().start()?;
         run.ready()?;
         run.signal(self.signal)?;
-        // Without supervision nothing but the engine would kill it, and neither would anything where the stop is dropped.
+        // Without supervision nothing but the engine would kill it, and neither would anything where the stop is
+        // dropped.
         let ended = run.line_within("stage: ended ", GRACE * 3).is_ok();
         Ok(ended
             && !{

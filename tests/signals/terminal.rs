@@ -1,4 +1,4 @@
-//! A real terminal, with the init as PID 1 and its session's leader, as `podman run -t` gives one.
+//! A real terminal with the init as PID 1 and session leader, as under `podman run -t`.
 
 use super::peer::Init;
 use super::pty::Pty;

@@ -1,4 +1,4 @@
-//! What the witness tries: each a way to more than it was given. It says `ok`, or the errno.
+//! The witness's attempts to get more privilege. Each prints `ok` or the errno.
 
 use std::ffi::{CStr, c_int};
 use std::fs::{self, OpenOptions};

@@ -1,4 +1,4 @@
-//! What the witness tries against a seal: every known way to write outside, and to a namespace of its own. It says `ok`, or
+//! The witness's attempts against a seal: every known way to write outside and to a new namespace. Each prints `ok` or
 //! the errno.
 
 use std::ffi::{CString, c_long};

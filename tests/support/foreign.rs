@@ -1,4 +1,4 @@
-//! Calls by other numbers: those of 32-bit programs, and those that a tracer puts in place of others.
+//! System calls by other numbers: those of 32-bit programs, and those that a tracer substitutes.
 
 #[cfg(not(target_arch = "x86_64"))]
 use std::ffi::c_long;

@@ -1,13 +1,13 @@
-//! `witness hostile NAME [to=exit|stop|nothing]`: an app of ill will, that is to be ended all the same. When everything it does is
-//! under way it exits with 7, or asks `/init` to stop and itself ignores every signal.
+//! `witness hostile NAME [to=exit|stop|nothing]`: a malicious app that `/init` must still end. Once its activity has
+//! begun it exits with 7, or sends `/init` a stop signal and ignores every signal itself.
 
 use std::fs;
 use std::io::{Read as _, Write as _};
 
 use nix::errno::Errno;
 
-/// Every resource that has a limit, but for the time on a processor (0): the kernel kills whoever has used all of it, and
-/// an app may do that to a process of its uid by hand too. `getrlimit(2)`.
+/// Every resource that has a limit, but for the time on a processor (0): the kernel kills whoever has used all of it,
+/// and an app may do that to a process of its uid by hand too. `getrlimit(2)`.
 const RESOURCES: std::ops::Range<i32> = 1..16;
 
 pub fn main(words: &[&str]) -> i32 {

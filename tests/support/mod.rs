@@ -1,4 +1,4 @@
-//! What the integration tests share: [`sandbox`] boots `/init` in a container of its own, [`Run`] says what came of it.
+//! Shared by the integration tests: [`sandbox`] boots `/init` in a container of its own, [`Run`] is the result.
 
 #![allow(
     dead_code,
@@ -61,7 +61,7 @@ pub fn cases(test: &str, count: usize) {
     let _ = writeln!(std::io::stderr(), "{test}: {count} cases");
 }
 
-/// Ends the whole test program as passed, since what one test lacks all of them do; or fails where all must run.
+/// Ends the whole test program as passed, since all of its tests lack the same; with STEPDOWN_MUST_RUN=1 it fails.
 pub fn skip(reason: &str) -> ! {
     assert!(
         std::env::var_os("STEPDOWN_MUST_RUN").is_none_or(|value| value != "1"),

@@ -1,4 +1,4 @@
-//! What a test asks of the launcher, and what it gets back: one JSON document each way.
+//! The request of a test to the launcher and its answer: one JSON document each.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -223,12 +223,12 @@ pub struct Stop {
     pub text: String,
 }
 
-/// What came of it.
+/// The result.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Outcome {
     /// Why this machine cannot make such a container.
     pub unavailable: Option<String>,
-    /// What went wrong in making it.
+    /// What failed while the container was set up.
     pub broken: Option<String>,
     pub timed_out: bool,
     pub code: Option<i32>,

@@ -1,4 +1,4 @@
-//! What came of a boot: the app's report, or the refusal. Every failed expectation shows command, streams and status.
+//! The result of a boot: the app's report or the refusal. Every failed expectation shows command, streams and status.
 
 use super::protocol::{Facts, Outcome};
 use super::sandbox::Sandbox;
@@ -10,7 +10,7 @@ pub struct Run {
     pub outcome: Outcome,
 }
 
-/// What the app found itself with.
+/// The state that the app reported.
 #[derive(Debug)]
 pub struct Report {
     lines: Vec<(String, String)>,

@@ -1,8 +1,9 @@
-//! The app of the signal tests: it says which signals it gets, in which state it was started, and what it may do to
-//! PID 1. As `signal_app stage` it is the launcher instead: the one process that makes namespaces, since a test harness has
+//! The app of the signal tests: it says which signals it gets, in which state it was started, and what it may do to PID
+//! 1. As `signal_app stage` it is the launcher instead: the one process that makes namespaces, since a test harness has
 //! threads.
 //!
-//! It has a C `main` of its own: the standard library's start-up code would ignore `SIGPIPE` before it could be looked at.
+//! It has a C `main` of its own: the standard library's start-up code would ignore `SIGPIPE` before it could be looked
+//! at.
 
 #![no_main]
 #![allow(unsafe_code, unreachable_pub, missing_docs)]

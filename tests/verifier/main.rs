@@ -2,8 +2,8 @@
 //! the boot is refused; then each witness of the proof lies as well, and the others still refuse.
 //!
 //! A kernel that lies could make it believe two things: that the securebits are locked, which only one call tells (the
-//! last test but one: it gives nothing), and, lying in `/proc/self/status` from the start, that a capability was never in
-//! the bounding set, which is then not taken out of it (`no_new_privs` makes it useless all the same).
+//! last test but one: it gives nothing), and, lying in `/proc/self/status` from the start, that a capability was never
+//! in the bounding set, which is then not taken out of it (`no_new_privs` makes it useless all the same).
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 

@@ -1,7 +1,7 @@
-//! Answers system calls of `/init` one by one in the kernel's place, or has the kernel carry them out: `seccomp_unotify(2)`.
+//! Answers system calls of `/init` in place of the kernel, or lets the kernel execute them: `seccomp_unotify(2)`.
 //!
-//! A filter decides by a call's number and arguments and cannot count; who listens to one can. What executes another
-//! program is left alone from then on: that is the app, whose calls are not under test.
+//! A plain filter decides by number and arguments and cannot count calls; a listener can. A process is ignored after it
+//! executes another program: that is the app, whose calls are not under test.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};

@@ -1,4 +1,4 @@
-//! Directories as an app with time and ill will leaves them: of very many, very deep, or named like nothing.
+//! Directories as a malicious app would leave them: very many files, very deep, or with malformed names.
 
 use std::ffi::OsStr;
 use std::fs::{self, File};

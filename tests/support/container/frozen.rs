@@ -1,5 +1,5 @@
-//! What a process of the app's uid does while `/init` is held before one of its calls. The thread takes the app's file
-//! system uid for it, and with that loses the right to anything else: `setfsuid(2)`, `capabilities(7)`.
+//! Acts as a process with the app's uid while `/init` is stopped before one of its system calls. The thread takes the
+//! app's file system uid, and so has no other privilege: `setfsuid(2)`, `capabilities(7)`.
 
 use rustix::fs::{AtFlags, CWD, Gid, Mode, chmod, chownat, rename, rmdir, unlink};
 

@@ -1,4 +1,4 @@
-//! A kernel that lies: what a process would read back if the drop to uid 1001 had been carried out, whatever it is.
+//! Fakes the read-back of the drop: answers as if the process had dropped to uid 1001, whatever its real state.
 
 use std::fs;
 use std::os::unix::fs::FileExt;

@@ -1,4 +1,4 @@
-//! The ids of the user namespace: directly as root, with newuidmap(1) and the sub-ids of `/etc/subuid` as anyone else.
+//! Maps the ids of the user namespace: directly as root, otherwise with newuidmap(1) and the sub-ids of `/etc/subuid`.
 
 use std::fs;
 use std::process::{Command, Stdio};

@@ -1,8 +1,9 @@
-//! Makes the container of one boot, without an engine: user namespace, mounts, PID namespace, start state; then `/init`.
+//! Makes the container of one boot, without an engine: user namespace, mounts, PID namespace, start state; then
+//! `/init`.
 //!
-//! Four processes: the *outer* one maps ids, since only it has the right to; the *keeper* is root of the new user
-//! namespace, builds the tree and collects what comes of it; the *inner* one is PID 1 and becomes `/init`, unless it is
-//! asked to have that as a child. `user_namespaces(7)`, `pid_namespaces(7)`.
+//! Three processes: the *outer* one maps ids, since only it has the right to; the *keeper* is root of the new user
+//! namespace, builds the tree and collects the results; the *inner* one is PID 1 and executes `/init`, or has it as a
+//! child if the test asks for that. `user_namespaces(7)`, `pid_namespaces(7)`.
 
 mod answers;
 mod crowd;

@@ -1,5 +1,4 @@
-//! Names that are exchanged for one another while the boot is at work, as a neighbour on the same volume could.
-//! `renameat2(2)`.
+//! Exchanges pairs of names during the boot, as another container on the same volume could. `renameat2(2)`.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

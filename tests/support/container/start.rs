@@ -1,4 +1,4 @@
-//! The exact state that an engine would leave, then the exec of `/init`.
+//! Sets the exact state that an engine would leave, then executes `/init`.
 
 use std::ffi::CString;
 use std::fs::File;

@@ -1,4 +1,4 @@
-//! Standard streams as engines make them, owned by the container's root; what comes out of them; and signals in between.
+//! Standard streams as engines create them, owned by the container's root; their output; and signals during the boot.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};

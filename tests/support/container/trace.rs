@@ -1,4 +1,4 @@
-//! strace(1), attached to the inner process before it goes on.
+//! strace(1), attached to the inner process before it continues.
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _, Seek as _};

@@ -1,4 +1,4 @@
-//! The root of the container: a tmpfs with the binaries, the accounts, the devices and what the test asks for.
+//! The root of the container: a tmpfs with the binaries, the accounts, the devices and the files of the test.
 //!
 //! The keeper builds it in its own mount namespace, where it also looks at it afterwards; the inner process gets a copy
 //! of the mounts and makes it its root.

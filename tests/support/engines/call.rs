@@ -1,4 +1,4 @@
-//! A command with a deadline: what it printed, how it ended, how long it took.
+//! Runs a command with a deadline: its output, its status, its duration.
 
 use std::io::Read;
 use std::os::fd::AsFd;

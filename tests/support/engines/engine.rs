@@ -1,4 +1,5 @@
-//! The engines, by the lab's wrappers: each wrapper becomes the engine's own client, so streams and status are its own.
+//! The engines, by the lab's wrappers: each executes the engine's own client, so that streams and status are the
+//! client's.
 
 use std::fmt;
 use std::path::{Path, PathBuf};

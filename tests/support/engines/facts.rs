@@ -1,4 +1,4 @@
-//! What an app finds itself with, one `name: value` a line, and what it is after the drop.
+//! The facts that an app reports, one `name: value` per line, and those expected after the drop.
 
 use std::collections::BTreeMap;
 

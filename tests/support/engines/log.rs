@@ -1,5 +1,5 @@
-//! Podman's client attaches to a container beside its start, and now and then gets nothing of what one that ends within a
-//! millisecond printed. The container's log has it all, so the log counts where the client got less.
+//! Podman's client attaches to a container while it starts, and sometimes misses the output of one that ends within a
+//! millisecond. The container's log is complete, so it is used if the client got less.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;

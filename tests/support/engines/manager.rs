@@ -1,4 +1,4 @@
-//! Listens where a service manager would, for what `sd_notify(3)` tells it.
+//! Listens like a service manager for `sd_notify(3)`.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;

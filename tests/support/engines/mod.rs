@@ -1,5 +1,5 @@
-//! What the tests in real engines share: an [`engine`](engine::Engine) by the lab's wrapper, a [`row`](row::Row) with its
-//! story, the [`scene`](scene::Scene) that a story plays in, and the [`table`] of what came of them all.
+//! Shared by the tests in real engines: an [`engine`](engine::Engine) behind the lab's wrapper, a [`row`](row::Row) of
+//! a table, the [`scene`](scene::Scene) with the row's containers and files, and the [`table`] of results.
 
 #![allow(dead_code)]
 

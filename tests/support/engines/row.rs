@@ -1,11 +1,11 @@
-//! A row of a table: its name, where it runs, and its story, which says in a line what came of it.
+//! A row of a table: its name, its engines, and its function, which returns the result in one line.
 
 use std::time::Duration;
 
 use super::engine::Engine;
 use super::scene::Scene;
 
-/// What came of a row.
+/// The result of a row.
 #[derive(Clone, Debug)]
 pub struct Told {
     pub line: String,

@@ -1,4 +1,4 @@
-//! Runs every row in every engine that it is about, three at a time.
+//! Runs every row in each of its engines, three at a time.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
@@ -13,7 +13,7 @@ use super::table::{self, say};
 /// How many containers run side by side: most of it is waiting.
 const WORKERS: usize = 3;
 
-/// What came of a row in an engine.
+/// The result of a row in an engine.
 pub struct Cell {
     pub row: usize,
     pub engine: Engine,

@@ -1,4 +1,4 @@
-//! One row in one engine: its containers, its files, its volumes, all of which go with it.
+//! One row in one engine: its containers, files and volumes, which are removed with it.
 
 use std::cell::{Cell, RefCell};
 use std::fs;

@@ -1,4 +1,4 @@
-//! The table that is printed at the end: each row, how long each engine took, and what came of it.
+//! The table that is printed at the end: each row, the time of each engine, and the result.
 
 use std::fmt::Write as _;
 use std::io::Write as _;

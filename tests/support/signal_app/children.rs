@@ -54,8 +54,9 @@ pub fn adopted() -> i32 {
     crate::listen::listen(&[])
 }
 
-/// `family CODE [deaf] [apart]`: ends with the code on SIGTERM, and leaves a grandchild behind. On SIGTERM that one waits for
-/// a line on standard input, then says that it is done; deaf, it does nothing at all. Apart: in a session of its own.
+/// `family CODE [deaf] [apart]`: ends with the code on SIGTERM, and leaves a grandchild behind. On SIGTERM that one
+/// waits for a line on standard input, then says that it is done; deaf, it does nothing at all. Apart: in a session of
+/// its own.
 pub fn family(words: &[&str]) -> i32 {
     raw::block_all_but(&[]);
     let has = |word| words.contains(&word);

@@ -41,7 +41,8 @@ pub fn set_mask(mask: u64) -> u64 {
 pub fn wait() -> Got {
     loop {
         let mut info = [0_u64; 16];
-        // SAFETY: the set is a live word of the size that is passed; the kernel's siginfo_t has 128 bytes; no time limit.
+        // SAFETY: the set is a live word of the size that is passed; the kernel's siginfo_t has 128 bytes; no time
+        // limit.
         let number = unsafe {
             libc::syscall(
                 libc::SYS_rt_sigtimedwait,
@@ -62,7 +63,8 @@ pub fn wait() -> Got {
 
 /// A descriptor that tells that a blocked signal waits.
 pub fn signal_descriptor() -> OwnedFd {
-    // SAFETY: the set is a live word of the size that is passed; the kernel makes a new descriptor, which no one else knows.
+    // SAFETY: the set is a live word of the size that is passed; the kernel makes a new descriptor, which no one else
+    // knows.
     unsafe {
         OwnedFd::from_raw_fd(
             libc::syscall(libc::SYS_signalfd4, -1, &raw const EVERY, size_of::<u64>(), 0).try_into().unwrap(),

@@ -38,7 +38,8 @@ pub fn become_init(wish: &Wish, report: &File, outside: Option<&OwnedFd>) -> ! {
     if let Some(path) = &wish.tty {
         controlling_terminal(path, wish.tty_input);
     }
-    // SAFETY: takes integers. Below 100 nothing is used any more but the standard streams; the report closes by the exec.
+    // SAFETY: takes integers. Below 100 nothing is used any more but the standard streams; the report closes by the
+    // exec.
     unsafe {
         libc::syscall(libc::SYS_close_range, 3, 99, 0);
     }
