@@ -52,7 +52,7 @@ host: build
 
 # What needs neither root nor an engine.
 unit: build
-	cargo test --locked --target $(NATIVE) --lib --test cli --test properties --test ledger --test tidy
+	cargo test --locked --target $(NATIVE) --lib --test arena --test cli --test ledger --test tidy
 
 lint:
 	cargo fmt --all --check
