@@ -1,6 +1,5 @@
-//! The app of the signal tests: it says which signals it gets, in which state it was started, and what it may do to PID
-//! 1. As `signal_app stage` it is the launcher instead: the one process that makes namespaces, since a test harness has
-//! threads.
+//! The app of the signal tests: it reports the signals it gets, the state it was started in, and its access to PID 1.
+//! `signal_app stage` is the launcher: a process of its own creates the namespaces, since a test harness has threads.
 //!
 //! It has a C `main` of its own: the standard library's start-up code would ignore `SIGPIPE` before it could be looked
 //! at.
