@@ -1,8 +1,8 @@
-# `make demo` shows it, `make test` proves it. Both do all their set-up by themselves.
+# `make demo` starts the example app, `make test` runs all tests. Both install what they need.
 
 ARCH   := $(shell uname -m)
 NATIVE := $(ARCH)-unknown-linux-musl
-# The other architecture is built too, and smoke-run under qemu-user.
+# The other architecture is also built, and smoke-tested under qemu-user.
 OTHER  := $(if $(filter x86_64,$(ARCH)),aarch64,x86_64)-unknown-linux-musl
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -1)
 INIT   := target/$(NATIVE)/release/init
@@ -16,7 +16,7 @@ export STEPDOWN_INIT := $(CURDIR)/$(INIT)
 SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 
-.PHONY: build demo test host unit lint docs miri tools cross size dist bench again fuzz release clean
+.PHONY: build demo test host unit lint docs miri tools cross size dist bench again fuzz release walk clean
 
 build:
 	@rustup target list --installed 2>/dev/null | grep -qx $(NATIVE) || rustup target add $(NATIVE)
@@ -26,7 +26,7 @@ build:
 demo: build
 	@trap '[ -n "$$KEEP" ] || tests/lab/podman --lab-stop' EXIT; trap 'exit 130' INT TERM; tests/lab/demo
 
-# Everything: a kernel feature that is missing is a failure here, not a skip.
+# All tests. A missing kernel feature is a failure, not a skip.
 test: export STEPDOWN_MUST_RUN := 1
 test: tools build lint size cross again dist
 	fuzz/run $(or $(SECONDS_EACH),5)
@@ -50,7 +50,7 @@ host: build
 	@trap 'tests/lab/systemd stop host-tests' EXIT; trap 'exit 130' INT TERM; \
 		cargo test --locked --target $(NATIVE) --package stepdown-host -- --test-threads=1 --nocapture
 
-# What needs neither root nor an engine.
+# The fast tests: under 10 s after compiling, without root and without an engine.
 unit: build
 	cargo test --locked --target $(NATIVE) --lib --test arena --test cli --test ledger --test tidy
 
@@ -67,7 +67,7 @@ docs: build
 	cargo build --locked --target $(NATIVE) --examples
 	STEPDOWN_MUST_RUN=1 STEPDOWN_WRITE_DOCS=1 cargo test --locked --target $(NATIVE) --test docs the_
 
-# The tools of the tests, by name, where this is Debian and they are missing.
+# Installs missing tools of the tests on Debian, and names them elsewhere.
 tools:
 	tests/lab/tools
 
@@ -79,12 +79,12 @@ cross:
 	tests/lab/release $(OTHER)
 	tests/lab/cross target/$(OTHER)/release/init
 
-# Whole processes against their peers, as tables; as root. ROUNDS=400 FILES=1000000 ONLY=starts
+# Compares whole processes with tini, gosu and others, as tables; as root. ROUNDS=400 FILES=1000000 ONLY=starts
 bench: tools build
 	cargo build --release --locked --target $(NATIVE) --example noop --example floor
 	cargo run --locked --target $(NATIVE) --example whole
 
-# The same bytes from another folder.
+# Builds again in another folder and compares the bytes.
 again: build
 	tests/lab/again $(NATIVE) $(INIT)
 
@@ -92,21 +92,26 @@ again: build
 fuzz: tools
 	fuzz/run $(or $(SECONDS_EACH),60)
 
-# Everything that is published, in dist/: binaries, OCI archive, Debian packages, manual pages, bills of materials, sums, and
-# what they were built with. COSIGN_KEY=FILE (password: COSIGN_PASSWORD) signs the sums and attests the build.
+# The files of a release, in dist/: binaries, OCI archive, Debian packages, manual pages, bills of materials, checksums, build
+# information. COSIGN_KEY=FILE (password: COSIGN_PASSWORD) signs the checksums and attests the build.
 dist: size cross
 	tests/lab/dist $(NATIVE) $(OTHER) $(MORE)
 
-# The same, and both architectures are built again in another folder: a byte that differs fails.
-# MORE=riscv64gc-unknown-linux-musl adds an architecture that the toolchain has.
+# The same, and fails if another build of an architecture in another folder has different bytes. MORE adds architectures whose
+# target rustup can install: MORE="riscv64gc-unknown-linux-musl powerpc64le-unknown-linux-musl". 32-bit ones are not supported.
 release: size cross again
 	for target in $(MORE); do rustup target add $$target && tests/lab/release $$target && tests/lab/cross target/$$target/release/init || exit 1; done
 	tests/lab/again $(OTHER) target/$(OTHER)/release/init
 	tests/lab/dist $(NATIVE) $(OTHER) $(MORE)
 
-# The allocator under Miri, where the nightly toolchain has it.
+# The allocator's tests under Miri. Needs the nightly toolchain with Miri.
 miri:
 	tests/lab/miri
+
+# Follows the README from a clone to a running image, and prints how long that takes.
+walk:
+	tests/lab/setup
+	@trap 'tests/lab/podman --lab-stop' EXIT; trap 'exit 130' INT TERM; tests/lab/walk
 
 clean:
 	cargo clean

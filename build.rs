@@ -4,9 +4,9 @@ fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed=src/bin/init/no_tables.ld");
     println!("cargo::rustc-check-cfg=cfg(from_registry)");
-    // A crate that cargo unpacked from a registry: `cargo install` would put the binary on PATH.
+    // Sources that cargo fetched from a registry or repository: `cargo install` would put the binary on PATH.
     let folder = std::env::var("CARGO_MANIFEST_DIR").unwrap_or_default();
-    if folder.contains("/registry/src/") {
+    if folder.contains("/registry/src/") || folder.contains("/git/checkouts/") {
         println!("cargo::rustc-cfg=from_registry");
     }
     let target = |name: &str| std::env::var(format!("CARGO_CFG_TARGET_{name}")).unwrap_or_default();
