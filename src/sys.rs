@@ -5,6 +5,9 @@
 
 #![allow(unsafe_code)]
 
+#[cfg(not(all(target_pointer_width = "64", target_endian = "little")))]
+compile_error!("stepdown supports 64-bit little-endian machines only: the kernel's siginfo_t is read as on these");
+
 use std::os::fd::{FromRawFd, OwnedFd};
 use std::time::Duration;
 

@@ -19,8 +19,8 @@ use std::rc::Rc;
 
 use nix::errno::Errno;
 use rustix::fs::{
-    AtFlags, FileType, Mode, OFlags, Stat, StatxAttributes, StatxFlags, fstat, fstatfs, getxattr_query, open, openat,
-    readlinkat, statx,
+    AtFlags, FileType, FsWord, Mode, OFlags, Stat, StatxAttributes, StatxFlags, fstat, fstatfs, getxattr_query, open,
+    openat, readlinkat, statx,
 };
 
 pub use denied::{Denied, Whose};
@@ -42,7 +42,7 @@ pub(crate) const HANDLE: OFlags = OFlags::PATH.union(OFlags::NOFOLLOW).union(OFl
 const MADE_AT_START: &str = "/run";
 
 /// `TMPFS_MAGIC` of `statfs(2)`.
-const TMPFS: u64 = 0x0102_1994;
+const TMPFS: FsWord = 0x0102_1994;
 
 const STICKY: u32 = 0o1000;
 const GROUP_WRITES: u32 = 0o020;
@@ -50,7 +50,7 @@ const OTHERS_WRITE: u32 = 0o002;
 
 /// `PROC_SUPER_MAGIC`, `SYSFS_MAGIC` and `CGROUP2_SUPER_MAGIC` of `statfs(2)`: the kernel writes these file systems, and
 /// in a user namespace their owner is often not mapped.
-const KERNELS_OWN: [u64; 3] = [0x9fa0, 0x6265_6572, 0x6367_7270];
+const KERNELS_OWN: [FsWord; 3] = [0x9fa0, 0x6265_6572, 0x6367_7270];
 
 /// Opens files for root, or for a start without root, which obeys whatever its user does.
 #[derive(Clone, Debug)]
@@ -304,13 +304,12 @@ impl Reached {
 
 /// Whether the kernel itself writes the file system.
 pub(crate) fn is_kernels_own(file: impl AsFd) -> bool {
-    fstatfs(file).is_ok_and(|facts| KERNELS_OWN.contains(&facts.f_type.cast_unsigned()))
+    fstatfs(file).is_ok_and(|facts| KERNELS_OWN.contains(&facts.f_type))
 }
 
 /// Whether the name is missing in a directory that the engine has just mounted.
 fn is_made_at_start(place: &Path, directory: &OwnedFd) -> bool {
-    place.parent() == Some(Path::new(MADE_AT_START))
-        && fstatfs(directory).is_ok_and(|facts| facts.f_type.cast_unsigned() == TMPFS)
+    place.parent() == Some(Path::new(MADE_AT_START)) && fstatfs(directory).is_ok_and(|facts| facts.f_type == TMPFS)
 }
 
 /// Whether the file is the root of a mount, as the kernel says since Linux 5.8: a file that the engine mounted.

@@ -1,4 +1,4 @@
-//! The ```toml blocks of a page, with what a comment before one says about its boot.
+//! The ```toml blocks of a page, with the conditions of the boot from the comments before them.
 
 use std::fs;
 use std::path::PathBuf;
@@ -15,7 +15,7 @@ pub struct Block {
     pub env: Vec<String>,
     /// `<!-- file: PATH -->`: a file that the boot needs.
     pub files: Vec<String>,
-    /// `<!-- capabilities: NAME -->`: what the engine grants beyond the four.
+    /// `<!-- capabilities: NAME -->`: capabilities that the engine grants beyond the four.
     pub capabilities: Vec<String>,
     /// `<!-- fragment -->`: not a whole configuration.
     pub fragment: bool,

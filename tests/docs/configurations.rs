@@ -45,7 +45,7 @@ fn programs(document: &Table) -> BTreeSet<String> {
     commands.chain(roles).filter_map(|words| words.into_iter().next()).collect()
 }
 
-/// A container that has what the configuration names.
+/// A container with the files, mounts and programs that the configuration names.
 fn container(block: &Block, document: &Table) -> Sandbox {
     let kept = strings(document.get("keep_capabilities"));
     let mut container = sandbox()
@@ -62,10 +62,10 @@ fn container(block: &Block, document: &Table) -> Sandbox {
         }
         container = container.file_mode(&path, Content::Witness, 0o755);
     }
-    // What is mounted at a place hides what was made there before.
+    // A mount hides files that were created there before.
     for kind in ["tmpfs", "volume"] {
         let paths = tables(document, kind).filter_map(|entry| entry.get("path")?.as_str());
-        // A start as non-root finds what Kubernetes gives by fsGroup: its group's.
+        // A non-root start finds directories of its group, as Kubernetes creates them for fsGroup.
         let (owner, mode) = block.user.map_or(((0, 0), 0o755), |(_, gid)| ((0, gid), 0o770));
         container = paths.fold(container, |container, path| container.owned(path, Kind::Tmpfs, owner, mode));
     }

@@ -52,7 +52,7 @@ fn the_error_page_equals_what_real_boots_print() {
     );
 }
 
-/// Messages that no container of the tests has: these only come under an emulator, which has a thread of its own.
+/// Messages that no container of the tests can cause: they need an emulator, which has a thread of its own.
 const UNSEEN: [&str; 1] = ["refusing to drop privilege with "];
 
 /// The fixed text of each message, in pieces: `required variable {name} is unset or empty` has two.

@@ -6,7 +6,7 @@ use crate::support::capability::{FOUR, SETPCAP};
 use crate::support::protocol::{Content, Kind, Stream};
 use crate::support::sandbox::{Sandbox, sandbox};
 
-/// A cause in words, and a boot that has it.
+/// A cause, and a boot with it.
 pub struct Refusal {
     pub cause: &'static str,
     pub boot: Sandbox,
@@ -35,7 +35,7 @@ fn app() -> Sandbox {
     bare().tmpfs("/home/app")
 }
 
-/// The same without what is mounted.
+/// The same without the mounts.
 fn bare() -> Sandbox {
     sandbox()
         .file_mode("/usr/bin/gunicorn", Content::Witness, 0o755)

@@ -122,7 +122,7 @@ fn writable_configuration(scene: &Scene, option: &str) -> Verdict {
     refusal(78, &["/etc/init.toml is writable to everyone", "--chmod=0644"]).judge(&scene.probe(&options, &[])?)
 }
 
-/// Nothing is to be handed over, so CHOWN is not asked for; and without it the engine's pipes stay root's.
+/// Nothing is handed over, so CHOWN is not needed; without it the engine's pipes stay owned by root.
 fn without_streams() -> App {
     usual().finds("HOME", "/opt/app-root/src").finds("open /dev/stdout", "EACCES").finds("open /dev/stderr", "EACCES")
 }
@@ -134,7 +134,7 @@ fn with(name: &str, options: &'static str, configuration: &'static str, app: App
     })
 }
 
-/// What is kept is in all five sets, and nothing else is in any.
+/// A kept capability is in all five sets, and no other is in any.
 fn kept() -> Row {
     const NET_BIND_SERVICE: &str = "0000000000000400";
     let sets = ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"];

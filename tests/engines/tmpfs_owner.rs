@@ -53,7 +53,7 @@ pub fn rows() -> Vec<Row> {
     ]
 }
 
-/// The engine itself says no, in its own words, and nothing of the image runs.
+/// The engine refuses with its own message, and nothing of the image runs.
 fn rejected(scene: &Scene, option: &str, word: &str) -> Verdict {
     let outcome = scene.probe(&format!("{FOUR} {option}"), &[])?.ended(125)?;
     outcome.check(!outcome.stdout.contains(MARK), "that nothing runs")?;
@@ -95,7 +95,7 @@ fn run_derived(scene: &Scene, options: &str) -> Result<crate::lab::call::Outcome
     scene.run_image(options, derived(scene)?, &["python3", "-c", PROBE])
 }
 
-/// The image of the story, built once, by Podman.
+/// The image of the incident, built once, by Podman.
 fn derived(scene: &Scene) -> Result<&'static str, String> {
     static BUILT: OnceLock<Result<String, String>> = OnceLock::new();
     let build = || {

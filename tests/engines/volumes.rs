@@ -9,7 +9,7 @@ const TOP: &str = "[[volume]]\npath = \"/data\"\n";
 /// One volume at `/data`, with what is in it.
 const ALL: &str = "[[volume]]\npath = \"/data\"\nrecursive = true\n";
 
-/// What a row without the image's own configuration has: no home of the app's.
+/// The options of a row without the image's own configuration: no home for the app.
 const HOME: &str = "/opt/app-root/src";
 
 pub fn rows() -> Vec<Row> {
@@ -29,7 +29,7 @@ pub fn rows() -> Vec<Row> {
                 format!("--user 1001:1001 {FOUR} --volume {}:/data:U {}", scene.volume()?, scene.configuration(TOP));
             data(app(1001, 1001, "1001")).judge(&scene.probe(&options, &["stat:/data", "write:/data"])?)
         }),
-        // Podman gives a volume that nothing was written to yet to the container's user.
+        // Podman changes the owner of a new, empty volume to the container's user.
         Row::new("--user 1001 and a new volume", PODMAN, |scene| {
             let options =
                 format!("--user 1001:1001 {FOUR} --volume {}:/data {}", scene.volume()?, scene.configuration(TOP));

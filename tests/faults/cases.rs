@@ -8,7 +8,7 @@ use libc::{EINTR, EINVAL, EIO, ENOMEM, ENOSYS, EPERM};
 use crate::names;
 use crate::support::protocol::{Answer, Call, Fault};
 
-/// What is done to a call. The last is the one that only a read-back can find.
+/// The fault of a call. Only a read-back can detect the last one.
 pub const FAULTS: [Answer; 7] = [
     Answer::Errno(EPERM),
     Answer::Errno(EINVAL),
@@ -32,7 +32,7 @@ pub struct Case {
 }
 
 impl Case {
-    /// Whether a call that is as good as absent was taken away: an old kernel's, or an old filter's.
+    /// Whether the call was made unavailable, as on an old kernel or under an old filter.
     pub fn is_absence(&self) -> bool {
         self.fault.nth.is_none() && matches!(self.fault.answer, Answer::Errno(ENOSYS | EPERM))
     }
@@ -64,7 +64,7 @@ pub fn of(scene: usize, calls: &[Call], all: bool) -> Vec<Case> {
     let mut cases = Vec::new();
     for ((child, number), arguments) in met {
         for (at, answer) in FAULTS.into_iter().enumerate() {
-            // close(2) releases the descriptor whatever it says, so that one errno stands for all.
+            // close(2) releases the descriptor even if it fails, so one errno is enough.
             if number == libc::SYS_close && !matches!(answer, Answer::Done | Answer::Errno(EIO)) {
                 continue;
             }
@@ -76,7 +76,7 @@ pub fn of(scene: usize, calls: &[Call], all: bool) -> Vec<Case> {
                 }
             }
             let by_filters = matches!(answer, Answer::Done | Answer::Errno(EPERM | ENOSYS));
-            // An interruption that never ends is waited for to its end.
+            // A call that is always interrupted is repeated until the deadline.
             if by_filters || (all && answer != Answer::Errno(EINTR)) {
                 cases.push(Case { scene, fault: fault(None), name: names::of(number) });
             }

@@ -9,7 +9,7 @@ use crate::support::protocol::{Call, Faults};
 use crate::support::run::Run;
 use crate::tolerated::{self, Deviation};
 
-/// What the app and the steps must find as in a clean boot.
+/// The state that the app and the steps must have as in an undisturbed boot.
 const PRIVILEGE: [&str; 13] = [
     "Uid",
     "Gid",
@@ -26,10 +26,10 @@ const PRIVILEGE: [&str; 13] = [
     "try",
 ];
 
-/// What the interface promises of its state.
+/// The part of the state that the interface promises.
 const STATE: [&str; 9] = ["Umask", "SigPnd", "SigBlk", "SigIgn", "SigCgt", "cwd", "exe", "env", "argv"];
 
-/// The exit codes that say that it was refused.
+/// The exit codes of a refusal.
 const REFUSALS: [i32; 7] = [64, 70, 71, 77, 78, 126, 127];
 
 /// The launcher's, for `/init` ending before its children.
@@ -44,7 +44,7 @@ type Found = BTreeMap<(String, String), Vec<String>>;
 /// Owner, group and mode.
 type Files = BTreeMap<String, (u32, u32, u32)>;
 
-/// What was found by a clean boot.
+/// The result of an undisturbed boot.
 pub struct Clean {
     pub calls: Vec<Call>,
     code: i32,
@@ -54,20 +54,20 @@ pub struct Clean {
     after: Files,
 }
 
-/// What came of it.
+/// The verdict about a disturbed boot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Verdict {
-    /// As if nothing had happened.
+    /// The same as an undisturbed boot.
     Held,
-    /// The app does not run, or is not said to be well, and one record tells why.
+    /// The app does not run, or is not reported healthy, and one record gives the reason.
     Refused,
-    /// Neither, but by a row of the table.
+    /// Another result that the table allows.
     Tolerated(usize),
     /// The call was not made this time.
     NotMet,
 }
 
-/// A boot that calls the kernel undisturbed.
+/// Boots without a fault.
 pub fn clean(scene: &Scene) -> Clean {
     let recording = scene.sandbox.clone().with(|spec| spec.faults = Some(Faults { record: true, ..Faults::default() }));
     let run = recording.run();
@@ -103,7 +103,7 @@ fn shown(deviations: &BTreeMap<Deviation, String>) -> Vec<String> {
     deviations.iter().map(|(deviation, what)| format!("{deviation:?} {what}")).collect()
 }
 
-/// Whether it was refused, and in what it differs from the rule.
+/// Whether it was refused, and its deviations from the rule.
 fn compare(scene: &Scene, clean: &Clean, run: &Run) -> (bool, BTreeMap<Deviation, String>) {
     let mut all = BTreeMap::new();
     let mut deviates = |when: bool, deviation, what: &dyn Fn() -> String| {
@@ -146,7 +146,7 @@ fn compare(scene: &Scene, clean: &Clean, run: &Run) -> (bool, BTreeMap<Deviation
         for ((_, what), lines) in clean.found.iter().filter(|((who, _), _)| who == "app") {
             let said = found.get(&("app".to_owned(), what.clone())).map_or(0, Vec::len);
             let deviation = if what == "fd" && said + 1 == lines.len() { Deviation::NoInput } else { Deviation::Cut };
-            // With an /init that gives up, the app it started ends in the middle.
+            // If /init gives up, the app that it started is killed.
             deviates(!refused && said < lines.len(), deviation, &|| what.clone());
         }
         let after = files(&outcome.after);

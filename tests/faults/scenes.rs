@@ -4,7 +4,7 @@ use crate::support::capability::{FOUR, NET_BIND_SERVICE};
 use crate::support::protocol::{Content, Kind};
 use crate::support::sandbox::{Sandbox, node, sandbox};
 
-/// What the app ends with, so that no 0 is mistaken for it.
+/// The app's exit code, different from 0 so that it is recognised.
 pub const CODE: i32 = 42;
 
 /// One way to boot.

@@ -7,7 +7,7 @@ use crate::cases::{Case, FAULTS, word};
 use crate::judge::Verdict;
 use crate::tolerated::TABLE;
 
-/// What came of the cases of one call and one fault.
+/// The results of the cases of one call and one fault.
 #[derive(Clone, Copy, Default)]
 struct Cell {
     held: usize,

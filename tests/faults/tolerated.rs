@@ -10,7 +10,7 @@ use libc::{
 use crate::cases::Case;
 use crate::support::protocol::Answer;
 
-/// In what a boot can differ from the rule.
+/// A kind of deviation from the rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Deviation {
     /// Ids, groups, sets, `no_new_privs`, securebits or a descriptor that is not the clean boot's.
@@ -44,7 +44,7 @@ pub enum Deviation {
 /// A deviation that is allowed for these calls.
 pub struct Row {
     calls: &'static [i64],
-    /// Where only a call that claims its success may lead to it.
+    /// Allowed only for a call that reports false success.
     claimed: bool,
     pub allowed: &'static [Deviation],
     pub reason: &'static str,

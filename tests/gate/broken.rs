@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::lab::call::Outcome;
 use crate::scene::{MARK, Told, Verdict};
 
-/// What must come of it.
+/// The expected result.
 #[derive(Clone, Copy)]
 pub struct Broken {
     code: i32,

@@ -13,7 +13,7 @@ pub fn rows() -> Vec<Row> {
     rows
 }
 
-/// What a gate is run with, but for one part.
+/// The options of a boot check without one part.
 fn gate_less(part: &str) -> String {
     replaced(&gate(), part, "")
 }

@@ -107,7 +107,7 @@ fn unhealthy(name: &'static str, health: &'static str, way: &'static [&'static s
     Row::new(name, PODMAN, move |scene: &Scene| -> Verdict {
         let mut running = serve(scene, &format!("health = {health}"), way)?;
         running.until(MARK)?;
-        // Busy machines start a Python in more than no time: until it listens, the answer is another one.
+        // Python takes a while to start on a busy machine: until it listens, the answer is another one.
         let mut outcome = scene.exec("", &["/init", "--health"])?.ended(1)?;
         for _ in 0..20 {
             if outcome.stdout.starts_with(line) {

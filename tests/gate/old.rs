@@ -33,7 +33,7 @@ fn old(scene: &Scene, flags: &str) -> String {
     )
 }
 
-/// A deployment that `/init` stops, and that it lets through.
+/// A deployment that `/init` refuses and the script accepts.
 fn passes(name: &str, change: impl Fn(&str) -> String + Send + Sync + 'static, way: &'static str) -> Row {
     Row::new(name, PODMAN, move |scene| {
         let options = old(scene, &change(&format!("{FLAGS} {THROW_AWAY} {GATE}")));

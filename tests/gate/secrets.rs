@@ -2,7 +2,7 @@
 
 use crate::scene::{BOTH, DROPPED, Engine, FLAGS, PODMAN, Row, Scene, THROW_AWAY, Verdict, expect, replaced};
 
-/// With an end that an editor would have left.
+/// With a trailing newline, as editors write it.
 const VALUE: &str = "correct horse battery staple";
 const SHA256: &str = "c4bbcb1fbec99d65bf59d85c8cb62ee2db963f0fe106f483d9afa73bd4e39a8a";
 
@@ -35,7 +35,7 @@ pub fn rows() -> Vec<Row> {
         }),
         Row::new("a secret of root's own file", BOTH, |scene| {
             if scene.engine == Engine::Podman {
-                // There the file's owner is nobody's: only its mode can let anyone read it.
+                // The file's owner is not mapped there: only its mode can allow reading.
                 return readable(scene);
             }
             let file = scene.file("secret", VALUE, 0o400);

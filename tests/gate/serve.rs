@@ -9,7 +9,7 @@ use crate::scene::{
     image, replaced,
 };
 
-/// What serving has besides [`FLAGS`].
+/// The options of a serving container besides [`FLAGS`].
 const PUBLISHED: &str = "--publish 127.0.0.1::8000";
 
 /// The network that containers have by default; the lab's rows have none, unless they say so.
@@ -85,7 +85,7 @@ pub fn rows() -> Vec<Row> {
             }
             Ok("EHOSTUNREACH at once, as for a private network".into())
         }),
-        // With only a CMD of the image's there is none to show: the plan is of what is before it.
+        // The image only has a CMD, which the plan does not show: it covers the boot before the command.
         Row::new("--plan of an image with a plain CMD", PODMAN, |scene| {
             let outcome = scene.run(&format!("{FLAGS} {THROW_AWAY}"), &["--plan"])?.ended(0)?;
             outcome.check(

@@ -127,7 +127,7 @@ fn secrets() -> Vec<Row> {
         .of(BROKEN)
     };
     vec![
-        // Root of a user namespace is not root of the file.
+        // Root of a user namespace does not own the host's file.
         secret(
             "a secret that cannot be read",
             "hunter2",

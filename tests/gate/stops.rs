@@ -14,7 +14,7 @@ fn app(caught: &str) -> String {
     format!("import signal, sys; {catch}print('UP'); [signal.pause() for _ in range(99)]")
 }
 
-/// The check and the stop of this role, each of which must say whether the stop works.
+/// The check and the real stop of this role; both must show whether the stop works.
 fn agree(scene: &Scene, code: &str, role: &str, more: &str, ends: bool) -> Verdict {
     let words = ["python3", "-uc", code];
     let configuration = scene.configuration(&small(role, more));

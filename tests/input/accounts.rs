@@ -29,7 +29,7 @@ fn a_malformed_account_line_grants_nothing() {
         b"\xff\xfeapp:x:1001:1001::/:",
     ];
     for line in lines {
-        // A good line of somebody else's behind it is not taken for it.
+        // A valid line of another user behind it is not used instead.
         passwd([line, b"\nweb:x:1002:1002::/:\n"].concat()).run().refused(78, &["'app'", "/etc/passwd"]);
     }
     for root in ["app:x:0:1001::/:", "app:x:00:1001::/:", "app:x:0:1001::/:\napp:x:1001:1001::/:"] {

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use crate::support::{cases, init};
 
-/// A configuration, and behind an arrow what is said of it after its name.
+/// A configuration and, after an arrow, the expected message after the file's name.
 fn table() -> Vec<(String, &'static str)> {
     let (mut rows, mut lines) = (Vec::new(), Vec::new());
     for line in include_str!("broken.txt").lines().chain(include_str!("entrypoints.txt").lines()) {

@@ -44,7 +44,7 @@ fn ten_thousand_variables_pass_through() {
     let app = run.app();
     assert_eq!((app.all("env").len(), app.variable("V5000"), app.variable("NEW")), (10_006, "9999", "0"));
     run.check(run.outcome.took_ms < 5000, "that it takes moments");
-    // As many of one name: each is passed on, and none of those that /init itself obeys may be doubled.
+    // Duplicates of one name are passed on; duplicates of the variables that configure /init are refused.
     let same = |name: &str| {
         sandbox().with(|spec| spec.env.extend((0..10_000).map(|number| format!("{name}={number}").into_bytes())))
     };

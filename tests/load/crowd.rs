@@ -9,7 +9,7 @@ use crate::support::sandbox::sandbox;
 
 const BOOTS: usize = 200;
 
-/// So many launchers at a time: the machine's memory is to hold their containers.
+/// The number of launchers at a time, limited by the memory of their containers.
 const AT_ONCE: usize = 200;
 
 #[test]
@@ -20,7 +20,7 @@ fn two_hundred_boots_at_once() {
         let boots: Vec<_> = (0..AT_ONCE.min(BOOTS))
             .map(|number| {
                 let boot = base.clone().words(["witness".to_owned(), number.to_string()]);
-                // Each in its own way: become the app, stay with it, check, refuse.
+                // In turn: exec, supervision, check, refusal.
                 let boot = match number % 4 {
                     0 => boot,
                     1 => boot.words(["--supervise".to_owned(), "witness".into(), number.to_string()]),

@@ -13,14 +13,14 @@ pub fn rows() -> Vec<Row> {
 fn healthy(scene: &Scene, role: &str) -> Verdict {
     let mut flags = format!("{} {}", flags(scene, role)?, broker(scene)?);
     if !scene.engine.is_podman() {
-        // The same question, asked as often as it can be answered.
+        // The same check, repeated as often as it can be answered.
         flags += " --health-interval=1s";
     }
     scene.detach(&flags, &image(), &[])?;
     let outcome = until_good(|| scene.exec("", &["/init", "--health"]))?;
     outcome.check(outcome.stdout == format!("ok    {role}: healthy\n"), "one line")?;
     if scene.engine.is_podman() {
-        // There is no manager whose timer would ask.
+        // There is no service manager whose timer would run the check.
         scene.ask("healthcheck run")?.ended(0)?;
         return Ok("podman healthcheck run: healthy".into());
     }

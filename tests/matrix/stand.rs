@@ -11,7 +11,7 @@ pub const STAGE: Stage = Stage { probe: "", docker: "" };
 
 pub const ROLES: [&str; 4] = ["web", "worker", "beat", "flower"];
 
-/// How long anything may take to get healthy on a busy machine.
+/// How long an app may take to become healthy on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(80);
 
 /// What the image prints for one role, or for all of them.

@@ -59,7 +59,7 @@ fn invalid_utf8_is_refused() {
     says(b"\0").refused(78, &["/etc/init.toml:1:"]);
 }
 
-// An editor's byte order mark: either it is understood, or it is refused; never half of the file.
+// An editor's byte order mark is either skipped or refused; the file is never read in part.
 #[test]
 fn a_byte_order_mark_does_not_hide_the_first_key() {
     let run = says("\u{feff}user = 'web'\n");
@@ -81,7 +81,7 @@ fn kept_by(owner: (u32, u32), mode: u32) -> Sandbox {
     open().owned(PATH, Kind::File(Content::Bytes(TEXT.into())), owner, mode)
 }
 
-// Whoever the app will be: the file itself says that.
+// For every target user: the file itself names it.
 #[test]
 fn a_configuration_of_another_owner_or_writable_to_others_is_refused() {
     for (owner, mode, how, fix) in [
@@ -120,7 +120,7 @@ fn a_configuration_in_a_directory_of_another_owner_or_writable_to_others_is_refu
     inside((0, 0), 0o777).refused(78, &["/conf is writable to everyone"]);
     inside((0, 1001), 0o775).refused(78, &["/conf is writable to its group 1001"]);
     inside((1001, 1001), 0o755).refused(78, &["/conf belongs to uid 1001"]);
-    // Nobody but root can put a directory of root's into a sticky one, move it or take it away.
+    // Only root can put a directory of root into a sticky one, move it or remove it.
     inside((0, 0), 0o1777).app().is_dropped_to(1001, 1001, "1001");
     inside((2000, 0), 0o1777).refused(78, &["/conf belongs to uid 2000"]);
     inside((0, 0), 0o755).app().is_dropped_to(1001, 1001, "1001");
@@ -178,7 +178,7 @@ fn a_configuration_that_only_root_can_write_is_accepted() {
     }
 }
 
-// Names in them decide who the app is; numbers do not ask them.
+// Names are looked up in them; numbers are not.
 #[test]
 fn accounts_of_another_owner_are_refused_where_names_are_used() {
     let text = |path| match path {

@@ -195,7 +195,7 @@ fn a_link_that_appears_during_the_boot_is_refused_and_its_target_untouched() {
     );
 }
 
-// CVE-2019-5736 and kin: the magic links of /proc lead anywhere.
+// CVE-2019-5736 and similar: the magic links of /proc lead anywhere.
 #[test]
 fn a_magic_link_on_the_way_is_refused() {
     for path in ["/proc/self/cwd", "/proc/self/root/cache", "/proc/1/root"] {

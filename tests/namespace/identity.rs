@@ -5,7 +5,7 @@ use crate::support::sandbox::{Sandbox, sandbox};
 
 const FROM_ENVIRONMENT: &str = "user = '${PUID:-1001}:${PGID:-1001}'\n";
 
-/// A boot with a root step and a surface, so that a late refusal shows.
+/// A boot with a root step and a surface, so that a late refusal is visible.
 fn with_root_step(config: &str) -> Sandbox {
     sandbox()
         .tmpfs("/cache")

@@ -6,7 +6,7 @@ use crate::support::protocol::{Content, Kind, Node};
 use crate::support::run::Run;
 use crate::support::sandbox::{Sandbox, node, sandbox};
 
-/// Installed in this way, started by root and by others.
+/// `/init` installed in this way, started by root and by other users.
 fn installed(owner: (u32, u32), mode: u32, capabilities: Option<(u64, bool)>) -> [Run; 3] {
     let init = Node { owner, mode: Some(mode), capabilities, ..node("/init", Kind::File(Content::Init)) };
     let base = sandbox().with(|spec| spec.tree.push(init));
@@ -63,7 +63,7 @@ fn without_proc_the_drop_cannot_be_proved() {
     without_proc(sandbox().user(1001, 1001, FOUR)).refused(77, &["/proc", "mount /proc"]);
 }
 
-// CVE-2019-19921, CVE-2019-16884: something else in place of /proc, that says what is wanted.
+// CVE-2019-19921, CVE-2019-16884: a fake /proc with the expected content.
 #[test]
 fn a_fake_proc_is_refused() {
     let status = "Uid:\t0 0 0 0\nGid:\t0 0 0 0\nGroups:\t\nThreads:\t1\nCapInh:\t0\nCapPrm:\t1c1\nCapEff:\t1c1\nCapBnd:\t1c1\nCapAmb:\t0\nNoNewPrivs:\t1\n";

@@ -121,7 +121,7 @@ const DROP: [(i64, &[u32]); 8] = [
     (libc::SYS_prctl, &[PR_CAP_AMBIENT]),
 ];
 
-// The ignored result of setuid, of sendmail in 2000 and of many since.
+// The unchecked result of setuid, as in sendmail in 2000 and many programs since.
 #[test]
 fn a_step_of_the_drop_that_fails_ends_the_boot() {
     for (call, arguments) in DROP {
@@ -186,7 +186,7 @@ fn kept_capabilities_are_proved_in_the_same_way() {
     for (call, arguments) in DROP {
         let keeping =
             sandbox().capabilities(FOUR | NET_BIND_SERVICE).config("keep_capabilities = ['NET_BIND_SERVICE']");
-        // A later step may fail for want of the one that was not done.
+        // A later step may fail because an earlier one was not done.
         keeping.answer(call, arguments, 0).run().refused_late(77, &["drop"]);
     }
 }

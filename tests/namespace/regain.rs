@@ -26,7 +26,7 @@ fn try_all(sandbox: &Sandbox, words: &[&str], refusals: &[&str]) {
 
 #[test]
 fn no_system_call_regains_root() {
-    // A read-only root must not be what refuses.
+    // The root file system is writable, so that it is not the cause of the refusal.
     let writable = sandbox().with(|spec| spec.read_only = false);
     try_all(&writable, &CALLS, &["EPERM"]);
     try_all(&writable.clone().with(|spec| spec.pid_one = false), &CALLS, &["EPERM"]);
@@ -87,7 +87,7 @@ fn a_program_that_an_empty_bounding_set_forbids_is_explained() {
 #[test]
 fn the_app_can_write_neither_to_init_nor_to_what_pid_1_runs() {
     let words = ["write=/init", "write=/proc/1/exe", "write=/proc/self/exe"];
-    // ETXTBSY and EACCES both mean no; a writable root must not be what keeps them apart.
+    // ETXTBSY and EACCES both mean refused; which one depends on whether the root is writable.
     let writable = sandbox().with(|spec| spec.read_only = false);
     try_all(&writable, &words, &["EACCES", "ETXTBSY"]);
     try_all(

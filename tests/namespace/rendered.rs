@@ -9,7 +9,7 @@ use crate::support::sandbox::{Sandbox, sandbox};
 const CONFIG: &str = "home = '/cache'\n[[tmpfs]]\npath = '/cache'\nsize = '1m'\n";
 const RENDERED: &str = "size=1m,mode=0755";
 
-/// As the engine starts it by the rendered flags.
+/// A container as the engine starts it with the rendered flags.
 fn started(options: &str) -> Sandbox {
     let tmpfs = Kind::OptionTmpfs(options.into());
     sandbox()

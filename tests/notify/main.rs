@@ -10,10 +10,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-/// Long enough for a busy machine; nothing waits for it to pass but a failure.
+/// Long enough for a busy machine; only a failing test waits for all of it.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// What the app's own end waits for: its standard input, which the test holds.
+/// The app ends when its standard input closes, which the test holds open.
 const APP: &str =
     "[roles.app]\ncommand = [\"sh\", \"-c\", \"echo up $${NOTIFY_SOCKET-nothing}; read line\"]\nsupervise = true\n";
 
@@ -79,7 +79,7 @@ impl Scene {
     fn stop(mut self) -> (Option<String>, Option<i32>) {
         let pid = nix::unistd::Pid::from_raw(i32::try_from(self.init.id()).unwrap());
         nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();
-        // Held, since waiting closes it, and the app would end by itself.
+        // Kept open, since waiting closes it and the app would end.
         let _input = self.init.stdin.take();
         let code = self.init.wait().unwrap().code();
         (self.told(Duration::from_millis(100)), code)

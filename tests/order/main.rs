@@ -233,7 +233,7 @@ fn the_kernel_is_read_back_after_the_last_step_of_the_drop() {
     ] {
         assert!(trace.last(call) > cleared, "{call} is not asked after the drop\n{}", trace.shown());
     }
-    // And every way back that is tried fails.
+    // And every attempt to regain privilege fails.
     for line in trace.calls[cleared + 1..]
         .iter()
         .filter(|line| changes(line) && !line.starts_with("mkdir") && !line.contains("/cache/made"))
@@ -298,7 +298,7 @@ fn a_non_root_start_hands_nothing_over_and_changes_no_id() {
     }
 }
 
-// CVE-2019-5736 and kin: an app of the same uid could open /proc/1/mem between its start and the change.
+// CVE-2019-5736 and similar: an app of the same uid could open /proc/1/mem between its start and the change.
 #[test]
 fn a_supervising_init_is_protected_before_the_app_starts() {
     for start in [sandbox().user(1001, 1001, FOUR), sandbox().user(1001, 1001, 0), sandbox()] {

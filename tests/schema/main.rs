@@ -51,13 +51,13 @@ fn written(document: &Value) -> String {
     text
 }
 
-/// What the decoder says of it; none if it takes it.
+/// The decoder's error; none if it accepts the document.
 fn refusal(text: &str) -> Option<String> {
     let file = Rc::new(TextFile { path: "init.toml".into(), text: text.to_owned() });
     decode::decode(&file).err().map(|error| error.to_string())
 }
 
-/// What no schema can see: it needs more than one place of the file, or more than a pattern.
+/// Errors that no schema can express: they need more than one place of the file, or more than a pattern.
 fn unseen(message: &str) -> bool {
     ["no role '", "is listed twice", "a NUL in a string", "mount options"].iter().any(|part| message.contains(part))
 }

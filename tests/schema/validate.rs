@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use regex_lite::Regex;
 use serde_json::Value;
 
-/// Whether the value is what the schema says; where and why not.
+/// Validates the value by the schema; the error says where and why.
 pub(super) fn accepts(schema: &Value, value: &Value, at: &str) -> Result<(), String> {
     for (keyword, argument) in schema.as_object().unwrap() {
         let holds = match keyword.as_str() {

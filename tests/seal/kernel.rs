@@ -14,7 +14,7 @@ use crate::support::sandbox::Sandbox;
 const WRITES: &str = "writes = true";
 const NAMESPACES: &str = "namespaces = false";
 
-/// What is missing, and the words of the refusal.
+/// The missing calls, and the words of the refusal.
 const MISSING: [(&str, i64, i32, &[&str]); 9] = [
     (
         WRITES,

@@ -44,7 +44,7 @@ fn container(seal: &str) -> Sandbox {
         ))
 }
 
-/// Both parts, and what the witness is to try.
+/// A seal of both parts, and the witness's attempts.
 fn sealed<W: AsRef<str>>(words: impl IntoIterator<Item = W>) -> Run {
     trying(&container("writes = true\nnamespaces = false"), words)
 }

@@ -17,7 +17,7 @@ fn also_opens_directories_and_files_and_nothing_beside_them() {
     ends(&trying(&container(seal), attempts.map(|(attempt, _)| attempt)), &attempts);
 }
 
-// The app of a previous life owns the directory, and would open what the link points to.
+// A previous run of the app owns the directory, and wants access to the link's target.
 #[test]
 fn a_link_on_a_surface_opens_nothing() {
     let config = "[[volume]]\npath = '/data'\n[[directory]]\npath = '/data/cache'\n[seal]\nwrites = true\n";

@@ -33,7 +33,7 @@ fn handed_over(mut container: Sandbox) -> Sandbox {
     container
 }
 
-// PID 1 is the app's user; whatever became of it could not do more than the app.
+// PID 1 runs as the app's user; taking it over gives no more than the app has.
 #[test]
 fn a_supervising_init_is_sealed() {
     let run = container(BOTH).words(["--supervise", "witness", "filters=1"]).run();

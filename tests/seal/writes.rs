@@ -34,7 +34,7 @@ const OUTSIDE: [(&str, &str); 22] = [
 fn every_write_outside_is_refused() {
     succeed_unsealed(&OUTSIDE);
     let run = sealed(OUTSIDE.map(|(attempt, _)| attempt));
-    // What the one before would have made is not there.
+    // The file of the previous attempt does not exist.
     let missing = ["rename=/opt/app/other:/opt/app/third", "unlink=/opt/app/third"];
     ends(&run, &OUTSIDE.map(|(attempt, end)| (attempt, if missing.contains(&attempt) { "ENOENT" } else { end })));
     for path in ["/opt/app", "/opt/app/file", "/opt/app/empty"] {
@@ -150,7 +150,7 @@ fn reading_sockets_and_metadata_are_not_restricted() {
 #[test]
 fn a_listening_socket_outside_can_be_reached() {
     let listening = container("writes = true").owned("/opt/app/socket", Kind::Socket, APP, 0o777);
-    // Nobody listens any more; a seal would say EACCES.
+    // No process listens any more; a seal would give EACCES.
     ends(&trying(&listening, ["connect=/opt/app/socket"]), &[("connect=/opt/app/socket", "ECONNREFUSED")]);
 }
 

@@ -63,7 +63,7 @@ impl Init {
     }
 }
 
-/// What the init is told.
+/// The options of the init.
 #[derive(Clone, Default)]
 pub struct How {
     /// Signals go to the group.

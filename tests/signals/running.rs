@@ -87,7 +87,7 @@ impl Running {
     }
 
     pub fn fail<T>(&mut self, expected: impl Into<String>) -> Try<T> {
-        // What was on its way when it failed.
+        // Output that had not been read yet.
         while let Ok(heard) = self.heard.recv_timeout(Duration::from_millis(100)) {
             self.take(heard);
         }
@@ -141,7 +141,7 @@ impl Running {
         }
     }
 
-    /// What has been said so far is of no interest any more.
+    /// Discards the output so far.
     pub fn forget(&mut self) {
         while let Ok(heard) = self.heard.try_recv() {
             self.take(heard);
@@ -200,7 +200,7 @@ impl Running {
         Ok(self.over.clone().unwrap())
     }
 
-    /// It ends, and like this.
+    /// Waits for the end and compares the status.
     pub fn ends(&mut self, expected: &str) -> Try {
         let end = self.end()?;
         self.check(end == expected, format!("the end '{expected}' instead of '{end}'"))

@@ -82,7 +82,7 @@ pub fn skip(reason: &str) -> ! {
     std::process::exit(0);
 }
 
-/// One run to be.
+/// The description of one run.
 pub struct Stage {
     pub init: Init,
     how: How,
@@ -124,13 +124,13 @@ impl Stage {
         self
     }
 
-    /// What `/init` alone is told.
+    /// Options for `/init` only.
     pub fn config(mut self, text: &str) -> Stage {
         self.config = text.to_owned();
         self
     }
 
-    /// What one of the others is told.
+    /// Options for one of the other inits.
     pub fn flags(mut self, init: Init, flags: &[&str]) -> Stage {
         self.how.flags.extend(flags.iter().map(|flag| (init, (*flag).to_owned())));
         self
@@ -154,7 +154,7 @@ impl Stage {
         self
     }
 
-    /// Without an init: how it would be.
+    /// Without an init, for comparison.
     pub fn without_init(mut self) -> Stage {
         self.bare = true;
         self
@@ -242,7 +242,7 @@ impl Stage {
         Ok(running)
     }
 
-    /// Runs it to its end, without a word to it.
+    /// Runs it until it ends, without sending anything.
     pub fn ended(self) -> Try<(Running, String)> {
         let mut running = self.start()?;
         let end = running.end()?;

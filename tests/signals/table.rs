@@ -21,7 +21,7 @@ impl From<String> for Not {
     }
 }
 
-/// What a step of a scenario gives.
+/// The result of a step of a scenario.
 pub type Try<T = ()> = Result<T, Not>;
 
 /// Fails the scenario.

@@ -58,7 +58,7 @@ fn ctrl_c() {
     }
 }
 
-// No one is there to continue it.
+// There is no shell to continue it.
 #[test]
 fn ctrl_z() {
     scenario("terminal: Ctrl-Z under PID 1 freezes nothing", |init| {
@@ -71,7 +71,7 @@ fn ctrl_z() {
     });
 }
 
-// A stop that was forwarded and came to nothing says nothing about the next one.
+// A forwarded stop without effect must not affect the next one.
 #[test]
 fn ctrl_z_after_an_ignored_stop() {
     scenario("terminal: Ctrl-Z after a forwarded TSTP that the app ignored", |init| {

@@ -82,9 +82,9 @@ pub enum Stream {
     Closed,
     /// A pipe that the container's root owns, as an engine's is.
     Pipe,
-    /// A pipe that nobody reads any more.
+    /// A pipe whose reader has closed it.
     BrokenPipe,
-    /// A pipe that is full, and that somebody holds open who never reads it.
+    /// A full pipe whose reader stays open and never reads.
     FullPipe {
         blocking: bool,
     },
@@ -200,9 +200,9 @@ pub struct Fault {
 pub enum Answer {
     /// It failed.
     Errno(i32),
-    /// It was done, says the 0 that it returns, but it was not.
+    /// False success: it returns 0, but nothing was done.
     Done,
-    /// What is read back is what it should be, whatever it is.
+    /// The read-back shows the expected value, whatever the real one is.
     Lie,
 }
 

@@ -179,7 +179,7 @@ impl Report {
         found[0]
     }
 
-    /// What came of an attempt.
+    /// The result of an attempt.
     #[track_caller]
     pub fn attempt(&self, word: &str) -> &str {
         let found: Vec<&str> =
@@ -195,7 +195,7 @@ impl Report {
             .map(|name| u64::from_str_radix(self.value(name), 16).unwrap())
     }
 
-    /// What every app must find: these ids, no capability in any set, `no_new_privs`, and all of it locked.
+    /// The state that every app must have: these ids, no capability in any set, `no_new_privs`, locked securebits.
     #[track_caller]
     pub fn is_dropped_to(&self, uid: u32, gid: u32, groups: &str) {
         self.is("Uid", &format!("{uid} {uid} {uid} {uid}"));

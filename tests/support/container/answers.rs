@@ -15,7 +15,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use super::{Try, because, frozen, lies};
 use crate::protocol::{Answer, Call, Fault, Faults};
 
-/// What Linux before 5.5 lacks, and what an outer container's listener keeps from everyone within.
+/// The error where user notification is unavailable: Linux before 5.5, or an outer container has a listener.
 pub const UNAVAILABLE: &str = "a filter of system calls with a listener";
 
 /// What the listener did.
@@ -147,7 +147,7 @@ impl Server<'_> {
                 libc::ioctl(listener.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_RECV, &raw mut asked)
             }) {
                 Ok(_) => {}
-                // Who asked was killed meanwhile.
+                // The calling process was killed meanwhile.
                 Err(Errno::ENOENT | Errno::EINTR) => continue,
                 Err(errno) => return Err(because("the filter's listener")(errno)),
             }
@@ -214,7 +214,7 @@ fn carry_out(rule: &Fault, asked: &seccomp_notif) -> Result<i64, i32> {
     match rule.answer {
         Answer::Errno(errno) => Err(errno),
         Answer::Done => Ok(0),
-        // A lie that cannot be told is an error that the test sees.
+        // A fake answer that cannot be written is an error that the test sees.
         Answer::Lie => lies::tell(asked).map_err(|_| libc::EFAULT),
     }
 }

@@ -13,7 +13,7 @@ const ID: u32 = 1001;
 /// What `PR_GET_SECUREBITS` of `prctl(2)` says when all are locked.
 const LOCKED: i64 = 0xef;
 
-/// Whether a rule that lies has something to say here: `read(2)` is lied about where it is of a `status` in `/proc`.
+/// Whether a faking rule applies to this call: for `read(2)` only if it reads a `status` in `/proc`.
 pub fn are_about(rule: &Fault, asked: &seccomp_notif) -> bool {
     let is_read = i64::from(asked.data.nr) == libc::SYS_read;
     !matches!(rule.answer, Answer::Lie) || !is_read || {

@@ -111,7 +111,7 @@ fn keeper(spec: &Spec, sources: &Sources, says_ready: OwnedFd, mapped: OwnedFd) 
         let _ = write!(says_ready, "unshare(2) of a user namespace: {}", errno.desc());
         exit(1);
     }
-    // Closed without a word: all is well.
+    // Closed without a message: success.
     drop(says_ready);
     let mut answer = String::new();
     File::from(mapped).read_to_string(&mut answer).map_err(because("the outer process"))?;

@@ -57,7 +57,7 @@ fn run(spec: &Spec, groups: &[File], ends: Ends, go: OwnedFd, listener: OwnedFd)
     if let Some(faults) = &spec.faults {
         answers::install(faults, &listener)?;
     }
-    // Last of all: nothing here may need what they no longer give.
+    // Last: nothing after this may need the limited resources.
     limit(&spec.start.limits)?;
     let Err(errno) = execve(c"/init", &argv, &env);
     Err(format!("execve of /init: {errno}"))

@@ -243,7 +243,7 @@ pub fn give_broker(engines: &[Engine]) {
     give(&mut Command::new(lab("broker")), engines);
 }
 
-/// The image that is given then.
+/// The base image's name.
 pub const BROKER: &str = "localhost/stepdown-base";
 
 /// Calls a script of the lab with the wrappers that its image goes to; the first builds it.
