@@ -8,8 +8,7 @@ use crate::lab::engine::{Engine, derived_image, image};
 use crate::lab::row::Verdict;
 use crate::row::{BOTH, DOCKER, FOUR, PODMAN, PROBE, Row, Scene, USUAL, starts};
 
-/// The image of that story: a cache that was baked into the home, the user's own; and `/init` installed as it must not
-/// be.
+/// The image of that incident: a cache in the home, owned by the user; and `/init` installed set-user-ID.
 const CONTAINERFILE: &str = "FROM {image}\n\
     COPY --chown=1001:1001 cache /home/app/.cache\n\
     COPY --from={image} --chmod=4755 /init /setuid-init\n\
