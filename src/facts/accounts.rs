@@ -1,7 +1,7 @@
 //! The image's `/etc/passwd` and `/etc/group`, read as text: `passwd(5)`, `group(5)`.
 //!
-//! No NSS: the binary is static, and an image's users are in its files. Lines that do not parse are passed over, as
-//! the C library does: one bad line must not lock every user out, and it can grant nothing.
+//! Without NSS: the binary is static, and an image's users are in its files. Malformed lines are skipped, as in the C
+//! library: one bad line must not lock out every user, and it grants nothing.
 
 use std::cell::OnceCell;
 use std::io::Read;
@@ -16,7 +16,7 @@ use crate::trust::{Denied, Trust};
 const PASSWD: &str = "/etc/passwd";
 const GROUP: &str = "/etc/group";
 
-/// A hundred thousand users. What is longer, or has no end, is a mistake or an attack.
+/// Enough for a hundred thousand users. A longer or endless file is a mistake or an attack.
 const LARGEST: u64 = 16 << 20;
 
 /// The accounts of the image.
@@ -28,7 +28,7 @@ pub struct Accounts {
     group: OnceCell<Text>,
 }
 
-/// The text of one file, and why root must not obey it if that is so.
+/// The text of one file and, if others can write to the file, the reason to refuse it.
 #[derive(Debug, Default)]
 struct Text {
     text: String,
@@ -57,7 +57,7 @@ impl Accounts {
         Ok(Accounts { trust: trust.clone(), passwd: text(PASSWD, trust)?, group: OnceCell::new() })
     }
 
-    /// Takes the texts of both files.
+    /// From the texts of both files.
     pub fn from_text(passwd: &str, group: &str) -> Accounts {
         let text = |text: &str| Text { text: text.to_owned(), denied: None };
         Accounts { trust: Trust::new(false), passwd: text(passwd), group: OnceCell::from(text(group)) }
@@ -106,7 +106,7 @@ impl Accounts {
         Ok(self.groups()?.filter(|(_, _, members)| is_member(members)).map(|(_, gid, _)| gid).collect())
     }
 
-    /// Of each line no more than who it is about: most are not asked for.
+    /// Parses only the name of each line: most lines are not needed.
     fn users(&self) -> impl Iterator<Item = (&[u8], u32, impl Iterator<Item = &[u8]>)> {
         entries(&self.passwd.text).filter_map(|(name, mut fields)| Some((name, number(fields.next()?)?, fields)))
     }

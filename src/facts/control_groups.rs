@@ -1,6 +1,6 @@
 //! The limits of this container's control group: `cgroups(7)`.
 
-/// Where each limit is read: version 2 of control groups, then version 1.
+/// The files of each limit: control groups version 2, then version 1.
 const PIDS: [&str; 2] = ["/sys/fs/cgroup/pids.max", "/sys/fs/cgroup/pids/pids.max"];
 const MEMORY: [&str; 2] = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"];
 

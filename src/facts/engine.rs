@@ -1,4 +1,4 @@
-//! What the engine tells the container about itself.
+//! Information from the engine about the container.
 
 /// The image that Podman started, by its `/run/.containerenv`.
 pub fn image() -> Option<String> {

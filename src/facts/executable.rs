@@ -1,6 +1,6 @@
-//! Why `execve(2)` refused: its errno is about an interpreter, a directory or a mount as often as about the file.
+//! Explains a failed `execve(2)`: its errno may be about an interpreter, a directory or a mount instead of the file.
 //!
-//! The files are looked at after the refusal, by the process that was refused, so with the app's own rights.
+//! The files are examined after the failure, by the same process, and so with the app's permissions.
 
 use std::ffi::{CStr, OsStr, OsString};
 use std::fs::File;
@@ -13,13 +13,13 @@ use rustix::fs::{Access, AtFlags, CWD, FileType, StatVfsMountFlags, accessat, ls
 
 use crate::error::{Error, Missing, Unfit, errno};
 
-/// What the kernel reads of a file to see what it is: `BINPRM_BUF_SIZE`.
+/// The bytes that the kernel reads to detect the format of a file: `BINPRM_BUF_SIZE`.
 const HEAD: usize = 256;
 
-/// How many interpreters the kernel takes one after the other.
+/// The length of a chain of interpreters that the kernel accepts.
 const DEEPEST: usize = 5;
 
-/// As many links as the kernel follows: `path_resolution(7)`.
+/// The number of links that the kernel follows: `path_resolution(7)`.
 const MOST_LINKS: usize = 40;
 
 /// The error for a program that the kernel refused to execute.
@@ -59,7 +59,7 @@ fn missing(path: &Path, deeper: usize) -> Missing {
     }
 }
 
-/// What bars the way: a directory, the mount, the file's mode; or the same for what runs it.
+/// What denies the execution: a directory, the mount, the file's mode; or the same for its interpreter.
 fn denied(path: &Path, deeper: usize) -> Unfit {
     let uid = rustix::process::getuid().as_raw();
     if let Some(directory) = barrier(path) {
@@ -202,7 +202,7 @@ fn machine_name(machine: u16, wide: bool, big_end_first: bool) -> String {
     name.to_owned()
 }
 
-/// What stands in the first line behind `#!`, or the loader that an ELF header asks for.
+/// The interpreter line after `#!`, or the loader of an ELF header.
 fn runner(path: &Path, bytes: &[u8]) -> Option<OsString> {
     let text = match bytes.strip_prefix(b"#!") {
         Some(line) => {

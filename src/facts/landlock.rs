@@ -1,4 +1,4 @@
-//! Which version of Landlock the kernel has: `landlock(7)`.
+//! The kernel's version of Landlock: `landlock(7)`.
 
 use landlock::{LandlockStatus, RestrictSelf};
 use nix::errno::Errno;

@@ -1,5 +1,5 @@
-//! What the image, the engine and the kernel say: accounts, the mount table, where programs are, what a root
-//! step obeys, the version of Landlock. Parsers take text; nothing here changes anything.
+//! Facts from the image, the engine and the kernel: accounts, the mount table, programs, the files that a root step
+//! reads, the version of Landlock. Parsers take text; nothing here changes anything.
 
 pub mod accounts;
 pub mod control_groups;

@@ -1,7 +1,7 @@
 //! The mount table: `/proc/self/mountinfo`, `proc_pid_mountinfo(5)`.
 //!
-//! Used where the kernel does not answer `statx(2)` with `STATX_ATTR_MOUNT_ROOT` (before Linux 5.8, or filtered), and
-//! to tell a reader what is mounted where a mount point was expected.
+//! Used if `statx(2)` does not support `STATX_ATTR_MOUNT_ROOT` (before Linux 5.8, or filtered), and for messages about
+//! a path that is not the expected mount point.
 
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -29,12 +29,12 @@ impl Mount {
     }
 }
 
-/// The mounts of a mount table's text, in its order; a line that does not parse is passed over.
+/// The mounts of a mount table's text, in its order; malformed lines are skipped.
 pub fn parse(text: &[u8]) -> Vec<Mount> {
     text.split(|byte| *byte == b'\n').filter_map(mount).collect()
 }
 
-/// The mount that a path is the root of: the last one, which hides those before it.
+/// The mount at this path: the last one, which hides earlier ones.
 pub fn mounted_at<'a>(mounts: &'a [Mount], path: &Path) -> Option<&'a Mount> {
     mounts.iter().rev().find(|mount| mount.point == path.as_os_str().as_bytes())
 }

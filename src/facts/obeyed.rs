@@ -1,8 +1,8 @@
-//! Judges everything that a root step is told by its program, words and variables.
+//! Checks every file that the program, words and variables of a root step name.
 //!
-//! A program reads more than its own file: the interpreter of a script, the files that its words name, and of a directory
-//! whatever is below it. A word is only text, so every part of it that names something is taken to be read, also behind
-//! `=`, `:` or `,` and glued to an option. What is too much to be judged is refused. `execve(2)`, `path_resolution(7)`.
+//! A program reads more than its own file: the interpreter of a script, the files that its words name, and all files
+//! below a directory. A word is only text, so every part of it that names a file counts, also after `=`, `:` or `,` and
+//! after an option's letter. A directory with too many files is refused. `execve(2)`, `path_resolution(7)`.
 
 use std::collections::BTreeSet;
 use std::ffi::{CString, OsStr};
@@ -23,25 +23,25 @@ const MOST: usize = 10_000;
 /// Levels of directories, and of interpreters that are scripts themselves.
 const DEEPEST: usize = 40;
 
-/// The engine fills it at every start: devices, and places that no program looks for files in.
+/// The engine creates it at every start: devices, and directories where no program looks for files.
 const DEVICES: &str = "/dev";
 
-/// What one root step obeys.
+/// The files that one root step reads.
 #[derive(Debug)]
 pub struct Obeyed<'a> {
     trust: &'a Trust,
     /// The directories of `PATH` that exist.
     search: Vec<PathBuf>,
-    /// How many entries may still be judged.
+    /// How many more entries can be checked.
     left: usize,
-    /// Device and inode of what was judged.
+    /// Device and inode of the checked files.
     seen: BTreeSet<(u64, u64)>,
 }
 
-/// What a command's name leads to.
+/// The result of looking up a command.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Program {
-    /// An executable file of root's alone.
+    /// An executable file that only root can write.
     At(PathBuf),
     /// A file that cannot be executed, and why.
     Unfit(PathBuf, Unfit),
@@ -50,7 +50,7 @@ pub enum Program {
 }
 
 impl Obeyed<'_> {
-    /// Judges the directories of `PATH`: in one that others may write to, a program could be planted later.
+    /// Checks the directories of `PATH`: in one that others can write to, a program could be planted later.
     ///
     /// # Errors
     /// [`Denied`].
@@ -65,7 +65,7 @@ impl Obeyed<'_> {
         Ok(Obeyed { trust, search, left: MOST, seen: BTreeSet::new() })
     }
 
-    /// Finds the program of this name, and judges it with its interpreters. A name with a slash is below `/`.
+    /// Finds the program of this name, and checks it with its interpreters. A name with a slash is below `/`.
     ///
     /// # Errors
     /// [`Denied`].
@@ -94,7 +94,7 @@ impl Obeyed<'_> {
         Ok(unfit)
     }
 
-    /// Judges whatever a word, or the value of a variable, names.
+    /// Checks every file that a word or the value of a variable names.
     ///
     /// # Errors
     /// [`Denied`].

@@ -1,4 +1,4 @@
-//! Other processes, as `/proc` shows them: `proc_pid_status(5)`, `proc_pid_task(5)`.
+//! Other processes, from `/proc`: `proc_pid_status(5)`, `proc_pid_task(5)`.
 
 use std::fs::File;
 use std::io::Read;
@@ -7,7 +7,7 @@ use rustix::process::{Pid, getpid, getppid};
 
 use crate::sys::SignalMask;
 
-/// What a process does with signals.
+/// The signal dispositions of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Dispositions {
     /// Blocked in its first thread.
@@ -44,7 +44,7 @@ pub fn parent_that_cannot_signal(uid: u32) -> Option<String> {
         .then(|| format!("{name} (pid {parent}), which runs as uid {} without CAP_KILL,", sender.uid))
 }
 
-/// What decides whom a process may signal: `kill(2)`.
+/// The credentials that decide which processes a process may signal: `kill(2)`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Sender {
     real: u32,

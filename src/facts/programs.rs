@@ -1,7 +1,7 @@
-//! Where a command is: the search of `execvp(3)`, done before anything is changed.
+//! Finds a command: the search of `execvp(3)`, done before anything is changed.
 //!
-//! Root without `CAP_DAC_OVERRIDE` cannot look into every directory of the user's. What it cannot see it does not call
-//! missing: exec, as the user, has the last word.
+//! Root without `CAP_DAC_OVERRIDE` cannot search every directory of the user. It does not report a file that it cannot
+//! see as missing: the exec, as the user, decides.
 
 use std::ffi::{CString, OsStr};
 use std::fs::File;
@@ -17,7 +17,7 @@ use crate::error::{Error, Missing, Result, Unfit, io_errno};
 /// What the C library searches when `PATH` is unset, and what engines set.
 const DEFAULT_PATH: &[u8] = b"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// What one place of the search holds.
+/// The result for one directory of the search.
 enum Seen {
     Program,
     Hidden,

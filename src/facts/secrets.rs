@@ -17,8 +17,8 @@ const LARGEST: u64 = 64 << 10;
 /// Why root has not read a secret. The content is in neither.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Unread {
-    /// It is not root's alone, or root may not read it. It may be read with the user's rights: that gives the app nothing
-    /// that it could not have taken.
+    /// It is not root's alone, or root may not read it. It may be read with the user's rights: that gives the app
+    /// nothing that it could not have taken.
     NotForRoot(String),
     /// It is absent, or no value.
     Unusable(String),
@@ -45,7 +45,7 @@ pub fn read_as_user(path: &Path) -> Result<Vec<u8>, String> {
     content(file, &facts)
 }
 
-/// Whatever is in its place, opening it ends.
+/// Opens the file without blocking, whatever its kind.
 const FLAGS: OFlags = OFlags::NONBLOCK.union(OFlags::NOCTTY);
 
 /// The content without the newline that editors put at its end.

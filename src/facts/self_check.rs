@@ -1,7 +1,7 @@
-//! How `/init` itself is installed: it must be a plain program that gives its caller nothing.
+//! Checks how `/init` itself is installed: it must be a plain program that gives its caller no privilege.
 //!
-//! A set-user-ID copy would let the app name any configuration as root. `AT_SECURE` alone is no evidence, though: SELinux
-//! sets it at the engine's own transition into the container's domain. So the file is judged, and the ids.
+//! A set-user-ID copy would let the app name any configuration as root. `AT_SECURE` alone is no evidence, though:
+//! SELinux sets it at the engine's own transition into the container's domain. So the file is judged, and the ids.
 
 use nix::errno::Errno;
 use rustix::fs::{getxattr_query, stat};
@@ -10,13 +10,14 @@ use rustix::process::{getegid, geteuid, getgid, getuid};
 use crate::error::{Error, Result};
 use crate::sys;
 
-/// The kernel's name for the running program.
+/// The running program.
 const SELF: &str = "/proc/self/exe";
 
 /// Set-user-ID and set-group-ID.
 const SET_ID: u32 = 0o6000;
 
-/// Refuses a program with set-user-ID, set-group-ID or file capabilities, or that was started with more than its caller.
+/// Refuses a program with set-user-ID, set-group-ID or file capabilities, or that was started with more than its
+/// caller.
 ///
 /// # Errors
 /// [`Error::PrivilegedInstall`].

@@ -1,7 +1,8 @@
 //! Reads with the user's rights while still root, for what only the user may read: `setfsuid(2)`, `capabilities(7)`.
 //!
-//! The file system uid and gid decide, together with the supplementary groups; a file system uid that is not 0 also takes
-//! the capabilities that override permissions out of the effective set. Other processes see no other owner of this one.
+//! The file system uid and gid decide, together with the supplementary groups; a file system uid that is not 0 also
+//! takes the capabilities that override permissions out of the effective set. Other processes see no other owner of
+//! this one.
 
 use nix::errno::Errno;
 use rustix::thread::set_thread_groups;

@@ -1,5 +1,5 @@
-//! The changes of the drop, each one call of the kernel, in the order that works with nothing but `CHOWN`, `SETUID`,
-//! `SETGID` and `SETPCAP`. What they achieved is not believed here: the proof reads it back.
+//! The changes of the drop, each one system call, in the order that needs only `CHOWN`, `SETUID`, `SETGID` and
+//! `SETPCAP`. Their results are verified elsewhere: the proof reads them back.
 
 use caps::CapSet;
 use nix::errno::Errno;
@@ -27,7 +27,7 @@ fn without_ambient_lock() -> SecureBits {
         | SecureBits::KEEP_CAPS_LOCKED
 }
 
-/// `no_new_privs`: needs no capability, hinders no later step.
+/// Sets `no_new_privs`: it needs no capability and does not affect the later steps.
 pub(super) fn set_no_new_privs() -> Result<()> {
     set_nnp(true).map_err(|error| refused("prctl(PR_SET_NO_NEW_PRIVS)", "no_new_privs", errno(error)))
 }

@@ -67,7 +67,8 @@ impl Held {
     /// Reads what the calling thread holds.
     ///
     /// # Errors
-    /// [`Error::Credentials`] when `/proc` is absent; [`Error::NotProved`] when it is no proc file system or lacks a line.
+    /// [`Error::Credentials`] when `/proc` is absent; [`Error::NotProved`] when it is no proc file system or lacks a
+    /// line.
     pub fn read() -> Result<Held> {
         let failed = |call, errno| Error::Credentials { call, object: PATH.into(), errno };
         let opened = open(PATH, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());

@@ -4,8 +4,9 @@ use rustix::process::{DumpableBehavior, dumpable_behavior, set_dumpable_behavior
 
 use crate::error::{Error, Result, errno};
 
-/// The first acts of a start as another user than root. The app has the same uid, and could trace this process, whose exec
-/// gave it whatever the engine's bounding set holds, until it is confined. Whether the engine had set `no_new_privs`.
+/// The first acts of a start as another user than root. The app has the same uid, and could trace this process, whose
+/// exec gave it whatever the engine's bounding set holds, until it is confined. Whether the engine had set
+/// `no_new_privs`.
 ///
 /// # Errors
 /// As [`forbid_tracing`]; [`Error::Drop`].

@@ -1,5 +1,5 @@
-//! A Compose file: one service a role, and the volumes and secrets that they name. `$` is doubled, since Compose expands
-//! it.
+//! A Compose file: one service a role, and the volumes and secrets that they name. `$` is doubled, since Compose
+//! expands it.
 
 use super::names::of_service;
 use super::setting::{self, Flag, RETRIES, seconds};

@@ -1,7 +1,7 @@
-//! `--render`: the run-time flags that a configuration needs, for each engine in its own language.
+//! `--render`: the run-time flags that a configuration needs, in the format of each engine.
 //!
-//! Every format gets the same list of settings and has an arm for each: a format that cannot express a setting refuses the
-//! page, and never leaves it out. Of the app's environment only names are printed.
+//! Every format gets the same list of settings and has an arm for each: a format that cannot express a setting refuses
+//! the page, and never leaves it out. Of the app's environment only names are printed.
 
 mod arguments;
 mod compose;
@@ -15,7 +15,7 @@ use crate::config::args::Format;
 use crate::error::{Error, Result};
 use crate::plan::container::Container;
 
-/// What is printed.
+/// The output.
 #[derive(Debug, Default)]
 pub struct Rendered {
     /// For standard output.

@@ -1,4 +1,4 @@
-//! Names for volumes and secrets, which the configuration knows by their paths; refuses paths that an engine's syntax
+//! Names for volumes and secrets, which the configuration identifies by path; refuses paths that an engine's syntax
 //! cannot express.
 
 use super::inexpressible;
@@ -29,7 +29,7 @@ impl Secret<'_> {
 /// Where engines put secrets.
 const SECRETS: &str = "/run/secrets/";
 
-/// What the service is called: the role, or `app` where there are none.
+/// The name of the service: the role, or `app` without roles.
 pub(super) fn of_service<'a>(container: &Container<'a>) -> &'a str {
     container.role.map_or("app", |(_, role)| role)
 }

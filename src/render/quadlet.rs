@@ -11,8 +11,8 @@ use crate::plan::container::{Asked, Container};
 use crate::plan::flags;
 
 /// Exit codes of `/init` after which another start would end the same way: command line, capability, configuration. Not
-/// 70 and 71, since a step or a system call may succeed later; not 126 and 127, which are also Podman's own and may mean
-/// a port that is still taken.
+/// 70 and 71, since a step or a system call may succeed later; not 126 and 127, which are also Podman's own and may
+/// mean a port that is still taken.
 const PERMANENT: &str = "64 77 78";
 
 /// Failed starts in a row until systemd leaves the unit failed, and the delays between them, in seconds.

@@ -1,9 +1,9 @@
-//! The seal: what the app may no longer do, whatever the engine left it. Put on after the drop, by the user, and proved by
+//! The seal: restrictions of the app beyond those of the engine. Applied after the drop, as the user, and proved by
 //! trying what must fail.
 //!
-//! Both parts hold for this process and all that it starts, over every exec, and nothing takes them off again. They need
-//! `no_new_privs`, which the drop has set. It must never widen what the app could do without it, nor believe a call that
-//! only reports success. `landlock(7)`, `seccomp(2)`.
+//! Both parts apply to this process and its children, across every exec, and cannot be removed. They need
+//! `no_new_privs`, which the drop has set. The seal must never allow the app more than without it, nor trust a call
+//! that reports false success. `landlock(7)`, `seccomp(2)`.
 
 mod namespaces;
 mod writes;
@@ -12,18 +12,18 @@ use crate::error::Result;
 use crate::plan::Plan;
 use crate::privilege::Dropped;
 
-/// What was put on.
+/// The applied seal.
 #[derive(Debug, Default)]
 pub struct Sealed {
-    /// What holds, and was proved.
+    /// The restrictions that were proved.
     pub holds: Vec<String>,
     /// What the kernel's version does not cover.
     pub gaps: Vec<String>,
-    /// What does not hold or was left out, each with what to do about it.
+    /// The restrictions that are missing, each with its fix.
     pub lacks: Vec<(String, String)>,
 }
 
-/// Puts the seal on, as far as one is configured, and proves it.
+/// Applies the configured seal, and proves it.
 ///
 /// # Errors
 /// [`crate::error::Error::SealUnavailable`], unless it is optional; [`crate::error::Error::SealPath`],

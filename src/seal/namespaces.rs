@@ -1,9 +1,9 @@
 //! Refuses new namespaces, by a seccomp filter.
 //!
-//! In a user namespace of its own the app would have every capability over what is in it, and reach kernel code that
-//! nobody else can. The filter looks at four calls and at nothing behind a pointer: `clone` and `unshare` by their flags,
-//! `setns` at all, and `clone3`, whose flags it cannot see, as if the kernel did not know it, so that C libraries use
-//! `clone`. 32-bit calls have numbers of their own.
+//! In its own user namespace the app would have every capability, and access to kernel code that is closed to it
+//! otherwise. The filter checks four calls and follows no pointer: it refuses `clone` and `unshare` by their flags,
+//! every `setns`, and `clone3`, whose flags it cannot read, with ENOSYS, so that C libraries fall back to `clone`.
+//! 32-bit calls have their own numbers.
 
 use libc::sock_filter;
 use nix::errno::Errno;
@@ -66,7 +66,7 @@ const ALLOW: u32 = libc::SECCOMP_RET_ALLOW;
 const REFUSE: u32 = libc::SECCOMP_RET_ERRNO | libc::EPERM.cast_unsigned();
 const UNKNOWN: u32 = libc::SECCOMP_RET_ERRNO | libc::ENOSYS.cast_unsigned();
 
-/// Puts the filter on, and proves it.
+/// Installs the filter, and proves it.
 pub(super) fn refuse(sealed: &mut Sealed) -> Result<()> {
     sys::add_filter(&filter()).map_err(|errno| Error::SealUnavailable {
         what: "namespaces",
@@ -96,7 +96,7 @@ fn filter() -> Vec<sock_filter> {
     program
 }
 
-/// What is done for the programs of one machine; the others are for the next block.
+/// The instructions for the programs of one machine; other machines jump to the next block.
 fn block(machine: &Machine) -> [sock_filter; 14] {
     [
         if_equal(machine.name, 0, 13),

@@ -1,7 +1,7 @@
 //! Restricts writes to the app's surfaces, by Landlock.
 //!
-//! Reading, executing, sockets and the metadata of files (mode, owner, times, extended attributes) are left as they are:
-//! the first three are no writes, and for the last the kernel has no rule.
+//! Reading, executing, sockets and the metadata of files (mode, owner, times, extended attributes) are not restricted:
+//! the first three are not writes, and the kernel has no rule for the last.
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
@@ -59,8 +59,8 @@ fn is_surface(path: &Path, plan: &Plan) -> bool {
     path != Path::new(DEVICES) && !also.map(std::path::PathBuf::as_path).any(|other| other == path)
 }
 
-/// Opens a place that is to be allowed. Nothing may be a link in its path: the app of a previous life may have left one on
-/// a volume, and the rule would be for what that points to.
+/// Opens a place that is to be allowed. Nothing may be a link in its path: the app of a previous life may have left one
+/// on a volume, and the rule would be for what that points to.
 fn opened(path: &Path, sealed: &mut Sealed) -> Result<Option<OwnedFd>> {
     let shown = path.display();
     match openat2(CWD, path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty(), ResolveFlags::NO_SYMLINKS).map_err(errno) {
@@ -88,8 +88,8 @@ fn allow(
     ruleset.add_rule(PathBeneath::new(place, rights)).map(drop)
 }
 
-/// Allows what a standard stream is open to for writing, so that `/dev/stdout` can be opened again where the engine gave a
-/// file or a device. Pipes and sockets are in no directory, and no rule bars them.
+/// Allows what a standard stream is open to for writing, so that `/dev/stdout` can be opened again where the engine
+/// gave a file or a device. Pipes and sockets are in no directory, and no rule bars them.
 fn streams(ruleset: &mut RulesetCreated) -> Result<()> {
     let rights = make_bitflags!(AccessFs::{WriteFile | Truncate | IoctlDev});
     for stream in [rustix::stdio::stdin(), rustix::stdio::stdout(), rustix::stdio::stderr()] {
@@ -129,7 +129,7 @@ fn prove(first: Option<&OwnedFd>) -> Result<&'static str> {
     }
 }
 
-/// What this version of Landlock does not do.
+/// The writes that this version of Landlock does not cover.
 fn gaps(version: i32) -> impl Iterator<Item = &'static str> {
     [
         (2, "files cannot be moved or linked from one directory to another"),

@@ -1,23 +1,23 @@
-//! Why root does not obey a file: which part of its path is whose, and what mends it.
+//! The reason why root refuses a file: the part of its path that others can change, and the fix.
 
 use std::fmt;
 use std::path::PathBuf;
 
 use nix::errno::Errno;
 
-/// Why root does not obey a file.
+/// The reason why root refuses a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Denied {
     /// A call failed.
     Call(&'static str, Errno),
-    /// Something on the way, or the file itself, is not root's alone.
+    /// Others can change a directory of the path, or the file itself.
     NotRoots {
         /// The path of that part.
         place: PathBuf,
-        /// Who else has it in hand.
+        /// Who else can change it.
         whose: Whose,
     },
-    /// There is too much to judge.
+    /// Too many files to check.
     TooMuch(String),
 }
 
@@ -59,7 +59,7 @@ impl fmt::Display for Whose {
 }
 
 impl Denied {
-    /// What makes it root's alone.
+    /// The fix: what makes it writable only to root.
     pub fn fix(&self) -> String {
         match self {
             Denied::NotRoots { place, whose } => {

@@ -1,10 +1,10 @@
-//! Opens what root obeys, and judges whether it is root's alone.
+//! Opens the files that root acts on, and refuses files that others can change.
 //!
-//! A file that somebody else owns or may write, or that is reached through a directory or link of theirs, tells root what
-//! they want. So every name of the path is opened without following a link, each descriptor is judged by `fstat(2)`, links
-//! are followed by hand, and the caller reads the descriptor that was judged. Neither a read-only mount nor the sticky bit
-//! excuses a writer: the same file may be writable elsewhere, and names can be added to a sticky directory.
-//! `path_resolution(7)`, `inode(7)`, `acl(5)`.
+//! Whoever owns or can write a file, or a directory or link on its path, decides what root does. So every name of the
+//! path is opened without following a link, each descriptor is checked by `fstat(2)`, links are followed by hand, and
+//! the caller reads the checked descriptor. A read-only mount or the sticky bit does not make a writer harmless: the
+//! same file may be writable elsewhere, and anyone can add names to a sticky directory. `path_resolution(7)`,
+//! `inode(7)`, `acl(5)`.
 
 mod denied;
 
@@ -31,10 +31,10 @@ const MOST_LINKS: usize = 40;
 /// Directories that are kept open, since most paths of a boot begin with the same ones.
 const MOST_HELD: usize = 16;
 
-/// How the kernel shows an owner whom a user namespace does not map. Most namespaces have a user of that number as well.
+/// The id that the kernel shows for an unmapped owner. Most user namespaces also map a user with that number.
 const OVERFLOW: u32 = 65534;
 
-/// What a descriptor is opened for that is judged, or leads on, and is not read.
+/// The flags of a descriptor that is only checked or used as a directory.
 pub(crate) const HANDLE: OFlags = OFlags::PATH.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
 /// Engines mount it anew for every container, often for everyone to write: a name that is not there yet is about to be
@@ -48,11 +48,11 @@ const STICKY: u32 = 0o1000;
 const GROUP_WRITES: u32 = 0o020;
 const OTHERS_WRITE: u32 = 0o002;
 
-/// `PROC_SUPER_MAGIC`, `SYSFS_MAGIC` and `CGROUP2_SUPER_MAGIC` of `statfs(2)`: the kernel writes these file systems, and
-/// in a user namespace their owner is often not mapped.
+/// `PROC_SUPER_MAGIC`, `SYSFS_MAGIC` and `CGROUP2_SUPER_MAGIC` of `statfs(2)`: the kernel writes these file systems,
+/// and in a user namespace their owner is often not mapped.
 const KERNELS_OWN: [FsWord; 3] = [0x9fa0, 0x6265_6572, 0x6367_7270];
 
-/// Opens files for root, or for a start without root, which obeys whatever its user does.
+/// Opens files for a start as root; for a non-root start it accepts every file.
 #[derive(Clone, Debug)]
 pub struct Trust {
     judges: bool,
@@ -61,13 +61,13 @@ pub struct Trust {
 
 #[derive(Debug, Default)]
 struct Held {
-    /// Directories of root's alone, by their path without links.
+    /// Directories that only root can change, by their path without links.
     directories: RefCell<BTreeMap<PathBuf, (Rc<OwnedFd>, Stat)>>,
     /// The uid that owns the root directory.
     root: Cell<u32>,
 }
 
-/// What a path leads to.
+/// The file at a path.
 #[derive(Debug)]
 pub struct Reached {
     /// The open file.
@@ -76,7 +76,7 @@ pub struct Reached {
     pub path: PathBuf,
     /// `fstat(2)` of it.
     pub facts: Stat,
-    /// Why root must not obey it, where the caller wanted it in any case.
+    /// The reason to refuse it, if the caller opened it anyway.
     pub denied: Option<Denied>,
 }
 
@@ -268,8 +268,8 @@ impl Trust {
         self.judge(&[], place, file, facts, true)
     }
 
-    /// Root; who owns `/`, if this namespace maps no such user; and, of the kernel's own file systems and of devices, an
-    /// owner outside of the namespace.
+    /// Root; who owns `/`, if this namespace maps no such user; and, of the kernel's own file systems and of devices,
+    /// an owner outside of the namespace.
     fn may_own(&self, file: BorrowedFd<'_>, kind: FileType, uid: u32) -> bool {
         if uid == 0 {
             return true;
@@ -335,8 +335,8 @@ fn has_list(file: BorrowedFd<'_>) -> bool {
     getxattr_query(place, "system.posix_acl_access").is_ok_and(|length| length > 0)
 }
 
-/// Whether this user namespace has a user of this number: `user_namespaces(7)`. One that it does not map is shown as the
-/// overflow uid, and nobody here can be it.
+/// Whether this user namespace has a user of this number: `user_namespaces(7)`. One that it does not map is shown as
+/// the overflow uid, and nobody here can be it.
 fn is_mapped(uid: u32) -> bool {
     let Ok(map) = std::fs::read_to_string("/proc/self/uid_map") else { return true };
     map.lines().any(|line| {

@@ -1,8 +1,8 @@
 //! The Pod of a role, as the template of its Deployment and of its boot check.
 //!
-//! A Pod needs no root: with `fsGroup` the kubelet mounts volumes that the app's group may write to, so it starts as the
-//! user, at the restricted Pod Security level. Root steps and kept capabilities need root; then it starts as root of a
-//! user namespace, with the capabilities of the plan.
+//! A Pod needs no root: with `fsGroup` the kubelet mounts volumes that the app's group may write to, so it starts as
+//! the user, at the restricted Pod Security level. Root steps and kept capabilities need root; then it starts as root
+//! of a user namespace, with the capabilities of the plan.
 
 use super::service::port_name;
 use super::{FORMAT, LONGEST, Names, labels};
