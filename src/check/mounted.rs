@@ -75,7 +75,7 @@ mod tests {
     use super::*;
 
     fn found(size: Option<&str>, options: &str, by_flags: bool) -> Vec<String> {
-        let entry = TmpfsPlan { path: "/t".into(), mode: 0o755, size: size.map(str::to_owned) };
+        let entry = TmpfsPlan { path: "/t".into(), mode: 0o755, size: size.map(str::to_owned), recursive: false };
         differences(&entry, &Mount { point: b"/t".to_vec(), kind: "tmpfs".into(), options: options.into() }, by_flags)
     }
 

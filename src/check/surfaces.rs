@@ -4,7 +4,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
-use rustix::fs::{AtFlags, Mode, OFlags, Stat, open, openat, stat, unlinkat};
+use rustix::fs::{Access, AtFlags, Mode, OFlags, Stat, access, open, openat, stat, unlinkat};
 
 use super::report::Report;
 use crate::error::{Kernel, errno};
@@ -28,6 +28,12 @@ pub(super) fn check(plan: &Plan, report: &mut Report) {
                 "writable to everyone, without the sticky bit".into(),
                 "give it mode 0755 or 0700, or 1777",
             );
+        }
+        if !entry.recursive
+            && let Some(below) = unwritable_entry(path)
+        {
+            let what = format!("holds what uid {} cannot write to: {below}", plan.target.uid);
+            report.warn(&name, what, "set recursive = true in its [[tmpfs]]");
         }
     }
     for entry in &plan.surfaces.volumes {
@@ -77,7 +83,7 @@ fn remedy(name: &str, directory: &Path, reason: Errno, plan: &Plan) -> String {
         Errno::ENOENT if name == HOME => elsewhere.to_owned(),
         Errno::ENOENT => "create it in the image, mount it, or configure another".to_owned(),
         Errno::EROFS if is_empty(directory) => {
-            let entry = TmpfsPlan { path: directory.display().to_string(), mode: 0o755, size: None };
+            let entry = TmpfsPlan { path: directory.display().to_string(), mode: 0o755, size: None, recursive: false };
             format!("mount something writable there (--tmpfs {})", entry.mount())
         }
         Errno::EROFS => format!("{elsewhere}: a mount here would hide what the image has"),
@@ -87,6 +93,15 @@ fn remedy(name: &str, directory: &Path, reason: Errno, plan: &Plan) -> String {
         _ if directory == Path::new("/") => elsewhere.to_owned(),
         _ => format!("make it uid {uid}'s in the image (COPY --chown), or {elsewhere}"),
     }
+}
+
+/// An entry that the user cannot write to: a file or directory that the engine copied there from the image.
+fn unwritable_entry(directory: &Path) -> Option<String> {
+    let entry = std::fs::read_dir(directory).ok()?.flatten().find(|entry| {
+        let is_link = entry.file_type().is_ok_and(|kind| kind.is_symlink());
+        !is_link && access(entry.path(), Access::WRITE_OK).is_err()
+    })?;
+    Some(entry.file_name().display().to_string())
 }
 
 /// Whether the directory has no entries, as far as this user can read it.

@@ -112,12 +112,6 @@ pub struct Key {
     pub about: &'static str,
 }
 
-/// Keys that were given a new name: the table, the key, and what to write instead.
-pub const RENAMED: [(&str, &str, &str); 2] = [
-    ("[boot_check]", "grace", "write it as grace in [stop], which the check, supervision and the rendered flags share"),
-    ("[supervise]", "grace", "write it as grace in [stop], which the check, supervision and the rendered flags share"),
-];
-
 /// A table.
 #[derive(Debug)]
 pub struct Table {
@@ -247,6 +241,7 @@ pub static TMPFS: Table = entry(
         key("path", PATH, "the mount point").required(),
         key("mode", MODE, "its mode").default("\"0755\""),
         key("size", Kind::Form(Form::Size), "its size in rendered files"),
+        key("recursive", Kind::Boolean, "hand over what the engine copied into it too").default("false"),
     ],
 );
 
@@ -255,7 +250,12 @@ pub static VOLUME: Table = entry(
     "[[volume]]",
     &[
         key("path", PATH, "the mount point").expands().required(),
-        key("recursive", Kind::Boolean, "hand over what is below too, if the top's owner is wrong").default("false"),
+        key(
+            "recursive",
+            Kind::Either(&[Kind::Boolean, Kind::Word("always")]),
+            "hand over what is below too, if the top's owner is wrong, or always",
+        )
+        .default("false"),
     ],
 );
 

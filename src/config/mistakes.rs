@@ -2,6 +2,12 @@
 
 use super::keys::{self, Form, Kind, Table};
 
+/// Keys that were given a new name: the table, the key, and what to write instead.
+pub(super) const RENAMED: [(&str, &str, &str); 2] = [
+    ("[boot_check]", "grace", "write it as grace in [stop], which the check, supervision and the rendered flags share"),
+    ("[supervise]", "grace", "write it as grace in [stop], which the check, supervision and the rendered flags share"),
+];
+
 /// What to do about a key that the table does not have.
 pub(super) fn in_key(key: &str, is_table: bool, table: &Table) -> String {
     let allowed = || format!("allowed here: {}", table.names());

@@ -199,6 +199,8 @@ pub struct Tmpfs {
     pub mode: u32,
     /// Its size, for the flags.
     pub size: Option<String>,
+    /// Whether what is below it is handed over too.
+    pub recursive: bool,
     /// When it counts.
     pub scope: Scope,
 }
@@ -210,6 +212,8 @@ pub struct Volume {
     pub path: At<String>,
     /// Whether what is below it is handed over too, when its top is wrong.
     pub recursive: bool,
+    /// Whether that is done at every start.
+    pub always: bool,
     /// When it counts.
     pub scope: Scope,
 }

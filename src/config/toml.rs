@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use toml_spanner::{Arena, Array, Document, Item as Node, Key, Span, Table, Value};
 
-use super::keys::{self, Table as Keys};
+use super::keys::Table as Keys;
 use super::{At, Condition, Expandable, mistakes, values};
 use crate::error::{Error, Place, Result, TextFile};
 
@@ -68,7 +68,7 @@ impl<'a> Item<'a> {
     pub(super) fn unknown(&self) -> Error {
         let table =
             if self.keys.name.is_empty() { "at the top level".to_owned() } else { format!("in {}", self.keys.name) };
-        let renamed = keys::RENAMED.iter().find(|(table, key, _)| (*table, *key) == (self.keys.name, self.key));
+        let renamed = mistakes::RENAMED.iter().find(|(table, key, _)| (*table, *key) == (self.keys.name, self.key));
         let renamed = renamed.map(|(_, _, instead)| *instead);
         let is_table = matches!(self.value.value(), Value::Table(_) | Value::Array(_));
         Error::Config {
@@ -101,7 +101,7 @@ impl<'a> Item<'a> {
             }
             Value::String(text)
                 if what == "an integer" && text.bytes().all(|byte| byte.is_ascii_digit())
-                    || what == "true or false" && matches!(*text, "true" | "false") =>
+                    || what.starts_with("true") && matches!(*text, "true" | "false") =>
             {
                 format!("write it without quotes: {text}")
             }
@@ -204,9 +204,14 @@ impl<'a> Item<'a> {
 
     /// `true` or `false`.
     pub(super) fn boolean(&self) -> Result<At<bool>> {
+        Ok(At { value: self.boolean_or("true or false")?, place: self.place() })
+    }
+
+    /// The same, where the key takes something else as well: a refusal names both.
+    pub(super) fn boolean_or(&self, what: &str) -> Result<bool> {
         match self.value.value() {
-            Value::Boolean(value) => Ok(At { value: *value, place: self.place() }),
-            _ => Err(self.expected("true or false", self.value)),
+            Value::Boolean(value) => Ok(*value),
+            _ => Err(self.expected(what, self.value)),
         }
     }
 

@@ -96,7 +96,7 @@ impl Error {
             Error::CapabilityMissing { flags, .. } => return format!("add {flags}"),
             Error::SealUnavailable { what, errno, .. } => return seal(what, *errno),
             Error::SealPath { real, .. } => return format!("give the path without links: {real}"),
-            Error::NotWritable { path, uid, errno } => return not_writable(path, *uid, *errno),
+            Error::NotWritable { path, uid, errno, directory } => return not_writable(path, *uid, *errno, *directory),
             Error::Directory { path, uid, errno, .. } => return directory(path, *uid, *errno),
         };
         fixed.to_owned()
@@ -154,8 +154,13 @@ fn secret(name: &str) -> String {
     )
 }
 
-fn not_writable(path: &str, uid: u32, errno: Errno) -> String {
+fn not_writable(path: &str, uid: u32, errno: Errno, directory: bool) -> String {
     match errno {
+        Errno::EROFS if directory => "put it below a writable mount, or leave it out if the app only reads it".into(),
+        _ if directory => format!(
+            "make it uid {uid}'s: in the image (COPY --chown), or by recursive, true in the [[tmpfs]] or \"always\" in the \
+             [[volume]] that it is in"
+        ),
         Errno::EROFS => format!(
             "mount something writable there (--tmpfs {path}:rw,mode=0777, a volume, or an emptyDir with fsGroup)"
         ),

@@ -58,7 +58,7 @@ impl fmt::Display for Error {
             Error::MountPoint { path, what, .. } => write!(f, "{path} {what}"),
             Error::HandOver { path, call, errno, .. } => write!(f, "cannot hand over {path}: {}", Reason(call, *errno)),
             Error::HandOverUnproved { path, found } => write!(f, "hand-over of {path} not proved: {found}"),
-            Error::NotWritable { path, uid, errno } => {
+            Error::NotWritable { path, uid, errno, .. } => {
                 write!(f, "{path} is not writable to uid {uid}: {}", Reason("access", *errno))
             }
             Error::Drop { call, object, errno, .. } => {

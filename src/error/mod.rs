@@ -295,6 +295,8 @@ pub enum Error {
         uid: u32,
         /// The kernel's reason.
         errno: Errno,
+        /// Whether it is a directory that the user would have made.
+        directory: bool,
     },
     /// A step of the drop failed.
     Drop {

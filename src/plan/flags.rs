@@ -78,11 +78,15 @@ mod tests {
 
     #[test]
     fn values_of_flags() {
-        let tmpfs =
-            |size: Option<&str>| TmpfsPlan { path: "/home/app".into(), mode: 0o755, size: size.map(str::to_owned) };
+        let tmpfs = |size: Option<&str>| TmpfsPlan {
+            path: "/home/app".into(),
+            mode: 0o755,
+            size: size.map(str::to_owned),
+            recursive: false,
+        };
         assert_eq!(tmpfs(Some("16m")).mount(), "/home/app:rw,size=16m,mode=0755");
         assert_eq!(tmpfs(None).mount(), "/home/app:rw,size=64m,mode=0755");
-        let volume = |recursive, shared| VolumePlan { path: "/data".into(), recursive, shared };
+        let volume = |recursive, shared| VolumePlan { path: "/data".into(), recursive, always: false, shared };
         assert_eq!(volume(false, false).mount("data", true), "data:/data:U,Z");
         assert_eq!(volume(true, false).mount("data", true), "data:/data:Z");
         assert_eq!(volume(false, true).mount("data", true), "data:/data:U,z");

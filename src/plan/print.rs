@@ -40,12 +40,14 @@ struct Place<'a> {
     path: &'a str,
     mode: String,
     size: Option<&'a str>,
+    recursive: bool,
 }
 
 #[derive(Serialize)]
 struct VolumeShown<'a> {
     path: &'a str,
     recursive: bool,
+    always: bool,
 }
 
 #[derive(Serialize)]
@@ -111,15 +113,21 @@ fn text(plan: &Plan, held: &Held) -> String {
         row(
             "tmpfs",
             &format!(
-                "{} mode {}{}",
+                "{} mode {}{}{}",
                 place.path,
                 place.mode,
-                place.size.map(|size| format!(" size {size}")).unwrap_or_default()
+                place.size.map(|size| format!(" size {size}")).unwrap_or_default(),
+                if place.recursive { " recursive" } else { "" }
             ),
         );
     }
     for place in &shown.volumes {
-        row("volume", &format!("{}{}", place.path, if place.recursive { " recursive" } else { "" }));
+        let walk = match place.recursive {
+            _ if place.always => " recursive always",
+            true => " recursive",
+            false => "",
+        };
+        row("volume", &format!("{}{walk}", place.path));
     }
     for place in &shown.directories {
         row("directory", &format!("{} mode {}", place.path, place.mode));
@@ -185,13 +193,18 @@ fn shown<'a>(plan: &'a Plan, held: &Held) -> Shown<'a> {
             .surfaces
             .tmpfs
             .iter()
-            .map(|entry| Place { path: &entry.path, mode: mode(entry.mode), size: entry.size.as_deref() })
+            .map(|entry| Place {
+                path: &entry.path,
+                mode: mode(entry.mode),
+                size: entry.size.as_deref(),
+                recursive: entry.recursive,
+            })
             .collect(),
         volumes: plan
             .surfaces
             .volumes
             .iter()
-            .map(|entry| VolumeShown { path: &entry.path, recursive: entry.recursive })
+            .map(|entry| VolumeShown { path: &entry.path, recursive: entry.recursive, always: entry.always })
             .collect(),
         directories: plan
             .surfaces

@@ -30,6 +30,8 @@ pub struct TmpfsPlan {
     pub mode: u32,
     /// Its size, if configured.
     pub size: Option<String>,
+    /// Whether to walk it.
+    pub recursive: bool,
 }
 
 /// One volume.
@@ -39,6 +41,8 @@ pub struct VolumePlan {
     pub path: String,
     /// Whether to walk it when its top is wrong.
     pub recursive: bool,
+    /// Whether to walk it also when its top is right.
+    pub always: bool,
     /// Whether other roles have it too.
     pub shared: bool,
 }
@@ -67,12 +71,17 @@ pub(super) fn resolve(
 /// The configured tmpfs mount points, then those of the command line; an option overrides an entry for the same path.
 pub(super) fn tmpfs<'a>(configured: impl Iterator<Item = &'a Tmpfs>, options: &[(String, u32)]) -> Vec<TmpfsPlan> {
     let mut all: Vec<TmpfsPlan> = configured
-        .map(|entry| TmpfsPlan { path: entry.path.value.clone(), mode: entry.mode, size: entry.size.clone() })
+        .map(|entry| TmpfsPlan {
+            path: entry.path.value.clone(),
+            mode: entry.mode,
+            size: entry.size.clone(),
+            recursive: entry.recursive,
+        })
         .collect();
     for (path, mode) in options {
         match all.iter_mut().find(|entry| entry.path == *path) {
             Some(entry) => entry.mode = *mode,
-            None => all.push(TmpfsPlan { path: path.clone(), mode: *mode, size: None }),
+            None => all.push(TmpfsPlan { path: path.clone(), mode: *mode, size: None, recursive: false }),
         }
     }
     all
@@ -81,7 +90,7 @@ pub(super) fn tmpfs<'a>(configured: impl Iterator<Item = &'a Tmpfs>, options: &[
 pub(super) fn volume(entry: &Volume, config: &Config, environment: &Environment) -> Result<VolumePlan> {
     let roles = entry.scope.roles.as_ref().map_or(config.roles.len(), Vec::len);
     let path = expand::value(&Expandable::Text(entry.path.clone()), values::path, environment)?;
-    Ok(VolumePlan { path, recursive: entry.recursive, shared: roles > 1 })
+    Ok(VolumePlan { path, recursive: entry.recursive, always: entry.always, shared: roles > 1 })
 }
 
 pub(super) fn directory(entry: &Directory, environment: &Environment) -> Result<(PathBuf, u32)> {

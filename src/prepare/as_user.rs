@@ -2,25 +2,34 @@
 //! without root, whether what it needs is there.
 
 use std::os::fd::AsFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 use rustix::fs::{Access, AtFlags, CWD, FileType, Mode, accessat, chmod, fstat, mkdir, stat};
 
+use super::Left;
 use super::ownership::{bits, set_mode};
 use super::tmpfs::Unmended;
+use super::volume::Kept;
 use crate::error::{Error, Result, errno};
-use crate::plan::Surfaces;
+use crate::plan::{Surfaces, TmpfsPlan};
 use crate::privilege::{Dropped, Target};
 
 const SET_GROUP_ID: u32 = 0o2000;
 
-/// Sets the modes that root, without `CAP_FOWNER`, could not set because the directory was not root's.
+/// Sets the modes that root, without `CAP_FOWNER`, could not set because the directory was not root's; and accepts each
+/// volume that kept its owner if the user can write to it.
 ///
 /// # Errors
 /// [`Error::HandOver`], [`Error::HandOverUnproved`].
-pub fn mend(_dropped: &Dropped, unmended: Vec<Unmended>) -> Result<()> {
-    for Unmended { directory, path, mode } in unmended {
+pub fn mend(_dropped: &Dropped, left: Left, target: &Target) -> Result<()> {
+    for Kept { path, error } in left.volumes {
+        if writable(Path::new(&path)).is_err() {
+            return Err(error);
+        }
+        log::warn!("{error}; uid {} can write to it as it is", target.uid);
+    }
+    for Unmended { directory, path, mode } in left.modes {
         let failed = |call, errno| Error::HandOver {
             path: path.clone(),
             call,
@@ -39,24 +48,49 @@ pub fn mend(_dropped: &Dropped, unmended: Vec<Unmended>) -> Result<()> {
     Ok(())
 }
 
-/// Refuses a surface that the user cannot write to, whoever owns it: an ACL or a group may be how it is meant.
+/// Refuses a surface that the user cannot write to, whoever owns it: an ACL or a group may be how it is meant. Sets the
+/// mode of what the user owns.
 ///
 /// # Errors
 /// [`Error::NotWritable`].
 pub fn refuse_unwritable(_dropped: &Dropped, surfaces: &Surfaces, target: &Target) -> Result<()> {
+    let uid = target.uid;
     let paths = surfaces.tmpfs.iter().map(|entry| &entry.path).chain(surfaces.volumes.iter().map(|entry| &entry.path));
     for path in paths {
-        // By the real ids, which are the effective ones now: asking by the effective ones is a call that older filters refuse.
-        accessat(CWD, path, Access::WRITE_OK | Access::EXEC_OK, AtFlags::empty())
-            .map_err(|error| Error::NotWritable { path: path.clone(), uid: target.uid, errno: errno(error) })?;
+        writable(Path::new(path)).map_err(|errno| Error::NotWritable {
+            path: path.clone(),
+            uid,
+            errno,
+            directory: false,
+        })?;
     }
+    surfaces.tmpfs.iter().for_each(|entry| set_own_mode(entry, uid));
     Ok(())
 }
 
-/// Makes each directory, and those above it, unless it is there. The mode is set on what was made, whatever the umask.
+/// Whether the user can write there. By the real ids, which are the effective ones now: asking by the effective ones is a
+/// call that older filters refuse.
+fn writable(path: &Path) -> std::result::Result<(), Errno> {
+    accessat(CWD, path, Access::WRITE_OK | Access::EXEC_OK, AtFlags::empty()).map_err(errno)
+}
+
+/// Sets the mode where the user owns the mount point. Without root there is no more to be done than to say that it stays.
+fn set_own_mode(entry: &TmpfsPlan, uid: u32) {
+    let look = || stat(&entry.path).map(|facts| (facts.st_uid, bits(facts.st_mode)));
+    let Ok((owner, mut mode)) = look() else { return };
+    if mode != entry.mode && owner == uid && chmod(&entry.path, Mode::from_raw_mode(entry.mode)).is_ok() {
+        mode = look().map_or(mode, |(_, now)| now);
+    }
+    if mode != entry.mode {
+        log::info!("{} keeps mode {mode:04o} instead of {:04o}: it belongs to uid {owner}", entry.path, entry.mode);
+    }
+}
+
+/// Makes each directory, and those above it, unless it is there: then it must be writable. The mode is set on what was
+/// made, whatever the umask.
 ///
 /// # Errors
-/// [`Error::Directory`].
+/// [`Error::Directory`], [`Error::NotWritable`].
 pub fn make_directories(_dropped: &Dropped, directories: &[(PathBuf, u32)], target: &Target) -> Result<()> {
     for (path, mode) in directories {
         let failed = |call, errno| Error::Directory { path: path.display().to_string(), call, errno, uid: target.uid };
@@ -86,6 +120,12 @@ pub fn make_directories(_dropped: &Dropped, directories: &[(PathBuf, u32)], targ
                 if !there {
                     return Err(failed("mkdir", if reason == Errno::EEXIST { Errno::ENOTDIR } else { reason }));
                 }
+                writable(path).map_err(|errno| Error::NotWritable {
+                    path: path.display().to_string(),
+                    uid: target.uid,
+                    errno,
+                    directory: true,
+                })?;
             }
         }
     }

@@ -19,21 +19,27 @@ use crate::plan::Surfaces;
 use crate::privilege::{Root, Target};
 pub use as_user::{make_directories, mend, refuse_unwritable};
 pub use tmpfs::Unmended;
+pub use volume::Kept;
+
+/// What only the user can mend or judge, after the drop.
+#[derive(Debug, Default)]
+pub struct Left {
+    modes: Vec<Unmended>,
+    volumes: Vec<Kept>,
+}
 
 /// Hands the surfaces and the standard streams to the user. What is right already is left alone.
 ///
-/// What comes back is right but for its mode, which is now the user's to mend.
-///
 /// # Errors
 /// [`crate::error::Error::MountPoint`], [`crate::error::Error::HandOver`], [`crate::error::Error::HandOverUnproved`].
-pub fn hand_over(root: &Root, surfaces: &Surfaces, target: &Target) -> Result<Vec<Unmended>> {
-    let mut unmended = Vec::new();
+pub fn hand_over(root: &Root, surfaces: &Surfaces, target: &Target) -> Result<Left> {
+    let mut left = Left::default();
     for entry in &surfaces.tmpfs {
-        unmended.extend(tmpfs::hand_over(root, entry, target)?);
+        left.modes.extend(tmpfs::hand_over(root, entry, target)?);
     }
     for entry in &surfaces.volumes {
-        volume::hand_over(root, entry, target)?;
+        left.volumes.extend(volume::hand_over(root, entry, target)?);
     }
     stdio::hand_over(root, target);
-    Ok(unmended)
+    Ok(left)
 }

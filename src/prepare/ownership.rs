@@ -37,29 +37,34 @@ pub(super) fn is_theirs(seen: &Seen, target: &Target) -> bool {
 
 /// The kernel's reason for refusing a hand-over, translated: EPERM in spite of `CAP_CHOWN` is an owner that the user
 /// namespace does not map.
-pub(super) fn remedy(errno: Errno, path: &str) -> String {
-    match errno {
+fn remedy(errno: Errno, mount: &str) -> String {
+    let fixed = match errno {
         Errno::EPERM => {
-            format!(
-                "let the engine map its owner: mount it with :U (podman unshare chown -R 1001:1001 does the same once), and give --cap-add=CHOWN ({path} may belong to an id outside this user namespace)"
-            )
+            "let the engine map its owner, which may be outside this user namespace: mount it with :U (podman unshare \
+             chown -R 1001:1001 does the same once), and give --cap-add=CHOWN"
         }
-        Errno::EROFS => format!("mount {path} read-write"),
-        Errno::EINVAL => "choose a user whose ids the user namespace maps (/proc/self/uid_map)".to_owned(),
-        Errno::EACCES => "let its owner read and enter the directories below it (chmod u+rx)".to_owned(),
-        Errno::ELOOP => format!("flatten it, or change its owner once from outside (podman unshare chown -R) ({path})"),
-        _ => "mend the mount, or let the seccomp profile allow the call".to_owned(),
-    }
+        Errno::EROFS => return format!("mount {mount} read-write"),
+        Errno::EINVAL => "choose a user whose ids the user namespace maps (/proc/self/uid_map)",
+        Errno::EACCES => "let its owner read and enter the directories below it (chmod u+rx)",
+        Errno::ELOOP => "flatten it, or change its owner once from outside (podman unshare chown -R)",
+        _ => "mend the mount, or let the seccomp profile allow the call",
+    };
+    fixed.to_owned()
 }
 
-/// A call on something of a volume that the kernel refused.
-pub(super) fn failed(path: &str, call: &'static str, errno: Errno) -> Error {
-    Error::HandOver { path: path.to_owned(), call, errno, remedy: remedy(errno, path) }
+/// A call on a mount point that the kernel refused.
+pub(super) fn failed(mount: &str, call: &'static str, errno: Errno) -> Error {
+    failed_at(mount.to_owned(), mount, call, errno)
+}
+
+/// A call on something below a mount point that the kernel refused.
+pub(super) fn failed_at(path: String, mount: &str, call: &'static str, errno: Errno) -> Error {
+    Error::HandOver { path, call, errno, remedy: remedy(errno, mount) }
 }
 
 /// What is not the user's although the call that made it theirs reports success.
-pub(super) fn unproved(path: &str, after: &Seen, target: &Target) -> Error {
+pub(super) fn unproved(path: String, after: &Seen, target: &Target) -> Error {
     let (uid, gid) = after.owner;
-    let found = format!("it, or a file in it, belongs to {uid}:{gid} instead of {}:{}", target.uid, target.gid);
-    Error::HandOverUnproved { path: path.to_owned(), found }
+    let found = format!("it belongs to {uid}:{gid} instead of {}:{}", target.uid, target.gid);
+    Error::HandOverUnproved { path, found }
 }

@@ -1,4 +1,4 @@
-//! Hands standard output and error to the user, so that the app can reopen `/dev/stdout` after the drop.
+//! Hands the standard streams to the user, so that the app can reopen `/dev/stdout` and `/dev/stdin` after the drop.
 //!
 //! An engine's pipe is root's with mode 0600, and opening it again by name asks for permission anew. Only pipes, ptys
 //! and sockets: a file is somebody's, and stays theirs. Best effort: the app has the open descriptors in any case.
@@ -6,18 +6,18 @@
 use std::os::fd::BorrowedFd;
 
 use rustix::fs::{FileType, Uid, fchown, fstat, major};
-use rustix::stdio::{stderr, stdout};
+use rustix::stdio::{stderr, stdin, stdout};
 
 use crate::privilege::{Root, Target};
 
 /// The major device numbers of pseudo-terminals' far ends, `devices.txt` of the kernel.
 const PTY_MAJORS: std::ops::RangeInclusive<u32> = 136..=143;
 
-/// Hands both over where they are of those kinds and not the user's yet.
+/// Hands each over where it is of those kinds and not the user's yet.
 pub(super) fn hand_over(_root: &Root, target: &Target) {
-    for (name, stream) in [("standard output", stdout()), ("standard error", stderr())] {
+    for (name, stream) in [("input", stdin()), ("output", stdout()), ("error", stderr())] {
         if let Err(error) = change(stream, target.uid) {
-            log::debug!("{name} stays as it is: {error}");
+            log::debug!("standard {name} stays as it is: {error}");
         }
     }
 }

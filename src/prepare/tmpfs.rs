@@ -1,4 +1,5 @@
-//! Hands a tmpfs mount point to the user: mode, then owner, through the descriptor, and never what is below it.
+//! Hands a tmpfs mount point to the user: mode, then owner, through the descriptor; and what is below it only when asked
+//! to.
 //!
 //! The engine leaves the mount point root's, whatever the image says, since Podman takes no `uid=`; what the image had
 //! there is copied up with its own owners. The mode comes first, because without `CAP_FOWNER` root can only change that
@@ -6,11 +7,11 @@
 
 use std::os::fd::{AsFd, OwnedFd};
 
-use nix::errno::Errno;
 use rustix::fs::{FsWord, fstatfs};
 
 use super::open;
-use super::ownership::{bits, give, is_theirs, remedy, set_mode};
+use super::ownership::{bits, failed, give, is_theirs, set_mode, unproved};
+use super::walk;
 use crate::error::{Error, Result, errno};
 use crate::plan::TmpfsPlan;
 use crate::privilege::{Root, Target};
@@ -28,41 +29,41 @@ pub struct Unmended {
 
 /// Hands it over, unless it is right already.
 pub(super) fn hand_over(_root: &Root, entry: &TmpfsPlan, target: &Target) -> Result<Option<Unmended>> {
-    let directory = open::directory(&entry.path, || flag(entry))?;
-    let kind = fstatfs(&directory).map_err(|error| failed(entry, "fstatfs", errno(error)))?.f_type;
+    let path = &entry.path;
+    let directory = open::directory(path, || flag(entry))?;
+    let kind = fstatfs(&directory).map_err(|error| failed(path, "fstatfs", errno(error)))?.f_type;
     let is_tmpfs = kind == TMPFS_MAGIC;
-    let look = || open::look(&directory).map_err(|reason| failed(entry, "fstat", reason));
+    let look = || open::look(&directory).map_err(|reason| failed(path, "fstat", reason));
     let before = look()?;
-    if !is_tmpfs || !open::is_mount_point(&before, &entry.path)? {
+    if !is_tmpfs || !open::is_mount_point(&before, path)? {
         let what = if is_tmpfs {
             "is a directory on a tmpfs, but not the mount point itself"
         } else {
             "is not a tmpfs mount point"
         };
-        return Err(Error::MountPoint { path: entry.path.clone(), what: what.into(), remedy: flag(entry) });
+        return Err(Error::MountPoint { path: path.clone(), what: what.into(), remedy: flag(entry) });
     }
-    if !is_theirs(&before, target) {
-        if before.owner.0 == 0 && bits(before.mode) != entry.mode {
-            set_mode(directory.as_fd(), entry.mode).map_err(|reason| failed(entry, "fchmod", reason))?;
-        }
-        give(&directory, target).map_err(|reason| failed(entry, "fchownat", reason))?;
+    let wrong = !is_theirs(&before, target);
+    if wrong && before.owner.0 == 0 && bits(before.mode) != entry.mode {
+        set_mode(directory.as_fd(), entry.mode).map_err(|reason| failed(path, "fchmod", reason))?;
+    }
+    // Engines copy the image's directory with its owner too, so a right top says nothing about what is below.
+    if entry.recursive {
+        walk::hand_over(path, &directory, target)?;
+    }
+    if wrong {
+        give(&directory, target).map_err(|reason| failed(path, "fchownat", reason))?;
     }
     let after = look()?;
-    let (uid, gid) = after.owner;
     if !is_theirs(&after, target) {
-        let found = format!("it belongs to {uid}:{gid} instead of {}:{}", target.uid, target.gid);
-        return Err(Error::HandOverUnproved { path: entry.path.clone(), found });
+        return Err(unproved(path.clone(), &after, target));
     }
-    log::debug!("{} belongs to {uid}:{gid}, mode {:04o}", entry.path, bits(after.mode));
+    log::debug!("{path} belongs to {}:{}, mode {:04o}", target.uid, target.gid, bits(after.mode));
     let unmended = bits(after.mode) != entry.mode;
-    Ok(unmended.then(|| Unmended { directory, path: entry.path.clone(), mode: entry.mode }))
+    Ok(unmended.then(|| Unmended { directory, path: path.clone(), mode: entry.mode }))
 }
 
 /// The flag that makes the mount point, as an operator would write it.
 fn flag(entry: &TmpfsPlan) -> String {
     format!("add --tmpfs {} (never uid= or gid=), or a memory-backed emptyDir", entry.mount())
-}
-
-fn failed(entry: &TmpfsPlan, call: &'static str, errno: Errno) -> Error {
-    Error::HandOver { path: entry.path.clone(), call, errno, remedy: remedy(errno, &entry.path) }
 }

@@ -1,6 +1,8 @@
-//! Hands a volume to the user: its top, and what is below it only when asked to and only when the top is wrong.
+//! Hands a volume to the user: its top, and what is below it only when asked to and, unless that is for every start, only
+//! when the top is wrong.
 //!
-//! The top comes last: a walk that was cut short is done again. `chown(2)`.
+//! The top comes last: a walk that was cut short is done again. File systems of another machine often change no owner, and
+//! are writable all the same; whether such a volume is, the user finds out after the drop. `chown(2)`.
 
 use super::open;
 use super::ownership::{failed, give, is_theirs, unproved};
@@ -9,8 +11,16 @@ use crate::error::{Error, Result};
 use crate::plan::VolumePlan;
 use crate::privilege::{Root, Target};
 
-/// Hands it over, unless its top is right already.
-pub(super) fn hand_over(_root: &Root, entry: &VolumePlan, target: &Target) -> Result<()> {
+/// A volume whose owner cannot be changed: it may be writable to the user as it is.
+#[derive(Debug)]
+pub struct Kept {
+    pub(super) path: String,
+    /// Why its owner is not the user, for the case that it is not writable.
+    pub(super) error: Error,
+}
+
+/// Hands it over, unless it is right already.
+pub(super) fn hand_over(_root: &Root, entry: &VolumePlan, target: &Target) -> Result<Option<Kept>> {
     let path = &entry.path;
     let remedy = || format!("mount it: --volume {}, or a throw-away --tmpfs {path}", entry.mount("NAME", true));
     let top = open::directory(path, remedy)?;
@@ -23,17 +33,26 @@ pub(super) fn hand_over(_root: &Root, entry: &VolumePlan, target: &Target) -> Re
             remedy: remedy(),
         });
     }
-    if is_theirs(&before, target) {
-        return Ok(());
+    let right = is_theirs(&before, target);
+    let walked = if entry.always || (entry.recursive && !right) { walk::hand_over(path, &top, target) } else { Ok(()) };
+    if right {
+        return walked.map(|()| None);
     }
-    if entry.recursive {
-        walk::hand_over(path, &top, target)?;
-    }
-    give(&top, target).map_err(|reason| {
-        walk::give_back(path, &top, &before);
-        failed(path, "fchownat", reason)
-    })?;
-    let after = look()?;
-    // Its group is its owner's to choose from now on.
-    if after.owner.0 == target.uid { Ok(()) } else { Err(unproved(path, &after, target)) }
+    let refused = match give(&top, target) {
+        // The volume takes a new owner, so the fault is that of an entry.
+        Ok(()) if walked.is_err() => {
+            walk::give_back(path, &top, &before);
+            return walked.map(|()| None);
+        }
+        Ok(()) => {
+            let after = look()?;
+            // Its group is its owner's to choose from now on.
+            (after.owner.0 != target.uid).then(|| unproved(path.clone(), &after, target))
+        }
+        Err(reason) => {
+            walk::give_back(path, &top, &before);
+            Some(walked.err().unwrap_or_else(|| failed(path, "fchownat", reason)))
+        }
+    };
+    Ok(refused.map(|error| Kept { path: path.clone(), error }))
 }

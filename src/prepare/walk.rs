@@ -12,14 +12,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::CStr;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 
 use nix::errno::Errno;
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, Uid, chownat, openat};
+use rustix::fs::{AtFlags, FileType, Gid, Mode, OFlags, Uid, chownat, openat, readlink};
 
 use super::listing::{Listing, Names, Pieces};
 use super::open::{self, HANDLE, Seen};
-use super::ownership::{failed, give, unproved};
+use super::ownership::{failed, failed_at, give, unproved};
 use crate::error::{Error, Result, errno};
 use crate::privilege::Target;
 
@@ -106,7 +106,7 @@ impl Walk<'_> {
         let keeper = (alone && !self.counted.contains(&before.inode)).then_some(before.owner.0);
         let directory = Directory { handle, inode: before.inode, keeper };
         let mut below = Names::default();
-        let (path, pieces) = (self.path, if keeper == Some(ROOT) { Pieces::Small } else { Pieces::Whole });
+        let pieces = if keeper == Some(ROOT) { Pieces::Small } else { Pieces::Whole };
         let listed = listing.read(&readable, pieces, Unlisted::Call, |names| {
             for (name, inode, is_directory) in names.iter() {
                 if is_directory || self.entry(&directory, name).map_err(Unlisted::Entry)? {
@@ -118,7 +118,7 @@ impl Walk<'_> {
         match listed {
             // ENOENT: it was removed while it was read.
             Ok(()) | Err(Unlisted::Call(Errno::ENOENT)) => {}
-            Err(Unlisted::Call(reason)) => return Err(failed(path, "getdents64", reason)),
+            Err(Unlisted::Call(reason)) => return Err(self.failed(handle, None, "getdents64", reason)),
             Err(Unlisted::Entry(error)) => return Err(error),
         }
         // Its descriptor is not needed below, and there may be many levels.
@@ -162,12 +162,12 @@ impl Walk<'_> {
                 self.told.barred += u64::from(!self.second);
                 Ok(None)
             }
-            Err(reason) => Err(self.failed("openat", reason)),
+            Err(reason) => Err(self.failed(directory, Some(name), "openat", reason)),
         }
     }
 
     fn look(&self, entry: &OwnedFd) -> Result<Seen> {
-        open::look(entry).map_err(|reason| self.failed("fstat", reason))
+        open::look(entry).map_err(|reason| self.failed(entry, None, "fstat", reason))
     }
 
     /// Whether it is another mount, even of the same file system.
@@ -231,7 +231,7 @@ impl Walk<'_> {
                 let after = self.look(entry)?;
                 // Its group is its owner's to choose from now on.
                 if after.owner.0 != self.target.uid {
-                    return Err(unproved(self.path, &after, self.target));
+                    return Err(unproved(self.place(entry, None), &after, self.target));
                 }
                 self.told.changed += 1;
             }
@@ -241,7 +241,7 @@ impl Walk<'_> {
                 self.told.left += 1;
                 self.told.set_id += 1;
             }
-            Err(reason) => return Err(self.failed("fchownat", reason)),
+            Err(reason) => return Err(self.failed(entry, None, "fchownat", reason)),
         }
         Ok(())
     }
@@ -259,7 +259,7 @@ impl Walk<'_> {
         let opened = match open() {
             Err(Errno::EACCES) => {
                 let taken = chownat(handle, "", Some(Uid::ROOT), None, AtFlags::EMPTY_PATH).map_err(errno);
-                taken.map_err(|reason| self.failed("fchownat", reason))?;
+                taken.map_err(|reason| self.failed(handle, None, "fchownat", reason))?;
                 taken_over = true;
                 open()
             }
@@ -269,7 +269,7 @@ impl Walk<'_> {
             Ok(readable) => Ok(Some((readable, taken_over))),
             // ENOENT: it was removed meanwhile.
             Err(Errno::EACCES | Errno::ENOENT) => Ok(None),
-            Err(reason) => Err(self.failed("openat", reason)),
+            Err(reason) => Err(self.failed(handle, None, "openat", reason)),
         }
     }
 
@@ -292,20 +292,34 @@ impl Walk<'_> {
                 self.path
             );
         }
-        log::info!("{}: {changed} entries handed over, {} left as they are", self.path, left + links + barred);
+        let left = left + links + barred;
+        // A walk at every start that finds nothing to do is no news.
+        let level = if changed + left > 0 { log::Level::Info } else { log::Level::Debug };
+        log::log!(level, "{}: {changed} entries handed over, {left} left as they are", self.path);
     }
 
-    fn failed(&self, call: &'static str, reason: Errno) -> Error {
-        failed(self.path, call, reason)
+    fn failed(&self, at: &OwnedFd, name: Option<&CStr>, call: &'static str, reason: Errno) -> Error {
+        failed_at(self.place(at, name), self.path, call, reason)
+    }
+
+    /// The path of an open entry, or of a name in it. The walk itself knows none: the entries may be moved meanwhile.
+    fn place(&self, at: &OwnedFd, name: Option<&CStr>) -> String {
+        let place = readlink(format!("/proc/self/fd/{}", at.as_raw_fd()), Vec::new());
+        let mut place = place.map_or_else(|_| self.path.to_owned(), |place| place.to_string_lossy().into_owned());
+        if let Some(name) = name {
+            place.push('/');
+            place.push_str(&name.to_string_lossy());
+        }
+        place
     }
 }
 
-/// Undoes that root took a directory over, where the walk ends for another reason, which is what gets reported.
+/// Undoes that a directory changed hands, where the hand-over ends for another reason, which is what gets reported.
 pub(super) fn give_back(path: &str, directory: &OwnedFd, before: &Seen) {
-    if open::look(directory).is_ok_and(|now| now.owner.0 != before.owner.0) {
-        let owner = Uid::from_raw(before.owner.0);
-        if let Err(error) = chownat(directory, "", Some(owner), None, AtFlags::EMPTY_PATH) {
-            log::warn!("{path}: a directory stays root's: {error}");
+    if open::look(directory).is_ok_and(|now| now.owner != before.owner) {
+        let (uid, gid) = (Uid::from_raw(before.owner.0), Gid::from_raw(before.owner.1));
+        if let Err(error) = chownat(directory, "", Some(uid), Some(gid), AtFlags::EMPTY_PATH) {
+            log::warn!("{path}: a directory keeps a new owner: {error}");
         }
     }
 }

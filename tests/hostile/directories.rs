@@ -31,9 +31,11 @@ fn link(path: &str, to: &str) -> impl FnOnce(Sandbox) -> Sandbox {
 
 #[test]
 fn a_link_leads_no_further_than_the_user_could_go() {
-    // A directory that is there already, whatever leads to it, is left as it is.
+    // A directory that is there already, whatever leads to it, is left as it is, and must be the user's to write.
+    planted(link("/home/app/cache", "."), "/home/app/cache").app().is_dropped_to(1001, 1001, "1001");
     for to in ["/etc", "/disk/secrets", "/", "/proc/1/root", "/proc/self/cwd", ".."] {
-        planted(link("/home/app/cache", to), "/home/app/cache").app().is_dropped_to(1001, 1001, "1001");
+        let run = planted(link("/home/app/cache", to), "/home/app/cache");
+        run.refused_late(78, &["/home/app/cache is not writable to uid 1001"]);
     }
     // Where one would have to be made, the user lacks the right to.
     for (to, path) in [
@@ -49,7 +51,7 @@ fn a_link_leads_no_further_than_the_user_could_go() {
         let run = planted(link("/home/app/cache", to), path);
         run.refused_late(71, &["cannot make the directory /home/app/cache"]);
     }
-    cases("links in place of a directory", 14);
+    cases("links in place of a directory", 15);
 }
 
 #[test]

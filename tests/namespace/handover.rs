@@ -1,4 +1,4 @@
-//! The hand-over of tmpfs mount points: owner and mode of each, never files below it, never through a link.
+//! The hand-over of tmpfs mount points: owner and mode of each, what is below only when asked to, never through a link.
 
 use crate::support::capability::{FOUR, SETGID, SETPCAP, SETUID};
 use crate::support::protocol::{Content, Kind};
@@ -36,6 +36,44 @@ fn a_tmpfs_becomes_the_users_with_the_configured_mode() {
         (0o755, "2775", 0o2775),
     ] {
         handed(&cache((0, 0), engines, wanted)).owns("/cache", 1001, 1001, mode);
+    }
+}
+
+#[test]
+fn what_the_engine_copied_into_a_tmpfs_is_handed_over_when_asked_to() {
+    for owner in [(0, 0), (1001, 1001)] {
+        for recursive in [false, true] {
+            let run = handed(
+                &cache(owner, 0o755, "0755")
+                    .owned("/cache/in", Kind::Directory, (0, 0), 0o700)
+                    .owned("/cache/in/file", file("x"), (0, 0), 0o600)
+                    .config(configured("/cache", "0755") + &format!("recursive = {recursive}\n")),
+            );
+            run.owns("/cache", 1001, 1001, 0o755);
+            if recursive {
+                run.owns("/cache/in", 1001, 1001, 0o700);
+                run.owns("/cache/in/file", 1001, 1001, 0o600);
+            } else {
+                run.untouched("/cache/in");
+                run.untouched("/cache/in/file");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_check_tells_what_the_engine_copied_and_the_user_cannot_write_to() {
+    for recursive in [false, true] {
+        let run = cache((0, 0), 0o755, "0755")
+            .owned("/cache/settings", file("x"), (0, 0), 0o644)
+            .node("/cache/link", Kind::Symlink("/etc/passwd".into()))
+            .config(
+                "home = '/cache'\n".to_owned() + &configured("/cache", "0755") + &format!("recursive = {recursive}\n"),
+            )
+            .words(["--check=init", "witness"])
+            .run();
+        let told = "warn  tmpfs /cache: holds what uid 1001 cannot write to: settings; fix: set recursive = true";
+        run.check(run.stdout().contains(told) != recursive, "a warning only where it is not handed over");
     }
 }
 
@@ -245,4 +283,20 @@ fn a_directory_that_the_user_cannot_make_is_named() {
         .env("WHERE=relative")
         .run()
         .refused(78, &["relative", "/etc/init.toml:2:8"]);
+}
+
+#[test]
+fn a_directory_that_exists_and_cannot_be_written_to_is_refused() {
+    let there = |owner, mode| {
+        sandbox()
+            .with(|spec| spec.read_only = false)
+            .owned("/srv/there", Kind::Directory, owner, mode)
+            .config("[[directory]]\npath = '/srv/there'\n")
+    };
+    for (owner, mode) in [((0, 0), 0o755), ((1001, 1001), 0o555), ((0, 0), 0o766)] {
+        there(owner, mode).run().refused(78, &["/srv/there is not writable to uid 1001", "EACCES", "COPY --chown"]);
+    }
+    handed(&there((0, 1001), 0o775)).untouched("/srv/there");
+    let read_only = there((1001, 1001), 0o755).with(|spec| spec.read_only = true).run();
+    read_only.refused(78, &["/srv/there is not writable to uid 1001", "EROFS", "below a writable mount"]);
 }

@@ -80,6 +80,22 @@ fn a_tmpfs_that_is_writable_is_enough_whoever_owns_it() {
 }
 
 #[test]
+fn the_mode_of_a_tmpfs_is_set_by_its_owner_and_told_where_that_is_another() {
+    let start = |owner, mode| {
+        let config = "[[tmpfs]]\npath = '/cache'\nmode = '0700'\n";
+        let run = sandbox().user(1001, 1001, 0).owned("/cache", Kind::Tmpfs, owner, mode).config(config).run();
+        run.app().is_dropped_to(1001, 1001, "1001");
+        run
+    };
+    let run = start((1001, 1001), 0o755);
+    run.owns("/cache", 1001, 1001, 0o700);
+    run.check(!run.stderr().contains("keeps mode"), "no word about a mode that was set");
+    let run = start((0, 0), 0o1777);
+    run.unchanged();
+    run.check(run.stderr().contains("/cache keeps mode 1777 instead of 0700: it belongs to uid 0"), "the mode told");
+}
+
+#[test]
 fn a_tmpfs_that_is_not_writable_is_refused() {
     for capabilities in [0, FOUR] {
         let run = sandbox().user(1001, 1001, capabilities).tmpfs("/cache").config(TMPFS).run();

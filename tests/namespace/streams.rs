@@ -1,4 +1,4 @@
-//! The hand-over of standard output and error, so that the app can open them again by name.
+//! The hand-over of the standard streams, so that the app can open them again by name.
 
 use crate::support::protocol::Stream;
 use crate::support::sandbox::sandbox;
@@ -25,6 +25,18 @@ fn the_app_can_reopen_a_terminal() {
     let app = run.app();
     assert_eq!((app.attempt("reopen=/dev/stdout"), app.attempt("reopen=/dev/stderr")), ("ok", "ok"));
     run.check(run.stdout().matches("reopened").count() == 2, "what was written by name");
+}
+
+#[test]
+fn the_app_can_reopen_its_input() {
+    for (stream, answer) in [(Stream::Pipe, "ok"), (Stream::File("/in".into()), "EACCES")] {
+        let run = sandbox()
+            .with(|spec| (spec.read_only, spec.streams[0]) = (false, stream.clone()))
+            .words(["witness", "write=/dev/stdin"])
+            .run();
+        assert_eq!(run.app().attempt("write=/dev/stdin"), answer, "{}", run.shown());
+    }
+    sandbox().with(|spec| spec.streams[0] = Stream::Socket).run().app().is_dropped_to(1001, 1001, "1001");
 }
 
 #[test]

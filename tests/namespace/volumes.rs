@@ -3,9 +3,10 @@
 //! The volume is a directory of a larger file system, `/disk`, bound to `/data`: so a file in it can have another name
 //! outside of it, as one of a bind mount can.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
-use crate::support::protocol::{Content, Kind};
+use crate::support::protocol::{Answer, Content, Fault, Faults, Kind};
 use crate::support::run::Run;
 use crate::support::sandbox::{Sandbox, sandbox};
 
@@ -16,6 +17,8 @@ fn file() -> Kind {
 fn configured(recursive: bool) -> String {
     format!("[[volume]]\npath = '/data'\nrecursive = {recursive}\n")
 }
+
+const ALWAYS: &str = "[[volume]]\npath = '/data'\nrecursive = 'always'\n";
 
 /// What is in the volume is made below `/disk/data` before it is bound.
 fn volume(owner: (u32, u32), fill: impl FnOnce(Sandbox) -> Sandbox, recursive: bool) -> Run {
@@ -60,6 +63,21 @@ fn a_recursive_volume_becomes_the_users_with_all_files_below() {
 fn a_volume_whose_top_is_right_is_not_walked() {
     let run = volume((1001, 1001), |base| base.owned("/disk/data/roots", file(), (0, 0), 0o600), true);
     run.unchanged();
+}
+
+#[test]
+fn a_volume_that_is_always_recursive_is_walked_although_its_top_is_right() {
+    let run = sandbox()
+        .tmpfs("/disk")
+        .owned("/disk/data", Kind::Directory, (1001, 1001), 0o755)
+        .owned("/disk/data/restored", file(), (0, 0), 0o600)
+        .node("/data", Kind::Bind("/disk/data".into()))
+        .config(ALWAYS)
+        .run();
+    run.app().is_dropped_to(1001, 1001, "1001");
+    run.untouched("/data");
+    run.owns("/data/restored", 1001, 1001, 0o600);
+    run.check(run.stderr().contains("/data: 1 entries handed over, 0 left"), "what was done");
 }
 
 // CVE-2018-6954, CVE-2018-15687: links below the top.
@@ -216,26 +234,89 @@ fn a_volume_that_is_not_a_mount_point_is_refused() {
         .refused(78, &["symbolic link", "/real"]);
 }
 
-/// Another user's directory on the machine, which no user namespace of the tests maps.
+/// Another user's directory on the machine, which no user namespace of the tests maps, with a file in it.
 struct Unmapped(PathBuf);
 
 impl Unmapped {
-    fn new() -> Unmapped {
-        let path = std::env::temp_dir().join(format!("stepdown-unmapped-{}", std::process::id()));
+    fn new(mode: u32) -> Unmapped {
+        let path = std::env::temp_dir().join(format!("stepdown-unmapped-{mode}-{}", std::process::id()));
         std::fs::create_dir(&path).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+        std::fs::write(path.join("file"), "x").unwrap();
         Unmapped(path)
     }
 }
 
 impl Drop for Unmapped {
     fn drop(&mut self) {
-        let _ = std::fs::remove_dir(&self.0);
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A boot in which the kernel refuses a change of owner: each, or the one of this number.
+fn unchangeable(mode: u32, nth: Option<usize>) -> Run {
+    sandbox()
+        .tmpfs("/disk")
+        .owned("/disk/data", Kind::Directory, (0, 0), mode)
+        .owned("/disk/data/in", Kind::Directory, (0, 0), 0o755)
+        .owned("/disk/data/in/file", file(), (0, 0), 0o600)
+        .node("/data", Kind::Bind("/disk/data".into()))
+        .config(configured(true))
+        .with(|spec| {
+            let rule = Fault {
+                child: false,
+                call: libc::SYS_fchownat,
+                arguments: Vec::new(),
+                nth,
+                answer: Answer::Errno(libc::EIO),
+            };
+            spec.faults = Some(Faults { rules: vec![rule], ..Faults::default() });
+        })
+        .run()
+}
+
+#[test]
+fn a_refused_change_of_owner_names_the_entry() {
+    unchangeable(0o755, None).refused_late(71, &["cannot hand over /data/in/file: fchownat", "EIO"]);
+    // The volume itself takes a new owner, so the entry is the fault, although the user could write to the volume.
+    let run = unchangeable(0o777, Some(1));
+    run.refused_late(71, &["cannot hand over /data/in: fchownat", "EIO"]);
+    run.owns("/data", 0, 0, 0o777);
+}
+
+#[test]
+fn a_volume_whose_owner_cannot_be_changed_is_accepted_if_the_user_can_write_to_it() {
+    let outside = Unmapped::new(0o777);
+    for config in [configured(false), configured(true), ALWAYS.into()] {
+        let run = sandbox().node("/data", Kind::HostBind(outside.0.clone())).config(config).run();
+        run.app().is_dropped_to(1001, 1001, "1001");
+        run.unchanged();
+        run.check(run.stderr().contains("EPERM); uid 1001 can write to it as it is"), "a warning");
+    }
+    unchangeable(0o777, None).app().is_dropped_to(1001, 1001, "1001");
+}
+
+#[test]
+fn a_change_of_owner_that_is_only_claimed_is_accepted_on_the_same_terms() {
+    for (mode, accepted) in [(0o777, true), (0o755, false)] {
+        let run = sandbox()
+            .tmpfs("/disk")
+            .owned("/disk/data", Kind::Directory, (0, 0), mode)
+            .node("/data", Kind::Bind("/disk/data".into()))
+            .config(configured(false))
+            .answer(libc::SYS_fchownat, &[], 0)
+            .run();
+        if accepted {
+            run.app().is_dropped_to(1001, 1001, "1001");
+        } else {
+            run.refused_late(71, &["hand-over of /data not proved: it belongs to 0:0 instead of 1001:1001"]);
+        }
     }
 }
 
 #[test]
 fn a_volume_of_an_owner_outside_of_the_user_namespace_is_explained() {
-    let outside = Unmapped::new();
+    let outside = Unmapped::new(0o755);
     for recursive in [false, true] {
         let run = sandbox().node("/data", Kind::HostBind(outside.0.clone())).config(configured(recursive)).run();
         let record = run.refused_late(71, &["/data", "EPERM", ":U", "outside this user namespace"]);

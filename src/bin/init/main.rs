@@ -196,9 +196,9 @@ fn step_down(plan: &Plan, held: &Held, mask: SignalMask) -> Result<(Dropped, Dur
     match privilege::take(held)? {
         Start::Root(root) => {
             let took = steps::run_as_root(Launch::new(&root, mask), &plan.steps.as_root)?;
-            let unmended = prepare::hand_over(&root, &plan.surfaces, &plan.target)?;
+            let left = prepare::hand_over(&root, &plan.surfaces, &plan.target)?;
             let dropped = root.drop_to(&plan.target, held)?;
-            prepare::mend(&dropped, unmended)?;
+            prepare::mend(&dropped, left, &plan.target)?;
             Ok((dropped, took))
         }
         Start::User(user) => {

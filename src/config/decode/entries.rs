@@ -21,32 +21,36 @@ fn scoped(item: &Item<'_>, scope: &mut Scope) -> Result<bool> {
 }
 
 pub(super) fn tmpfs<'a>(source: Source<'a>, table: &'a Table<'a>, place: Place) -> Result<Tmpfs> {
-    let (mut path, mut mode, mut size, mut scope) = (None, 0o755, None, Scope::default());
+    let (mut path, mut mode, mut size, mut recursive, mut scope) = (None, 0o755, None, false, Scope::default());
     for item in items(source, &keys::TMPFS, table) {
         let item = item?;
         match item.key {
             "path" => path = Some(item.mount_path()?),
             "mode" => mode = item.parsed(values::mode)?.value,
             "size" => size = Some(item.parsed(values::size)?.value),
-            _ if scoped(&item, &mut scope)? => {}
-            _ => return Err(item.unknown()),
-        }
-    }
-    Ok(Tmpfs { path: needed(path, "[[tmpfs]]", "path", &place)?, mode, size, scope })
-}
-
-pub(super) fn volume<'a>(source: Source<'a>, table: &'a Table<'a>, place: Place) -> Result<Volume> {
-    let (mut path, mut recursive, mut scope) = (None, false, Scope::default());
-    for item in items(source, &keys::VOLUME, table) {
-        let item = item?;
-        match item.key {
-            "path" => path = Some(item.expandable_path()?),
             "recursive" => recursive = item.boolean()?.value,
             _ if scoped(&item, &mut scope)? => {}
             _ => return Err(item.unknown()),
         }
     }
-    Ok(Volume { path: needed(path, "[[volume]]", "path", &place)?, recursive, scope })
+    Ok(Tmpfs { path: needed(path, "[[tmpfs]]", "path", &place)?, mode, size, recursive, scope })
+}
+
+pub(super) fn volume<'a>(source: Source<'a>, table: &'a Table<'a>, place: Place) -> Result<Volume> {
+    let (mut path, mut recursive, mut always, mut scope) = (None, false, false, Scope::default());
+    for item in items(source, &keys::VOLUME, table) {
+        let item = item?;
+        match item.key {
+            "path" => path = Some(item.expandable_path()?),
+            "recursive" => {
+                always = item.text() == Some("always");
+                recursive = always || item.boolean_or("true, false or \"always\"")?;
+            }
+            _ if scoped(&item, &mut scope)? => {}
+            _ => return Err(item.unknown()),
+        }
+    }
+    Ok(Volume { path: needed(path, "[[volume]]", "path", &place)?, recursive, always, scope })
 }
 
 pub(super) fn directory<'a>(source: Source<'a>, table: &'a Table<'a>, place: Place) -> Result<Directory> {
