@@ -1,4 +1,4 @@
-//! Capabilities: lists of names to sets, and what a start needs.
+//! Capabilities: names to sets, and the capabilities that a start needs.
 
 use crate::config::At;
 use crate::error::{Error, Result};
@@ -19,7 +19,7 @@ pub(super) fn set(names: &[At<String>]) -> Result<Set> {
     })
 }
 
-/// The set of those that the app keeps.
+/// The set of capabilities that the app keeps.
 ///
 /// # Errors
 /// [`Error::Config`] for a name that is none, or with which the drop would prove nothing.
@@ -41,7 +41,7 @@ fn refuse(name: &At<String>, what: String, allowed: &str) -> Error {
     Error::Config { place: name.place.clone(), what, allowed: allowed.to_owned() }
 }
 
-/// What a start as root needs, and why.
+/// The capabilities that a start as root needs, each with its purpose.
 pub(super) fn needs(mounts: bool, root_steps: Set, keep: Set) -> Vec<(Set, &'static str)> {
     let mut needs = Vec::new();
     if mounts {

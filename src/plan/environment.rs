@@ -54,8 +54,8 @@ fn with_a_nul(name: &str, place: &Place) -> Error {
     }
 }
 
-/// `HOME`, `USER` and `LOGNAME` follow the user: the engine set them for root. What the operator or the image chose
-/// stays; a configured `home` counts over both.
+/// Sets `HOME`, `USER` and `LOGNAME` for the user: the engine set them for root. Values of the operator or the image
+/// are kept; a configured `home` overrides both.
 fn follow_user(
     environment: &mut Environment,
     config: &Config,
@@ -74,7 +74,7 @@ fn follow_user(
     if let Some(home) = home {
         set(environment, "HOME", home)?;
     }
-    // Without an entry the number serves: programs that ask for a name give up when there is none.
+    // Without an entry the number is used: programs fail if there is no name.
     let number = target.uid.to_string();
     let name = login.map_or(number.as_str(), |user| user.name);
     for variable in ["USER", "LOGNAME"] {

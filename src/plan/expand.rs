@@ -1,5 +1,5 @@
-//! `${VAR}`, `${VAR:-default}`, `${VAR:+word}`, `${VAR:?message}` and `$$`, on bytes. Defaults and words may hold further
-//! expansions. Nothing else of a shell: no splitting, no globs, no commands. Any other `$` is refused.
+//! `${VAR}`, `${VAR:-default}`, `${VAR:+word}`, `${VAR:?message}` and `$$`, on bytes. Defaults and words may hold
+//! further expansions. Nothing else of a shell: no splitting, no globs, no commands. Any other `$` is refused.
 
 use std::time::Duration;
 
@@ -7,10 +7,10 @@ use crate::config::environment::Environment;
 use crate::config::{At, Config, Expandable, values};
 use crate::error::{Error, Place, Result};
 
-/// Defaults within defaults: more than a person writes, and no danger to the stack.
+/// The depth of nested defaults: more than anyone writes, and safe for the stack.
 const DEEPEST: usize = 16;
 
-/// The text with its variables in place, for an argument, a path or a value.
+/// Expands the variables of an argument, a path or a value.
 ///
 /// # Errors
 /// [`Error::Unset`] for a variable without a value; [`Error::Config`] for a `$` that is no expansion.
@@ -20,7 +20,7 @@ pub fn expand(text: &At<String>, environment: &Environment) -> Result<Vec<u8>> {
     Ok(expanded)
 }
 
-/// Expands each word. A word that is a single `${…:+…}` and comes to nothing is left out.
+/// Expands each word. A word that is a single `${…:+…}` with an empty result is left out.
 ///
 /// # Errors
 /// As [`expand`].
@@ -167,7 +167,7 @@ impl Expansion<'_> {
     }
 }
 
-/// A variable that is unset where its value is not needed is no mistake.
+/// An unset variable is an error only where its value is needed.
 fn only_unset(error: Error) -> Result<()> {
     match error {
         Error::Unset { .. } => Ok(()),

@@ -1,6 +1,7 @@
-//! Who the app is to be: `user` and `groups` to ids, by number or by the image's own files.
+//! The app's identity: `user` and `groups` to ids, by number or by the image's own files.
 //!
-//! A name is never taken for a number or a number for a name, and nothing that is unknown, empty or root becomes a user.
+//! A name is never taken for a number or a number for a name, and nothing that is unknown, empty or root becomes a
+//! user.
 
 use super::expand::expand;
 use super::{Given, capabilities};
@@ -66,12 +67,12 @@ pub(super) struct Resolved {
     pub(super) dropped: Vec<u32>,
 }
 
-/// The credentials of the app. A start as another user than root checks the configuration just the same, so that it does
-/// not fail only where root starts it, and keeps its own.
+/// The credentials of the app. A start as another user than root checks the configuration just the same, so that it
+/// does not fail only where root starts it, and keeps its own.
 ///
 /// # Errors
-/// [`Error::Identity`], [`Error::Accounts`], [`Error::Config`], [`Error::Unset`]; [`Error::Unmapped`] for an id that the
-/// drop could not take.
+/// [`Error::Identity`], [`Error::Accounts`], [`Error::Config`], [`Error::Unset`]; [`Error::Unmapped`] for an id that
+/// the drop could not take.
 pub(super) fn target(given: &Given<'_>) -> Result<Resolved> {
     let Given { config, arguments, environment, accounts, held, ids } = *given;
     let keep = capabilities::kept(&config.keep_capabilities)?;
@@ -107,8 +108,8 @@ pub(super) fn target(given: &Given<'_>) -> Result<Resolved> {
     Ok(Resolved { target: Target { uid, gid, groups, keep }, dropped })
 }
 
-/// The groups that an operator asked the engine for. An engine also gives root's own group and the groups that the image
-/// lists root in; those are not the app's.
+/// The groups that the operator requested from the engine. An engine also sets root's own group and the groups of root
+/// in the image; the app does not get those.
 fn engines(held: &Held, accounts: &Accounts) -> Result<Vec<u32>> {
     let mut given: Vec<u32> = held.groups.iter().copied().filter(|id| *id != 0).collect();
     if !given.is_empty() {
@@ -247,7 +248,7 @@ mod tests {
             ("app", Some(&["50", "users"][..]), 1001, 100, &[50, 100]),
             ("app", Some(&[]), 1001, 100, &[100]),
             ("1001:0", None, 1001, 0, &[0]),
-            // A number is a number, even where a user is named like it.
+            // A number is never a name, even if a user has that name.
             ("1002", None, 1002, 1002, &[1002]),
         ] {
             let found = resolved(user, groups).expect(user);

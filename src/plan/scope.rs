@@ -1,4 +1,4 @@
-//! Which entries of the configuration are part of this boot.
+//! Decides which entries of the configuration apply to this boot.
 
 use crate::config::environment::Environment;
 use crate::config::{Condition, Scope};
@@ -11,7 +11,7 @@ pub(super) struct Boot<'a> {
 }
 
 impl Boot<'_> {
-    /// Whether an entry of this scope is part of this boot.
+    /// Whether an entry of this scope applies to this boot.
     pub(super) fn includes(&self, scope: &Scope) -> bool {
         let holds = |(name, condition): (&String, &Condition)| condition.holds(self.environment.get(name));
         scope.roles.as_ref().is_none_or(|roles| roles.iter().any(|listed| Some(listed.value.as_str()) == self.role))

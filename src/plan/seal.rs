@@ -1,4 +1,4 @@
-//! What the seal will take from the app: writes outside of its surfaces, new namespaces.
+//! The restrictions of the seal: writes outside of the app's surfaces, new namespaces.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
@@ -37,7 +37,7 @@ pub struct Writes {
     pub landlock: std::result::Result<i32, Errno>,
 }
 
-/// Resolves it, and asks the kernel for what it needs: where that is missing, nothing must have been changed yet.
+/// Resolves the seal, and checks the kernel's support before anything is changed.
 pub(super) fn resolve(seal: &Seal, environment: &Environment) -> Result<SealPlan> {
     let also = || seal.also.iter().map(|path| expanded(path, environment)).collect::<Result<_>>();
     Ok(SealPlan {
@@ -69,7 +69,7 @@ impl SealPlan {
         }
     }
 
-    /// What of it the kernel lacks, each with its reason.
+    /// The parts that the kernel does not support, each with its reason.
     pub fn unavailable(&self) -> impl Iterator<Item = Error> {
         let landlock = self.writes.as_ref().and_then(|writes| writes.landlock.err());
         let seccomp = self.namespaces.and_then(std::result::Result::err);

@@ -11,7 +11,7 @@ use crate::facts::secrets::{self, Unread};
 use crate::privilege::{self, Held, Target};
 use crate::trust::Trust;
 
-/// With whose rights files are read.
+/// The user whose permissions are used to read the files.
 pub(super) struct Reader<'a> {
     pub(super) started_as: StartedAs,
     pub(super) trust: &'a Trust,
@@ -49,9 +49,9 @@ pub(super) fn resolve(config: &Config, environment: &mut Environment, reader: &R
 }
 
 impl Reader<'_> {
-    /// The content, or why there is none. A start as root reads with root's rights what is root's alone, since only root may
-    /// read some of it. Everything else it reads with the user's: a name that others can turn could lead to another file
-    /// of root's at the next start, and the user may have the only right to read its own.
+    /// The content, or why there is none. A start as root reads files that only root can change as root, since some are
+    /// readable only to root. It reads every other file as the user: a path that others can change could lead to
+    /// another file of root, and only the user may be able to read its own file.
     fn read(&self, path: &Path) -> Result<std::result::Result<Vec<u8>, String>> {
         if self.started_as == StartedAs::User {
             return Ok(secrets::read_as_user(path));

@@ -1,4 +1,4 @@
-//! How the container is stopped: `[stop]`, and the role's over it.
+//! How the container is stopped: `[stop]`, overridden by the role's `stop`.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use libc::SIGTERM;
 
 use crate::config::{Config, Role};
 
-/// The grace period where none is configured, which is that of engines too.
+/// The default grace period, the same as the engines'.
 const GRACE: Duration = Duration::from_secs(10);
 
 /// How the container is stopped. The check, supervision and the rendered flags all take it from here.

@@ -1,16 +1,16 @@
-//! `[supervise]` to numbers: which signal becomes which, which exit code becomes which.
+//! `[supervise]` to numbers: the rewriting of signals and exit codes.
 
 use super::health::HealthPlan;
 use super::stop::StopPlan;
 use crate::config::{At, Config, signals};
 use crate::error::{Error, Result};
 
-/// How `/init` stays with the app.
+/// The configuration of supervision.
 #[derive(Clone, Debug)]
 pub struct Supervision {
     /// How the container is stopped.
     pub stop: StopPlan,
-    /// Whom signals are sent to.
+    /// The recipient of signals.
     pub recipient: Recipient,
     /// How to tell that the app is ready, where the role has a check.
     pub health: Option<HealthPlan>,
@@ -20,7 +20,7 @@ pub struct Supervision {
     pub exit_codes: Vec<(u8, u8)>,
 }
 
-/// Whom signals are sent to.
+/// The recipient of signals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Recipient {
     /// The app alone.
@@ -29,7 +29,7 @@ pub enum Recipient {
     Group,
 }
 
-/// What becomes of a signal on its way to the app.
+/// The rewriting of one signal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Forwarded {
     /// It is sent as this one.
@@ -39,7 +39,7 @@ pub enum Forwarded {
 }
 
 impl Supervision {
-    /// What this signal becomes.
+    /// The rewriting of this signal.
     pub fn forwarded(&self, signal: i32) -> Forwarded {
         match self.rewrite.iter().find(|(from, _)| *from == signal) {
             Some((_, 0)) => Forwarded::Dropped,

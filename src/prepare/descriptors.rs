@@ -1,7 +1,7 @@
 //! Descriptors in order before anything is opened: 0, 1 and 2 are open, and nothing else reaches the app but what was
 //! passed to it on purpose (`sd_listen_fds(3)`).
 //!
-//! A descriptor that an engine forgot has led out of the container before (CVE-2024-21626).
+//! An inherited descriptor of an engine has led out of the container before (CVE-2024-21626).
 
 use std::os::fd::IntoRawFd;
 
@@ -18,7 +18,8 @@ const STANDARD_OUTPUT: i32 = 1;
 /// The first descriptor after the standard ones, `SD_LISTEN_FDS_START`.
 const FIRST: i32 = 3;
 
-/// Opens what is closed of 0, 1 and 2 on `/dev/null`, and marks all else close-on-exec. Whether standard output was open.
+/// Opens what is closed of 0, 1 and 2 on `/dev/null`, and marks all else close-on-exec. Whether standard output was
+/// open.
 ///
 /// # Errors
 /// [`Error::Descriptors`].
@@ -42,8 +43,8 @@ pub fn put_in_order(environment: &Environment) -> Result<bool> {
     Ok(output_open)
 }
 
-/// Marks them by one call. Whether it did: it does not before Linux 5.11, nor where a filter answers for it, and one more
-/// descriptor, unmarked, tells that from success.
+/// Marks them by one call. Whether it did: it does not before Linux 5.11, nor where a filter answers for it, and one
+/// more descriptor, unmarked, tells that from success.
 fn mark_all(first: i32) -> bool {
     let witness = rustix::io::dup(rustix::stdio::stderr());
     let marked = sys::close_on_exec_from(first.unsigned_abs()).is_ok();

@@ -1,7 +1,7 @@
 //! Lists a directory in large pieces, each in the order of its inodes.
 //!
-//! In that order the file system's table of inodes is gone through from front to back, and what was changed last is still at
-//! hand. One buffer serves a whole walk, and a name takes no allocation of its own: `getdents64(2)`.
+//! In that order the file system reads its inode table sequentially, with recently used blocks in the cache. One buffer
+//! is used for a whole walk, and names are not allocated separately: `getdents64(2)`.
 
 use std::ffi::CStr;
 use std::os::fd::OwnedFd;
@@ -14,12 +14,12 @@ use crate::error::errno;
 /// Of one call, in bytes: some thousand names.
 const BUFFER: usize = 256 * 1024;
 
-/// How much of a directory is held at a time.
+/// How much of a directory is read at a time.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Pieces {
     /// As much as fits into the buffer.
     Small,
-    /// All of it: somebody could add names as fast as they are gone through.
+    /// All of it: otherwise names could be added as fast as they are processed.
     Whole,
 }
 
@@ -58,7 +58,7 @@ pub(super) struct Listing {
 }
 
 impl Listing {
-    /// Hands each piece of the directory on.
+    /// Calls `piece` with each part of the directory.
     ///
     /// # Errors
     /// `getdents64(2)`'s, put into words by `failed`, and those of `piece`.

@@ -16,8 +16,8 @@ use crate::facts::mounts::{Mount, mounted_at, parse};
 /// FIFO in its place can stop the boot.
 pub(super) const HANDLE: OFlags = OFlags::PATH.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
-/// Opens the directory: readable, which lets its mode be changed through it, or as a mere handle. `remedy` is what to do
-/// where there is none.
+/// Opens the directory: readable, which lets its mode be changed through it, or as a mere handle. `remedy` is what to
+/// do where there is none.
 ///
 /// # Errors
 /// [`Error::MountPoint`], [`Error::HandOver`].
@@ -29,7 +29,8 @@ pub(super) fn directory(path: &str, remedy: impl Fn() -> String) -> Result<Owned
             .map_err(errno)
     };
     let opened = match whole(OFlags::RDONLY).or_else(|_| whole(OFlags::PATH)) {
-        // Before Linux 5.6; EPERM and EACCES also from filters that do not know the call: the walk then says what is so.
+        // Before Linux 5.6; EPERM and EACCES also from filters that do not know the call: the walk then says what is
+        // so.
         Err(Errno::ENOSYS | Errno::EPERM | Errno::EACCES) => walk(path),
         other => other,
     };
@@ -79,7 +80,7 @@ pub(super) fn is_mount_point(directory: &Seen, path: &str) -> Result<bool> {
     }
 }
 
-/// The kernel's own answer: since Linux 5.8, unless a filter keeps it.
+/// The kernel's answer: since Linux 5.8, unless a filter refuses the call.
 fn mount_root(facts: &Statx) -> Option<bool> {
     facts
         .stx_attributes_mask
@@ -87,18 +88,18 @@ fn mount_root(facts: &Statx) -> Option<bool> {
         .then(|| facts.stx_attributes.contains(StatxAttributes::MOUNT_ROOT))
 }
 
-/// What one look at an open file tells.
+/// The metadata of an open file.
 pub(super) struct Seen {
     pub(super) device: u64,
     pub(super) inode: u64,
     pub(super) names: u64,
     pub(super) mode: u32,
     pub(super) owner: (u32, u32),
-    /// Whether it is the root of a mount, where the kernel says so.
+    /// Whether it is the root of a mount, if the kernel reports it.
     pub(super) mount_root: Option<bool>,
 }
 
-/// Looks at it: by one call, or two where a filter keeps the newer one.
+/// Reads the metadata: by one call, or two if a filter refuses the newer one.
 ///
 /// # Errors
 /// `fstat(2)`'s.
@@ -128,7 +129,7 @@ pub(super) fn look(file: impl AsFd) -> std::result::Result<Seen, Errno> {
     }
 }
 
-/// The number of the mount that an open file is on: `proc_pid_fdinfo(5)`. It tells two mounts of one file system apart.
+/// The id of an open file's mount: `proc_pid_fdinfo(5)`. It distinguishes two mounts of one file system.
 ///
 /// # Errors
 /// [`Error::HandOver`].
