@@ -56,7 +56,7 @@ fn run_one(runner: Runner<'_>, step: &StepPlan) -> Result<()> {
         ),
         End::Stopped(signal) => failed(
             format!("was ended, since the container was told to stop (signal {signal})"),
-            Cow::Borrowed("nothing to mend: the stop came during the boot"),
+            Cow::Borrowed("no fix needed: the stop came during the boot"),
         ),
         End::NotStarted { what, fix } => failed(format!("could not be started: {what}"), Cow::Owned(fix)),
     }

@@ -53,7 +53,7 @@ pub(super) fn in_syntax(text: &str, offset: usize) -> String {
     if leading_zero || (unquoted && !value.contains(['"', '\''])) {
         format!("write it in quotes: \"{value}\"")
     } else {
-        "mend the syntax (toml.io)".to_owned()
+        "correct the syntax (toml.io)".to_owned()
     }
 }
 

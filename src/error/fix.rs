@@ -39,7 +39,7 @@ mod text {
     pub(super) const OUTPUT: &str = "keep standard output open and give it room";
     pub(super) const SEAL_NOT_PROVED: &str = "mount /proc writable in the container, and let the seccomp profile carry the \
         calls of landlock(7) and seccomp(2) out";
-    pub(super) const STOPPED: &str = "nothing to mend: the container was told to stop while it was starting";
+    pub(super) const STOPPED: &str = "no fix needed: the container was told to stop while it was starting";
 }
 
 impl Error {

@@ -56,7 +56,9 @@ impl Missing {
     /// What to do about it.
     pub(super) fn fix(&self) -> String {
         match self {
-            Missing::File | Missing::InPath(_) => "install it in the image, mend PATH, or give its whole path".into(),
+            Missing::File | Missing::InPath(_) => {
+                "install it in the image, correct PATH, or give its whole path".into()
+            }
             Missing::NamesRole(role, variable) => {
                 format!("select the role: --role {role} instead of {role}, or {variable}={role}")
             }

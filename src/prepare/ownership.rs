@@ -47,7 +47,7 @@ fn remedy(errno: Errno, mount: &str) -> String {
         Errno::EINVAL => "choose a user whose ids the user namespace maps (/proc/self/uid_map)",
         Errno::EACCES => "let its owner read and enter the directories below it (chmod u+rx)",
         Errno::ELOOP => "flatten it, or change its owner once from outside (podman unshare chown -R)",
-        _ => "mend the mount, or let the seccomp profile allow the call",
+        _ => "change the mount, or let the seccomp profile allow the call",
     };
     fixed.to_owned()
 }

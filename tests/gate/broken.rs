@@ -43,7 +43,7 @@ impl Broken {
             fatal.iter().find(|line| line.contains(self.line))
         };
         let line = line.ok_or_else(|| format!("expected '{}'\n{}", self.line, outcome.shown()))?;
-        outcome.check(line.split_once("; fix: ").is_some_and(|(_, fix)| fix.len() > 5), "how to mend it")?;
+        outcome.check(line.split_once("; fix: ").is_some_and(|(_, fix)| fix.len() > 5), "its fix")?;
         Ok(Told { line: format!("{}: {line}", self.code), took: Some(outcome.took) })
     }
 }

@@ -91,10 +91,7 @@ impl Run {
         let record = records.first().copied().unwrap_or_default();
         self.check(text.lines().last() == Some(record), "that the fatal record is the last");
         let (said, fix) = record.split_once("; fix: ").unwrap_or_default();
-        self.check(
-            said.len() > "init: fatal: ".len() + 5 && fix.len() > 5,
-            "a record of what is wrong and how to mend it",
-        );
+        self.check(said.len() > "init: fatal: ".len() + 5 && fix.len() > 5, "a record with the problem and its fix");
         for word in words {
             self.check(record.contains(word), &format!("the words '{word}' in the record"));
         }
