@@ -292,8 +292,8 @@ fn the_plan_as_json_has_these_keys_and_values() {
     is("workdir", "\"/\"");
     is("umask", "\"0027\"");
     is("home", "\"/srv\"");
-    is("tmpfs", "[{\"path\": \"/home/app\", \"mode\": \"1777\", \"size\": \"64m\"}]");
-    is("volumes", "[{\"path\": \"/data\", \"recursive\": true}]");
+    is("tmpfs", "[{\"path\": \"/home/app\", \"mode\": \"1777\", \"size\": \"64m\", \"recursive\": false}]");
+    is("volumes", "[{\"path\": \"/data\", \"recursive\": true, \"always\": false}]");
     is("directories", "[{\"path\": \"/tmp/elsewhere\", \"mode\": \"0750\"}]");
     is("capabilities_kept", "[]");
     done.check(plan["program"].as_str().is_some_and(|program| program.ends_with("/sh")), "the program's path");
