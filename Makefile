@@ -16,7 +16,7 @@ export STEPDOWN_INIT := $(CURDIR)/$(INIT)
 SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 
-.PHONY: build demo test host unit lint docs miri tools cross size dist bench again fuzz release walk clean
+.PHONY: build demo test host unit lint docs miri tools cross size dist bench again fuzz mutants release walk clean
 
 build:
 	@rustup target list --installed 2>/dev/null | grep -qx $(NATIVE) || rustup target add $(NATIVE)
@@ -112,6 +112,10 @@ miri:
 walk:
 	tests/lab/setup
 	@trap 'tests/lab/podman --lab-stop' EXIT; trap 'exit 130' INT TERM; tests/lab/walk
+
+# Breaks the source in one place at a time, and expects a test to fail for each: about twenty minutes.
+mutants: tools
+	tests/lab/mutants
 
 clean:
 	cargo clean

@@ -20,10 +20,13 @@ pub fn run_as_root(launch: Launch<'_, Root>, steps: &[StepPlan]) -> Result<Durat
     let began = Instant::now();
     for (number, step) in steps.iter().enumerate() {
         // The first one was judged with the plan, and nothing has run since.
-        if number > 0 {
-            root_steps::judge(step, &Trust::new(true))?;
+        if number == 0 {
+            run_one(Runner::Root(launch), step)?;
+            continue;
         }
-        run_one(Runner::Root(launch), step)?;
+        let mut judged = step.clone();
+        judged.app.programs = vec![root_steps::judge(step, &Trust::new(true))?];
+        run_one(Runner::Root(launch), &judged)?;
     }
     Ok(if steps.is_empty() { Duration::ZERO } else { began.elapsed() })
 }

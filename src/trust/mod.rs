@@ -22,6 +22,7 @@ use rustix::fs::{
     AtFlags, FileType, FsWord, Mode, OFlags, Stat, StatxAttributes, StatxFlags, fstat, fstatfs, getxattr_query, open,
     openat, readlinkat, statx,
 };
+use rustix::process::getpid;
 
 pub use denied::{Denied, Whose};
 
@@ -37,9 +38,9 @@ const OVERFLOW: u32 = 65534;
 /// The flags of a descriptor that is only checked or used as a directory.
 pub(crate) const HANDLE: OFlags = OFlags::PATH.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
-/// Engines mount it anew for every container, often for everyone to write: a name that is not there yet is about to be
-/// made by root, since nothing of the app's runs so early.
-const MADE_AT_START: &str = "/run";
+/// Engines mount a tmpfs here for every container, often writable to everyone. Before PID 1 has started anything, a name
+/// that is missing there is about to be made by root.
+const ENGINES_TMPFS: &str = "/run";
 
 /// `TMPFS_MAGIC` of `statfs(2)`.
 const TMPFS: FsWord = 0x0102_1994;
@@ -85,6 +86,8 @@ pub struct Reached {
 struct Wanted {
     flags: OFlags,
     denied_too: bool,
+    /// Whether another program looks the path up again, instead of reading what was opened here.
+    by_path: bool,
 }
 
 impl Trust {
@@ -102,7 +105,7 @@ impl Trust {
         if !self.judges {
             return plain(path, flags);
         }
-        self.walk(path, Wanted { flags, denied_too: false })?.into_file()
+        self.walk(path, Wanted { flags, denied_too: false, by_path: false })?.into_file()
     }
 
     /// Opens a file for reading, and says why root must not obey it if that is so.
@@ -114,17 +117,17 @@ impl Trust {
         if !self.judges {
             return plain(path, flags).map(|(file, facts)| (file, facts, None));
         }
-        let mut reached = self.walk(path, Wanted { flags, denied_too: true })?;
+        let mut reached = self.walk(path, Wanted { flags, denied_too: true, by_path: false })?;
         let denied = reached.denied.take();
         reached.into_file().map(|(file, facts)| (file, facts, denied))
     }
 
-    /// Finds what a path leads to, without opening it to be read.
+    /// Finds what a path leads to, for a program that will look the path up again.
     ///
     /// # Errors
     /// [`Denied`].
     pub fn reach(&self, path: &Path) -> Result<Reached, Denied> {
-        self.walk(path, Wanted { flags: HANDLE, denied_too: false })
+        self.walk(path, Wanted { flags: HANDLE, denied_too: false, by_path: true })
     }
 
     /// The kernel's own walk, one name after the other.
@@ -148,7 +151,8 @@ impl Trust {
             let last = to_go.is_empty();
             let (file, facts) = self.open_one(&way, &name, &place, wanted.flags, last)?;
             let kind = FileType::from_raw_mode(facts.st_mode);
-            if let Some(reason) = self.judge(&way, &place, &file, &facts, last) {
+            let by_directory = || way.last().and_then(|step| judge_by_directory(step, &place, &file, kind, wanted));
+            if let Some(reason) = self.judge(&place, &file, &facts, last).or_else(by_directory) {
                 if !wanted.denied_too {
                     return Err(reason);
                 }
@@ -217,7 +221,7 @@ impl Trust {
         let file = Rc::new(opened.map_err(|error| match way.last() {
             // Everyone could add the name.
             Some(Step { file, open_to: Some(whose), .. })
-                if error == rustix::io::Errno::NOENT && !is_made_at_start(place, file) =>
+                if error == rustix::io::Errno::NOENT && !is_engines_tmpfs(place, file) =>
             {
                 Denied::NotRoots { place: place.parent().unwrap_or(place).to_owned(), whose: *whose }
             }
@@ -237,21 +241,13 @@ impl Trust {
         }
     }
 
-    /// Judges one name of a path, which was found in the last directory of the way.
-    fn judge(&self, way: &[Step], place: &Path, file: &OwnedFd, facts: &Stat, last: bool) -> Option<Denied> {
+    /// Judges one name of a path by its owner and mode.
+    fn judge(&self, place: &Path, file: &OwnedFd, facts: &Stat, last: bool) -> Option<Denied> {
         let not_roots = |place: &Path, whose| Some(Denied::NotRoots { place: place.to_owned(), whose });
         let kind = FileType::from_raw_mode(facts.st_mode);
         if !self.may_own(file.as_fd(), kind, facts.st_uid) {
             let whose = if is_mapped(facts.st_uid) { Whose::Owner(facts.st_uid) } else { Whose::Unmapped };
             return not_roots(place, whose);
-        }
-        // Everyone may add names to a sticky directory: links, and files that are linked or moved there. But they can
-        // neither move a directory of root's there, nor take one away, nor mount a file.
-        if let Some(whose) = way.last().and_then(|step| step.open_to)
-            && kind != FileType::Directory
-            && !is_mounted(file)
-        {
-            return not_roots(place.parent().unwrap_or(place), whose);
         }
         let whose = open_to(facts)?;
         match kind {
@@ -265,7 +261,7 @@ impl Trust {
 
     /// Judges what was found in a directory of root's alone.
     pub(crate) fn judge_entry(&self, place: &Path, file: &OwnedFd, facts: &Stat) -> Option<Denied> {
-        self.judge(&[], place, file, facts, true)
+        self.judge(place, file, facts, true)
     }
 
     /// Root; who owns `/`, if this namespace maps no such user; and, of the kernel's own file systems and of devices,
@@ -307,15 +303,33 @@ pub(crate) fn is_kernels_own(file: impl AsFd) -> bool {
     fstatfs(file).is_ok_and(|facts| KERNELS_OWN.contains(&facts.f_type))
 }
 
-/// Whether the name is missing in a directory that the engine has just mounted.
-fn is_made_at_start(place: &Path, directory: &OwnedFd) -> bool {
-    place.parent() == Some(Path::new(MADE_AT_START)) && fstatfs(directory).is_ok_and(|facts| facts.f_type == TMPFS)
+/// Judges a name by its directory, if that is sticky and writable to others. They may add links, and files that they
+/// link or move there, but can neither move nor remove a directory of root's. A mount is the engine's. But in another
+/// container, who owns the name below the mount can remove it, which ends the mount here: what a program looks up again
+/// must not be one. `unlink(2)`.
+fn judge_by_directory(step: &Step, place: &Path, file: &OwnedFd, kind: FileType, wanted: Wanted) -> Option<Denied> {
+    let whose = step.open_to?;
+    let stays = match (kind, wanted.by_path) {
+        (FileType::Directory, false) => true,
+        (FileType::Directory, true) => is_mounted(file) == Some(false) || is_engines_tmpfs(place, &step.file),
+        (_, false) => is_mounted(file) == Some(true),
+        (_, true) => is_mounted(file) == Some(true) && is_engines_tmpfs(place, &step.file),
+    };
+    (!stays).then(|| Denied::NotRoots { place: place.parent().unwrap_or(place).to_owned(), whose })
 }
 
-/// Whether the file is the root of a mount, as the kernel says since Linux 5.8: a file that the engine mounted.
-fn is_mounted(file: &OwnedFd) -> bool {
-    statx(file, "", AtFlags::EMPTY_PATH, StatxFlags::BASIC_STATS)
-        .is_ok_and(|facts| facts.stx_attributes.contains(StatxAttributes::MOUNT_ROOT))
+/// Whether the name is one of a tmpfs of the engine's, before anything of the app's could run: only PID 1 knows that.
+fn is_engines_tmpfs(place: &Path, directory: &OwnedFd) -> bool {
+    place.parent() == Some(Path::new(ENGINES_TMPFS))
+        && getpid().is_init()
+        && fstatfs(directory).is_ok_and(|facts| facts.f_type == TMPFS)
+}
+
+/// Whether the file is the root of a mount; none before Linux 5.8, which does not say it.
+fn is_mounted(file: &OwnedFd) -> Option<bool> {
+    let facts = statx(file, "", AtFlags::EMPTY_PATH, StatxFlags::empty()).ok()?;
+    let told = facts.stx_attributes_mask.contains(StatxAttributes::MOUNT_ROOT);
+    told.then(|| facts.stx_attributes.contains(StatxAttributes::MOUNT_ROOT))
 }
 
 /// Who may write it besides its owner. The group's bits are also the most that an access list gives to anyone.

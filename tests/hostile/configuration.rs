@@ -62,8 +62,11 @@ fn a_link_in_a_sticky_directory_is_refused() {
     cases("links in a sticky directory", 3);
 }
 
+/// The tag of a named user in an access list.
+pub const USER: u16 = 0x02;
+
 /// `acl(5)` as the kernel stores it: of the owner, one user or group, the owning group, the mask, others.
-fn access_list(tag: u16, permissions: u16, id: u32, mask: u16) -> Vec<u8> {
+pub fn access_list(tag: u16, permissions: u16, id: u32, mask: u16) -> Vec<u8> {
     let none = u32::MAX;
     let mut entries: [(u16, u16, u32); 5] =
         [(0x01, 7, none), (tag, permissions, id), (0x04, 5, none), (0x10, mask, none), (0x20, 5, none)];
@@ -77,7 +80,6 @@ fn access_list(tag: u16, permissions: u16, id: u32, mask: u16) -> Vec<u8> {
 
 #[test]
 fn an_access_list_that_lets_the_user_write_is_seen() {
-    const USER: u16 = 0x02;
     const GROUP: u16 = 0x08;
     let listed = |path: &str, kind: Kind, list: Vec<u8>| {
         let base = open().owned("/conf", Kind::Directory, (0, 0), 0o755).node("/conf/i.toml", text());

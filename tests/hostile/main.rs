@@ -18,6 +18,7 @@ mod configuration;
 mod directories;
 mod frozen;
 mod moment;
+mod obeyed;
 mod race;
 mod root_steps;
 mod secrets;

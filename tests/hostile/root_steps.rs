@@ -281,4 +281,44 @@ fn a_step_may_make_a_directory_in_the_engines_run() {
     let run = base("/run").run();
     run.check(run.started(), "that the app starts");
     base("/elsewhere").run().refused(78, &["refusing the root step 'first'", "/elsewhere is writable to everyone"]);
+    // Beside a PID 1 the app may be running already.
+    let beside = base("/run").with(|spec| spec.pid_one = false).run();
+    beside.refused(78, &["refusing the root step 'first'", "/run is writable to everyone"]);
+}
+
+#[test]
+fn a_step_obeys_what_is_mounted_in_the_engines_run() {
+    let base = |mount: &str| {
+        let place = format!("{mount}/list");
+        planted(&format!("'rules', '{place}'"))
+            .owned(mount, Kind::Tmpfs, (0, 0), 0o1777)
+            .file("/safe/list", "flush ruleset")
+            .node(&place, Kind::Bind("/safe/list".into()))
+    };
+    let run = base("/run").run();
+    run.check(run.started(), "that the app starts");
+    is_refused(&base("/run").with(|spec| spec.pid_one = false).run(), "/run is writable to everyone");
+    is_refused(&base("/elsewhere").run(), "/elsewhere is writable to everyone");
+}
+
+#[test]
+fn a_step_runs_the_program_that_was_judged_last() {
+    let run = planted("'rules'")
+        .owned("/usr/local", Kind::Directory, (0, 0), 0o755)
+        .config(two_steps("'mkdir=/usr/local/bin', 'install=/usr/local/bin/rules'", "aside"))
+        .run();
+    run.check(run.started(), "that the app starts");
+    assert_eq!(ran(&run), "/usr/local/bin/rules");
+}
+
+#[test]
+fn a_step_that_fails_ends_the_boot() {
+    for table in ["root_step", "step"] {
+        let config = format!("[[{table}]]\nname = 'x'\ncommand = ['/bin/witness', 'exit=3']\n");
+        let run = sandbox().config(config).words(["/bin/witness", "app"]).run();
+        run.check(run.outcome.code == Some(70), "exit code 70");
+        run.check(run.stderr().contains("init: fatal: step 'x' exited with 3"), "the record");
+        run.check(!run.stdout().contains("argv: app"), "that the app never runs");
+    }
+    cases("steps that fail", 2);
 }

@@ -219,6 +219,22 @@ fn a_tree_that_is_too_deep_is_skipped_with_a_warning() {
 }
 
 #[test]
+fn a_walk_that_fails_gives_back_what_root_took_over() {
+    let mut base = sandbox().tmpfs("/disk").owned("/disk/data", Kind::Directory, (1001, 44), 0o700);
+    let path = |levels| "/disk/data".to_owned() + &"/d".repeat(levels);
+    for levels in 1..60 {
+        base = base.owned(&path(levels), Kind::Directory, (1001, 1001), 0o700);
+    }
+    let base = base.node("/data", Kind::Bind("/disk/data".into())).config(configured(true));
+    let run = base.limit(libc::RLIMIT_NOFILE, 48).run();
+    run.refused_late(71, &["/data", "EMFILE"]);
+    run.owns("/data", 1001, 44, 0o700);
+    for levels in 1..60 {
+        run.owns(&path(levels), 1001, 1001, 0o700);
+    }
+}
+
+#[test]
 fn a_volume_that_is_not_a_mount_point_is_refused() {
     sandbox()
         .node("/data", Kind::Directory)

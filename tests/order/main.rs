@@ -312,6 +312,36 @@ fn a_supervising_init_is_protected_before_the_app_starts() {
 }
 
 #[test]
+fn the_first_acts_of_a_start_without_root_close_it_to_the_app() {
+    for words in [&["witness"][..], &["--health", "--role", "web"]] {
+        let web = "[roles.web]\ncommand = ['witness']\nhealth = { file = '/etc/group' }\n";
+        let trace = traced(sandbox().config(web).user(1001, 1001, 0).words(words));
+        let acts =
+            ["rt_sigprocmask(", "geteuid(", "prctl(PR_SET_DUMPABLE, SUID_DUMP_DISABLE", "prctl(PR_SET_NO_NEW_PRIVS, 1"];
+        trace.in_order(&acts);
+        let closed = trace.first("prctl(PR_SET_NO_NEW_PRIVS, 1");
+        let opened = trace.calls[1..closed].iter().find(|line| line.contains("open") || line.contains("stat"));
+        assert!(opened.is_none(), "{opened:?} comes first\n{}", trace.shown());
+    }
+}
+
+#[test]
+fn a_health_check_is_not_traced_by_what_it_starts() {
+    let web = "[roles.web]\ncommand = ['witness']\nhealth = { exec = ['/bin/witness', 'aside'] }\n";
+    let trace = traced(sandbox().config(web).words(["--health", "--role", "web"]));
+    trace.run.check(trace.run.outcome.code == Some(0), "an answer");
+    let is_fork = |line: &&String| ["clone(", "clone3(", "fork(", "vfork("].iter().any(|call| line.starts_with(call));
+    let fork = trace.calls.iter().find(is_fork).unwrap_or_else(|| panic!("no fork\n{}", trace.shown()));
+    trace.in_order(&["setresuid(1001", "prctl(PR_SET_DUMPABLE, SUID_DUMP_DISABLE", fork]);
+}
+
+#[test]
+fn an_init_that_stays_closes_what_only_the_app_needs() {
+    let trace = traced(sandbox().words(["--supervise", "witness"]));
+    trace.run.check(trace.run.outcome.trace.contains("close_range(3, 4294967295, 0)"), "that it closes descriptors");
+}
+
+#[test]
 fn nothing_is_changed_before_a_refusal() {
     let link = || sandbox().tmpfs("/real").node("/cache", Kind::Symlink("/real".into())).config(CONFIG);
     for (code, sandbox) in [

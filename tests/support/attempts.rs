@@ -40,6 +40,7 @@ pub fn attempt(word: &str) -> Option<String> {
         "read" => by_std(OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(object).map(drop)),
         "write" => by_std(OpenOptions::new().write(true).custom_flags(libc::O_NONBLOCK).open(object).map(drop)),
         "create" => by_std(OpenOptions::new().write(true).create_new(true).open(object).map(drop)),
+        "install" => by_std(fs::copy("/proc/self/exe", object).map(drop)),
         "mkdir" => by_std(fs::create_dir(object)),
         "reopen" => {
             by_std(OpenOptions::new().append(true).open(object).and_then(|mut file| file.write_all(b"reopened\n")))

@@ -131,7 +131,7 @@ pub enum Kind {
     NoexecTmpfs,
     /// A tmpfs with these options.
     OptionTmpfs(String),
-    /// Another place of the tree mounted there.
+    /// Another file or directory of the tree mounted there.
     Bind(String),
     /// A directory of the machine mounted there, whose owner the user namespace does not map.
     HostBind(PathBuf),

@@ -174,6 +174,9 @@ fn make(node: &Node, sources: &Sources, handles: &BTreeMap<String, rustix::fd::O
         fs::remove_file(path).map_err(because("unlink"))?;
     }
     let directory = || fs::create_dir_all(path).map_err(because("mkdir"));
+    let mount_point = |from: &str| {
+        if Path::new(from).is_dir() { directory() } else { File::create(path).map(drop).map_err(because("create")) }
+    };
     let bind =
         |from: &str| mount(Some(from), path, None::<&str>, MsFlags::MS_BIND, None::<&str>).map_err(because("mount"));
     match &node.kind {
@@ -204,17 +207,14 @@ fn make(node: &Node, sources: &Sources, handles: &BTreeMap<String, rustix::fd::O
             mount(Some("tmpfs"), path, Some("tmpfs"), flags, Some(options)).map_err(because("mount"))?;
         }
         Kind::Bind(from) => {
-            directory()?;
-            bind(&format!("{ROOT}{from}"))?;
+            let from = format!("{ROOT}{from}");
+            mount_point(&from)?;
+            bind(&from)?;
         }
         Kind::HostBind(_) => {
             let handle = handles.get(&node.path).ok_or("no handle")?;
             let from = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(handle));
-            if Path::new(&from).is_dir() {
-                directory()?;
-            } else {
-                File::create(path).map_err(because("create"))?;
-            }
+            mount_point(&from)?;
             return bind(&from);
         }
     }
