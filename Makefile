@@ -43,12 +43,20 @@ test: tools build lint size cross again dist
 		cargo test --locked --target $(NATIVE) --doc
 	$(MAKE) host
 
-# The host side, on real systemd, Quadlet, a registry and cosign: about ten minutes. Part of `make test`.
+# The host side, on real systemd, Quadlet, a registry and cosign. Part of `make test`.
 host: export STEPDOWN_MUST_RUN := 1
-host: build
+host: tools build
+	tests/lab/setup
 	cargo build --release --locked --target $(NATIVE) --package stepdown-host
 	@trap 'tests/lab/systemd stop host-tests' EXIT; trap 'exit 130' INT TERM; \
 		cargo test --locked --target $(NATIVE) --package stepdown-host -- --test-threads=1 --nocapture
+
+.PHONY: host-table
+# The usual deploy script and stepdown side by side, as a table: about twenty minutes.
+host-table: tools build
+	tests/lab/setup
+	@trap 'tests/lab/systemd stop host-tests' EXIT; trap 'exit 130' INT TERM; \
+		cargo bench --locked --target $(NATIVE) --package stepdown-host --bench table
 
 # The fast tests: under 10 s after compiling, without root and without an engine.
 unit: build

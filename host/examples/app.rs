@@ -1,17 +1,19 @@
 //! The app of the tests: one image, four roles, and a behaviour baked into the image at `/etc/behaviour`:
 //! `good`, `crash`, `sick`, `hang`, or `turns SECONDS` (healthy until then). `/` answers with the version.
 
-#![allow(clippy::expect_used, clippy::print_stderr)]
+#![allow(clippy::expect_used, clippy::print_stderr, clippy::print_stdout)]
 
 use std::{
     env, fs,
     io::{Read, Write},
     net::{TcpListener, TcpStream},
     os::fd::{FromRawFd, OwnedFd},
-    sync::Arc,
+    sync::atomic::{AtomicBool, Ordering},
     thread,
     time::{Duration, Instant},
 };
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 struct App {
     version: String,
@@ -54,6 +56,22 @@ impl App {
     }
 }
 
+/// Set by SIGTERM: no further connection is taken, those that were are served, and the app ends.
+static STOPPING: AtomicBool = AtomicBool::new(false);
+
+extern "C" fn stop(_: i32) {
+    STOPPING.store(true, Ordering::SeqCst);
+}
+
+#[allow(unsafe_code)]
+fn catch_sigterm() {
+    unsafe extern "C" {
+        fn signal(number: i32, handler: extern "C" fn(i32)) -> usize;
+    }
+    // SAFETY: the handler stores to an atomic and nothing else.
+    unsafe { signal(15, stop) };
+}
+
 /// The port of this container's own network, which the health check asks; and the socket that systemd holds, where there
 /// is one: that one is of the host's network.
 fn listeners() -> Vec<TcpListener> {
@@ -67,26 +85,36 @@ fn listeners() -> Vec<TcpListener> {
     listeners
 }
 
-fn serve(app: &Arc<App>, listener: &TcpListener) {
-    for stream in listener.incoming().flatten() {
-        let app = Arc::clone(app);
-        thread::spawn(move || app.serve(stream));
-    }
+/// Takes connections until SIGTERM, and waits for those that it took. Another instance may take one first.
+fn serve(app: &App, listener: &TcpListener) {
+    listener.set_nonblocking(true).expect("a socket has no reason to refuse");
+    let tick = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
+    thread::scope(|scope| {
+        while !STOPPING.load(Ordering::SeqCst) {
+            let _ = poll(&mut [PollFd::new(listener, PollFlags::IN)], Some(&tick));
+            if let Ok((stream, _)) = listener.accept() {
+                scope.spawn(|| app.serve(stream));
+            }
+        }
+    });
 }
 
 fn main() {
+    catch_sigterm();
     let read = |path| fs::read_to_string(path).unwrap_or_default().trim().to_owned();
-    let app =
-        Arc::new(App { version: read("/etc/version"), behaviour: read("/etc/behaviour"), started: Instant::now() });
+    let app = App { version: read("/etc/version"), behaviour: read("/etc/behaviour"), started: Instant::now() };
+    if env::args().nth(1).as_deref() == Some("--version") {
+        println!("{}", app.version);
+        return;
+    }
     if app.behaviour == "crash" {
         eprintln!("app: cannot read its settings");
         std::process::exit(3);
     }
-    let threads = listeners().into_iter().map(|listener| {
-        let app = Arc::clone(&app);
-        thread::spawn(move || serve(&app, &listener))
+    thread::scope(|scope| {
+        for listener in listeners() {
+            let app = &app;
+            scope.spawn(move || serve(app, &listener));
+        }
     });
-    for thread in threads.collect::<Vec<_>>() {
-        let _ = thread.join();
-    }
 }

@@ -165,6 +165,52 @@ fn short_flags<'a>(
     Ok(())
 }
 
+/// The words of a command line in a unit file, with systemd's quotes and escapes taken away. `%%` is `%`; other specifiers
+/// stay as they are.
+pub(crate) fn split(line: &str) -> Result<Vec<String>, String> {
+    let mut words = Vec::new();
+    let mut letters = line.chars();
+    let (mut word, mut quote): (Option<String>, Option<char>) = (None, None);
+    while let Some(letter) = letters.next() {
+        match (letter, quote) {
+            ('\\', _) => word.get_or_insert_default().push(escaped(&mut letters)?),
+            (_, Some(open)) if letter == open => quote = None,
+            ('"' | '\'', None) => {
+                quote = Some(letter);
+                word.get_or_insert_default();
+            }
+            (' ' | '\t', None) => words.extend(word.take()),
+            _ => word.get_or_insert_default().push(letter),
+        }
+    }
+    if quote.is_some() {
+        return Err("its ExecStart has a quote that does not end".to_owned());
+    }
+    words.extend(word);
+    Ok(words.into_iter().map(|word| word.replace("%%", "%")).collect())
+}
+
+fn escaped(letters: &mut std::str::Chars) -> Result<char, String> {
+    let wrong = || "its ExecStart has an unknown escape".to_owned();
+    Ok(match letters.next().ok_or_else(wrong)? {
+        'a' => '\u{7}',
+        'b' => '\u{8}',
+        'f' => '\u{c}',
+        'n' => '\n',
+        'r' => '\r',
+        't' => '\t',
+        'v' => '\u{b}',
+        's' => ' ',
+        'x' => {
+            let digits: String = letters.by_ref().take(2).collect();
+            let byte = u8::from_str_radix(&digits, 16).ok().filter(|_| digits.len() == 2);
+            char::from(byte.ok_or_else(wrong)?)
+        }
+        same @ ('\\' | '"' | '\'') => same,
+        _ => return Err(wrong()),
+    })
+}
+
 /// Resolves `$$`, `${NAME}` and a word that is `$NAME` as systemd does when it starts the unit. systemd(1) gives the
 /// words of `ExecStart` over D-Bus before that step. A variable from elsewhere than `Environment=` is an error.
 pub(crate) fn resolve(words: &[String], variables: &BTreeMap<String, String>) -> Result<Vec<String>, String> {
@@ -242,6 +288,15 @@ mod tests {
     fn what_is_not_podman_run_is_refused() {
         for bad in ["/bin/sh -c x", "podman start web", "podman run --rm", "podman run --name", "podman run -Z img"] {
             assert!(RunLine::parse(&words(bad)).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn quotes_and_escapes_are_taken_away_as_systemd_does() {
+        let line = r#"podman run "--health-cmd=[\"/init\"]" 'a b' c\x20d\te  %%h%t "" "#;
+        assert_eq!(split(line).unwrap(), ["podman", "run", r#"--health-cmd=["/init"]"#, "a b", "c d\te", "%h%t", ""]);
+        for bad in ["\"a", "a\\", "\\q", "\\x1"] {
+            assert!(split(bad).is_err(), "{bad}");
         }
     }
 

@@ -4,7 +4,8 @@ use std::{fs, path::Path, time::Duration};
 
 use crate::{
     config::Verify,
-    deploy::Job,
+    deploy::{self, Job},
+    drift,
     failure::{Context, Failure},
     place, podman, state,
     systemd::{self, Unit},
@@ -46,15 +47,20 @@ pub(crate) fn check(job: &Job) -> bool {
     line("spool", spool(job));
     line("state", state::read(&job.place.state).map(|_| Verdict::Ok(job.place.state.display().to_string())));
     line("pointer", pointer(job));
+    let mut units = Vec::new();
     for name in &job.config.units {
         match systemd::unit(name) {
             Ok(unit) => {
                 for result in of_unit(job, &unit) {
                     line(&unit.service(), result);
                 }
+                units.push(unit);
             }
             Err(failure) => line(name, Err(failure)),
         }
+    }
+    for result in drifts(job, &units) {
+        line("drift", result);
     }
     good
 }
@@ -156,7 +162,7 @@ fn pointer(job: &Job) -> Result<Verdict, Failure> {
 fn of_unit(job: &Job, unit: &Unit) -> Vec<Result<Verdict, Failure>> {
     let line = &unit.line;
     let mut results = vec![
-        crate::deploy::runs_pointer(job, unit)
+        deploy::runs_pointer(job, unit)
             .map(|()| Verdict::Ok(format!("{}, runs the pointer, pulls nothing{}", unit.active, socket(unit)))),
     ];
     let notify = line.value("--sdnotify").unwrap_or_default();
@@ -183,10 +189,24 @@ fn of_unit(job: &Job, unit: &Unit) -> Vec<Result<Verdict, Failure>> {
     results
 }
 
+/// Against the image that serves.
+fn drifts(job: &Job, units: &[Unit]) -> Vec<Result<Verdict, Failure>> {
+    let found = podman::image(&job.pointer())
+        .and_then(|found| found.map_or(Ok(None), |image| deploy::drift_of(job, units, &image.image).map(Some)));
+    match found {
+        Ok(None) => Vec::new(),
+        Ok(Some(lines)) if lines.is_empty() => {
+            vec![Ok(Verdict::Ok("the units are as the image renders them".to_owned()))]
+        }
+        Ok(Some(lines)) => lines.into_iter().map(|line| Ok(Verdict::Warn(line, drift::FIX))).collect(),
+        Err(failure) => vec![Ok(Verdict::Warn(failure.line(), drift::FIX))],
+    }
+}
+
 fn is_auto_update(label: Option<&str>) -> bool {
     label.is_some_and(|label| label.starts_with("io.containers.autoupdate="))
 }
 
 fn socket(unit: &Unit) -> &'static str {
-    if unit.socket { ", its port held by a socket" } else { "" }
+    if !unit.sockets.is_empty() { ", its port held by a socket" } else { "" }
 }

@@ -26,6 +26,9 @@ pub(crate) struct Config {
     /// The systemd units, in the order of cutover; they are rolled back in reverse.
     pub(crate) units: Vec<String>,
     pub(crate) verify: Verify,
+    /// Units that differ from what the new image renders: `warn` (the default) or `refuse`.
+    #[serde(default)]
+    pub(crate) drift: Drift,
     #[serde(default)]
     pub(crate) gate: Gate,
     #[serde(default)]
@@ -75,6 +78,14 @@ pub(crate) enum Mode {
     Full,
     Init,
     Off,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Drift {
+    #[default]
+    Warn,
+    Refuse,
 }
 
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -171,7 +182,10 @@ impl Config {
             return Some(("units is empty".to_owned(), "name the units of the app in the order of cutover"));
         }
         if let Some(unit) = self.units.iter().find(|unit| !is_unit(unit)) {
-            return Some((format!("unit {unit:?} is not a service's name"), "write web for web.service; no template"));
+            return Some((
+                format!("unit {unit:?} is not a service's name"),
+                "write web for web.service, and web@1 for an instance of web@.service",
+            ));
         }
         if let Some(unit) = self.gate.mode.keys().find(|unit| !known(unit)) {
             return Some((format!("[gate] mode names {unit:?}, which is not in units"), "name a unit of the app"));
@@ -231,10 +245,13 @@ fn is_repository(image: &str) -> bool {
     part(host) && port.is_none_or(|port| port.parse::<u16>().is_ok()) && path.split('/').all(part)
 }
 
+/// A service without its suffix; an instance of a template has its name after the `@`.
 fn is_unit(unit: &str) -> bool {
-    !unit.is_empty()
-        && unit.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_')
-        && unit.chars().all(|c| c.is_ascii_alphanumeric() || "_-.:".contains(c))
+    let word = |word: &str| !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric() || "_-.:".contains(c));
+    let (template, instance) = unit.split_once('@').unwrap_or((unit, "1"));
+    word(template)
+        && word(instance)
+        && template.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_')
         && !unit.ends_with(".service")
 }
 
@@ -253,13 +270,26 @@ mod tests {
     fn small_configuration_has_defaults() {
         let config = Config::parse("app.toml", GOOD).unwrap();
         assert_eq!((config.mode("web"), config.retire.keep), (Mode::Full, 2));
+        assert_eq!(config.drift, Drift::Warn);
         assert_eq!(config.cutover.timeout, Span::seconds(120));
+    }
+
+    #[test]
+    fn example_is_a_configuration() {
+        let config = Config::parse("app.toml", include_str!("../../examples/deploy/app.toml")).unwrap();
+        assert_eq!((config.units.len(), config.mode("beat")), (4, Mode::Init));
     }
 
     #[test]
     fn unknown_key_is_refused_with_its_place() {
         assert!(reason(&format!("{GOOD}kee = 1\n")).starts_with("app.toml:5:1: unknown field `kee`"));
         assert!(reason(&GOOD.replace("/etc/key.pub\"", "/etc/key.pub\"\npolicy = 3")).contains("app.toml:5:10"));
+    }
+
+    #[test]
+    fn drift_is_warned_of_or_refused() {
+        assert_eq!(Config::parse("app.toml", &format!("drift = \"refuse\"\n{GOOD}")).unwrap().drift, Drift::Refuse);
+        assert!(reason(&format!("drift = \"off\"\n{GOOD}")).contains("expected `warn` or `refuse`"));
     }
 
     #[test]
@@ -284,7 +314,8 @@ mod tests {
 
     #[test]
     fn units_are_names_of_services() {
-        for bad in ["", "--now", "web.service", "a/b", "web@1"] {
+        assert!(Config::parse("app.toml", &GOOD.replace("\"web\"", "\"web@1\", \"web@2\"")).is_ok());
+        for bad in ["", "--now", "web.service", "a/b", "web@", "@1", "web@1@2", "web@1.service"] {
             assert!(reason(&GOOD.replace("\"web\"", &format!("{bad:?}"))).contains("is not a service's name"), "{bad}");
         }
     }

@@ -4,6 +4,7 @@
 //! restarted. So it ends the same from wherever it begins, after a SIGKILL or a reboot too.
 
 use std::{
+    sync::mpsc,
     thread,
     time::{Duration, Instant},
 };
@@ -19,6 +20,8 @@ use crate::{
 /// For an app without a health check: it must not restart in this time.
 const SOAK_WITHOUT_CHECK: Duration = Duration::from_secs(10);
 const BETWEEN: Duration = Duration::from_millis(200);
+/// How often each unit is asked.
+const EACH: Duration = Duration::from_secs(1);
 /// One bad answer may be a hiccup: it is asked again after this time.
 const SECOND_ASK: Duration = Duration::from_millis(400);
 
@@ -40,12 +43,13 @@ fn cut_and_watch(job: &Job, store: &mut Store) -> Result<Release, Failure> {
             podman::tag(&candidate.image, &job.pointer())?;
         }
         let name = format!("cut over {}", unit.name);
-        let how = if unit.socket { "healthy; its socket held the port" } else { "healthy" };
-        let replaced = job.report.step(&name, || replace(job, &unit, &candidate.image), |()| how.to_owned());
-        replaced.map_err(|failure| failure.of_unit(&unit.name))?;
+        let how = if !unit.sockets.is_empty() { "healthy; its socket held the port" } else { "healthy" };
+        // One that turns unhealthy while the next is cut over is not left so until the soak.
+        while_watching(&watched, || {
+            let replaced = job.report.step(&name, || replace(job, &unit, &candidate.image), |()| how.to_owned());
+            replaced.map_err(|failure| failure.of_unit(&unit.name))
+        })?;
         watched.push(Watched::new(unit, &candidate.image)?);
-        // One that turned unhealthy while the others were cut over is not left so until the soak.
-        look_at(&watched)?;
     }
     store.enter(Phase::Soaking)?;
     let time = job.config.cutover.soak.map_or_else(|| soak_time(&watched), |span| span.0);
@@ -57,7 +61,7 @@ fn cut_and_watch(job: &Job, store: &mut Store) -> Result<Release, Failure> {
 fn replace(job: &Job, unit: &Unit, image: &str) -> Result<(), Failure> {
     let limit = job.config.cutover.timeout.0;
     let deadline = Instant::now() + limit;
-    systemd::restart(&unit.name, limit)?;
+    systemd::restart(unit, limit)?;
     healthy_by(unit, image, deadline)
 }
 
@@ -141,6 +145,27 @@ fn look_at(watched: &[Watched]) -> Result<(), Failure> {
     })
 }
 
+/// Runs `work` while the units are looked at each second. A unit that turned unhealthy is the failure before any other.
+fn while_watching(watched: &[Watched], work: impl FnOnce() -> Result<(), Failure>) -> Result<(), Failure> {
+    if watched.is_empty() {
+        return work();
+    }
+    thread::scope(|scope| {
+        let (ended, end) = mpsc::channel::<()>();
+        let watch = scope.spawn(move || {
+            loop {
+                look_at(watched)?;
+                if end.recv_timeout(EACH) != Err(mpsc::RecvTimeoutError::Timeout) {
+                    return Ok(());
+                }
+            }
+        });
+        let done = work();
+        drop(ended);
+        watch.join().unwrap_or_else(|_| Err(Failure::new("watch", "a thread ended early"))).and(done)
+    })
+}
+
 fn soak_time(watched: &[Watched]) -> Duration {
     watched.iter().map(|one| one.soak.unwrap_or(SOAK_WITHOUT_CHECK)).max().unwrap_or_default()
 }
@@ -149,7 +174,7 @@ fn soak_time(watched: &[Watched]) -> Duration {
 fn soak(watched: &[Watched], time: Duration) -> Result<(), Failure> {
     let end = Instant::now() + time;
     loop {
-        let next = Instant::now() + Duration::from_secs(1);
+        let next = Instant::now() + EACH;
         look_at(watched)?;
         if Instant::now() >= end {
             return Ok(());
@@ -162,6 +187,7 @@ fn finish(job: &Job, store: &mut Store, candidate: Release) -> Ended {
     let before = store.state.run.as_ref().and_then(|run| run.before.clone());
     let answer = format!("ok {}", candidate.name());
     let image = candidate.image.clone();
+    let under_way = store.state.clone();
     let served = before.filter(|before| before.image != image);
     store.state.previous.retain(|one| one.image != image && Some(&one.image) != served.as_ref().map(|s| &s.image));
     if let Some(served) = served {
@@ -169,23 +195,22 @@ fn finish(job: &Job, store: &mut Store, candidate: Release) -> Ended {
     }
     store.state.previous.truncate(job.config.retire.keep);
     store.state.serving = Some(Release { since: Some(now()), ..candidate });
-    let ended = store.end(&answer, false).and_then(|()| retire(job, store));
-    if let Err(failure) = ended {
+    if let Err(failure) = store.end(&answer, false) {
+        // On disk the run is still under way, and the next start would restore what served before.
+        store.state = under_way;
+        return restore(job, store, &failure.line(), None);
+    }
+    if let Err(failure) = retire(job, store) {
         job.report.note("warn", "clean up", &failure.line());
     }
     Ended { answer, ok: true, stuck: false }
 }
 
-/// What served stays for a rollback. It was held when it was pulled; the image of before the first deploy was not.
+/// What serves and what served stay; they are held since they were pulled.
 fn retire(job: &Job, store: &Store) -> Result<(), Failure> {
-    for release in &store.state.previous {
-        podman::hold(&job.place.app, &release.image)?;
-    }
-    let gone = podman::retire(&job.place.app, &kept(store, job.config.retire.keep))?;
-    if !gone.is_empty() {
-        job.report.note("ok", "retire", &gone.join(", "));
-    }
-    Ok(())
+    let gone = || podman::retire(&job.place.app, &kept(store, job.config.retire.keep));
+    let words = |gone: &Vec<String>| if gone.is_empty() { "nothing".to_owned() } else { gone.join(", ") };
+    job.report.step("retire", gone, words).map(|_| ())
 }
 
 /// Back to what served before this run, from wherever it was.

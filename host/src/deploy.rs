@@ -5,8 +5,8 @@
 use std::time::Duration;
 
 use crate::{
-    config::{Config, Mode},
-    cutover,
+    config::{Config, Drift, Mode},
+    cutover, drift,
     failure::Failure,
     gate::{LABEL, gate_line},
     place::Place,
@@ -125,25 +125,32 @@ pub(crate) fn kept(store: &Store, keep: usize) -> Vec<&str> {
 }
 
 fn prepare(job: &Job, store: &mut Store, order: &Order) -> Result<(), Failure> {
-    let units = units(job)?;
-    let before = serving(job, store)?;
-    if let Some(before) = &before {
-        podman::hold(&job.place.app, &before.image)?;
-    }
+    let look = || {
+        let units = units(job)?;
+        let before = serving(job, store)?;
+        if let Some(before) = &before {
+            podman::hold(&job.place.app, &before.image)?;
+        }
+        Ok((units, before))
+    };
+    let (units, before) = job.report.step("look", look, |(units, before)| {
+        let serving = before.as_ref().map_or("nothing".to_owned(), Release::name);
+        format!("{} units, serving {serving}", units.len())
+    })?;
     if let Some(run) = store.state.run.as_mut() {
         run.before = before.clone();
     }
     let candidate = match &order.kind {
-        Kind::Rollback { to, now: true } => present(job, to)?,
+        Kind::Rollback { to, now: true } => present(job, to).and_then(|found| held(job, found))?,
         Kind::Rollback { to, now: false } => fetch(job, store, order, Some(to), before.as_ref())?,
         Kind::Deploy { .. } => fetch(job, store, order, None, before.as_ref())?,
     };
-    podman::hold(&job.place.app, &candidate.image)?;
     if let Some(run) = store.state.run.as_mut() {
         run.candidate = Some(candidate.clone());
     }
     store.enter(Phase::Pulled)?;
     if !matches!(order.kind, Kind::Rollback { now: true, .. }) {
+        compare(job, &units, &candidate)?;
         for unit in &units {
             gate(job, unit, &candidate)?;
         }
@@ -193,6 +200,10 @@ fn present(job: &Job, to: &Release) -> Result<Release, Failure> {
     })
 }
 
+fn held(job: &Job, release: Release) -> Result<Release, Failure> {
+    podman::hold(&job.place.app, &release.image).map(|()| release)
+}
+
 fn fetch(
     job: &Job,
     store: &mut Store,
@@ -224,11 +235,40 @@ fn fetch(
         "pull",
         || {
             podman::pull(&reference, verify::pull_policy(job.config))?;
-            podman::image(&reference)?.ok_or_else(|| Failure::new(format!("pull {reference}"), "it is not here"))
+            let found = podman::image(&reference)?;
+            held(job, found.ok_or_else(|| Failure::new(format!("pull {reference}"), "it is not here"))?)
         },
         |release| short(&release.image).to_owned(),
     )?;
     Ok(candidate.with(&order.tag, &digest))
+}
+
+/// Each unit against what the image itself asks for.
+fn compare(job: &Job, units: &[Unit], candidate: &Release) -> Result<(), Failure> {
+    let words = |lines: &Vec<String>| match lines.len() {
+        0 => "the units are as the image renders them".to_owned(),
+        count => format!("{count} differences"),
+    };
+    let found = job.report.step("drift", || drift_of(job, units, &candidate.image), words);
+    let (lines, fix) = match found {
+        Ok(lines) => (lines, drift::FIX),
+        Err(failure) => (vec![failure.line()], "build the image with an /init that has --render quadlet"),
+    };
+    for line in &lines {
+        job.report.note("warn", "drift", line);
+    }
+    if lines.is_empty() || job.config.drift == Drift::Warn {
+        return Ok(());
+    }
+    Err(Failure::new("drift", lines.join("; ")).fix(fix))
+}
+
+pub(crate) fn drift_of(job: &Job, units: &[Unit], image: &str) -> Result<Vec<String>, Failure> {
+    let rendered = drift::rendering(image, &format!("{LABEL}={}", job.place.app))?;
+    let of = |unit: &Unit| {
+        drift::differences(unit, &rendered).into_iter().map(|line| format!("{}: {line}", unit.name)).collect::<Vec<_>>()
+    };
+    Ok(units.iter().flat_map(of).collect())
 }
 
 /// Boots the image under the unit's own flags, beside what serves.

@@ -60,7 +60,7 @@ pub(crate) fn gate_line(
     env: &BTreeMap<String, String>,
 ) -> Result<RunLine, String> {
     let mut flags = vec![
-        Flag::new("--name", Some(&format!("stepdown-gate-{app}-{unit}"))),
+        Flag::new("--name", Some(&container_name(app, unit))),
         Flag::new("--label", Some(&format!("{LABEL}={app}"))),
         Flag::new("--rm", None),
         Flag::new("--pull", Some("never")),
@@ -79,6 +79,12 @@ pub(crate) fn gate_line(
     flags.extend(env.iter().map(|(name, value)| Flag::new("--env", Some(&format!("{name}={value}")))));
     flags.push(Flag::new("--env", Some(if mode == Mode::Init { "BOOT_CHECK_ONLY=init" } else { "BOOT_CHECK_ONLY=1" })));
     Ok(RunLine { podman: line.podman.clone(), flags, image: image.to_owned(), command: line.command.clone() })
+}
+
+/// A unit's name may have letters that a container's may not.
+fn container_name(app: &str, unit: &str) -> String {
+    let letter = |c: char| if c.is_ascii_alphanumeric() || "_.-".contains(c) { c } else { '-' };
+    format!("stepdown-gate-{app}-{}", unit.chars().map(letter).collect::<String>())
 }
 
 fn gated(flag: &Flag) -> Result<Option<Flag>, String> {
@@ -210,6 +216,11 @@ mod tests {
         assert_eq!(kept("podman run --net container:web img"), Vec::<String>::new());
         assert_eq!(kept("podman run --network app:ip=10.0.0.2,mtu=1400 img"), ["--network=app:mtu=1400"]);
         assert_eq!(kept("podman run --network=none img"), ["--network=none"]);
+    }
+
+    #[test]
+    fn instance_has_a_name_that_podman_takes() {
+        assert_eq!(container_name("app", "web@2:a"), "stepdown-gate-app-web-2-a");
     }
 
     #[test]

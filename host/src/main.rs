@@ -7,7 +7,7 @@
 //! | --- | --- | --- |
 //! | 0 | `failure`, `tag`, `span` | errors, the tag's grammar, durations |
 //! | 1 | `tool`, `argv`, `config`, `place` | children with time limits, command lines, the configuration, paths |
-//! | 2 | `state`, `trigger`, `systemd`, `podman`, `registry`, `verify`, `gate`, `report` | one subject each |
+//! | 2 | `state`, `trigger`, `systemd`, `podman`, `registry`, `verify`, `gate`, `drift`, `report` | one subject each |
 //! | 3 | `cutover`, `deploy`, `check`, `status`, `install` | the commands |
 //! | 4 | `main`, `cli` | the story |
 
@@ -19,6 +19,7 @@ mod cli;
 mod config;
 mod cutover;
 mod deploy;
+mod drift;
 mod failure;
 mod gate;
 mod install;
@@ -36,8 +37,10 @@ mod trigger;
 mod verify;
 
 use std::{
-    io::{Write, stderr, stdout},
+    io::{IsTerminal, Write, stderr, stdout},
     process::ExitCode,
+    thread,
+    time::Duration,
 };
 
 use clap::{CommandFactory, Parser};
@@ -54,6 +57,10 @@ use crate::{
     trigger::Spool,
 };
 
+/// The path unit starts the service again at once while a request waits. A service that cannot claim it must not use up
+/// the processor.
+const BEFORE_NEXT_START: Duration = Duration::from_secs(10);
+
 fn main() -> ExitCode {
     // Fails only where a hook is set already, which nothing here does.
     let _ = miette::set_hook(Box::new(|_| Box::new(miette::NarratableReportHandler::new())));
@@ -64,10 +71,12 @@ fn main() -> ExitCode {
             return if error.use_stderr() { ExitCode::from(USAGE) } else { ExitCode::SUCCESS };
         }
     };
-    let json = cli.json;
     run(&cli).unwrap_or_else(|failure| {
         let code = failure.exit();
-        report::fatal(failure, json);
+        report::fatal(failure, cli.json);
+        if matches!(cli.command, Command::Deploy { trigger: true, .. }) && !stderr().is_terminal() {
+            thread::sleep(BEFORE_NEXT_START);
+        }
         code
     })
 }

@@ -88,11 +88,11 @@ pub(crate) fn untag(name: &str) -> Result<(), Failure> {
 
 /// A tag of its own, and a container that is never started: `podman image prune --all` leaves what a container uses.
 pub(crate) fn hold(app: &str, image: &str) -> Result<(), Failure> {
-    tag(image, &kept_name(app, image))?;
     let name = hold_name(app, image);
     if tool::run(&["podman", "container", "exists", &name], QUICK)?.ok() {
         return Ok(());
     }
+    tag(image, &kept_name(app, image))?;
     let label = format!("{HOLD}={app}");
     let argv = [
         "podman",
@@ -130,8 +130,7 @@ pub(crate) fn retire(app: &str, kept: &[&str]) -> Result<Vec<String>, Failure> {
         }
         tool::must(&format!("remove {container}"), &["podman", "rm", "--force", container], QUICK)?;
         // Untagged at least; removed where this was its last name and nothing runs it.
-        let _ = tool::run(&["podman", "rmi", &kept_name(app, image)], QUICK)?;
-        let _ = tool::run(&["podman", "rmi", image], QUICK)?;
+        let _ = tool::run(&["podman", "rmi", "--ignore", &kept_name(app, image), image], QUICK)?;
         gone.push(short(image).to_owned());
     }
     Ok(gone)

@@ -165,7 +165,7 @@ impl Store {
         self.save()?;
         let unit = if let Phase::Cutting { unit } = phase { Some(unit) } else { None };
         self.note(&serde_json::json!({ "at": now(), "tag": tag, "phase": phase.name(), "unit": unit }));
-        die_after(phase);
+        signal_after(phase);
         Ok(())
     }
 
@@ -174,12 +174,12 @@ impl Store {
         let run = self.state.run.take();
         let request = run.as_ref().and_then(|run| run.request.clone());
         self.state.last = Some(Outcome { request, answer: answer.to_owned(), ended: now(), stuck });
-        let saved = self.save();
+        self.save()?;
         self.note(&serde_json::json!({
             "at": now(), "tag": run.as_ref().map(|run| &run.tag), "answer": answer, "stuck": stuck,
             "seconds": run.as_ref().map(|run| now().saturating_sub(run.started)),
         }));
-        saved
+        Ok(())
     }
 
     /// The journal is for people: a line that cannot be written does not end a deploy.
@@ -216,20 +216,24 @@ fn open(path: &Path, options: &mut OpenOptions) -> Result<File, Failure> {
     options.mode(0o600).custom_flags(OFlags::NOFOLLOW.bits().cast_signed()).open(path).on("open", path.display())
 }
 
-/// Tests end the program with SIGKILL just after a state is on disk. A release build has none of this.
+/// Tests kill or stop the program just after a state is on disk. A release build has none of this.
 #[cfg(debug_assertions)]
-fn die_after(phase: Phase) {
+fn signal_after(phase: Phase) {
+    use rustix::process::Signal;
+
     let name = match phase {
         Phase::Cutting { unit } => format!("cutting {unit}"),
         other => other.name().to_owned(),
     };
-    if std::env::var("STEPDOWN_TEST_DIE_AFTER").is_ok_and(|wanted| wanted == name) {
-        let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
+    for (variable, signal) in [("STEPDOWN_TEST_KILL_AFTER", Signal::KILL), ("STEPDOWN_TEST_STOP_AFTER", Signal::STOP)] {
+        if std::env::var(variable).is_ok_and(|wanted| wanted == name) {
+            let _ = rustix::process::kill_process(rustix::process::getpid(), signal);
+        }
     }
 }
 
 #[cfg(not(debug_assertions))]
-fn die_after(_: Phase) {}
+fn signal_after(_: Phase) {}
 
 #[cfg(test)]
 mod tests {

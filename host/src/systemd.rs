@@ -7,6 +7,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use crate::{
     argv::{self, RunLine},
@@ -22,8 +23,12 @@ pub(crate) struct Unit {
     pub(crate) name: String,
     pub(crate) line: RunLine,
     pub(crate) active: String,
-    /// A `.socket` holds the port: connections queue while the service restarts.
-    pub(crate) socket: bool,
+    /// The sockets that hold its port: connections queue while the service restarts.
+    pub(crate) sockets: Vec<String>,
+    /// The addresses that these listen on.
+    pub(crate) listening: Vec<String>,
+    pub(crate) start_timeout: Duration,
+    pub(crate) stop_timeout: Duration,
     pub(crate) enabled_at_boot: bool,
     pub(crate) start_limit: u32,
 }
@@ -50,37 +55,47 @@ pub(crate) fn unit(name: &str) -> Result<Unit, Failure> {
     let service = service(name);
     let path: Vec<String> = get(&["call", NAME, "/org/freedesktop/systemd1", MANAGER, "LoadUnit", "s", &service])?;
     let path = path.first().ok_or_else(|| Failure::new(&service, "systemd gives it no path"))?;
-    let [load, active]: [String; 2] = strings(path, UNIT, ["LoadState", "ActiveState"])?;
+    let unit = Properties::of(path, UNIT)?;
+    let load: String = unit.get("LoadState")?;
     if load != "loaded" {
         return Err(Failure::new(&service, format!("systemd has not loaded it: {load}")).fix(format!(
             "put {name}.container into ~/.config/containers/systemd and run systemctl --user daemon-reload"
         )));
     }
-    let (triggered, wanted, limit) = (
-        list(path, UNIT, "TriggeredBy")?,
-        list(path, UNIT, "WantedBy")?,
-        property::<u32>(path, UNIT, "StartLimitBurst")?,
-    );
+    let of_service = Properties::of(path, SERVICE)?;
+    let triggered: Vec<String> = unit.get("TriggeredBy")?;
+    let wanted: Vec<String> = unit.get("WantedBy")?;
+    let sockets: Vec<String> = triggered.into_iter().filter(|unit| unit.ends_with(".socket")).collect();
+    let mut listening = Vec::new();
+    for socket in &sockets {
+        let addresses: Vec<(String, String)> = property(&object(socket), SOCKET, "Listen")?;
+        listening.extend(addresses.into_iter().map(|(_, address)| address));
+    }
     Ok(Unit {
         name: name.to_owned(),
-        line: exec_start(&service, path)?,
-        active,
-        socket: triggered.iter().any(|unit| unit.ends_with(".socket")),
+        line: exec_start(&service, &of_service)?,
+        active: unit.get("ActiveState")?,
+        sockets,
+        listening,
+        start_timeout: Duration::from_micros(of_service.get("TimeoutStartUSec")?),
+        stop_timeout: Duration::from_micros(of_service.get("TimeoutStopUSec")?),
         enabled_at_boot: !wanted.is_empty(),
-        start_limit: limit,
+        start_limit: unit.get("StartLimitBurst")?,
     })
 }
 
 /// How often `Restart=` has started the unit since its last job.
 pub(crate) fn restarts(unit: &Unit) -> Result<u32, Failure> {
-    let path = format!("/org/freedesktop/systemd1/unit/{}", escape(&unit.service()));
-    property(&path, SERVICE, "NRestarts")
+    property(&object(&unit.service()), SERVICE, "NRestarts")
 }
 
-/// Starts it anew and waits for the job. An earlier start limit would refuse the start.
-pub(crate) fn restart(unit: &str, limit: Duration) -> Result<(), Failure> {
-    let service = service(unit);
-    tool::run(&["systemctl", "--user", "reset-failed", &service], QUICK)?;
+/// Starts it anew and waits for the job. Starts by hand and by earlier deploys count towards the start limit, which would
+/// refuse this one: `reset-failed` sets the count to zero.
+pub(crate) fn restart(unit: &Unit, limit: Duration) -> Result<(), Failure> {
+    let service = unit.service();
+    let mut reset = vec!["systemctl", "--user", "reset-failed", &service];
+    reset.extend(unit.sockets.iter().map(String::as_str));
+    tool::run(&reset, QUICK)?;
     let output = tool::run(&["systemctl", "--user", "restart", "--quiet", &service], limit)?;
     if output.ok() { Ok(()) } else { Err(Failure::new(format!("restart {service}"), output.complaint())) }
 }
@@ -92,6 +107,7 @@ pub(crate) fn stop(unit: &str, limit: Duration) -> Result<(), Failure> {
 
 const MANAGER: &str = "org.freedesktop.systemd1.Manager";
 const UNIT: &str = "org.freedesktop.systemd1.Unit";
+const SOCKET: &str = "org.freedesktop.systemd1.Socket";
 const SERVICE: &str = "org.freedesktop.systemd1.Service";
 
 #[derive(serde::Deserialize)]
@@ -101,16 +117,17 @@ struct Data<T> {
 
 type Exec = (String, Vec<String>, Vec<String>, u64, u64, u64, u64, u32, i32, i32);
 
-fn exec_start(service: &str, path: &str) -> Result<RunLine, Failure> {
+fn exec_start(service: &str, properties: &Properties) -> Result<RunLine, Failure> {
     let refuse = |reason: String| Failure::new(service, reason);
-    let commands: Vec<Exec> = property(path, SERVICE, "ExecStartEx")?;
+    let commands: Vec<Exec> = properties.get("ExecStartEx")?;
     let [command] = commands.as_slice() else {
         return Err(refuse(format!("it has {} ExecStart= lines; one is needed", commands.len())));
     };
     let words = if command.2.iter().any(|flag| flag == "no-env-expand") {
         command.1.clone()
     } else {
-        let variables: BTreeMap<String, String> = list(path, SERVICE, "Environment")?
+        let environment: Vec<String> = properties.get("Environment")?;
+        let variables: BTreeMap<String, String> = environment
             .iter()
             .filter_map(|line| line.split_once('='))
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
@@ -124,16 +141,21 @@ fn property<T: DeserializeOwned>(path: &str, interface: &str, name: &str) -> Res
     get(&["get-property", NAME, path, interface, name])
 }
 
-fn list(path: &str, interface: &str, name: &str) -> Result<Vec<String>, Failure> {
-    property(path, interface, name)
-}
+/// All of an interface in one call: each costs a process.
+struct Properties(BTreeMap<String, Data<Value>>);
 
-fn strings<const N: usize>(path: &str, interface: &str, names: [&str; N]) -> Result<[String; N], Failure> {
-    let mut values = Vec::new();
-    for name in names {
-        values.push(property::<String>(path, interface, name)?);
+impl Properties {
+    fn of(path: &str, interface: &str) -> Result<Self, Failure> {
+        let all = ["call", NAME, path, "org.freedesktop.DBus.Properties", "GetAll", "s", interface];
+        let answer: Vec<BTreeMap<String, Data<Value>>> = get(&all)?;
+        Ok(Self(answer.into_iter().next().unwrap_or_default()))
     }
-    values.try_into().map_err(|_| Failure::new(path, "a property is missing"))
+
+    fn get<T: DeserializeOwned>(&self, name: &str) -> Result<T, Failure> {
+        let failure = |reason: String| Failure::new(format!("read systemd's property {name}"), reason);
+        let found = self.0.get(name).ok_or_else(|| failure("it is missing".to_owned()))?;
+        T::deserialize(&found.data).map_err(|error| failure(error.to_string()))
+    }
 }
 
 fn get<T: DeserializeOwned>(words: &[&str]) -> Result<T, Failure> {
@@ -148,6 +170,10 @@ fn get<T: DeserializeOwned>(words: &[&str]) -> Result<T, Failure> {
     serde_json::from_str(output.out.trim())
         .map(|answer: Data<T>| answer.data)
         .map_err(|error| Failure::new("read busctl's answer", error.to_string()))
+}
+
+fn object(unit: &str) -> String {
+    format!("/org/freedesktop/systemd1/unit/{}", escape(unit))
 }
 
 /// The unit's name in an object path: every byte but a letter or a digit that is not first, as `_xx`.

@@ -104,14 +104,15 @@ pub(crate) fn policy(image: &str) -> Result<(), Failure> {
     let text = fs::read_to_string(path).on("read", POLICY)?;
     let policy: Value = serde_json::from_str(&text).on("read", POLICY)?;
     let rules = rules(&policy, image);
-    let signed = |rule: &Value| {
-        rule.get("type").and_then(Value::as_str).is_some_and(|kind| matches!(kind, "sigstoreSigned" | "signedBy"))
-    };
-    if rules.is_some_and(|rules| rules.iter().any(signed)) {
+    if rules.is_some_and(|rules| rules.iter().any(is_signed)) {
         return Ok(());
     }
     Err(Failure::new(format!("verify {image} by {POLICY}"), "the policy takes it without a signature")
         .fix("give transports.docker of the policy a sigstoreSigned entry for this image"))
+}
+
+fn is_signed(rule: &Value) -> bool {
+    rule.get("type").and_then(Value::as_str).is_some_and(|kind| matches!(kind, "sigstoreSigned" | "signedBy"))
 }
 
 /// The requirements that containers-policy.json(5) finds: the repository's, those of what is above it, the default.
@@ -146,6 +147,13 @@ mod tests {
         assert!(claims(&signature("r:5000/app", "sha256:2"), "r:5000/app", "sha256:1").is_err());
         assert!(claims("[]", "r:5000/app", "sha256:1").is_err());
         assert!(claims("", "r:5000/app", "sha256:1").is_err());
+    }
+
+    #[test]
+    fn policy_of_the_example_asks_for_a_signature() {
+        let policy: Value = serde_json::from_str(include_str!("../../examples/deploy/etc/policy.json")).unwrap();
+        assert!(rules(&policy, "registry.example/team/app").unwrap().iter().all(is_signed));
+        assert!(!rules(&policy, "registry.example/team/other").unwrap().iter().any(is_signed));
     }
 
     #[test]

@@ -13,7 +13,7 @@ fn kill_after_any_state_is_repaired_by_one_start_of_the_service() {
     let states = ["claimed", "resolved", "verified", "pulled", "gated", "pre", "cutting 0", "cutting 2", "soaking"];
     let cases = states.iter().map(|state| (*state, &good)).chain([("restoring", &sick)]);
     for (state, tag) in cases {
-        let die = format!("STEPDOWN_TEST_DIE_AFTER={state}");
+        let die = format!("STEPDOWN_TEST_KILL_AFTER={state}");
         let said = stand.user(&["env", &die, STEPDOWN, "deploy", tag]);
         // What systemd-run ends with when its command is killed.
         assert_eq!(said.code, 255, "{state}: {said:?}");
@@ -36,7 +36,7 @@ fn reboot_in_the_middle_of_a_cutover_ends_on_the_previous_image() {
     let Some(stand) = stand() else { return };
     let before = stand.serving();
     let tag = stand.publish("good", Some("good"));
-    let said = stand.user(&["env", "STEPDOWN_TEST_DIE_AFTER=cutting 2", STEPDOWN, "deploy", &tag]);
+    let said = stand.user(&["env", "STEPDOWN_TEST_KILL_AFTER=cutting 2", STEPDOWN, "deploy", &tag]);
     assert_eq!(said.code, 255, "{said:?}");
     stand.reboot();
     // Enabled at boot: the start only waits for it.

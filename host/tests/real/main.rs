@@ -8,6 +8,7 @@
 mod client;
 mod deploys;
 mod interrupted;
+mod races;
 mod refusals;
 mod stand;
 mod triggers;

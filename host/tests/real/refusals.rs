@@ -2,7 +2,7 @@
 
 use crate::{
     client::Client,
-    stand::{Stand, stand},
+    stand::{CONFIG_FILE, STATE, Stand, stand},
 };
 
 /// Deploys, and expects a refusal with these words while a client sees nothing.
@@ -74,14 +74,13 @@ fn full_disk_under_the_state_changes_nothing() {
     let Some(stand) = stand() else { return };
     stand.serving();
     let tag = stand.publish("good", Some("good"));
-    let folder = "/home/app/.local/state/stepdown/app";
     stand.root(&format!(
-        "cp -a {folder} /tmp/state && mount -t tmpfs -o size=64k,uid=1000,gid=1000,mode=0700 tmpfs {folder} && \
-         cp -a /tmp/state/. {folder}/ && {{ dd if=/dev/zero of={folder}/full bs=4k 2>/dev/null || true; }}"
+        "cp -a {STATE} /tmp/state && mount -t tmpfs -o size=64k,uid=1000,gid=1000,mode=0700 tmpfs {STATE} && \
+         cp -a /tmp/state/. {STATE}/ && {{ dd if=/dev/zero of={STATE}/full bs=4k 2>/dev/null || true; }}"
     ));
     let picture = stand.picture();
     let said = stand.stepdown(&["deploy", &tag]);
-    stand.root(&format!("umount {folder} && rm -rf /tmp/state"));
+    stand.root(&format!("umount {STATE} && rm -rf /tmp/state"));
     assert_eq!((said.code, stand.picture()), (1, picture), "{said:?}");
     assert!(said.out.contains("No space left on device"), "{said:?}");
 }
@@ -93,13 +92,30 @@ fn unit_that_would_pull_or_run_another_image_is_refused() {
     let tag = stand.publish("good", Some("good"));
     let drop_in = ".config/containers/systemd/beat.container.d/10-image.conf";
     for (line, words) in [("Pull=always", "may pull"), ("Image=docker.io/library/busybox", "it runs docker.io")] {
-        stand.write(drop_in, &format!("[Container]\n{line}\n"));
-        stand.own();
-        stand.shell("systemctl --user daemon-reload");
+        let _edited = stand.edit(drop_in, &format!("[Container]\n{line}\n"));
         refused(&stand, &tag, words);
     }
-    std::fs::remove_file(stand.path(drop_in)).unwrap();
-    stand.shell("systemctl --user daemon-reload");
+}
+
+#[test]
+fn unit_edited_by_hand_is_warned_of_or_refused() {
+    let Some(stand) = stand() else { return };
+    stand.serving();
+    let tag = stand.publish("good", Some("good"));
+    let drop_in = ".config/containers/systemd/worker.container.d/10-hand.conf";
+    let by_hand = "[Container]\nReadOnly=false\nAddCapability=NET_ADMIN\nEnvironment=SITE=x\n";
+    let edited = stand.edit(drop_in, by_hand);
+    let lines = [
+        "worker: it has --read-only=false, the image asks for --read-only",
+        "worker: it has --cap-add=net_admin, which the image does not ask for",
+    ];
+    let said = stand.stepdown(&["check"]);
+    let said_of = |line: &str| said.out.lines().any(|said| said.starts_with("warn drift: ") && said.contains(line));
+    assert!(said.code == 0 && lines.iter().all(|line| said_of(line)) && !said.out.contains("SITE"), "{said:?}");
+    let _refuse = stand.edit(CONFIG_FILE, &format!("drift = \"refuse\"\n{}", stand.read(CONFIG_FILE)));
+    refused(&stand, &tag, lines[0]);
+    drop(edited);
+    assert_eq!(stand.stepdown(&["deploy", "--gate-only", &tag]).code, 0);
 }
 
 /// The policy is the system's, and the signatures are tags: the registry has no referrers.
@@ -110,9 +126,8 @@ const POLICY: &str = r#"{"default":[{"type":"insecureAcceptAnything"}],"transpor
 fn policy_of_the_system_decides_at_the_pull() {
     let Some(stand) = stand() else { return };
     stand.serving();
-    let config = std::fs::read_to_string(stand.path(".config/stepdown/app.toml")).unwrap();
-    let by_policy = config.replace("key = \"/etc/containers/cosign-app.pub\"", "policy = true");
-    stand.write(".config/stepdown/app.toml", &by_policy);
+    let by_policy = stand.read(CONFIG_FILE).replace("key = \"/etc/containers/cosign-app.pub\"", "policy = true");
+    let _edited = stand.edit(CONFIG_FILE, &by_policy);
     let unsigned = stand.publish("good", None);
     refused(&stand, &unsigned, "the policy takes it without a signature");
     let attachments = "docker:\\n  127.0.0.1:5000/app:\\n    use-sigstore-attachments: true\\n";
@@ -128,5 +143,4 @@ fn policy_of_the_system_decides_at_the_pull() {
     stand.root(
         "mv /etc/containers/policy.before /etc/containers/policy.json && rm /etc/containers/registries.d/app.yaml",
     );
-    stand.write(".config/stepdown/app.toml", &config);
 }

@@ -11,8 +11,9 @@ use std::{
 };
 
 const NAME: &str = "host-tests";
-const ROLES: [&str; 4] = ["web", "worker", "beat", "flower"];
 pub(crate) const STEPDOWN: &str = "/home/app/.local/bin/stepdown";
+pub(crate) const CONFIG_FILE: &str = ".config/stepdown/app.toml";
+pub(crate) const STATE: &str = "/home/app/.local/state/stepdown/app";
 pub(crate) const IMAGE: &str = "127.0.0.1:5000/app";
 
 pub(crate) struct Stand {
@@ -24,7 +25,7 @@ fn top() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
 
-fn lab(words: &[&str]) -> Command {
+pub(crate) fn lab(words: &[&str]) -> Command {
     let mut command = Command::new(top().join("tests/lab/systemd"));
     command.args(words);
     command
@@ -49,9 +50,12 @@ impl Said {
 }
 
 fn said(mut command: Command) -> Said {
-    let output = command.stdin(Stdio::null()).output().unwrap();
+    said_by(&command.stdin(Stdio::null()).output().unwrap())
+}
+
+pub(crate) fn said_by(output: &Output) -> Said {
     let err = String::from_utf8_lossy(&output.stderr).into_owned();
-    Said { code: output.status.code().unwrap_or(-1), out: text(&output), err }
+    Said { code: output.status.code().unwrap_or(-1), out: text(output), err }
 }
 
 /// None where there is no root, unless the run must have everything.
@@ -76,47 +80,6 @@ fn boot() -> PathBuf {
     stand.install();
     home
 }
-
-const QUADLET: &str = "\
-[Unit]
-Description=ROLE
-
-[Container]
-ContainerName=ROLE
-Image=localhost/stepdown/app:current
-Pull=never
-User=0
-Group=0
-ReadOnly=true
-NoNewPrivileges=true
-DropCapability=all
-AddCapability=CHOWN
-AddCapability=SETUID
-AddCapability=SETGID
-AddCapability=SETPCAP
-Tmpfs=/tmp:rw,size=64m,mode=1777
-Environment=ROLE=ROLE
-HealthCmd=[\"/init\",\"--health\"]
-HealthInterval=2s
-HealthTimeout=3s
-HealthStartPeriod=8s
-HealthRetries=3
-StopSignal=SIGTERM
-StopTimeout=10
-Notify=true
-
-[Service]
-Restart=always
-RestartPreventExitStatus=64 77 78 126 127
-TimeoutStartSec=38
-TimeoutStopSec=30
-
-[Install]
-WantedBy=default.target
-";
-
-/// The port is systemd's: connections queue while the service restarts.
-const SOCKET: &str = "[Socket]\nListenStream=127.0.0.1:8000\n\n[Install]\nWantedBy=sockets.target\n";
 
 const CONFIG: &str = "\
 image = \"127.0.0.1:5000/app\"
@@ -149,17 +112,6 @@ impl Stand {
              COPY --chmod=0644 init.toml /etc/init.toml\nENTRYPOINT [\"/init\"]\n",
         );
         self.write("version/Containerfile", "FROM localhost/base\nCOPY --chmod=0644 version behaviour /etc/\n");
-        for role in ROLES {
-            let quadlet =
-                QUADLET.replace("ROLE=ROLE", &format!("ROLE={role}")).replace("=ROLE\n", &format!("={role}\n"));
-            let quadlet = if role == "web" {
-                quadlet.replace("[Container]", "Requires=web.socket\nAfter=web.socket\n\n[Container]")
-            } else {
-                quadlet
-            };
-            self.write(&format!(".config/containers/systemd/{role}.container"), &quadlet);
-        }
-        self.write(".config/systemd/user/web.socket", SOCKET);
         fs::create_dir_all(self.home.join("runner-data/new")).unwrap();
         self.own();
         for key in ["good", "other"] {
@@ -168,14 +120,32 @@ impl Stand {
         self.root("install -m 0644 /home/app/good.pub /etc/containers/cosign-app.pub");
         // A container keeps it from the pruning that a test does.
         self.shell("podman build -q -t localhost/base base && podman create --name base localhost/base");
+        self.write_units();
         // The units of the trigger's face, as `install` prints them.
         self.shell(&format!("{STEPDOWN} --app app install --dir /home/app"));
-        self.write(".config/stepdown/app.toml", CONFIG);
+        self.write(CONFIG_FILE, CONFIG);
         self.own();
         self.shell(
             "systemctl --user daemon-reload && systemctl --user enable --now web.socket stepdown-app.path \
              stepdown-app.service",
         );
+    }
+
+    /// The Quadlets and the socket that the image itself renders.
+    fn write_units(&self) {
+        let page = self.shell(
+            "podman run --rm --network none --entrypoint /init localhost/base \
+             --render quadlet --image localhost/stepdown/app:current",
+        );
+        for part in format!("{page}\n").split("\n---\n") {
+            let name = part.lines().next().and_then(|line| line.strip_prefix("# FileName=")).unwrap();
+            let path = match name.strip_suffix(".socket") {
+                Some(_) => format!(".config/systemd/user/{name}"),
+                None => format!(".config/containers/systemd/{name}.container"),
+            };
+            self.write(&path, part);
+        }
+        self.own();
     }
 
     fn copy(&self, from: &Path, to: &str) {
@@ -233,12 +203,7 @@ impl Stand {
     pub(crate) fn publish(&self, behaviour: &str, key: Option<&str>) -> String {
         static NUMBER: AtomicU32 = AtomicU32::new(1);
         let tag = format!("v{}", NUMBER.fetch_add(1, Ordering::Relaxed));
-        self.write("version/version", &tag);
-        self.write("version/behaviour", behaviour);
-        self.own();
-        self.shell(&format!(
-            "podman build -q -t {IMAGE}:{tag} version && podman push -q {IMAGE}:{tag} && podman rmi -f {IMAGE}:{tag}"
-        ));
+        self.push(&tag, &tag, behaviour);
         if let Some(key) = key {
             self.shell(&format!(
                 "COSIGN_PASSWORD= cosign sign --yes --key {key}.key --use-signing-config=false \
@@ -247,6 +212,24 @@ impl Stand {
             ));
         }
         tag
+    }
+
+    pub(crate) fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.path(name)).unwrap()
+    }
+
+    fn push(&self, tag: &str, version: &str, behaviour: &str) {
+        self.write("version/version", version);
+        self.write("version/behaviour", behaviour);
+        self.own();
+        self.shell(&format!(
+            "podman build -q -t {IMAGE}:{tag} version && podman push -q {IMAGE}:{tag} && podman rmi -f {IMAGE}:{tag}"
+        ));
+    }
+
+    /// Points a tag at another image, which nobody signed.
+    pub(crate) fn move_tag(&self, tag: &str, behaviour: &str) {
+        self.push(tag, "moved", behaviour);
     }
 
     /// A good version that serves: the tests that need one start from here.
@@ -295,12 +278,43 @@ impl Stand {
     }
 }
 
+/// A file that is as it was before, or gone, once this ends: a test that fails must not fail the next one.
+pub(crate) struct Edited<'a> {
+    stand: &'a Stand,
+    name: &'static str,
+    before: Option<String>,
+}
+
+impl Stand {
+    pub(crate) fn edit(&self, name: &'static str, text: &str) -> Edited<'_> {
+        let before = fs::read_to_string(self.path(name)).ok();
+        self.write(name, text);
+        self.own();
+        self.shell("systemctl --user daemon-reload");
+        Edited { stand: self, name, before }
+    }
+}
+
+impl Drop for Edited<'_> {
+    fn drop(&mut self) {
+        match &self.before {
+            Some(text) => self.stand.write(self.name, text),
+            None => fs::remove_file(self.stand.path(self.name)).unwrap(),
+        }
+        self.stand.own();
+        self.stand.user(&["systemctl", "--user", "daemon-reload"]);
+    }
+}
+
 /// Built here: a run of one test binary would leave an old one.
 fn app() -> PathBuf {
+    let beside = Path::new(env!("CARGO_BIN_EXE_stepdown")).parent().unwrap();
+    let release = beside.ends_with("release").then_some("--release");
     let built = Command::new(env!("CARGO"))
         .args(["build", "--quiet", "--locked", "--package", "stepdown-host", "--example", "app"])
+        .args(release)
         .current_dir(top())
         .status();
     assert!(built.unwrap().success());
-    Path::new(env!("CARGO_BIN_EXE_stepdown")).parent().unwrap().join("examples/app")
+    beside.join("examples/app")
 }

@@ -1,0 +1,207 @@
+//! The usual deploy script and stepdown side by side, on the machine of the tests: `make host-table`.
+//!
+//! Each side gets the same images, by the same trigger file, from the same state: a good version serves. A
+//! client asks the web role every 50 ms, another one with requests of one second, until some seconds after the answer.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::print_stderr
+)]
+// Shared with the tests, which use more of them.
+#![allow(dead_code)]
+
+#[path = "../../tests/real/client.rs"]
+mod client;
+#[path = "../../tests/real/stand.rs"]
+mod stand;
+
+use std::{
+    fs, thread,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    client::Client,
+    stand::{IMAGE, Stand},
+};
+
+const TRIGGER: &str = "runner-data/deploy-trigger";
+const STATUS: &str = "runner-data/deploy-status";
+/// No answer within this time is none.
+const NEVER: Duration = Duration::from_secs(150);
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Side {
+    Script,
+    Stepdown,
+}
+
+struct Case {
+    name: &'static str,
+    behaviour: &'static str,
+    key: Option<&'static str>,
+    /// What the trigger says instead of the tag.
+    trigger: Option<&'static str>,
+    /// SIGKILL to the service after this time.
+    kill: Option<Duration>,
+    /// The client goes on for so long after the answer.
+    after: u64,
+}
+
+const GOOD: Case = Case { name: "good", behaviour: "good", key: Some("good"), trigger: None, kill: None, after: 5 };
+
+const CASES: &[Case] = &[
+    GOOD,
+    Case { name: "unsigned", key: None, ..GOOD },
+    Case { name: "another key", key: Some("other"), ..GOOD },
+    Case { name: "crash at boot", behaviour: "crash", after: 15, ..GOOD },
+    Case { name: "sick from the start", behaviour: "sick", after: 15, ..GOOD },
+    Case { name: "hanging", behaviour: "hang", after: 15, ..GOOD },
+    Case { name: "unhealthy after 14 s", behaviour: "turns 14", after: 25, ..GOOD },
+    Case { name: "garbage in the trigger", trigger: Some("GAR BAGE"), ..GOOD },
+    Case { name: "trigger of a moved tag: stable is older", trigger: Some("older"), ..GOOD },
+    Case { name: "SIGKILL after 1 s", kill: Some(Duration::from_millis(1000)), ..GOOD },
+    Case { name: "SIGKILL after 3 s", kill: Some(Duration::from_millis(3000)), ..GOOD },
+    Case { name: "SIGKILL after 8 s", kill: Some(Duration::from_millis(8000)), ..GOOD },
+];
+
+fn main() {
+    let Some(stand) = stand::stand() else { return };
+    let mut rows: Vec<String> = CASES.iter().map(|case| format!("| {}", case.name)).collect();
+    for side in [Side::Script, Side::Stepdown] {
+        set_up(&stand, side);
+        for (row, case) in rows.iter_mut().zip(CASES) {
+            let cell = run(&stand, side, case);
+            eprintln!("{}: {cell}", case.name);
+            row.push_str(" | ");
+            row.push_str(&cell);
+        }
+    }
+    println!("| case | script: status; failed requests; cut requests; afterwards | stepdown: the same |");
+    println!("| --- | --- | --- |");
+    for row in rows {
+        println!("{row} |");
+    }
+}
+
+fn set_up(stand: &Stand, side: Side) {
+    match side {
+        Side::Script => {
+            stand.shell("systemctl --user disable --now stepdown-app.path stepdown-app.service");
+            stand.shell("systemctl --user stop web.socket");
+            for role in ["web", "worker", "beat", "flower"] {
+                let path = format!(".config/containers/systemd/{role}.container");
+                let quadlet = fs::read_to_string(stand.path(&path)).unwrap();
+                fs::rename(stand.path(&path), stand.path(&format!("{role}.stepdown"))).unwrap();
+                let published = quadlet
+                    .replace("localhost/stepdown/app:current", &format!("{IMAGE}:stable"))
+                    .replace("Requires=web.socket\n", "")
+                    .replace("After=web.socket\n", "")
+                    .replace("ContainerName=web\n", "ContainerName=web\nPublishPort=127.0.0.1:8000:8000\n");
+                stand.write(&path, &published);
+            }
+            stand.write("bin/deploy", include_str!("deploy.sh"));
+            stand.write(".config/systemd/user/script.service", include_str!("script.service"));
+            let path = "[Path]\nPathExists=%h/runner-data/deploy-trigger\n";
+            stand.write(".config/systemd/user/script.path", path);
+            stand.own();
+            stand.shell("chmod +x bin/deploy && systemctl --user daemon-reload && systemctl --user start script.path");
+        }
+        Side::Stepdown => {
+            stand.shell("systemctl --user stop script.path web worker beat flower");
+            for role in ["web", "worker", "beat", "flower"] {
+                let path = format!(".config/containers/systemd/{role}.container");
+                fs::rename(stand.path(&format!("{role}.stepdown")), stand.path(&path)).unwrap();
+            }
+            let config = fs::read_to_string(stand.path(".config/stepdown/app.toml")).unwrap();
+            stand.write(".config/stepdown/app.toml", &config.replace("soak = \"2s\"", "soak = \"10s\""));
+            stand.own();
+            stand.shell(
+                "systemctl --user daemon-reload && systemctl --user start web.socket && \
+                 systemctl --user enable --now stepdown-app.path",
+            );
+        }
+    }
+}
+
+/// A good version that serves with all its roles. For the script it is what a person would do after a failure.
+fn restore(stand: &Stand, side: Side) -> String {
+    let tag = stand.publish("good", Some("good"));
+    stand.shell(&format!("skopeo copy --quiet docker://{IMAGE}:{tag} docker://{IMAGE}:stable"));
+    stand.shell("systemctl --user reset-failed");
+    let said = match side {
+        Side::Script => stand.user(&["/home/app/bin/deploy", &tag]),
+        Side::Stepdown => stand.stepdown(&["deploy", &tag]),
+    };
+    assert_eq!((said.code, stand.answers()), (0, tag.clone()), "{said:?}");
+    tag
+}
+
+fn run(stand: &Stand, side: Side, case: &Case) -> String {
+    let before = restore(stand, side);
+    let tag = stand.publish(case.behaviour, case.key);
+    // The release pushes both tags; in one case stable was moved back since.
+    if case.trigger != Some("older") {
+        stand.shell(&format!("skopeo copy --quiet docker://{IMAGE}:{tag} docker://{IMAGE}:stable"));
+    }
+    let service = if side == Side::Script { "script.service" } else { "stepdown-app.service" };
+    let words = case.trigger.filter(|words| *words != "older").unwrap_or(&tag);
+    let _ = fs::remove_file(stand.path(STATUS));
+    let client = Client::start(stand);
+    thread::sleep(Duration::from_secs(1));
+    stand.write("runner-data/.trigger", words);
+    stand.own();
+    let began = Instant::now();
+    fs::rename(stand.path("runner-data/.trigger"), stand.path(TRIGGER)).unwrap();
+    if let Some(time) = case.kill {
+        thread::sleep(time);
+        stand.shell(&format!("systemctl --user kill --signal=KILL {service}"));
+        if side == Side::Stepdown {
+            stand.shell(&format!("systemctl --user start {service}"));
+        }
+    }
+    let limit = if case.kill.is_some() { Duration::from_secs(30) } else { NEVER };
+    let status = loop {
+        match fs::read_to_string(stand.path(STATUS)) {
+            Ok(text) if !text.is_empty() => break Some(text.trim().to_owned()),
+            _ if began.elapsed() > limit => break None,
+            _ => thread::sleep(Duration::from_millis(20)),
+        }
+    };
+    let took = began.elapsed().as_secs_f32();
+    thread::sleep(Duration::from_secs(case.after));
+    let [quick, slow] = client.stop();
+    let answer = status.map_or("never".to_owned(), |status| format!("{took:.1} s {}", first_word(&status)));
+    let serving = afterwards(stand, &before, &tag);
+    format!("{answer}; {} of {}; {} of {}; {serving}", quick.failed, quick.requests, slow.failed, slow.requests)
+}
+
+fn first_word(text: &str) -> &str {
+    text.split(' ').next().unwrap_or_default()
+}
+
+/// Which version each role runs, and whether the web role answers.
+fn afterwards(stand: &Stand, before: &str, tag: &str) -> String {
+    let roles = stand.root(
+        "for role in web worker beat flower; do setpriv --reuid 1000 --regid 1000 --init-groups env HOME=/home/app \
+         XDG_RUNTIME_DIR=/run/user/1000 podman exec $role /app --version 2>/dev/null || echo none; done",
+    );
+    let name = |version: &str| match version {
+        version if version == before => "old",
+        version if version == tag => "new",
+        _ => "none",
+    };
+    let names: Vec<&str> = roles.lines().map(name).collect();
+    let web = stand.user(&["python3", "-c", ASK]);
+    let answers = if web.code == 0 { "web answers" } else { "web does not answer" };
+    match names.as_slice() {
+        [first, rest @ ..] if rest.iter().all(|name| name == first) => format!("{first}, {answers}"),
+        names => format!("{}, {answers}", names.join("/")),
+    }
+}
+
+const ASK: &str = "import urllib.request as u; u.urlopen('http://127.0.0.1:8000/', timeout=5).read()";
