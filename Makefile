@@ -48,6 +48,8 @@ host: export STEPDOWN_MUST_RUN := 1
 host: tools build
 	tests/lab/setup
 	cargo build --release --locked --target $(NATIVE) --package stepdown-host
+	mkdir -p target/manual && target/$(NATIVE)/release/stepdown manual >target/manual/stepdown.1
+	tests/lab/man-lint target/manual
 	@trap 'tests/lab/systemd stop host-tests' EXIT; trap 'exit 130' INT TERM; \
 		cargo test --locked --target $(NATIVE) --package stepdown-host -- --test-threads=1 --nocapture
 

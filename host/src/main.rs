@@ -8,7 +8,7 @@
 //! | 0 | `failure`, `tag`, `span` | errors, the tag's grammar, durations |
 //! | 1 | `tool`, `argv`, `config`, `place` | children with time limits, command lines, the configuration, paths |
 //! | 2 | `state`, `trigger`, `systemd`, `podman`, `registry`, `verify`, `gate`, `drift`, `report` | one subject each |
-//! | 3 | `cutover`, `deploy`, `check`, `status`, `install` | the commands |
+//! | 3 | `cutover`, `deploy`, `check`, `status`, `install`, `manual` | the commands |
 //! | 4 | `main`, `cli` | the story |
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
@@ -23,6 +23,7 @@ mod drift;
 mod failure;
 mod gate;
 mod install;
+mod manual;
 mod place;
 mod podman;
 mod registry;
@@ -88,11 +89,7 @@ fn run(cli: &Cli) -> Result<ExitCode, Failure> {
             clap_complete::generate(*shell, &mut Cli::command(), "stepdown", &mut stdout());
             return Ok(ExitCode::SUCCESS);
         }
-        Command::Manual => {
-            // A reader that has gone is no failure of this program.
-            let _ = clap_mangen::Man::new(Cli::command()).render(&mut stdout());
-            return Ok(ExitCode::SUCCESS);
-        }
+        Command::Manual => return print(manual::page(Cli::command()).trim_end()),
         Command::Install { dir } => return install::install(dir.as_deref(), cli.app.as_deref()),
         _ => {}
     }

@@ -1,6 +1,6 @@
 //! Good deploys, and rollbacks.
 
-use std::time::Instant;
+use std::{path::Path, time::Instant};
 
 use crate::{
     client::Client,
@@ -124,4 +124,23 @@ fn check_of_a_sound_host_finds_nothing() {
     assert_eq!(said.code, 0, "{said:?}");
     assert!(!said.out.contains("FAIL") && !said.out.contains("warn drift"), "{said:?}");
     assert!(said.out.contains("the units are as the image renders them"), "{said:?}");
+}
+
+#[test]
+fn quadlet_takes_the_units_of_the_example() {
+    let Some(stand) = stand() else { return };
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("examples/deploy/quadlet");
+    for entry in std::fs::read_dir(&example).unwrap().map(|entry| entry.unwrap().path()) {
+        let name = entry.file_name().unwrap().to_str().unwrap();
+        let files = if entry.is_dir() { vec![format!("{name}/10-memory.conf")] } else { vec![name.to_owned()] };
+        for file in files {
+            stand.write(&format!("example/{file}"), &std::fs::read_to_string(example.join(&file)).unwrap());
+        }
+    }
+    stand.own();
+    let units = stand.shell("QUADLET_UNIT_DIRS=/home/app/example /usr/libexec/podman/quadlet -dryrun -user 2>&1");
+    for name in ["web", "worker", "beat", "flower", "postgres", "valkey", "app-network"] {
+        assert!(units.contains(&format!("---{name}.service---")), "{name}: {units}");
+    }
+    assert!(units.contains("--memory=512m") || units.contains("--memory 512m"), "{units}");
 }

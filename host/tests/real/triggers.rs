@@ -54,6 +54,19 @@ fn garbage_in_the_trigger_is_refused() {
         hand_over(&stand, &"x".repeat(1 << 20)),
         "fail - the request is longer than 129 bytes; nothing has changed"
     );
+    let (made, status) = (stand.path("runner-data/.made"), stand.path("runner-data/deploy-status"));
+    let makers: [(&dyn Fn(), &str); 3] = [
+        (&|| fs::create_dir_all(made.join("deep")).unwrap(), "not a regular file"),
+        (&|| rustix::fs::mkfifoat(rustix::fs::CWD, &made, 0o644.into()).unwrap(), "not a regular file"),
+        (&|| fs::File::create(&made).unwrap().set_len(64 << 20).unwrap(), "longer than 129 bytes"),
+    ];
+    for (make, words) in makers {
+        fs::remove_file(&status).unwrap();
+        make();
+        stand.own();
+        fs::rename(&made, stand.path("runner-data/deploy-trigger")).unwrap();
+        assert_eq!(answer(&status), format!("fail - the request is {words}; nothing has changed"));
+    }
     assert_eq!(stand.picture(), picture);
 }
 
