@@ -57,7 +57,7 @@ host: tools build
 # The usual deploy script and stepdown side by side, as a table: about twenty minutes.
 host-table: tools build
 	tests/lab/setup
-	@trap 'tests/lab/systemd stop host-tests' EXIT; trap 'exit 130' INT TERM; \
+	@trap 'tests/lab/systemd stop host-table' EXIT; trap 'exit 130' INT TERM; \
 		cargo bench --locked --target $(NATIVE) --package stepdown-host --bench table
 
 # The fast tests: under 10 s after compiling, without root and without an engine.

@@ -64,9 +64,8 @@ const CASES: &[Case] = &[
     Case { name: "unhealthy after 14 s", behaviour: "turns 14", after: 25, ..GOOD },
     Case { name: "garbage in the trigger", trigger: Some("GAR BAGE"), ..GOOD },
     Case { name: "trigger of a moved tag: stable is older", trigger: Some("older"), ..GOOD },
-    Case { name: "SIGKILL after 1 s", kill: Some(Duration::from_millis(1000)), ..GOOD },
-    Case { name: "SIGKILL after 3 s", kill: Some(Duration::from_millis(3000)), ..GOOD },
-    Case { name: "SIGKILL after 8 s", kill: Some(Duration::from_millis(8000)), ..GOOD },
+    Case { name: "SIGKILL after 2 s", kill: Some(Duration::from_secs(2)), ..GOOD },
+    Case { name: "SIGKILL after 8 s", kill: Some(Duration::from_secs(8)), ..GOOD },
 ];
 
 fn main() {
@@ -129,7 +128,12 @@ fn set_up(stand: &Stand, side: Side) {
 }
 
 /// A good version that serves with all its roles. For the script it is what a person would do after a failure.
-fn restore(stand: &Stand, side: Side) -> String {
+fn restore(stand: &Stand, side: Side, case: &Case) -> String {
+    let serving = stand.user(&["python3", "-c", ASK]);
+    let older = case.trigger == Some("older");
+    if !older && serving.code == 0 && versions(stand).iter().all(|version| *version == serving.out) {
+        return serving.out;
+    }
     let tag = stand.publish("good", Some("good"));
     stand.shell(&format!("skopeo copy --quiet docker://{IMAGE}:{tag} docker://{IMAGE}:stable"));
     stand.shell("systemctl --user reset-failed");
@@ -142,7 +146,7 @@ fn restore(stand: &Stand, side: Side) -> String {
 }
 
 fn run(stand: &Stand, side: Side, case: &Case) -> String {
-    let before = restore(stand, side);
+    let before = restore(stand, side, case);
     let tag = stand.publish(case.behaviour, case.key);
     // The release pushes both tags; in one case stable was moved back since.
     if case.trigger != Some("older") {
@@ -184,18 +188,20 @@ fn first_word(text: &str) -> &str {
     text.split(' ').next().unwrap_or_default()
 }
 
+fn versions(stand: &Stand) -> Vec<String> {
+    let line = "for role in web worker beat flower; do podman exec $role /app --version 2>/dev/null || echo none; done";
+    stand.shell(line).lines().map(str::to_owned).collect()
+}
+
 /// Which version each role runs, and whether the web role answers.
 fn afterwards(stand: &Stand, before: &str, tag: &str) -> String {
-    let roles = stand.root(
-        "for role in web worker beat flower; do setpriv --reuid 1000 --regid 1000 --init-groups env HOME=/home/app \
-         XDG_RUNTIME_DIR=/run/user/1000 podman exec $role /app --version 2>/dev/null || echo none; done",
-    );
+    let roles = versions(stand);
     let name = |version: &str| match version {
         version if version == before => "old",
         version if version == tag => "new",
         _ => "none",
     };
-    let names: Vec<&str> = roles.lines().map(name).collect();
+    let names: Vec<&str> = roles.iter().map(|version| name(version)).collect();
     let web = stand.user(&["python3", "-c", ASK]);
     let answers = if web.code == 0 { "web answers" } else { "web does not answer" };
     match names.as_slice() {
@@ -204,4 +210,4 @@ fn afterwards(stand: &Stand, before: &str, tag: &str) -> String {
     }
 }
 
-const ASK: &str = "import urllib.request as u; u.urlopen('http://127.0.0.1:8000/', timeout=5).read()";
+const ASK: &str = "import urllib.request as u; print(u.urlopen('http://127.0.0.1:8000/', timeout=5).read().decode())";

@@ -10,7 +10,8 @@ use std::{
     },
 };
 
-const NAME: &str = "host-tests";
+/// The machine of the tests; the table has one of its own.
+pub(crate) const NAME: &str = if cfg!(test) { "host-tests" } else { "host-table" };
 pub(crate) const STEPDOWN: &str = "/home/app/.local/bin/stepdown";
 pub(crate) const CONFIG_FILE: &str = ".config/stepdown/app.toml";
 pub(crate) const STATE: &str = "/home/app/.local/state/stepdown/app";
@@ -203,14 +204,14 @@ impl Stand {
     pub(crate) fn publish(&self, behaviour: &str, key: Option<&str>) -> String {
         static NUMBER: AtomicU32 = AtomicU32::new(1);
         let tag = format!("v{}", NUMBER.fetch_add(1, Ordering::Relaxed));
-        self.push(&tag, &tag, behaviour);
-        if let Some(key) = key {
-            self.shell(&format!(
-                "COSIGN_PASSWORD= cosign sign --yes --key {key}.key --use-signing-config=false \
+        let sign = key.map(|key| {
+            format!(
+                " && COSIGN_PASSWORD= cosign sign --yes --key {key}.key --use-signing-config=false \
                  --new-bundle-format=false --tlog-upload=false \
                  {IMAGE}@$(skopeo inspect --no-tags --format '{{{{.Digest}}}}' docker://{IMAGE}:{tag})"
-            ));
-        }
+            )
+        });
+        self.push(&tag, &tag, behaviour, &sign.unwrap_or_default());
         tag
     }
 
@@ -218,18 +219,18 @@ impl Stand {
         fs::read_to_string(self.path(name)).unwrap()
     }
 
-    fn push(&self, tag: &str, version: &str, behaviour: &str) {
+    fn push(&self, tag: &str, version: &str, behaviour: &str, then: &str) {
         self.write("version/version", version);
         self.write("version/behaviour", behaviour);
         self.own();
         self.shell(&format!(
-            "podman build -q -t {IMAGE}:{tag} version && podman push -q {IMAGE}:{tag} && podman rmi -f {IMAGE}:{tag}"
+            "podman build -q -t {IMAGE}:{tag} version && podman push -q {IMAGE}:{tag} && podman rmi -f {IMAGE}:{tag}{then}"
         ));
     }
 
     /// Points a tag at another image, which nobody signed.
     pub(crate) fn move_tag(&self, tag: &str, behaviour: &str) {
-        self.push(tag, "moved", behaviour);
+        self.push(tag, "moved", behaviour, "");
     }
 
     /// A good version that serves: the tests that need one start from here.
