@@ -1,4 +1,4 @@
-//! Where a unit differs from what the image itself asks for: its own `/init --render quadlet`, run by Quadlet's generator.
+//! Where a unit differs from what the image itself asks for: its own `/init --render quadlet`, through Quadlet.
 //!
 //! A unit may add what is the site's own: networks, environment, secrets, volumes, labels. It drifts where it lacks a flag
 //! of the rendering, has another value, grants more privilege, or waits for less time.
