@@ -9,7 +9,6 @@
 mod denied;
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::File;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -63,7 +62,7 @@ pub struct Trust {
 #[derive(Debug, Default)]
 struct Held {
     /// Directories that only root can change, by their path without links.
-    directories: RefCell<BTreeMap<PathBuf, (Rc<OwnedFd>, Stat)>>,
+    directories: RefCell<Vec<(PathBuf, Rc<OwnedFd>, Stat)>>,
     /// The uid that owns the root directory.
     root: Cell<u32>,
 }
@@ -202,8 +201,8 @@ impl Trust {
         flags: OFlags,
         last: bool,
     ) -> Result<(Rc<OwnedFd>, Stat), Denied> {
-        if !last && let Some(held) = self.held.directories.borrow().get(place) {
-            return Ok(held.clone());
+        if !last && let Some((_, file, facts)) = self.held.directories.borrow().iter().find(|held| is_at(held, place)) {
+            return Ok((file.clone(), *facts));
         }
         let at = |flags| match way.last() {
             None => open(place, flags, Mode::empty()),
@@ -236,8 +235,8 @@ impl Trust {
 
     fn hold(&self, path: &Path, file: &Rc<OwnedFd>, facts: Stat) {
         let mut held = self.held.directories.borrow_mut();
-        if held.len() < MOST_HELD && !held.contains_key(path) {
-            held.insert(path.to_owned(), (file.clone(), facts));
+        if held.len() < MOST_HELD && !held.iter().any(|held| is_at(held, path)) {
+            held.push((path.to_owned(), file.clone(), facts));
         }
     }
 
@@ -277,6 +276,11 @@ impl Trust {
         let device = || matches!(kind, FileType::CharacterDevice | FileType::BlockDevice);
         (unmapped || uid == OVERFLOW) && (device() || is_kernels_own(file))
     }
+}
+
+/// Whether this is the directory of that path. Both were put together name by name, so equal bytes are equal paths.
+fn is_at(held: &(PathBuf, Rc<OwnedFd>, Stat), path: &Path) -> bool {
+    held.0.as_os_str() == path.as_os_str()
 }
 
 /// A directory on the way.
@@ -323,6 +327,8 @@ fn is_engines_tmpfs(place: &Path, directory: &OwnedFd) -> bool {
     place.parent() == Some(Path::new(ENGINES_TMPFS))
         && getpid().is_init()
         && fstatfs(directory).is_ok_and(|facts| facts.f_type == TMPFS)
+        // A directory of a root file system that is a tmpfs outlives the app.
+        && is_mounted(directory) != Some(false)
 }
 
 /// Whether the file is the root of a mount; none before Linux 5.8, which does not say it.

@@ -284,6 +284,10 @@ fn a_step_may_make_a_directory_in_the_engines_run() {
     // Beside a PID 1 the app may be running already.
     let beside = base("/run").with(|spec| spec.pid_one = false).run();
     beside.refused(78, &["refusing the root step 'first'", "/run is writable to everyone"]);
+    // The root here is a tmpfs, and /run a directory of it: an earlier app may have written to it.
+    let text = two_steps("'mkdir=/run/made'", "list=/run/made");
+    let of_the_root = planted("'rules'").owned("/run", Kind::Directory, (0, 0), 0o1777).config(text).run();
+    of_the_root.refused(78, &["refusing the root step 'first'", "/run is writable to everyone"]);
 }
 
 #[test]
