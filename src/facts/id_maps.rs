@@ -29,15 +29,18 @@ pub struct IdMaps {
 }
 
 impl IdMaps {
-    /// Reads both.
+    /// Reads them. Where all user ids are mapped this is the initial user namespace, which maps all group ids too; in
+    /// any other such namespace the drop refuses a group id that does not exist.
     ///
     /// # Errors
     /// [`Error::Credentials`].
     pub fn read() -> Result<IdMaps> {
-        Ok(IdMaps { users: IdMap::read(UID_MAP)?, groups: IdMap::read(GID_MAP)? })
+        let users = IdMap::read(UID_MAP)?;
+        let groups = if users == IdMap::everything() { IdMap::everything() } else { IdMap::read(GID_MAP)? };
+        Ok(IdMaps { users, groups })
     }
 
-    /// Those of the initial user namespace: every id.
+    /// Those of the initial user namespace: all ids.
     pub fn everything() -> IdMaps {
         IdMaps { users: IdMap::everything(), groups: IdMap::everything() }
     }

@@ -138,7 +138,7 @@ fn boot(handed: entry::Handed, report: &mut Option<ReportFormat>) -> Result<Next
     };
     if let Next::Become(..) = next {
         // An exec frees all memory at once; a PID 1 that stays has to free it here.
-        std::mem::forget((loaded, request));
+        std::mem::forget((loaded, request, trust));
     }
     Ok(next)
 }
