@@ -21,7 +21,7 @@
 //! | 3 | [`child`] | fork, wait, the terminal's foreground |
 //! | 4 | [`prepare`] | descriptors, hand-over, the user's directories |
 //! | 4 | [`seal`] | forbids the app writes outside of its surfaces and new namespaces |
-//! | 4 | [`steps`] | runs the steps before the app |
+//! | 5 | [`steps`] | runs the steps before the app |
 //! | 4 | [`health`] | the health check |
 //! | 4 | [`render`] | how the container must be started, for each engine |
 //! | 5 | [`supervise`] | stays as PID 1 until the app ends |

@@ -2,15 +2,32 @@
 //! boot, since later steps rely on it.
 
 use std::borrow::Cow;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
-use crate::child::Change;
+use libc::SIGCHLD;
+
 use crate::child::run::{End, Runner, run};
+use crate::child::wait::{Event, Signals};
+use crate::child::{Change, next_change};
 use crate::error::{Error, Result};
-use crate::exec::Launch;
+use crate::exec::{Launch, STOPS};
+use crate::health::{self, Poll};
+use crate::plan::health::{HealthPlan, Question};
 use crate::plan::{StepPlan, root_steps};
 use crate::privilege::{Dropped, Root};
+use crate::sys::SignalMask;
 use crate::trust::Trust;
+
+const SEE_ABOVE: Cow<'static, str> = Cow::Borrowed("see the step's output above");
+const STOPPED_TEXT: &str = "no fix needed: the stop came during the boot";
+const STOPPED: Cow<'static, str> = Cow::Borrowed(STOPPED_TEXT);
+
+/// Between two tries of a wait.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// Between two lines that say what is waited for.
+const REMINDER: Duration = Duration::from_secs(10);
 
 /// Runs the root steps; returns how long they took.
 ///
@@ -37,30 +54,131 @@ pub fn run_as_root(launch: Launch<'_, Root>, steps: &[StepPlan]) -> Result<Durat
 /// [`Error::Step`].
 pub fn run_as_user(launch: Launch<'_, Dropped>, steps: &[StepPlan]) -> Result<Duration> {
     let began = Instant::now();
-    steps.iter().try_for_each(|step| run_one(Runner::User(launch), step))?;
+    steps.iter().try_for_each(|step| user_step(launch, step))?;
     Ok(if steps.is_empty() { Duration::ZERO } else { began.elapsed() })
+}
+
+/// Runs one step of the user, unless a path holds it back.
+fn user_step(launch: Launch<'_, Dropped>, step: &StepPlan) -> Result<()> {
+    if let Some((path, _)) = step.exists.iter().find(|(path, wanted)| is_there(path) != *wanted) {
+        log::info!("step {} is held back by {}", step.name, path.display());
+        return Ok(());
+    }
+    let done = match &step.wait {
+        Some(wait) => wait_for(launch, step, wait),
+        None => run_one(Runner::User(launch), step),
+    };
+    match done {
+        // A stop is not a failure of the step.
+        Err(ref error @ Error::Step { ref remedy, .. }) if step.optional && remedy != STOPPED_TEXT => {
+            log::warn!("{error}; going on, since the step is optional");
+            Ok(())
+        }
+        done => done,
+    }
+}
+
+/// Whether something is there, a dangling link included.
+fn is_there(path: &Path) -> bool {
+    path.symlink_metadata().is_ok()
 }
 
 fn run_one(runner: Runner<'_>, step: &StepPlan) -> Result<()> {
     log::info!("step {}", step.name);
     let failed = |what: String, remedy: Cow<'static, str>| Err(Error::Step { name: step.name.clone(), what, remedy });
-    let mend = Cow::Borrowed("see the step's output above");
     let (end, last) = run(runner, &step.name, &step.app, step.timeout)?;
     // Its last line is usually its reason.
     let said = if last.is_empty() { String::new() } else { format!(", saying '{last}'") };
     match end {
         End::Changed(Change::Exited(0)) => Ok(()),
-        End::Changed(Change::Exited(code)) => failed(format!("exited with {code}{said}"), mend),
-        End::Changed(Change::Killed(signal)) => failed(format!("was ended by signal {signal}{said}"), mend),
-        End::Changed(Change::Stopped(signal)) => failed(format!("was stopped by signal {signal}{said}"), mend),
+        End::Changed(Change::Exited(code)) => failed(format!("exited with {code}{said}"), SEE_ABOVE),
+        End::Changed(Change::Killed(signal)) => failed(format!("was ended by signal {signal}{said}"), SEE_ABOVE),
+        End::Changed(Change::Stopped(signal)) => failed(format!("was stopped by signal {signal}{said}"), SEE_ABOVE),
         End::TimedOut => failed(
             format!("did not end within {:?}{said}", step.timeout.unwrap_or_default()),
             Cow::Borrowed("find what it waits for, or raise its timeout"),
         ),
-        End::Stopped(signal) => failed(
-            format!("was ended, since the container was told to stop (signal {signal})"),
-            Cow::Borrowed("no fix needed: the stop came during the boot"),
-        ),
+        End::Stopped(signal) => {
+            failed(format!("was ended, since the container was told to stop (signal {signal})"), STOPPED)
+        }
         End::NotStarted { what, fix } => failed(format!("could not be started: {what}"), Cow::Owned(fix)),
+    }
+}
+
+/// Asks until the answer is yes, or the time is over.
+fn wait_for(launch: Launch<'_, Dropped>, step: &StepPlan, wait: &HealthPlan) -> Result<()> {
+    if health::passes_at_once(wait) {
+        log::info!("step {}", step.name);
+        return Ok(());
+    }
+    let failed = |what: String, remedy: Cow<'static, str>| Err(Error::Step { name: step.name.clone(), what, remedy });
+    let object = object(&wait.question);
+    log::info!("step {}: waiting for {object}", step.name);
+    // Only what can end a step. All other signals stay pending for the app.
+    let signals = Signals::receive(
+        STOPS.into_iter().fold(SignalMask::only(SIGCHLD), |set, stop| set.with(SignalMask::only(stop))),
+    );
+    let end = step.timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+    let mut poll = Poll::new(wait).every(PAUSE);
+    let (mut last, mut remind) = (String::new(), Instant::now().checked_add(REMINDER));
+    loop {
+        let mut answer = poll.woken(launch)?;
+        // Before every wait, not only after SIGCHLD, in case one was lost.
+        // Between two questions there is no child to wait for (ECHILD).
+        while let Ok(Some((pid, change))) = next_change() {
+            answer = poll.ended(pid, change).or(answer);
+        }
+        match answer {
+            Some(Ok(())) => return Ok(()),
+            Some(Err(reason)) => last = reason,
+            None => {}
+        }
+        let now = Instant::now();
+        let said = if last.is_empty() { "no answer yet".to_owned() } else { format!("last: {last}") };
+        if end.is_some_and(|end| now >= end) {
+            finish(poll, &signals);
+            let what = format!("waited {:?} for {object}; {said}", step.timeout.unwrap_or_default());
+            return failed(
+                what,
+                Cow::Borrowed("start what it waits for, make it reachable from here, or raise its timeout"),
+            );
+        }
+        if remind.is_some_and(|at| now >= at) {
+            log::info!("step {}: still waiting for {object}; {said}", step.name);
+            remind = now.checked_add(REMINDER);
+        }
+        let wake = [poll.wake_at(), end, remind].into_iter().flatten().min();
+        if let Event::Signal(signal) = signals.next(wake)?
+            && launch.is_stop(signal.number)
+        {
+            finish(poll, &signals);
+            let what = format!("was ended, since the container was told to stop (signal {})", signal.number);
+            return failed(what, STOPPED);
+        }
+    }
+}
+
+/// Ends a question that is still asked, and reaps it.
+fn finish(poll: Poll<'_>, signals: &Signals) {
+    let deadline = Instant::now().checked_add(PAUSE);
+    poll.end();
+    while let Ok(change) = next_change() {
+        if change.is_none() && !matches!(signals.next(deadline), Ok(Event::Signal(_))) {
+            break;
+        }
+    }
+}
+
+/// What is waited for, in words.
+fn object(question: &Question) -> String {
+    match question {
+        Question::Http { url, unix: None, .. } => url.clone(),
+        Question::Http { url, unix: Some(path), .. } => format!("{url} through {}", path.display()),
+        Question::Tcp(address) => address.clone(),
+        Question::File { path, .. } => path.display().to_string(),
+        Question::Exec(app) => {
+            let words: Vec<_> = app.arguments.iter().map(|word| word.to_string_lossy()).collect();
+            format!("'{}' to exit with 0", words.join(" "))
+        }
     }
 }

@@ -98,7 +98,11 @@ fn sound(config: &Config, text: &str) {
     }
     assert!(config.unset.iter().all(|name| values::variable(name).is_ok()));
     for step in config.root_steps.iter().chain(&config.steps) {
-        command(text, &step.command);
+        match &step.wait {
+            Some(wait) => asked(text, &wait.probe),
+            None => command(text, &step.command),
+        }
+        step.when_exists.iter().chain(&step.unless_exists).for_each(|path| string(text, path));
         string(text, &step.name);
         step.capabilities.iter().for_each(|name| string(text, name));
         assert!(step.timeout.as_ref().is_none_or(|timeout| expandable(text, timeout)));
@@ -151,14 +155,18 @@ fn sound(config: &Config, text: &str) {
         );
         let Some(health) = &role.health else { continue };
         assert!(expandable(text, &health.timeout));
-        match &health.probe {
-            Probe::Http { url, unix, status, headers } => {
-                assert!((100..=599).contains(status));
-                headers.values().chain([url]).chain(unix).for_each(|at| string(text, at));
-            }
-            Probe::Exec(words) => command(text, words),
-            Probe::Tcp(one) | Probe::File { path: one, .. } => string(text, one),
+        asked(text, &health.probe);
+    }
+}
+
+fn asked(text: &str, probe: &Probe) {
+    match probe {
+        Probe::Http { url, unix, status, headers } => {
+            assert!((100..=599).contains(status));
+            headers.values().chain([url]).chain(unix).for_each(|at| string(text, at));
         }
+        Probe::Exec(words) => command(text, words),
+        Probe::Tcp(one) | Probe::File { path: one, .. } => string(text, one),
     }
 }
 

@@ -3,97 +3,7 @@
 //! The decoder refuses what is not listed here, and [`super::schema`] prints this as a JSON Schema. To add a key: a row
 //! here, an arm in `decode`, a field in [`super::Config`], a line in `fuzz/every-key.toml`.
 
-/// What a value may be.
-#[derive(Clone, Copy, Debug)]
-pub enum Kind {
-    /// Any string.
-    Text,
-    /// A string of a form.
-    Form(Form),
-    /// `true` or `false`.
-    Boolean,
-    /// An integer within bounds.
-    Integer(i64, i64),
-    /// An array of strings.
-    Texts,
-    /// An array of different integers within bounds, not empty.
-    Integers(i64, i64),
-    /// An array of strings of a form.
-    Forms(Form),
-    /// An array of strings, the first not empty.
-    Command,
-    /// The same, or an empty array.
-    CommandOrNone,
-    /// A table of free names of a form; each value is of this kind.
-    Map(Form, &'static Kind),
-    /// A table.
-    Table(&'static Table),
-    /// An array of tables.
-    Tables(&'static Table),
-    /// One of several kinds.
-    Either(&'static [Kind]),
-    /// This string.
-    Word(&'static str),
-}
-
-/// The form of a string, each with its parser in [`super::values`] or in the decoder.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Form {
-    /// Any text.
-    Any,
-    /// An absolute path below `/`.
-    Path,
-    /// An absolute path, `/` included.
-    Directory,
-    /// An octal mode.
-    Mode,
-    /// An octal umask.
-    Umask,
-    /// A duration.
-    Duration,
-    /// A size.
-    Size,
-    /// The name of a variable that `${…}` can refer to.
-    Variable,
-    /// The name of a variable.
-    Name,
-    /// The name of a role.
-    Role,
-    /// An exit code.
-    ExitCode,
-    /// A signal that stops an app.
-    StopSignal,
-}
-
-/// The names and numbers that [`super::signals::stop`] takes, in any case.
-const STOP_SIGNAL: &str = "^([Ss][Ii][Gg])?([Hh][Uu][Pp]|[Ii][Nn][Tt]|[Qq][Uu][Ii][Tt]|[Ii][Ll][Ll]|[Tt][Rr][Aa][Pp]|\
-    [Aa][Bb][Rr][Tt]|[Ii][Oo][Tt]|[Bb][Uu][Ss]|[Ff][Pp][Ee]|[Kk][Ii][Ll][Ll]|[Uu][Ss][Rr]1|\
-    [Ss][Ee][Gg][Vv]|[Uu][Ss][Rr]2|[Pp][Ii][Pp][Ee]|[Aa][Ll][Rr][Mm]|[Tt][Ee][Rr][Mm]|\
-    [Ss][Tt][Kk][Ff][Ll][Tt]|[Cc][Oo][Nn][Tt]|[Tt][Ss][Tt][Pp]|[Tt][Tt][Ii][Nn]|[Tt][Tt][Oo][Uu]|\
-    [Uu][Rr][Gg]|[Xx][Cc][Pp][Uu]|[Xx][Ff][Ss][Zz]|[Vv][Tt][Aa][Ll][Rr][Mm]|[Pp][Rr][Oo][Ff]|\
-    [Ww][Ii][Nn][Cc][Hh]|[Ii][Oo]|[Pp][Oo][Ll][Ll]|[Pp][Ww][Rr]|[Ss][Yy][Ss]|\
-    [Rr][Tt][Mm][Ii][Nn]([+]0*([12]?[0-9]|30))?|[Rr][Tt][Mm][Aa][Xx](-0*([12]?[0-9]|30))?|\
-    0*([1-9]|1[0-6]|18|[2-5][0-9]|6[0-4]))$";
-
-impl Form {
-    /// The form as a regular expression that every engine of JSON Schema has.
-    pub fn pattern(self) -> &'static str {
-        match self {
-            Form::Any => "",
-            Form::Path => "^(/([^/.][^/]*|[.][^/.][^/]*|[.][.][^/]+))+/?$",
-            Form::Directory => "^/$|^(/([^/.][^/]*|[.][^/.][^/]*|[.][.][^/]+))+/?$",
-            Form::Mode => "^[0-3]?[0-7]{3}$",
-            Form::Umask => "^0?[0-7]{3}$",
-            Form::Duration => "^0*([1-9][0-9]{0,7}ms|[1-9][0-9]{0,4}s|[1-9][0-9]{0,3}m)$",
-            Form::Size => "^0*[1-9][0-9]{0,18}[kmgKMG]?$",
-            Form::Variable => "^[A-Za-z_][A-Za-z0-9_]*$",
-            Form::Name => "^[^=]+$",
-            Form::Role => "^[A-Za-z0-9_.-]+$",
-            Form::StopSignal => STOP_SIGNAL,
-            Form::ExitCode => "^([0-9]|[1-9][0-9]|1[0-9][0-9]|2[0-4][0-9]|25[0-5])$",
-        }
-    }
-}
+pub use super::kinds::{Form, Kind};
 
 /// One key.
 #[derive(Clone, Copy, Debug)]
@@ -231,6 +141,8 @@ pub static ROLE: Table = table(
     &[
         key("env", VARIABLE, "the variable that selects the role").default("\"ROLE\""),
         key("default", Kind::Text, "the role where nothing selects one"),
+        key("argument", Kind::Boolean, "a first word of the command that names a role selects it").default("false"),
+        key("flags", Kind::Text, "the role of a command that begins with a dash"),
     ],
 );
 
@@ -294,14 +206,39 @@ pub static ROOT_STEP: Table = entry(
 );
 
 /// `[[step]]`.
-pub static STEP: Table = entry(
-    "[[step]]",
-    &[
+pub static STEP: Table = Table {
+    name: "[[step]]",
+    keys: &[
         key("name", Kind::Text, "what messages call it").required(),
-        key("command", Kind::Command, "the program and its arguments").expands().required(),
+        key("command", Kind::Command, "the program and its arguments").expands(),
+        key("wait", Kind::Table(&WAIT), "what is waited for, instead of a command"),
         key("timeout", DURATION, "how long it may take").expands(),
+        key("optional", Kind::Boolean, "a failure is a warning").default("false"),
+        key("when_exists", Kind::Text, "only if this path is there").expands(),
+        key("unless_exists", Kind::Text, "not if this path is there").expands(),
     ],
-);
+    scoped: true,
+    one_of: &["command", "wait"],
+    with: &[],
+};
+
+/// What a step waits for.
+pub static WAIT: Table = Table {
+    name: "wait",
+    keys: &[
+        key("http", Kind::Text, "an http:// URL").expands(),
+        key("unix", Kind::Text, "the socket that http connects to").expands(),
+        key("tcp", Kind::Text, "a HOST:PORT that accepts a connection").expands(),
+        key("exec", Kind::Command, "a command that exits with 0").expands(),
+        key("file", Kind::Text, "a file that is there").expands(),
+        key("status", Kind::Integer(100, 599), "the status of the answer").default("200"),
+        key("headers", Kind::Map(Form::Any, &Kind::Text), "headers to send").expands(),
+        key("max_age", DURATION, "how long ago the file may have been written"),
+    ],
+    scoped: false,
+    one_of: &["http", "tcp", "exec", "file"],
+    with: &[("status", "http"), ("unix", "http"), ("headers", "http"), ("max_age", "file")],
+};
 
 /// `[limits]`.
 pub static LIMITS: Table = table(

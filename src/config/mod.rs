@@ -5,11 +5,13 @@
 //! column.
 
 pub mod args;
+mod condition;
 pub mod control;
 pub mod decode;
 pub mod environment;
 pub mod file;
 pub mod keys;
+mod kinds;
 mod mistakes;
 pub mod schema;
 pub mod signals;
@@ -17,10 +19,10 @@ mod toml;
 pub mod values;
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::time::Duration;
 
 use crate::error::Place;
+pub use condition::{Condition, Expandable};
 
 /// A value and where it stands.
 #[derive(Clone, Debug)]
@@ -29,44 +31,6 @@ pub struct At<T> {
     pub value: T,
     /// Where it stands.
     pub place: Place,
-}
-
-/// A value that is given, or a text that is expanded into one.
-#[derive(Clone, Debug)]
-pub enum Expandable<T> {
-    /// Given.
-    Given(T),
-    /// A text with `${…}`.
-    Text(At<String>),
-}
-
-/// What a variable must be.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Condition {
-    /// One of these values.
-    OneOf(Vec<String>),
-    /// Set and not empty, or not.
-    Set(bool),
-}
-
-impl Condition {
-    /// Whether a variable's value is so; none if it is unset.
-    pub fn holds(&self, value: Option<&[u8]>) -> bool {
-        match self {
-            Condition::OneOf(values) => value.is_some_and(|value| values.iter().any(|one| one.as_bytes() == value)),
-            Condition::Set(set) => value.is_some_and(|value| !value.is_empty()) == *set,
-        }
-    }
-}
-
-impl fmt::Display for Condition {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Condition::OneOf(values) => write!(f, "'{}'", values.join("' or '")),
-            Condition::Set(true) => f.write_str("set"),
-            Condition::Set(false) => f.write_str("unset"),
-        }
-    }
 }
 
 /// The configuration file, as written; defaults are filled in where the interface fixes one.
@@ -90,6 +54,10 @@ pub struct Config {
     pub unset: Vec<String>,
     /// `role.env`.
     pub role_variable: String,
+    /// `role.argument`: a first word of the command that names a role selects it.
+    pub role_argument: bool,
+    /// `role.flags`: the role of a command that begins with a dash.
+    pub role_flags: Option<At<String>>,
     /// `role.default`.
     pub default_role: Option<At<String>>,
     /// `[[tmpfs]]`.
@@ -150,6 +118,8 @@ impl Default for Config {
             keep_capabilities: Vec::new(),
             unset: Vec::new(),
             role_variable: "ROLE".into(),
+            role_argument: false,
+            role_flags: None,
             default_role: None,
             tmpfs: Vec::new(),
             volumes: Vec::new(),
@@ -258,8 +228,16 @@ pub struct Refusal {
 pub struct Step {
     /// What messages call it.
     pub name: At<String>,
-    /// Its words, with `${…}`.
+    /// Its words, with `${…}`; none for a step that waits.
     pub command: Vec<At<String>>,
+    /// What is waited for, instead of running a command.
+    pub wait: Option<Box<Health>>,
+    /// A failure is a warning.
+    pub optional: bool,
+    /// Only if this path is there, with `${…}`.
+    pub when_exists: Option<At<String>>,
+    /// Not if this path is there, with `${…}`.
+    pub unless_exists: Option<At<String>>,
     /// Capabilities of a root step beyond the four.
     pub capabilities: Vec<At<String>>,
     /// The environment of a root step, with `${…}`.

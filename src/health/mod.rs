@@ -177,6 +177,17 @@ pub fn ask_once(launch: Launch<'_, Dropped>, health: &HealthPlan) -> Result<Answ
     }
 }
 
+/// Whether it passes now, asked without a process: a file, or a connection to an address on this machine. False also
+/// where that cannot be told at once.
+pub fn passes_at_once(health: &HealthPlan) -> bool {
+    const AT_ONCE: Duration = Duration::from_millis(100);
+    match &health.question {
+        Question::File { path, max_age } => file(path, *max_age).is_ok(),
+        Question::Tcp(address) => address.parse::<SocketAddr>().is_ok() && tcp(address, AT_ONCE).is_ok(),
+        Question::Http { .. } | Question::Exec(_) => false,
+    }
+}
+
 /// The answer as one line, or as one line of JSON.
 pub fn report(role: Option<&str>, answer: &Answer, format: ReportFormat) -> String {
     #[derive(Serialize)]

@@ -90,9 +90,11 @@ pub(super) fn words(
     arguments: &Arguments,
     environment: &Environment,
 ) -> Result<Vec<CString>> {
-    if !arguments.command.is_empty() {
+    let taken = selected.and_then(|selected| selected.taken);
+    if taken.is_none() && !arguments.command.is_empty() {
         return Ok(arguments.command.clone());
     }
+    let appended = arguments.command.get(taken.unwrap_or(0)..).unwrap_or(&[]);
     let give = "give the command after the image's name (or as CMD)";
     let no_command = |what: String, how: String| Err(Error::NoCommand { what, known: how });
     let Some(selected) = selected else {
@@ -102,12 +104,24 @@ pub(super) fn words(
         );
     };
     let Some(command) = &selected.role.command else {
+        // The role of a first word, without a command of its own, takes what follows.
+        if taken == Some(1) && !appended.is_empty() {
+            return Ok(appended.to_vec());
+        }
         return no_command(
             format!("none is given and the role '{}' has none", selected.name),
             format!("{give}, or add command to the role; roles: {}", role::known(config)),
         );
     };
-    expand_words(command, environment)
+    if command.is_empty() && !appended.is_empty() {
+        return no_command(
+            format!("the role '{}' only runs steps, and takes no words", selected.name),
+            "leave the words out, or select another role".into(),
+        );
+    }
+    let mut words = expand_words(command, environment)?;
+    words.extend_from_slice(appended);
+    Ok(words)
 }
 
 pub(super) fn expand_words(words: &[At<String>], environment: &Environment) -> Result<Vec<CString>> {

@@ -97,12 +97,12 @@ pub fn resolve<'a>(
     let option = arguments.role.as_deref();
     let one = matches!(format, Format::Podman | Format::Docker);
     if one || config.roles.is_empty() || option.is_some() || environment.get(&config.role_variable).is_some() {
-        let selected = role::select(config, option, environment, false)?;
+        let selected = role::select(config, option, environment, &[])?;
         return Ok(vec![container(config, arguments, selected.as_ref(), environment, accounts)?]);
     }
     let mut all = Vec::new();
     for name in config.role_names() {
-        let selected = role::select(config, Some(name), environment, false)?;
+        let selected = role::select(config, Some(name), environment, &[])?;
         all.push(container(config, arguments, selected.as_ref(), environment, accounts)?);
     }
     Ok(all)

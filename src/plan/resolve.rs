@@ -44,11 +44,15 @@ pub fn resolve(given: &Given<'_>) -> Result<Plan> {
     let Given { config, arguments, accounts, held, .. } = *given;
     let started_as = StartedAs::of(held);
     let option = arguments.role.as_deref();
-    let selected = role::select(config, option, given.environment, !arguments.command.is_empty())?;
+    let selected = role::select(config, option, given.environment, &arguments.command)?;
     let Resolved { target, dropped } = identity::target(given)?;
     let login = accounts.user_with(target.uid);
     let role_env = selected.as_ref().map(|selected| &selected.role.env);
-    let handed = given.environment.clone();
+    let mut handed = given.environment.clone();
+    if let Some(selected) = selected.as_ref().filter(|selected| selected.taken.is_some()) {
+        // So that what is run beside the app finds the role that a word selected.
+        let _ = handed.set(&config.role_variable, selected.name.as_bytes());
+    }
     let mut environment = environment::compose(handed, config, role_env, &target, login, accounts)?;
     let trust = Trust::new(started_as == StartedAs::Root);
     let reader = secrets::Reader { started_as, trust: &trust, target: &target, held };

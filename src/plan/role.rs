@@ -1,5 +1,8 @@
 //! Which role: `--role`, then the role variable, then `role.default`. Never a guess.
 
+use std::ffi::CString;
+
+use crate::config::args::Arguments;
 use crate::config::environment::Environment;
 use crate::config::{Config, Role};
 use crate::error::{Error, NO_ROLES, Result};
@@ -10,6 +13,29 @@ pub(super) struct Selected<'a> {
     pub(super) name: &'a str,
     pub(super) role: &'a Role,
     pub(super) by: String,
+    /// Where a word of the command selected it: how many of them belong to the selection. The others are appended to the
+    /// role's command.
+    pub(super) taken: Option<usize>,
+}
+
+/// The role that the first word of a command line selects, where `[role]` says that words do.
+fn by_word<'a>(config: &'a Config, words: &[CString]) -> Option<(&'a str, &'static str, usize)> {
+    let first = words.first()?.to_str().ok()?;
+    match (config.role(first), &config.role_flags) {
+        (Some((name, _)), _) if config.role_argument => Some((name, "argument", 1)),
+        (_, Some(role)) if first.starts_with('-') => Some((&role.value, "role.flags", 0)),
+        _ => None,
+    }
+}
+
+/// The role that a start with this command line and environment selects: of this process, or of one whose
+/// `/proc/PID/cmdline` and `environ` were read.
+///
+/// # Errors
+/// [`Error::Role`].
+pub fn role_of<'a>(config: &'a Config, arguments: &Arguments, environment: &Environment) -> Result<Option<&'a str>> {
+    let selected = select(config, arguments.role.as_deref(), environment, &arguments.command)?;
+    Ok(selected.map(|selected| selected.name))
 }
 
 /// Selects the role; none where the configuration has no roles, or nothing selects one and a command is given.
@@ -20,7 +46,7 @@ pub(super) fn select<'a>(
     config: &'a Config,
     option: Option<&str>,
     environment: &Environment,
-    has_command: bool,
+    command: &[CString],
 ) -> Result<Option<Selected<'a>>> {
     let variable = &config.role_variable;
     let refuse = |what: String| Error::Role { what, variable: variable.clone(), known: known(config) };
@@ -35,13 +61,17 @@ pub(super) fn select<'a>(
     let given = || {
         environment.only(variable).map_err(|times| refuse(format!("the role variable {variable} is set {times} times")))
     };
+    let mut taken = None;
     let (name, by) = if let Some(name) = option {
         (name.to_owned(), "--role".to_owned())
+    } else if let Some((name, by, words)) = by_word(config, command) {
+        taken = Some(words);
+        (name.to_owned(), by.to_owned())
     } else if let Some(value) = given()? {
         (String::from_utf8_lossy(value).into_owned(), variable.clone())
     } else if let Some(default) = &config.default_role {
         (default.value.clone(), "role.default".to_owned())
-    } else if has_command {
+    } else if !command.is_empty() {
         return Ok(None);
     } else {
         return Err(refuse(format!(
@@ -49,7 +79,7 @@ pub(super) fn select<'a>(
         )));
     };
     match config.role(&name) {
-        Some((name, role)) => Ok(Some(Selected { name, role, by })),
+        Some((name, role)) => Ok(Some(Selected { name, role, by, taken })),
         None if name.is_empty() => Err(refuse(format!("the role by {by} is empty"))),
         None => Err(refuse(format!("unknown role '{name}' by {by}"))),
     }

@@ -46,7 +46,15 @@ fn resolve_one(step: &Step, environment: &Environment, trust: &Trust) -> Result<
     };
     let capabilities = capabilities::set(&step.capabilities)?;
     let timeout = timeout(step.timeout.as_ref(), environment)?;
-    let mut plan = StepPlan { name: step.name.value.clone(), app, timeout, capabilities };
+    let mut plan = StepPlan {
+        name: step.name.value.clone(),
+        app,
+        timeout,
+        capabilities,
+        wait: None,
+        exists: Vec::new(),
+        optional: false,
+    };
     plan.app.programs = vec![judge(&plan, trust)?];
     Ok(plan)
 }

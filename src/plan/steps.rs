@@ -1,10 +1,14 @@
 //! The user's steps that count in this boot, resolved: programs found, words expanded.
 
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::capabilities;
 use super::command::Command;
-use super::expand;
+use super::expand::{self, expand};
+use super::health::{self, HealthPlan};
 use crate::config::environment::Environment;
 use crate::config::{Config, Step};
 use crate::error::Result;
@@ -22,6 +26,12 @@ pub struct StepPlan {
     pub timeout: Option<Duration>,
     /// Capabilities it needs beyond the four.
     pub capabilities: Set,
+    /// What is waited for, instead of running a command.
+    pub wait: Option<HealthPlan>,
+    /// Paths, and whether each must be there for the step to run.
+    pub exists: Vec<(PathBuf, bool)>,
+    /// A failure is a warning.
+    pub optional: bool,
 }
 
 /// Resolves the user's steps.
@@ -37,7 +47,10 @@ pub(super) fn as_user<'a>(
 }
 
 fn resolve(config: &Config, step: &Step, environment: &Environment) -> Result<StepPlan> {
-    let Command { programs, words } = Command::of(&step.command, config.workdir.as_deref(), environment)?;
+    let workdir = config.workdir.as_deref();
+    let wait = step.wait.as_ref().map(|wait| health::resolve(config, wait, environment)).transpose()?;
+    let Command { programs, words } =
+        if wait.is_some() { Command::default() } else { Command::of(&step.command, workdir, environment)? };
     let app = App {
         programs,
         arguments: words,
@@ -45,10 +58,20 @@ fn resolve(config: &Config, step: &Step, environment: &Environment) -> Result<St
         working_directory: config.workdir.clone(),
         umask: expand::umask(config, environment)?,
     };
+    let mut exists = Vec::new();
+    for (path, wanted) in [(&step.when_exists, true), (&step.unless_exists, false)] {
+        if let Some(path) = path {
+            let path = OsString::from_vec(expand(path, environment)?);
+            exists.push((Path::new(workdir.unwrap_or("/")).join(path), wanted));
+        }
+    }
     Ok(StepPlan {
         name: step.name.value.clone(),
         app,
         timeout: expand::timeout(step.timeout.as_ref(), environment)?,
         capabilities: capabilities::set(&step.capabilities)?,
+        wait,
+        exists,
+        optional: step.optional,
     })
 }

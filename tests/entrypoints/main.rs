@@ -1,8 +1,9 @@
-//! What entrypoint scripts do, said in the configuration and run in a sandbox: conditions, waits, files, results of steps.
+//! What entrypoint scripts do, as configuration, run in a sandbox: conditions, waits, roles by argument.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 #[path = "../support/mod.rs"]
 mod support;
 
+mod steps;
 mod variables;

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use toml_spanner::Table;
 
 use super::needed;
-use crate::config::toml::{Item, Source, items};
+use super::roles::health;
+use crate::config::toml::{Item, Source, items, refuse};
 use crate::config::{Condition, Directory, Refusal, Requirement, Scope, Step, Tmpfs, Volume, keys, values};
 use crate::error::{Place, Result};
 
@@ -102,6 +103,7 @@ pub(super) fn step<'a>(source: Source<'a>, table: &'a Table<'a>, place: Place, r
     let (mut name, mut command, mut capabilities, mut timeout, mut scope) =
         (None, None, Vec::new(), None, Scope::default());
     let mut env = BTreeMap::new();
+    let (mut wait, mut optional, mut when_exists, mut unless_exists) = (None, false, None, None);
     for item in items(source, keys, table) {
         let item = item?;
         match item.key {
@@ -110,10 +112,21 @@ pub(super) fn step<'a>(source: Source<'a>, table: &'a Table<'a>, place: Place, r
             "capabilities" if root => capabilities = item.strings()?,
             "env" if root => env = item.variables()?,
             "timeout" => timeout = Some(item.expandable(values::duration)?),
+            "wait" => wait = Some(Box::new(health(source, &keys::WAIT, &item)?)),
+            "optional" => optional = item.boolean()?.value,
+            "when_exists" => when_exists = Some(item.string()?),
+            "unless_exists" => unless_exists = Some(item.string()?),
             _ if scoped(&item, &mut scope)? => {}
             _ => return Err(item.unknown()),
         }
     }
-    let command = needed(command, entry, "command", &place)?;
-    Ok(Step { name: needed(name, entry, "name", &place)?, command, capabilities, env, timeout, scope })
+    if wait.is_some() && command.is_some() {
+        return Err(refuse(place, format!("{entry} with wait and a command"), "one of command and wait"));
+    }
+    let command = match wait {
+        Some(_) => Vec::new(),
+        None => needed(command, entry, "command", &place)?,
+    };
+    let name = needed(name, entry, "name", &place)?;
+    Ok(Step { name, command, wait, optional, when_exists, unless_exists, capabilities, env, timeout, scope })
 }

@@ -68,7 +68,8 @@ fn check_roles(config: &Config) -> Result<()> {
         .chain(config.requirements.iter().map(|entry| &entry.scope))
         .chain(config.refusals.iter().map(|entry| &entry.scope))
         .chain(config.root_steps.iter().chain(&config.steps).map(|entry| &entry.scope));
-    let named = scopes.flat_map(|scope| scope.roles.iter().flatten()).chain(&config.default_role);
+    let named =
+        scopes.flat_map(|scope| scope.roles.iter().flatten()).chain(&config.default_role).chain(&config.role_flags);
     let mut known = None;
     for role in named {
         let known = known.get_or_insert_with(|| config.role_names());

@@ -25,6 +25,8 @@ pub(super) fn selection<'a>(source: Source<'a>, table: &'a Table<'a>, config: &m
         match item.key {
             "env" => config.role_variable = item.parsed(values::variable)?.value,
             "default" => config.default_role = Some(item.string()?),
+            "argument" => config.role_argument = item.boolean()?.value,
+            "flags" => config.role_flags = Some(item.string()?),
             _ => return Err(item.unknown()),
         }
     }
@@ -50,7 +52,7 @@ pub(super) fn role<'a>(source: Source<'a>, role: &Item<'a>) -> Result<Role> {
             "command" => decoded.command = Some(item.command_or_none()?),
             "supervise" => decoded.supervise = Some(item.boolean()?),
             "env" => decoded.env = item.variables()?,
-            "health" => decoded.health = Some(Box::new(health(source, &item)?)),
+            "health" => decoded.health = Some(Box::new(health(source, &keys::HEALTH, &item)?)),
             "ports" => {
                 let ports = item.integers(1, u16::MAX.into())?;
                 decoded.ports = ports.into_iter().filter_map(|port| u16::try_from(port).ok()).collect();
@@ -70,10 +72,10 @@ pub(super) fn role<'a>(source: Source<'a>, role: &Item<'a>) -> Result<Role> {
     Ok(decoded)
 }
 
-pub(super) fn health<'a>(source: Source<'a>, health: &Item<'a>) -> Result<Health> {
+pub(super) fn health<'a>(source: Source<'a>, table: &'static keys::Table, health: &Item<'a>) -> Result<Health> {
     let (mut probes, mut timeout) = (Vec::new(), Expandable::Given(Duration::from_secs(5)));
     let (mut socket, mut status, mut headers, mut max_age, mut liveness) = (None, None, None, None, false);
-    for item in items(source, &keys::HEALTH, health.table()?) {
+    for item in items(source, table, health.table()?) {
         let item = item?;
         match item.key {
             "http" => {

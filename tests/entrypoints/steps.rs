@@ -1,0 +1,99 @@
+//! Steps that wait, optional steps, steps held back by a path; roles by argument.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::LazyLock;
+
+use crate::support::protocol::Kind;
+use crate::support::run::Run;
+use crate::support::sandbox::{Sandbox, sandbox};
+
+/// A container with a shell and a few tools of this machine, and the libraries that they need.
+pub(crate) fn with_shell() -> Sandbox {
+    static MADE: LazyLock<PathBuf> = LazyLock::new(|| {
+        let made = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("shell");
+        std::fs::create_dir_all(made.join("bin")).unwrap();
+        std::fs::create_dir_all(made.join("lib")).unwrap();
+        for tool in ["sh", "cat", "ls", "true", "false", "sleep"] {
+            let path = PathBuf::from("/usr/bin").join(tool);
+            std::fs::copy(&path, made.join("bin").join(tool)).unwrap();
+            let listed = Command::new("ldd").arg(&path).output().unwrap().stdout;
+            let listed = String::from_utf8(listed).unwrap();
+            for library in listed.split_whitespace().filter(|word| word.starts_with('/')) {
+                let name = PathBuf::from(library).file_name().unwrap().to_owned();
+                std::fs::copy(library, made.join("lib").join(name)).unwrap();
+            }
+        }
+        made
+    });
+    sandbox()
+        .node("/usr", Kind::HostBind(MADE.clone()))
+        .node("/lib", Kind::Symlink("usr/lib".into()))
+        .node("/lib64", Kind::Symlink("usr/lib".into()))
+        .env("LD_LIBRARY_PATH=/usr/lib")
+}
+
+fn shell(config: &str) -> Run {
+    with_shell().config(config).tmpfs("/data").run()
+}
+
+fn step(rest: &str) -> String {
+    format!("[[tmpfs]]\npath = '/data'\n[[step]]\nname = 'x'\n{rest}\n")
+}
+
+#[test]
+fn a_path_holds_a_step_back_just_before_it() {
+    let made = "[[step]]\nname = 'make'\ncommand = ['sh', '-c', 'echo > /data/there']\n";
+    let config = format!(
+        "[[tmpfs]]\npath = '/data'\n{made}[[step]]\nname = 'first'\ncommand = ['sh', '-c', 'echo RAN first']\n\
+         unless_exists = '${{DIR}}/there'\n[[step]]\nname = 'second'\ncommand = ['sh', '-c', 'echo RAN second']\nwhen_exists = '/data/there'\n[env]\nDIR = '/data'\n"
+    );
+    let run = shell(&config);
+    run.app();
+    assert!(!run.stderr().contains("RAN first") && run.stderr().contains("RAN second"), "{}", run.shown());
+}
+
+#[test]
+fn an_optional_step_only_warns() {
+    let run = shell(&step("command = ['sh', '-c', 'echo why; exit 3']\noptional = true"));
+    run.app();
+    assert!(run.stderr().contains("warn: step 'x' exited with 3, saying 'why'"), "{}", run.shown());
+}
+
+#[test]
+fn a_wait_ends_when_it_passes_or_when_its_time_is_over() {
+    let waits = |wait: &str| shell(&step(&format!("wait = {wait}\ntimeout = '1s'")));
+    for wait in ["{ file = '/etc/init.toml' }", "{ exec = ['true'] }"] {
+        waits(wait).app();
+    }
+    for (wait, said) in [
+        ("{ file = '/nowhere' }", "/nowhere"),
+        ("{ tcp = '127.0.0.1:1' }", "waited 1s for 127.0.0.1:1; last: connect to 127.0.0.1:1"),
+        ("{ http = 'http://127.0.0.1:1/x' }", "GET http://127.0.0.1:1/x"),
+        ("{ http = 'http://x/', unix = '/run/none.sock' }", "through /run/none.sock"),
+        ("{ exec = ['false'] }", "exited with 1"),
+    ] {
+        let run = waits(wait);
+        run.check(run.outcome.code == Some(70) && run.stderr().contains(said), said);
+        run.check(run.outcome.took_ms < 10_000, "an end in time");
+    }
+}
+
+#[test]
+fn a_word_selects_the_role_where_the_configuration_says_so() {
+    let roles = "[roles.web]\ncommand = ['witness', 'web']\n[roles.worker]\ncommand = ['witness', 'worker']\n";
+    let words = |role: &str, words: &[&str]| {
+        let run = sandbox().config(format!("[role]\ndefault = 'web'\n{role}\n{roles}")).words(words).run();
+        let app = run.app();
+        let role = app.all("env").iter().find_map(|entry| entry.strip_prefix("ROLE=")).unwrap_or("").to_owned();
+        (app.all("argv").join(" "), role)
+    };
+    let pair = |words: &str, role: &str| (words.to_owned(), role.to_owned());
+    assert_eq!(words("argument = true", &["worker", "-Q", "mail"]), pair("witness worker -Q mail", "worker"));
+    assert_eq!(words("argument = true", &["witness", "worker"]), pair("witness worker", ""));
+    assert_eq!(words("argument = true", &[]), pair("witness web", ""));
+    assert_eq!(words("flags = 'worker'", &["--", "-c", "x=1"]), pair("witness worker -c x=1", "worker"));
+    assert_eq!(words("argument = true\nflags = 'web'", &["--", "--x"]), pair("witness web --x", "web"));
+    sandbox().config(format!("[role]\nflags = 'wbe'\n{roles}")).run().refused(78, &["no role 'wbe'"]);
+    sandbox().config(roles).words(["worker"]).run().refused(127, &["'worker' is a role"]);
+}
