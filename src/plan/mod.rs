@@ -31,7 +31,6 @@ use crate::privilege::capability::{self, Set};
 use crate::privilege::{Held, Target};
 pub use print::print;
 pub use resolve::{Given, resolve};
-pub use role::role_of;
 pub use steps::StepPlan;
 pub use supervision::Supervision;
 pub use surfaces::{Surfaces, TmpfsPlan, VolumePlan};

@@ -2,7 +2,6 @@
 
 use std::ffi::CString;
 
-use crate::config::args::Arguments;
 use crate::config::environment::Environment;
 use crate::config::{Config, Role};
 use crate::error::{Error, NO_ROLES, Result};
@@ -26,16 +25,6 @@ fn by_word<'a>(config: &'a Config, words: &[CString]) -> Option<(&'a str, &'stat
         (_, Some(role)) if first.starts_with('-') => Some((&role.value, "role.flags", 0)),
         _ => None,
     }
-}
-
-/// The role that a start with this command line and environment selects: of this process, or of one whose
-/// `/proc/PID/cmdline` and `environ` were read.
-///
-/// # Errors
-/// [`Error::Role`].
-pub fn role_of<'a>(config: &'a Config, arguments: &Arguments, environment: &Environment) -> Result<Option<&'a str>> {
-    let selected = select(config, arguments.role.as_deref(), environment, &arguments.command)?;
-    Ok(selected.map(|selected| selected.name))
 }
 
 /// Selects the role; none where the configuration has no roles, or nothing selects one and a command is given.
