@@ -97,3 +97,15 @@ fn a_word_selects_the_role_where_the_configuration_says_so() {
     sandbox().config(format!("[role]\nflags = 'wbe'\n{roles}")).run().refused(78, &["no role 'wbe'"]);
     sandbox().config(roles).words(["worker"]).run().refused(127, &["'worker' is a role"]);
 }
+
+#[test]
+fn a_stop_interrupts_a_wait_also_an_optional_one() {
+    for optional in ["", "optional = true"] {
+        let config = step(&format!("wait = {{ file = '/nowhere' }}\ntimeout = '60s'\n{optional}"));
+        let run = with_shell().config(config).tmpfs("/data").stopped_by(&[15]).run();
+        run.check(run.outcome.code == Some(70), "no app");
+        run.check(run.stderr().contains("waiting for /nowhere"), "what it waits for");
+        run.check(run.stderr().contains("told to stop (signal 15)"), "the stop");
+        run.check(run.outcome.took_ms < 10_000, "at once");
+    }
+}
