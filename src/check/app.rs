@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use libc::SIGKILL;
 use rustix::process::Pid;
 
+use super::ports;
 use super::report::Report;
 use super::stop::Way;
 use crate::child::leftovers::{self, Leftovers, Reach};
@@ -25,8 +26,14 @@ use crate::sys::{self, SignalMask};
 /// How long to wait for a killed process to end.
 const LAST: Duration = Duration::from_secs(2);
 
-/// Checks the app.
-pub(super) fn check(launch: Launch<'_, Dropped>, plan: &Plan, how: &BootCheck, report: &mut Report) -> Result<()> {
+/// Checks the app; `open` are the ports that it should listen on.
+pub(super) fn check(
+    launch: Launch<'_, Dropped>,
+    plan: &Plan,
+    how: &BootCheck,
+    open: &[u16],
+    report: &mut Report,
+) -> Result<()> {
     let mut app = plan.app.clone();
     // A checked app is not the service: it must not report to the service manager.
     systemd::without_notification(&mut app.environment);
@@ -61,6 +68,9 @@ pub(super) fn check(launch: Launch<'_, Dropped>, plan: &Plan, how: &BootCheck, r
         Some(health) => watch.until_healthy(health, how, report),
         None => watch.until_settled(how, report),
     };
+    if watch.ended.is_none() {
+        ports::check(open, report);
+    }
     // Whatever the result, no process is left running.
     let stopped = watch.stop(main, plan, report);
     Leftovers { reach: Reach::Descendants, grace: plan.stop.grace.min(LAST), report: None }.end(&watch.signals)?;

@@ -6,6 +6,7 @@
 mod app;
 mod limits;
 mod mounted;
+mod ports;
 mod report;
 mod stop;
 mod surfaces;
@@ -53,9 +54,15 @@ pub fn run(
     if plan.app.programs.is_empty() {
         report.ok("app", "none: this role only runs steps".into());
     } else if extent == Extent::Full {
-        app::check(launch, plan, how, &mut report)?;
+        app::check(launch, plan, how, ports(plan, config), &mut report)?;
     }
     Ok(report)
+}
+
+/// The ports that the app opens itself: those of an activated role belong to the host's systemd.
+fn ports<'a>(plan: &Plan, config: &'a Config) -> &'a [u16] {
+    let role = plan.role.as_ref().and_then(|(name, _)| config.role(name));
+    role.filter(|(_, role)| !role.activation).map_or(&[], |(_, role)| &role.ports)
 }
 
 /// The report of a boot that failed before the checks.

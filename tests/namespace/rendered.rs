@@ -148,3 +148,33 @@ fn a_missing_volume_mount_is_reported() {
     let mounted = usual.owned("/cache", Kind::OptionTmpfs("size=1m".into()), (1001, 1001), 0o755).run();
     mounted.check(!mounted.stdout().contains("not mounted"), "no such warning");
 }
+
+#[test]
+fn ports_that_the_app_does_not_open_to_the_network_are_warned_about() {
+    let free = || std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let listeners = [free(), free(), free()];
+    let [network, loopback, closed] = listeners.each_ref().map(|one| one.local_addr().unwrap().port());
+    drop(listeners);
+    let check = |ports: &str| {
+        let config = format!(
+            "home = '/tmp'\n[[tmpfs]]\npath = '/tmp'\n[roles.web]\nsupervise = true\n{ports}\n\
+             command = ['witness', 'listen=127.0.0.1:{loopback}', 'listen=0.0.0.0:{network}', 'pause']\n\
+             health = {{ tcp = '127.0.0.1:{network}' }}\n"
+        );
+        let run = sandbox().tmpfs("/tmp").config(config).words(["--check", "--role", "web"]).run();
+        run.check(run.outcome.code == Some(0) && run.stdout().contains("ok    health: "), "a check that passes");
+        run.stdout().lines().filter(|line| line.contains("  port ")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let lines = check(&format!("ports = [{network}, {loopback}, {closed}]"));
+    let said = [
+        format!("ok    port {network}: the app listens"),
+        format!(
+            "warn  port {loopback}: the app listens on a loopback address, which nobody outside reaches; fix: let it \
+             listen on 0.0.0.0"
+        ),
+        format!("warn  port {closed}: nothing listens; fix: correct ports of the role, or the app's port"),
+    ];
+    assert_eq!(lines, said);
+    // systemd holds these, in the host's network.
+    assert_eq!(check(&format!("ports = [{closed}]\nactivation = true")), [""; 0]);
+}

@@ -18,6 +18,7 @@ mod kernel;
 mod namespaces;
 mod places;
 mod starts;
+mod versions;
 mod writes;
 
 use support::protocol::Kind;

@@ -48,6 +48,9 @@ pub fn attempt(word: &str) -> Option<String> {
         "list" => by_std(fs::read_dir(object).map(drop)),
         "link" => by_std(fs::read_link(object).map(drop)),
         "execute" => by_std(Command::new(object).arg("--version").output().map(drop)),
+        "listen" => by_std(std::net::TcpListener::bind(object).map(std::mem::forget)),
+        // SAFETY: takes nothing.
+        "pause" => by_nix(Errno::result(unsafe { libc::pause() }).map(drop)),
         "memory" => by_std(OpenOptions::new().write(true).open(format!("/proc/{object}/mem")).map(drop)),
         "ptrace" => ptrace(libc::PTRACE_ATTACH, object.parse().unwrap_or(1)),
         "seize" => ptrace(libc::PTRACE_SEIZE, object.parse().unwrap_or(1)),

@@ -202,6 +202,8 @@ pub enum Answer {
     Errno(i32),
     /// False success: it returns 0, but nothing was done.
     Done,
+    /// False success with this value: nothing was done.
+    Value(i64),
     /// The read-back shows the expected value, whatever the real one is.
     Lie,
 }

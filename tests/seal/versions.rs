@@ -1,0 +1,81 @@
+//! Older and newer versions of Landlock. The version that the kernel reports is answered by the test; the kernel enforces
+//! only what that version has, because `/init` asks for no more.
+
+use libc::SYS_landlock_create_ruleset;
+
+use crate::container;
+use crate::support::cases;
+use crate::support::protocol::{Answer, Fault, Faults, Kind};
+use crate::support::sandbox::Sandbox;
+
+/// `LANDLOCK_CREATE_RULESET_VERSION`, with no attributes and their size.
+const VERSION: [u32; 3] = [0, 0, 1];
+
+const MOVES: &str = "files cannot be moved or linked from one directory to another";
+const TRUNCATES: &str = "truncate(2) of files outside is not refused";
+const DEVICES: &str = "ioctl(2) on devices outside of /dev is not refused";
+
+/// A version and what it does not do: <https://docs.kernel.org/userspace-api/landlock.html>.
+const VERSIONS: [(i64, &[&str]); 8] = [
+    (1, &[MOVES, TRUNCATES, DEVICES]),
+    (2, &[TRUNCATES, DEVICES]),
+    (3, &[DEVICES]),
+    (4, &[DEVICES]),
+    (5, &[]),
+    (6, &[]),
+    (7, &[]),
+    // One that this program does not know yet.
+    (99, &[]),
+];
+
+fn of_version(version: i64) -> Sandbox {
+    let fault = Fault {
+        child: false,
+        call: SYS_landlock_create_ruleset,
+        arguments: VERSION.to_vec(),
+        nth: None,
+        answer: Answer::Value(version),
+    };
+    container("writes = true\n[boot_check]\nrequire_read_only_root = false")
+        .node("/opt/zero", Kind::HostBind("/dev/zero".into()))
+        .with(|spec| spec.faults = Some(Faults { rules: vec![fault], ..Faults::default() }))
+}
+
+#[test]
+fn what_an_older_version_lacks_is_named_and_no_more_than_that_is_open() {
+    for (version, lacks) in VERSIONS {
+        let attempts = [
+            ("create=/data/file", "ok"),
+            ("mkdir=/data/below", "ok"),
+            ("rename=/data/file:/data/below/file", if lacks.contains(&MOVES) { "EXDEV" } else { "ok" }),
+            ("truncate=/opt/app/file", if lacks.contains(&TRUNCATES) { "ok" } else { "EACCES" }),
+            ("tcgets=/opt/zero", if lacks.contains(&DEVICES) { "ENOTTY" } else { "EACCES" }),
+            ("write=/opt/app/file", "EACCES"),
+            ("create=/tmp/new", "EACCES"),
+            ("unlink=/opt/app/file", "EACCES"),
+        ];
+        let run = crate::trying(&of_version(version), attempts.map(|(attempt, _)| attempt));
+        crate::ends(&run, &attempts);
+        let said = run.stderr();
+        for gap in [MOVES, TRUNCATES, DEVICES] {
+            let line = format!("seal: this kernel is too old for all of it: {gap}");
+            run.check(said.contains(&line) == lacks.contains(&gap), &format!("version {version}: {gap}"));
+        }
+    }
+    cases("versions of Landlock", VERSIONS.len());
+}
+
+#[test]
+fn the_check_and_the_plan_name_the_version_and_the_check_what_it_lacks() {
+    for (version, lacks) in VERSIONS {
+        let shown = format!("(Landlock {version})");
+        let plan = of_version(version).words(["--plan", "witness"]).run();
+        plan.check(plan.stdout().contains(&shown), &shown);
+        let check = of_version(version).words(["--check=init", "witness"]).run();
+        check.check(check.stdout().contains(&shown), &shown);
+        for gap in [MOVES, TRUNCATES, DEVICES] {
+            let line = format!("ok    seal: with this kernel, {gap}\n");
+            check.check(check.stdout().contains(&line) == lacks.contains(&gap), &line);
+        }
+    }
+}
