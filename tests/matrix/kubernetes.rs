@@ -1,5 +1,6 @@
 //! The rendered objects are valid by the schemas of the Kubernetes API, and Podman runs the Deployments.
 
+use std::collections::BTreeSet;
 use std::process::Command;
 use std::time::Duration;
 
@@ -30,6 +31,7 @@ pub fn rows() -> Vec<Row> {
         }),
     ];
     rows.push(Row::new("kubernetes: an overlay over a rendered base", PODMAN, overlay));
+    rows.push(Row::new("kubernetes: what Checkov finds is answered", PODMAN, linted));
     rows.extend(ROLES.map(|role| {
         Row::new(format!("kubernetes: {role}, by podman kube play"), PLAY, move |scene| plays(scene, role))
     }));
@@ -59,6 +61,22 @@ fn by_the_schemas(scene: &Scene) -> Verdict {
         }
     }
     Ok(format!("{count} objects, strictly by {}", VERSIONS.join(", ")).into())
+}
+
+/// The checks that fail on a rendered page are those that the documentation answers, and no others.
+fn linted(scene: &Scene) -> Verdict {
+    let page = scene.file("base.yaml", include_str!("../cli/golden/all.kubernetes"), 0o644);
+    // The first call may have to download it.
+    let outcome = call::run(Command::new(lab("checkov")).arg(&page), Duration::from_secs(900))?.ended(0)?;
+    let report: serde_json::Value =
+        serde_json::from_str(&outcome.stdout).map_err(|error| format!("{error}\n{}", outcome.shown()))?;
+    let failed = report["results"]["failed_checks"].as_array().ok_or("no list of failed checks")?;
+    let found: BTreeSet<&str> = failed.iter().filter_map(|check| check["check_id"].as_str()).collect();
+    let documentation = include_str!("../../docs/kubernetes.md");
+    let words = documentation.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_');
+    let answered: BTreeSet<&str> = words.filter(|word| word.starts_with("CKV")).collect();
+    outcome.check(found == answered, format!("found {found:?}, and docs/kubernetes.md answers {answered:?}"))?;
+    Ok(format!("{} passed; {} kinds of finding are answered", report["summary"]["passed"], found.len()).into())
 }
 
 /// The example's overlay: `kubectl kustomize` takes what is rendered as a base, unedited.

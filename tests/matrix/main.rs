@@ -28,15 +28,17 @@ mod lab;
 mod quadlet;
 mod refusals;
 mod seal;
+mod servers;
 mod stand;
 
-use lab::engine::{ALL, django_image, give_broker, here, image, make_image};
+use lab::engine::{ALL, PODMAN, django_image, give_broker, here, image, make_image};
 
 #[test]
 fn every_engine_runs_the_rendered_flags() {
     let engines = here(ALL);
     let _images =
         [("image", image()), ("django", django_image())].map(|(script, name)| make_image(script, name, &engines));
+    let _servers = make_image("servers", servers::servers_image(), PODMAN);
     give_broker(&engines);
     let rows = lab::run::chosen([
         boot::rows(),
@@ -48,6 +50,7 @@ fn every_engine_runs_the_rendered_flags() {
         compose::rows(),
         django::rows(),
         seal::rows(),
+        servers::rows(),
     ]);
     let cells = lab::run::run(&rows, &engines, &stand::STAGE);
     columns::print(&rows, &engines, &cells);

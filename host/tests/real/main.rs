@@ -12,3 +12,4 @@ mod races;
 mod refusals;
 mod stand;
 mod triggers;
+mod units;
