@@ -37,6 +37,7 @@ test: tools build lint size cross again dist
 	tests/lab/copy-from dist/stepdown-$(VERSION).oci.tar $(VERSION)
 	tests/lab/broker docker podman-root podman5
 	tests/lab/django docker podman-root podman5
+	tests/lab/servers
 	@trap 'for engine in podman podman-root podman5 docker; do tests/lab/$$engine --lab-stop; done' EXIT; trap 'exit 130' INT TERM; set -ex; \
 		cargo test --locked --target $(NATIVE) --no-fail-fast -- --nocapture --skip every_named_test_ran 2>&1 | tee $(LOG); \
 		STEPDOWN_TESTS_LOG=$(LOG) cargo test --locked --target $(NATIVE) --test ledger every_named_test_ran; \
