@@ -57,8 +57,11 @@ fn service(
                 file.open(key);
             }
             list = key;
+            file.comment(&flag.why());
+        } else if !matches!(flag, Flag::Port(_)) {
+            // All ports have the same reason.
+            file.comment(&flag.why());
         }
-        file.comment(&flag.why());
         match &flag {
             Flag::User => file.text("user", "0:0"),
             Flag::ReadOnly => file.truth("read_only", true),

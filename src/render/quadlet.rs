@@ -65,7 +65,9 @@ fn unit(container: &Container<'_>) -> Result<String> {
             unit.comment(&why);
         }
         for (position, (key, value)) in keys(&flag, service).into_iter().enumerate() {
-            unit.key(key, &value, (position == 0).then_some(&why));
+            // All ports have the same reason.
+            let is_first = position == 0 && !matches!(flag, Flag::Port(port) if container.ports.first() != Some(&port));
+            unit.key(key, &value, is_first.then_some(&why));
         }
         if let Flag::Health(asked, _) = flag {
             startup_health(&mut unit, asked);

@@ -117,9 +117,10 @@ fn is_plain(value: &str) -> bool {
     let starts_as_text = letter(value)
         || value.strip_prefix("--").is_some_and(letter)
         || value.starts_with('/')
-        || value.starts_with("./");
-    let is_safe = value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_./:=@+,%".contains(&byte));
-    let is_text = starts_as_text && is_safe && !value.ends_with(':');
+        || value.starts_with("./")
+        || value.starts_with("${");
+    let is_safe = value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_./:=@+,% ${}?".contains(&byte));
+    let is_text = starts_as_text && is_safe && !value.ends_with([':', ' ']) && !value.contains(": ");
     is_text && !WORDS.iter().any(|word| word.eq_ignore_ascii_case(value)) || is_quantity(value)
 }
 
@@ -176,6 +177,9 @@ mod tests {
             "a@b",
             "--health",
             "./a",
+            "/a b",
+            "${A:?is needed}",
+            "a $b ?",
         ] {
             assert_eq!(scalar(value), value);
         }
@@ -210,7 +214,12 @@ mod tests {
             "?",
             "1_000",
             "0b1",
-            "a b",
+            "a ",
+            " a",
+            "a b: c",
+            "a b #c",
+            "- ${A}",
+            "{a: b}",
             "é",
             "nan",
         ] {
