@@ -50,6 +50,7 @@ pub fn word(answer: Answer) -> String {
     match answer {
         Answer::Errno(errno) => format!("{:?}", nix::errno::Errno::from_raw(errno)),
         Answer::Done => "claimed".into(),
+        Answer::Value(value) => value.to_string(),
         Answer::Lie => "lie".into(),
     }
 }
