@@ -14,7 +14,7 @@ use super::surfaces::{directory, tmpfs, volume};
 use super::{TmpfsPlan, VolumePlan, capabilities, identity};
 use crate::config::args::{Arguments, Format};
 use crate::config::environment::Environment;
-use crate::config::{At, Config, Health, Limits, Requirement, Scope, signals, values};
+use crate::config::{At, Config, Health, Limits, Probe, Requirement, Scope, signals, values};
 use crate::error::{Error, Place, Result};
 use crate::facts::accounts::Accounts;
 use crate::facts::engine;
@@ -52,6 +52,8 @@ pub struct Container<'a> {
     pub activation: bool,
     /// Whether a second one must never run beside it.
     pub at_most_one: bool,
+    /// Other roles that a step waits for.
+    pub waits_for: Vec<&'a str>,
     /// The role's health check.
     pub health: Option<Asked>,
     /// Whether `/init` stays, and tells itself when the app is ready.
@@ -165,12 +167,31 @@ fn container<'a>(
         ports: role.map(|role| role.ports.clone()).unwrap_or_default(),
         activation: role.is_some_and(|role| role.activation),
         at_most_one: role.is_some_and(|role| role.at_most_one),
+        waits_for: waits_for(config, boot),
         supervised,
         start,
         stop_signal: stop.configured.map(signals::name),
         stop_code: stop_code(config, stop, supervised)?,
         stop: stop.grace,
     })
+}
+
+/// The other roles that are the host of an address for which a step waits.
+fn waits_for<'a>(config: &'a Config, boot: Boot<'_>) -> Vec<&'a str> {
+    let mut hosts: Vec<Vec<u8>> = Vec::new();
+    for step in config.steps.iter().filter(|step| boot.includes(&step.scope)) {
+        let (Probe::Tcp(address) | Probe::Http { url: address, unix: None, .. }) = (match &step.wait {
+            Some(wait) => &wait.probe,
+            None => continue,
+        }) else {
+            continue;
+        };
+        let address = expand(address, boot.environment).unwrap_or_default();
+        let address = address.strip_prefix(b"http://").unwrap_or(&address);
+        hosts.extend(address.split(|byte| b":/".contains(byte)).next().map(<[u8]>::to_vec));
+    }
+    let others = config.role_names().into_iter().filter(|name| boot.role != Some(*name));
+    others.filter(|name| hosts.iter().any(|host| host == name.as_bytes())).collect()
 }
 
 /// What `when` and `unless` look at. A value that refers to what is not there yet is left out.

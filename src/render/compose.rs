@@ -20,6 +20,7 @@ pub(super) fn render(containers: &[Container<'_>]) -> Result<String> {
     for container in containers {
         file.open(of_service(container));
         service(&mut file, container, &mut volumes, &mut secrets)?;
+        depends_on(&mut file, container, containers);
         file.close();
     }
     file.close();
@@ -95,6 +96,22 @@ fn service(
     }
     file.text("restart", "unless-stopped");
     Ok(())
+}
+
+/// The services that a step waits for, by a name that is a role.
+fn depends_on(file: &mut Yaml, container: &Container<'_>, all: &[Container<'_>]) {
+    let waits_for = |other: &&Container<'_>| other.role.is_some_and(|(_, role)| container.waits_for.contains(&role));
+    let others: Vec<_> = all.iter().filter(waits_for).collect();
+    if others.is_empty() {
+        return;
+    }
+    file.comment("a step waits for them");
+    file.map("depends_on", |file| {
+        for other in others {
+            let condition = if other.health.is_some() { "service_healthy" } else { "service_started" };
+            file.map(of_service(other), |file| file.text("condition", condition));
+        }
+    });
 }
 
 fn healthcheck(file: &mut Yaml, asked: &Asked, start: u64) {

@@ -1,6 +1,8 @@
 //! `--render`: pages compared with golden files, the selection of roles, refusals of what a format cannot express, and
 //! no value printed.
 
+mod compose;
+
 use super::{Done, command, configured, finish, run};
 
 const FORMATS: [&str; 5] = ["podman", "docker", "quadlet", "compose", "kubernetes"];
