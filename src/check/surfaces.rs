@@ -1,10 +1,15 @@
 //! Writes to every surface of the app: an app may pass its health check although its writes fail.
 
+use std::ffi::CString;
+use std::mem::MaybeUninit;
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
-use rustix::fs::{Access, AtFlags, Mode, OFlags, Stat, access, open, openat, stat, unlinkat};
+use rustix::fs::{
+    Access, AtFlags, FileType, Mode, OFlags, RawDir, RawDirEntry, Stat, accessat, open, openat, stat, unlinkat,
+};
 
 use super::report::Report;
 use crate::error::{Kernel, errno};
@@ -97,16 +102,33 @@ fn remedy(name: &str, directory: &Path, reason: Errno, plan: &Plan) -> String {
 
 /// An entry that the user cannot write to: a file or directory that the engine copied there from the image.
 fn unwritable_entry(directory: &Path) -> Option<String> {
-    let entry = std::fs::read_dir(directory).ok()?.flatten().find(|entry| {
-        let is_link = entry.file_type().is_ok_and(|kind| kind.is_symlink());
-        !is_link && access(entry.path(), Access::WRITE_OK).is_err()
-    })?;
-    Some(entry.file_name().display().to_string())
+    let found = find_entry(directory, |listed, entry| {
+        entry.file_type() != FileType::Symlink
+            && accessat(listed, entry.file_name(), Access::WRITE_OK, AtFlags::empty()).is_err()
+    });
+    found.ok()?.map(|name| name.to_string_lossy().into_owned())
 }
 
 /// Whether the directory has no entries, as far as this user can read it.
 fn is_empty(directory: &Path) -> bool {
-    std::fs::read_dir(directory).is_ok_and(|mut entries| entries.next().is_none())
+    find_entry(directory, |_, _| true).is_ok_and(|found| found.is_none())
+}
+
+/// The first entry that is wanted. Not by `std::fs::read_dir`, which panics if the file system fails the `close(2)`.
+fn find_entry(
+    directory: &Path,
+    wanted: impl Fn(&OwnedFd, &RawDirEntry<'_>) -> bool,
+) -> rustix::io::Result<Option<CString>> {
+    let listed = open(directory, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+    let mut buffer = [MaybeUninit::uninit(); 4096];
+    let mut entries = RawDir::new(&listed, &mut buffer);
+    while let Some(entry) = entries.next() {
+        let entry = entry?;
+        if !matches!(entry.file_name().to_bytes(), b"." | b"..") && wanted(&listed, &entry) {
+            return Ok(Some(entry.file_name().to_owned()));
+        }
+    }
+    Ok(None)
 }
 
 /// Creates a file with a new name, writes to it, and removes it in any case.

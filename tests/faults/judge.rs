@@ -152,7 +152,14 @@ fn compare(scene: &Scene, clean: &Clean, run: &Run) -> (bool, BTreeMap<Deviation
         let after = files(&outcome.after);
         for (path, wanted) in clean.after.iter().filter(|(path, wanted)| after.get(*path) != Some(wanted)) {
             let as_before = after.contains_key(path) && after.get(path) == clean.before.get(path);
-            let deviation = if as_before { Deviation::LeftAsTheyWere } else { Deviation::Files };
+            let owners = |facts: &(u32, u32, u32)| (facts.0, facts.1);
+            // A start without root changes no owner: only the mode can differ.
+            let users = clean.before.get(path).map(owners) == Some(owners(wanted)) && wanted.0 != 0;
+            let deviation = match (as_before, users) {
+                (true, true) => Deviation::OwnMode,
+                (true, false) => Deviation::LeftAsTheyWere,
+                (false, _) => Deviation::Files,
+            };
             deviates(true, deviation, &|| format!("{path} {:?} instead of {wanted:?}", after.get(path)));
         }
     }

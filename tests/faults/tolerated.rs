@@ -2,9 +2,9 @@
 //! privilege.
 
 use libc::{
-    SYS_brk, SYS_close, SYS_dup, SYS_dup3, SYS_faccessat, SYS_fstat, SYS_getdents64, SYS_mmap, SYS_mprotect,
-    SYS_munmap, SYS_newfstatat, SYS_openat, SYS_openat2, SYS_pipe2, SYS_read, SYS_set_tid_address, SYS_signalfd4,
-    SYS_statx, SYS_wait4, SYS_write,
+    SYS_brk, SYS_close, SYS_dup, SYS_dup3, SYS_faccessat, SYS_fchmodat, SYS_fstat, SYS_getdents64, SYS_mmap,
+    SYS_mprotect, SYS_munmap, SYS_newfstatat, SYS_openat, SYS_openat2, SYS_pipe2, SYS_read, SYS_set_tid_address,
+    SYS_signalfd4, SYS_statx, SYS_wait4, SYS_write,
 };
 
 use crate::cases::Case;
@@ -21,6 +21,8 @@ pub enum Deviation {
     NoInput,
     /// Files that stay as they were before the boot.
     LeftAsTheyWere,
+    /// A file that was the user's before the boot keeps its mode.
+    OwnMode,
     /// Any other difference of files.
     Files,
     /// What a step prints is printed where the app prints.
@@ -71,7 +73,13 @@ const ACCESS: &[i64] = &[libc::SYS_access, SYS_faccessat];
 #[cfg(not(target_arch = "x86_64"))]
 const ACCESS: &[i64] = &[SYS_faccessat];
 
-pub const TABLE: [Row; 10] = [
+pub const TABLE: [Row; 11] = [
+    Row {
+        calls: &[SYS_newfstatat, SYS_fchmodat],
+        claimed: false,
+        allowed: &[Deviation::OwnMode],
+        reason: "a tmpfs that is the user's already keeps its mode where that cannot be set, which is no refusal",
+    },
     Row {
         calls: ACCESS,
         claimed: true,
@@ -99,7 +107,13 @@ pub const TABLE: [Row; 10] = [
     Row {
         calls: OPENERS,
         claimed: true,
-        allowed: &[Deviation::NoInput, Deviation::LeftAsTheyWere, Deviation::Warning, Deviation::State],
+        allowed: &[
+            Deviation::NoInput,
+            Deviation::LeftAsTheyWere,
+            Deviation::OwnMode,
+            Deviation::Warning,
+            Deviation::State,
+        ],
         reason: "a call that claims the descriptor 0, which is another's: it is closed as if it were its own, and nothing is gained",
     },
     Row {
