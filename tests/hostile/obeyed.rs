@@ -216,7 +216,9 @@ fn planted(thing: Thing, place: Place) -> Planted {
         }
         Place::ReplacedWhileOpen => {
             race = Some((path.clone(), format!("{home}/other")));
-            vec![directory(home, app, 0o755), roots_file(), file(&format!("{home}/other"), app, plain)]
+            // The user's own file would be read with the user's rights, and rightly.
+            let owner = if thing == Thing::Secret { (2000, 2000) } else { app };
+            vec![directory(home, app, 0o755), roots_file(), file(&format!("{home}/other"), owner, plain)]
         }
     };
     Planted { path, nodes, race, read_only }
