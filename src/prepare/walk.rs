@@ -19,7 +19,7 @@ use rustix::fs::{AtFlags, FileType, Gid, Mode, OFlags, Uid, chownat, openat, rea
 
 use super::listing::{Listing, Names, Pieces};
 use super::open::{self, HANDLE, Seen};
-use super::ownership::{failed, failed_at, give, unproved};
+use super::ownership::{failed, failed_at, give, is_theirs, unproved};
 use crate::error::{Error, Result, errno};
 use crate::privilege::Target;
 
@@ -57,7 +57,7 @@ pub(super) fn hand_over(path: &str, top: &OwnedFd, target: &Target) -> Result<()
         give_back(path, top, &before);
     }
     walked?;
-    walk.tell_what_is_left();
+    walk.tell_what_is_left(!is_theirs(&before, target));
     Ok(())
 }
 
@@ -274,7 +274,7 @@ impl Walk<'_> {
     }
 
     /// In one line each. What is left of the files with several names has one outside, or where it does not count.
-    fn tell_what_is_left(&mut self) {
+    fn tell_what_is_left(&mut self, first: bool) {
         let Told { changed, left, set_id, barred } = self.told;
         if set_id > 0 {
             log::warn!("{}: set-user-ID and set-group-ID files of other users stay as they are: {set_id}", self.path);
@@ -293,8 +293,8 @@ impl Walk<'_> {
             );
         }
         let left = left + links + barred;
-        // A walk at every start that finds nothing to do is no news.
-        let level = if changed + left > 0 { log::Level::Info } else { log::Level::Debug };
+        // A walk at every start that finds nothing to do is no news; the first hand-over is, even of an empty volume.
+        let level = if first || changed + left > 0 { log::Level::Info } else { log::Level::Debug };
         log::log!(level, "{}: {changed} entries handed over, {left} left as they are", self.path);
     }
 

@@ -80,6 +80,18 @@ fn a_volume_that_is_always_recursive_is_walked_although_its_top_is_right() {
     run.check(run.stderr().contains("/data: 1 entries handed over, 0 left"), "what was done");
 }
 
+#[test]
+fn the_hand_over_of_an_empty_volume_is_logged_once() {
+    let told = |owner| {
+        let base = sandbox().tmpfs("/disk").owned("/disk/data", Kind::Directory, owner, 0o755);
+        let run = base.node("/data", Kind::Bind("/disk/data".into())).config(ALWAYS).run();
+        run.app().is_dropped_to(1001, 1001, "1001");
+        run.stderr().contains("/data: 0 entries handed over, 0 left")
+    };
+    assert!(told((0, 0)), "the first start hands it over");
+    assert!(!told((1001, 1001)), "a later one has nothing to do");
+}
+
 // CVE-2018-6954, CVE-2018-15687: links below the top.
 #[test]
 fn a_walk_follows_no_link() {
