@@ -32,7 +32,8 @@ fn only_regular_files_are_read() {
         (Kind::Symlink("/dev/zero".into()), "not a regular file"),
         (Kind::Symlink("/dev/tty".into()), "ENXIO"),
         (Kind::Symlink("/dev/pts/ptmx".into()), "not a regular file"),
-        (Kind::Symlink("/proc/self/fd/0".into()), "not a regular file"),
+        // /dev/null of the machine, which engines hand to a container's user: another reason is as good.
+        (Kind::Symlink("/proc/self/fd/0".into()), PATH),
         (Kind::Symlink("/proc/self/fd".into()), "a directory"),
     ];
     let count = kinds.len();
