@@ -20,8 +20,7 @@ use crate::sys::SignalMask;
 use crate::trust::Trust;
 
 const SEE_ABOVE: Cow<'static, str> = Cow::Borrowed("see the step's output above");
-const STOPPED_TEXT: &str = "no fix needed: the stop came during the boot";
-const STOPPED: Cow<'static, str> = Cow::Borrowed(STOPPED_TEXT);
+const STOPPED: Cow<'static, str> = Cow::Borrowed("no fix needed: the stop came during the boot");
 
 /// Between two tries of a wait.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -69,8 +68,7 @@ fn user_step(launch: Launch<'_, Dropped>, step: &StepPlan) -> Result<()> {
         None => run_one(Runner::User(launch), step),
     };
     match done {
-        // A stop is not a failure of the step.
-        Err(ref error @ Error::Step { ref remedy, .. }) if step.optional && remedy != STOPPED_TEXT => {
+        Err(error @ Error::Step { stopped: false, .. }) if step.optional => {
             log::warn!("{error}; going on, since the step is optional");
             Ok(())
         }
@@ -85,7 +83,7 @@ fn is_there(path: &Path) -> bool {
 
 fn run_one(runner: Runner<'_>, step: &StepPlan) -> Result<()> {
     log::info!("step {}", step.name);
-    let failed = |what: String, remedy: Cow<'static, str>| Err(Error::Step { name: step.name.clone(), what, remedy });
+    let failed = |what, remedy| Err(failed(step, what, remedy));
     let (end, last) = run(runner, &step.name, &step.app, step.timeout)?;
     // Its last line is usually its reason.
     let said = if last.is_empty() { String::new() } else { format!(", saying '{last}'") };
@@ -98,9 +96,7 @@ fn run_one(runner: Runner<'_>, step: &StepPlan) -> Result<()> {
             format!("did not end within {:?}{said}", step.timeout.unwrap_or_default()),
             Cow::Borrowed("find what it waits for, or raise its timeout"),
         ),
-        End::Stopped(signal) => {
-            failed(format!("was ended, since the container was told to stop (signal {signal})"), STOPPED)
-        }
+        End::Stopped(signal) => Err(stopped(step, signal)),
         End::NotStarted { what, fix } => failed(format!("could not be started: {what}"), Cow::Owned(fix)),
     }
 }
@@ -111,7 +107,6 @@ fn wait_for(launch: Launch<'_, Dropped>, step: &StepPlan, wait: &HealthPlan) -> 
         log::info!("step {}", step.name);
         return Ok(());
     }
-    let failed = |what: String, remedy: Cow<'static, str>| Err(Error::Step { name: step.name.clone(), what, remedy });
     let object = object(&wait.question);
     log::info!("step {}: waiting for {object}", step.name);
     // Only what can end a step. All other signals stay pending for the app.
@@ -138,10 +133,8 @@ fn wait_for(launch: Launch<'_, Dropped>, step: &StepPlan, wait: &HealthPlan) -> 
         if end.is_some_and(|end| now >= end) {
             finish(poll, &signals);
             let what = format!("waited {:?} for {object}; {said}", step.timeout.unwrap_or_default());
-            return failed(
-                what,
-                Cow::Borrowed("start what it waits for, make it reachable from here, or raise its timeout"),
-            );
+            let remedy = Cow::Borrowed("start what it waits for, make it reachable from here, or raise its timeout");
+            return Err(failed(step, what, remedy));
         }
         if remind.is_some_and(|at| now >= at) {
             log::info!("step {}: still waiting for {object}; {said}", step.name);
@@ -152,10 +145,18 @@ fn wait_for(launch: Launch<'_, Dropped>, step: &StepPlan, wait: &HealthPlan) -> 
             && launch.is_stop(signal.number)
         {
             finish(poll, &signals);
-            let what = format!("was ended, since the container was told to stop (signal {})", signal.number);
-            return failed(what, STOPPED);
+            return Err(stopped(step, signal.number));
         }
     }
+}
+
+fn failed(step: &StepPlan, what: String, remedy: Cow<'static, str>) -> Error {
+    Error::Step { name: step.name.clone(), what, remedy, stopped: false }
+}
+
+fn stopped(step: &StepPlan, signal: i32) -> Error {
+    let what = format!("was ended, since the container was told to stop (signal {signal})");
+    Error::Step { name: step.name.clone(), what, remedy: STOPPED, stopped: true }
 }
 
 /// Ends a question that is still asked, and reaps it.

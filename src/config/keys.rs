@@ -225,19 +225,11 @@ pub static STEP: Table = Table {
 /// What a step waits for.
 pub static WAIT: Table = Table {
     name: "wait",
-    keys: &[
-        key("http", Kind::Text, "an http:// URL").expands(),
-        key("unix", Kind::Text, "the socket that http connects to").expands(),
-        key("tcp", Kind::Text, "a HOST:PORT that accepts a connection").expands(),
-        key("exec", Kind::Command, "a command that exits with 0").expands(),
-        key("file", Kind::Text, "a file that is there").expands(),
-        key("status", Kind::Integer(100, 599), "the status of the answer").default("200"),
-        key("headers", Kind::Map(Form::Any, &Kind::Text), "headers to send").expands(),
-        key("max_age", DURATION, "how long ago the file may have been written"),
-    ],
+    // A wait takes the timeout of its step, and no liveness.
+    keys: HEALTH_KEYS.split_at(8).0,
     scoped: false,
-    one_of: &["http", "tcp", "exec", "file"],
-    with: &[("status", "http"), ("unix", "http"), ("headers", "http"), ("max_age", "file")],
+    one_of: QUESTIONS,
+    with: QUESTION_KEYS,
 };
 
 /// `[limits]`.
@@ -316,21 +308,24 @@ pub static A_ROLE: Table = Table {
 };
 
 /// A health check.
-pub static HEALTH: Table = Table {
-    name: "health",
-    keys: &[
-        key("http", Kind::Text, "an http:// URL").expands(),
-        key("unix", Kind::Text, "the socket that http connects to").expands(),
-        key("tcp", Kind::Text, "a HOST:PORT that accepts a connection").expands(),
-        key("exec", Kind::Command, "a command that exits with 0").expands(),
-        key("file", Kind::Text, "a file that is there").expands(),
-        key("status", Kind::Integer(100, 599), "the status of the answer").default("200"),
-        key("headers", Kind::Map(Form::Any, &Kind::Text), "headers to send").expands(),
-        key("max_age", DURATION, "how long ago the file may have been written"),
-        key("timeout", DURATION, "how long the answer may take").expands().default("\"5s\""),
-        key("liveness", Kind::Boolean, "Kubernetes restarts a container that fails it").default("false"),
-    ],
-    scoped: false,
-    one_of: &["http", "tcp", "exec", "file"],
-    with: &[("status", "http"), ("unix", "http"), ("headers", "http"), ("max_age", "file")],
-};
+pub static HEALTH: Table =
+    Table { name: "health", keys: HEALTH_KEYS, scoped: false, one_of: QUESTIONS, with: QUESTION_KEYS };
+
+/// The first eight are those of a wait too.
+const HEALTH_KEYS: &[Key] = &[
+    key("http", Kind::Text, "an http:// URL").expands(),
+    key("unix", Kind::Text, "the socket that http connects to").expands(),
+    key("tcp", Kind::Text, "a HOST:PORT that accepts a connection").expands(),
+    key("exec", Kind::Command, "a command that exits with 0").expands(),
+    key("file", Kind::Text, "a file that is there").expands(),
+    key("status", Kind::Integer(100, 599), "the status of the answer").default("200"),
+    key("headers", Kind::Map(Form::Any, &Kind::Text), "headers to send").expands(),
+    key("max_age", DURATION, "how long ago the file may have been written"),
+    key("timeout", DURATION, "how long the answer may take").expands().default("\"5s\""),
+    key("liveness", Kind::Boolean, "Kubernetes restarts a container that fails it").default("false"),
+];
+
+const QUESTIONS: &[&str] = &["http", "tcp", "exec", "file"];
+
+const QUESTION_KEYS: &[(&str, &str)] =
+    &[("status", "http"), ("unix", "http"), ("headers", "http"), ("max_age", "file")];

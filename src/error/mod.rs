@@ -195,6 +195,8 @@ pub enum Error {
         what: String,
         /// What to do about it.
         remedy: Cow<'static, str>,
+        /// Whether a stop ended it, which is no failure of its own.
+        stopped: bool,
     },
     /// The configuration needs what a format of `--render` cannot say.
     Inexpressible {

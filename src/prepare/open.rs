@@ -5,16 +5,12 @@ use std::path::Path;
 
 use nix::errno::Errno;
 use rustix::fs::{
-    AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags, Statx, StatxAttributes, StatxFlags, fstat, makedev, open,
-    openat, openat2, statx,
+    AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags, StatxFlags, fstat, makedev, open, openat, openat2, statx,
 };
 
 use crate::error::{Error, Result, errno, io_errno};
 use crate::facts::mounts::{Mount, mounted_at, parse};
-
-/// What a descriptor is opened for: to change what it names, never to read or write it, so that neither its mode nor a
-/// FIFO in its place can stop the boot.
-pub(super) const HANDLE: OFlags = OFlags::PATH.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+use crate::trust::{HANDLE, mount_root};
 
 /// Opens the directory: readable, which lets its mode be changed through it, or as a mere handle. `remedy` is what to
 /// do where there is none.
@@ -78,14 +74,6 @@ pub(super) fn is_mount_point(directory: &Seen, path: &str) -> Result<bool> {
         Some(root) => Ok(root),
         None => Ok(mounted_at(&mount_table(path)?, Path::new(path)).is_some()),
     }
-}
-
-/// The kernel's answer: since Linux 5.8, unless a filter refuses the call.
-fn mount_root(facts: &Statx) -> Option<bool> {
-    facts
-        .stx_attributes_mask
-        .contains(StatxAttributes::MOUNT_ROOT)
-        .then(|| facts.stx_attributes.contains(StatxAttributes::MOUNT_ROOT))
 }
 
 /// The metadata of an open file.

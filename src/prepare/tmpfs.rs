@@ -7,7 +7,7 @@
 
 use std::os::fd::{AsFd, OwnedFd};
 
-use rustix::fs::{FsWord, fstatfs};
+use rustix::fs::fstatfs;
 
 use super::open;
 use super::ownership::{bits, failed, give, is_theirs, set_mode, unproved};
@@ -15,9 +15,7 @@ use super::walk;
 use crate::error::{Error, Result, errno};
 use crate::plan::TmpfsPlan;
 use crate::privilege::{Root, Target};
-
-/// `TMPFS_MAGIC` of `statfs(2)`.
-const TMPFS_MAGIC: FsWord = 0x0102_1994;
+use crate::trust::TMPFS;
 
 /// A mount point that is the user's, with another mode than the configured one.
 #[derive(Debug)]
@@ -32,7 +30,7 @@ pub(super) fn hand_over(_root: &Root, entry: &TmpfsPlan, target: &Target) -> Res
     let path = &entry.path;
     let directory = open::directory(path, || flag(entry))?;
     let kind = fstatfs(&directory).map_err(|error| failed(path, "fstatfs", errno(error)))?.f_type;
-    let is_tmpfs = kind == TMPFS_MAGIC;
+    let is_tmpfs = kind == TMPFS;
     let look = || open::look(&directory).map_err(|reason| failed(path, "fstat", reason));
     let before = look()?;
     if !is_tmpfs || !open::is_mount_point(&before, path)? {

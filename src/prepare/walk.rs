@@ -18,10 +18,11 @@ use nix::errno::Errno;
 use rustix::fs::{AtFlags, FileType, Gid, Mode, OFlags, Uid, chownat, openat, readlink};
 
 use super::listing::{Listing, Names, Pieces};
-use super::open::{self, HANDLE, Seen};
+use super::open::{self, Seen};
 use super::ownership::{failed, failed_at, give, is_theirs, unproved};
 use crate::error::{Error, Result, errno};
 use crate::privilege::Target;
+use crate::trust::HANDLE;
 
 /// Set-user-ID and set-group-ID.
 const SET_ID: u32 = 0o6000;

@@ -18,8 +18,8 @@ use std::rc::Rc;
 
 use nix::errno::Errno;
 use rustix::fs::{
-    AtFlags, FileType, FsWord, Mode, OFlags, Stat, StatxAttributes, StatxFlags, fstat, fstatfs, getxattr_query, open,
-    openat, readlinkat, statx,
+    AtFlags, FileType, FsWord, Mode, OFlags, Stat, Statx, StatxAttributes, StatxFlags, fstat, fstatfs, getxattr_query,
+    open, openat, readlinkat, statx,
 };
 use rustix::process::getpid;
 
@@ -34,7 +34,8 @@ const MOST_HELD: usize = 16;
 /// The id that the kernel shows for an unmapped owner. Most user namespaces also map a user with that number.
 const OVERFLOW: u32 = 65534;
 
-/// The flags of a descriptor that is only checked or used as a directory.
+/// The flags of a descriptor that is checked, changed through, or used as a directory, but never read or written: neither
+/// the mode of a file nor a FIFO in its place can stop the boot.
 pub(crate) const HANDLE: OFlags = OFlags::PATH.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
 /// Engines mount a tmpfs here for every container, often writable to everyone. Before PID 1 has started anything, a name
@@ -42,7 +43,7 @@ pub(crate) const HANDLE: OFlags = OFlags::PATH.union(OFlags::NOFOLLOW).union(OFl
 const ENGINES_TMPFS: &str = "/run";
 
 /// `TMPFS_MAGIC` of `statfs(2)`.
-const TMPFS: FsWord = 0x0102_1994;
+pub(crate) const TMPFS: FsWord = 0x0102_1994;
 
 const STICKY: u32 = 0o1000;
 const GROUP_WRITES: u32 = 0o020;
@@ -333,7 +334,11 @@ fn is_engines_tmpfs(place: &Path, directory: &OwnedFd) -> bool {
 
 /// Whether the file is the root of a mount; none before Linux 5.8, which does not say it.
 fn is_mounted(file: &OwnedFd) -> Option<bool> {
-    let facts = statx(file, "", AtFlags::EMPTY_PATH, StatxFlags::empty()).ok()?;
+    mount_root(&statx(file, "", AtFlags::EMPTY_PATH, StatxFlags::empty()).ok()?)
+}
+
+/// The kernel's answer whether it is the root of a mount: since Linux 5.8.
+pub(crate) fn mount_root(facts: &Statx) -> Option<bool> {
     let told = facts.stx_attributes_mask.contains(StatxAttributes::MOUNT_ROOT);
     told.then(|| facts.stx_attributes.contains(StatxAttributes::MOUNT_ROOT))
 }
