@@ -111,7 +111,8 @@ fn sound(config: &Config, text: &str) {
     let plain = |step: &Step| step.capabilities.is_empty() && step.env.is_empty();
     assert!(config.steps.iter().all(plain), "only root steps ask for capabilities and have an environment");
     config.root_steps.iter().for_each(|step| variables(text, step.env.iter()));
-    variables(text, config.env.iter().chain(&config.secrets));
+    variables(text, config.env.iter().chain(config.secrets.iter().map(|(name, secret)| (name, &secret.path))));
+    config.secrets.iter().for_each(|(_, secret)| scope(text, &secret.scope, config));
     let listed = match &config.groups {
         Some(Groups::Listed(listed)) => listed.as_slice(),
         Some(Groups::Engine) | None => &[],

@@ -21,7 +21,8 @@ and becomes COMMAND or, without one, the selected role's command.
   -r, --role NAME           select the role, whatever the role variable says
   -s, --supervise           stay as PID 1: reap, forward signals, end what the app leaves behind
       --check[=full|init]   check the boot: all of it, or through the drop and the write probes
-      --health              ask the selected role's health check; exit 0 or 1
+      --health              ask the role's health check, by default of the role that runs; exit 0 or 1
+      --exec                run COMMAND beside the running app, as its user and in its environment
       --plan                print what would be done and the capabilities it needs; change nothing
       --render FORMAT       print the run-time flags this configuration needs, for podman, docker,
                             quadlet, compose or kubernetes
@@ -48,6 +49,8 @@ pub enum Action {
     Plan,
     /// Ask the health check.
     Health,
+    /// Run a command beside the app.
+    Exec,
     /// Check the boot.
     Check(Extent),
     /// Print the run-time flags.
@@ -82,6 +85,13 @@ pub enum Format {
     Compose,
     /// Manifests of the Kubernetes API.
     Kubernetes,
+}
+
+impl Action {
+    /// Whether it goes beside a running app, so that nothing is prepared again.
+    pub fn is_beside(self) -> bool {
+        matches!(self, Action::Health | Action::Exec)
+    }
 }
 
 impl Format {
@@ -166,6 +176,7 @@ pub fn parse(words: &[&CStr]) -> Result<Arguments> {
                 act(&mut arguments, Action::Render(format))?;
             }
             Arg::Long("health") => act(&mut arguments, Action::Health)?,
+            Arg::Long("exec") => act(&mut arguments, Action::Exec)?,
             Arg::Long("check") => {
                 let extent = parser.optional_value();
                 let extent = match extent.as_deref().and_then(OsStr::to_str) {
@@ -192,6 +203,9 @@ pub fn parse(words: &[&CStr]) -> Result<Arguments> {
     if arguments.command.first().is_some_and(|first| first.is_empty()) {
         return Err(wrong("the command is an empty word".into()));
     }
+    if arguments.action == Action::Exec && arguments.command.is_empty() {
+        return Err(wrong("--exec without a command: /init --exec COMMAND [ARG]...".into()));
+    }
     if arguments.image.is_some() && !matches!(arguments.action, Action::Render(_)) {
         return Err(wrong("--image goes with --render".into()));
     }
@@ -203,7 +217,9 @@ pub fn parse(words: &[&CStr]) -> Result<Arguments> {
 
 fn act(arguments: &mut Arguments, action: Action) -> Result<()> {
     if arguments.action != Action::Boot && arguments.action != action {
-        return Err(wrong("give one of --plan, --render, --schema, --check, --health, --help and --version".into()));
+        return Err(wrong(
+            "give one of --plan, --render, --schema, --check, --health, --exec, --help and --version".into(),
+        ));
     }
     arguments.action = action;
     Ok(())
@@ -277,6 +293,8 @@ mod tests {
             &[c"--plan", c"--version"],
             &[c"--check=maybe"],
             &[c"--check", c"--health"],
+            &[c"--exec"],
+            &[c"--exec", c"--health", c"sh"],
             &[c"--tmpfs", c"relative"],
             &[c"--image", c"app:1"],
             &[c"--render", c"podman", c"--image", c"a", c"--image", c"b"],

@@ -42,7 +42,7 @@ pub fn action(arguments: &Arguments, environment: &Environment) -> Result<Action
         Action::Boot => gate(environment)?,
         named => named,
     };
-    if arguments.json && matches!(action, Action::Boot | Action::Render(_)) {
+    if arguments.json && matches!(action, Action::Boot | Action::Exec | Action::Render(_)) {
         return Err(Error::CommandLine { what: "--json goes with --plan, --check and --health".into() });
     }
     Ok(action)

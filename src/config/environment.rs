@@ -4,7 +4,6 @@
 //! `environ(7)`.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::ffi::{CStr, CString};
 
 /// The environment of the app to be.
@@ -90,20 +89,25 @@ impl Environment {
         true
     }
 
-    /// Sets several, as if one after the other, and goes through what is there once: they may be thousands.
+    /// Sets several, given in the order of their names, as if one after the other. There may be thousands, so this
+    /// searches what is to be set for each entry, and not the other way round.
     ///
     /// # Errors
     /// The first whose value holds a NUL; nothing is changed then.
-    pub fn set_all<'a>(&mut self, values: &BTreeMap<&'a str, Vec<u8>>) -> Result<(), &'a str> {
-        let mut fresh: BTreeMap<&[u8], Option<Entry>> = BTreeMap::new();
+    pub fn set_all<'a>(&mut self, values: &[(&'a str, Vec<u8>)]) -> Result<(), &'a str> {
+        let mut fresh = Vec::with_capacity(values.len());
         for (name, value) in values {
-            fresh.insert(name.as_bytes(), Some(Entry::of(name, value).ok_or(*name)?));
+            fresh.push(Some(Entry::of(name, value).ok_or(*name)?));
         }
-        self.entries.retain_mut(|entry| match entry.name().and_then(|name| fresh.get_mut(name)) {
+        let position = |entry: &Entry| {
+            let name = entry.name()?;
+            values.binary_search_by(|(known, _)| known.as_bytes().cmp(name)).ok()
+        };
+        self.entries.retain_mut(|entry| match position(entry).and_then(|at| fresh.get_mut(at)) {
             None => true,
             Some(first) => first.take().map(|first| *entry = first).is_some(),
         });
-        self.entries.extend(fresh.into_values().flatten());
+        self.entries.extend(fresh.into_iter().flatten());
         Ok(())
     }
 
@@ -148,13 +152,12 @@ mod tests {
     #[test]
     fn setting_several_equals_setting_each_in_turn() {
         let (mut at_once, mut singly) = (sample(), sample());
-        let values =
-            BTreeMap::from([("A", b"9".to_vec()), ("NEW", b"n=".to_vec()), ("AB", Vec::new()), ("Z", b"z".to_vec())]);
+        let values = [("A", b"9".to_vec()), ("AB", Vec::new()), ("NEW", b"n=".to_vec()), ("Z", b"z".to_vec())];
         assert_eq!(at_once.set_all(&values), Ok(()));
         assert!(values.iter().all(|(name, value)| singly.set(name, value)));
         assert_eq!(lines(&at_once), lines(&singly));
         assert_eq!(lines(&at_once), [&b"A=9"[..], b"ODD", b"B=\xff", b"=C:=x", b"AB=", b"NEW=n=", b"Z=z"]);
-        assert_eq!(at_once.set_all(&BTreeMap::from([("B", b"1".to_vec()), ("N", b"\0".to_vec())])), Err("N"));
+        assert_eq!(at_once.set_all(&[("B", b"1".to_vec()), ("N", b"\0".to_vec())]), Err("N"));
         assert_eq!(lines(&at_once), lines(&singly));
     }
 

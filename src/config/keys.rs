@@ -125,7 +125,11 @@ pub static TOP: Table = table(
         key("root_step", Kind::Tables(&ROOT_STEP), "commands run as root before the drop"),
         key("step", Kind::Tables(&STEP), "commands run as the user before the app"),
         key("env", VARIABLES, "variables of steps and app").expands(),
-        key("secrets", VARIABLES, "variables read from files"),
+        key(
+            "secrets",
+            Kind::Map(Form::Name, &Kind::Either(&[Kind::Text, Kind::Table(&SECRET)])),
+            "variables read from files",
+        ),
         key("limits", Kind::Table(&LIMITS), "limits in rendered files"),
         key("stop", Kind::Table(&STOP), "how the app is stopped"),
         key("boot_check", Kind::Table(&BOOT_CHECK), "the boot check"),
@@ -231,6 +235,16 @@ pub static WAIT: Table = Table {
     one_of: QUESTIONS,
     with: QUESTION_KEYS,
 };
+
+/// One of `[secrets]`, where it is more than a path.
+pub static SECRET: Table = table(
+    "a secret",
+    &[
+        key("path", Kind::Text, "its file").required(),
+        key("optional", Kind::Boolean, "start without it where the file is absent").default("false"),
+        key("roles", Kind::Texts, "only for these roles"),
+    ],
+);
 
 /// `[limits]`.
 pub static LIMITS: Table = table(

@@ -76,8 +76,8 @@ pub struct Config {
     pub steps: Vec<Step>,
     /// `[env]`, by name.
     pub env: BTreeMap<String, At<String>>,
-    /// `[secrets]`, by name.
-    pub secrets: BTreeMap<String, At<String>>,
+    /// `[secrets]`, each with its name, in the order of the file.
+    pub secrets: Vec<(String, Secret)>,
     /// `[limits]`.
     pub limits: Limits,
     /// `[stop]`.
@@ -129,7 +129,7 @@ impl Default for Config {
             root_steps: Vec::new(),
             steps: Vec::new(),
             env: BTreeMap::new(),
-            secrets: BTreeMap::new(),
+            secrets: Vec::new(),
             limits: Limits::default(),
             stop: Stop::default(),
             boot_check: BootCheck::default(),
@@ -158,6 +158,13 @@ pub struct Scope {
     pub when: BTreeMap<String, Condition>,
     /// Not if each of these variables is so.
     pub unless: BTreeMap<String, Condition>,
+}
+
+impl Scope {
+    /// Whether `roles` lets it count for this role.
+    pub fn has(&self, role: Option<&str>) -> bool {
+        self.roles.as_ref().is_none_or(|roles| roles.iter().any(|listed| Some(listed.value.as_str()) == role))
+    }
 }
 
 /// A tmpfs mount point that is handed to the user.
@@ -245,6 +252,17 @@ pub struct Step {
     /// How long it may take.
     pub timeout: Option<Expandable<Duration>>,
     /// When it counts.
+    pub scope: Scope,
+}
+
+/// One of `[secrets]`.
+#[derive(Debug)]
+pub struct Secret {
+    /// Its file, unless `NAME_FILE` names another.
+    pub path: At<String>,
+    /// Whether the file may be absent.
+    pub optional: bool,
+    /// Its `roles`.
     pub scope: Scope,
 }
 

@@ -136,6 +136,11 @@ impl<'a> Item<'a> {
         }
     }
 
+    /// Whether it is a table.
+    pub(super) fn is_table(&self) -> bool {
+        matches!(self.value.value(), Value::Table(_))
+    }
+
     /// A string.
     pub(super) fn string(&self) -> Result<At<String>> {
         self.string_of(self.value)
@@ -342,14 +347,17 @@ impl<'a> Item<'a> {
     ) -> Result<Vec<(String, T)>> {
         let table = self.table()?;
         let mut all = Vec::with_capacity(table.len());
-        for (Key { name: key, span }, value_of) in table {
-            let item = Item { key, key_at: *span, value: value_of, ..*self };
-            let name = name(item.key).map_err(|what| {
-                refuse(self.source.place(item.key_at), format!("{}: {what}", self.key), "write it in that form")
-            })?;
-            all.push((name, value(&item)?));
+        for (key, value_of) in table {
+            let item = Item { key: key.name, key_at: key.span, value: value_of, ..*self };
+            all.push((self.judged(name(item.key), item.key_at)?, value(&item)?));
         }
         Ok(all)
+    }
+
+    /// The name of a free key, or its refusal. Apart from its caller, which the compiler copies for each kind of value.
+    #[inline(never)]
+    fn judged(&self, name: std::result::Result<String, String>, at: Span) -> Result<String> {
+        name.map_err(|what| refuse(self.source.place(at), format!("{}: {what}", self.key), "write it in that form"))
     }
 
     /// The same, by name.

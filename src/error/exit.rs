@@ -26,7 +26,7 @@ impl Error {
     /// The exit code that goes with it.
     pub fn exit_code(&self) -> u8 {
         let exit = match self {
-            Error::CommandLine { .. } | Error::OwnVariable { .. } => Exit::Usage,
+            Error::CommandLine { .. } | Error::OwnVariable { .. } | Error::NothingBeside => Exit::Usage,
             Error::Descriptors { .. }
             | Error::Signals { .. }
             | Error::NotDone { .. }

@@ -22,6 +22,8 @@ mod text {
         --role out";
     pub(super) const NO_HEALTH: &str =
         "add health = { http = … }, { tcp = … }, { exec = … } or { file = … } to the role";
+    pub(super) const NOTHING_BESIDE: &str = "start the container without --exec, then run it in there (podman exec \
+        CONTAINER /init --exec COMMAND)";
     pub(super) const ROOT_STEPS: &str = "start the container as root of its user namespace (USER 0, no --user): /init \
         drops to the user itself";
     pub(super) const NOT_HANDED_OVER: &str = "do not let anything else change it during the boot; the kernel or a filter \
@@ -61,6 +63,7 @@ impl Error {
             Error::Identity { .. } => text::IDENTITY,
             Error::NoCommand { known, .. } => known,
             Error::NoHealth { .. } => text::NO_HEALTH,
+            Error::NothingBeside => text::NOTHING_BESIDE,
             Error::Inexpressible { remedy, .. } => remedy,
             Error::Step { remedy, .. } => remedy,
             Error::Required { hint: Some(hint), .. } => hint,

@@ -36,6 +36,9 @@ impl fmt::Display for Error {
             Error::NoCommand { what, .. } => write!(f, "no command to run: {what}"),
             Error::NoHealth { role: Some(role) } => write!(f, "the role '{role}' has no health check"),
             Error::NoHealth { role: None } => f.write_str("no role is selected, and so no health check"),
+            Error::NothingBeside => {
+                f.write_str("--exec runs a command beside a running app, and this is the container's first process")
+            }
             Error::Unset { name, place, message: Some(message) } => write!(f, "{place}: {name} is unset: {message}"),
             Error::Unset { name, place, message: None } => write!(f, "{place}: ${{{name}}} is unset"),
             Error::Secret { name, path, what } => write!(f, "secret {name} from {path}: {what}"),

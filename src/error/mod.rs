@@ -169,6 +169,8 @@ pub enum Error {
         /// The selected role.
         role: Option<String>,
     },
+    /// `--exec` where there is no app that it could go beside.
+    NothingBeside,
     /// A `${VARIABLE}` that has no value.
     Unset {
         /// The variable.

@@ -1,5 +1,6 @@
 //! Other processes, from `/proc`: `proc_pid_status(5)`, `proc_pid_task(5)`.
 
+use std::ffi::CString;
 use std::fs::File;
 use std::io::Read;
 
@@ -88,6 +89,28 @@ fn status(pid: i32) -> Option<String> {
 fn parse(status: &str) -> Option<Dispositions> {
     let set = |name: &str| u64::from_str_radix(line(status, name)?, 16).ok().map(SignalMask::from_bits);
     Some(Dispositions { blocked: set("SigBlk:")?, ignored: set("SigIgn:")?, caught: set("SigCgt:")? })
+}
+
+/// The words of PID 1's command line, and one of its variables, as far as this process may read them. The app can change
+/// what is shown of itself.
+pub fn first_process(variable: &str) -> (Vec<CString>, Option<Vec<u8>>) {
+    let read = |file: &str| {
+        let mut text = Vec::new();
+        // What is longer is not read to its end.
+        let _ = File::open(file).and_then(|file| file.take(1 << 20).read_to_end(&mut text));
+        text
+    };
+    let words = read("/proc/1/cmdline");
+    // Each word ends with a NUL, the last one too.
+    let words = words
+        .strip_suffix(b"\0")
+        .unwrap_or_default()
+        .split(|byte| *byte == 0)
+        .filter_map(|word| CString::new(word).ok())
+        .collect();
+    let environment = read("/proc/1/environ");
+    let value = |entry: &[u8]| Some(entry.strip_prefix(variable.as_bytes())?.strip_prefix(b"=")?.to_vec());
+    (words, environment.split(|byte| *byte == 0).find_map(value))
 }
 
 /// The name of a process, unless it has ended.

@@ -20,8 +20,20 @@ pub enum Unread {
     /// It is not root's alone, or root may not read it. It may be read with the user's rights: that gives the app
     /// nothing that it could not have taken.
     NotForRoot(String),
-    /// It is absent, or no value.
+    /// There is no such file.
+    Absent(String),
+    /// It is no value.
     Unusable(String),
+}
+
+impl From<Denied> for Unread {
+    fn from(denied: Denied) -> Unread {
+        match denied {
+            Denied::Call(_, Errno::ENOENT | Errno::ENOTDIR) => Unread::Absent(denied.to_string()),
+            Denied::Call(_, Errno::EACCES) | Denied::NotRoots { .. } => Unread::NotForRoot(denied.to_string()),
+            _ => Unread::Unusable(denied.to_string()),
+        }
+    }
 }
 
 /// The content, read by root: of a file that is root's alone.
@@ -29,10 +41,7 @@ pub enum Unread {
 /// # Errors
 /// [`Unread`].
 pub fn read_as_root(path: &Path, trust: &Trust) -> Result<Vec<u8>, Unread> {
-    let (file, facts) = trust.open(path, FLAGS).map_err(|denied| match denied {
-        Denied::Call(_, Errno::EACCES) | Denied::NotRoots { .. } => Unread::NotForRoot(denied.to_string()),
-        _ => Unread::Unusable(denied.to_string()),
-    })?;
+    let (file, facts) = trust.open(path, FLAGS)?;
     content(file, &facts).map_err(Unread::Unusable)
 }
 
@@ -40,9 +49,8 @@ pub fn read_as_root(path: &Path, trust: &Trust) -> Result<Vec<u8>, Unread> {
 ///
 /// # Errors
 /// Why it cannot be used.
-pub fn read_as_user(path: &Path) -> Result<Vec<u8>, String> {
-    let (file, facts) = Trust::new(false).open(path, FLAGS).map_err(|denied| denied.to_string())?;
-    content(file, &facts)
+pub fn read_as_user(path: &Path) -> Result<Vec<u8>, Unread> {
+    read_as_root(path, &Trust::new(false))
 }
 
 /// Opens the file without blocking, whatever its kind.

@@ -14,7 +14,7 @@ use super::surfaces::{directory, tmpfs, volume};
 use super::{TmpfsPlan, VolumePlan, capabilities, identity};
 use crate::config::args::{Arguments, Format};
 use crate::config::environment::Environment;
-use crate::config::{At, Config, Health, Limits, Probe, Requirement, Scope, signals, values};
+use crate::config::{Config, Health, Limits, Probe, Requirement, Scope, signals, values};
 use crate::error::{Error, Place, Result};
 use crate::facts::accounts::Accounts;
 use crate::facts::engine;
@@ -99,12 +99,12 @@ pub fn resolve<'a>(
     let option = arguments.role.as_deref();
     let one = matches!(format, Format::Podman | Format::Docker);
     if one || config.roles.is_empty() || option.is_some() || environment.get(&config.role_variable).is_some() {
-        let selected = role::select(config, option, environment, &[])?;
+        let selected = role::select(config, option, environment, &[], arguments.action)?;
         return Ok(vec![container(config, arguments, selected.as_ref(), environment, accounts)?]);
     }
     let mut all = Vec::new();
     for name in config.role_names() {
-        let selected = role::select(config, Some(name), environment, &[])?;
+        let selected = role::select(config, Some(name), environment, &[], arguments.action)?;
         all.push(container(config, arguments, selected.as_ref(), environment, accounts)?);
     }
     Ok(all)
@@ -138,8 +138,12 @@ fn container<'a>(
     }
     let directories = config.directories.iter().filter(|entry| counts(&entry.scope));
     let mut secrets: Vec<&str> = Vec::new();
-    for At { value: file, .. } in config.secrets.values() {
-        if !secrets.contains(&file.as_str()) {
+    // An engine refuses to start with a secret that it does not have, so that optional ones are the site's to add.
+    for secret in
+        config.secrets.iter().map(|(_, secret)| secret).filter(|secret| !secret.optional && secret.scope.has(name))
+    {
+        let file = secret.path.value.as_str();
+        if !secrets.contains(&file) {
             secrets.push(file);
         }
     }

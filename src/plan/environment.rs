@@ -1,4 +1,5 @@
-//! The app's environment: the engine's, `HOME`, `USER` and `LOGNAME` of the user, then `[env]`, then the role's.
+//! The app's environment: the engine's, `HOME`, `USER` and `LOGNAME` of the user, then the secrets, then `[env]`, then the
+//! role's.
 
 use std::collections::BTreeMap;
 
@@ -9,40 +10,34 @@ use crate::error::{Error, Place, Result};
 use crate::facts::accounts::{Accounts, User};
 use crate::privilege::Target;
 
-/// Composes it. Values of `[env]` refer to the environment before `[env]`, those of a role to the one before the
-/// role's, so that the order of keys means nothing.
+/// Forces what is configured. Values of `[env]` refer to the environment before `[env]`, those of a role to the one before
+/// the role's, so that the order of keys means nothing.
 ///
 /// # Errors
 /// [`Error::Unset`], [`Error::Config`].
-pub(super) fn compose(
-    handed: Environment,
+pub(super) fn force(
+    environment: &mut Environment,
     config: &Config,
     role: Option<&BTreeMap<String, At<String>>>,
-    target: &Target,
-    login: Option<User<'_>>,
-    accounts: &Accounts,
-) -> Result<Environment> {
-    let mut environment = handed;
-    follow_user(&mut environment, config, target, login, accounts)?;
-    force(&mut environment, &config.env)?;
-    force(&mut environment, role.unwrap_or(&BTreeMap::new()))?;
-    Ok(environment)
+) -> Result<()> {
+    force_all(environment, &config.env)?;
+    role.map_or(Ok(()), |role| force_all(environment, role))
 }
 
-fn force(environment: &mut Environment, values: &BTreeMap<String, At<String>>) -> Result<()> {
+fn force_all(environment: &mut Environment, values: &BTreeMap<String, At<String>>) -> Result<()> {
     if values.is_empty() {
         return Ok(());
     }
-    let mut expanded = BTreeMap::new();
+    let mut expanded = Vec::with_capacity(values.len());
     for (name, value) in values {
-        expanded.insert(name.as_str(), expand(value, environment)?);
+        expanded.push((name.as_str(), expand(value, environment)?));
     }
     environment
         .set_all(&expanded)
         .map_err(|name| with_a_nul(name, values.get(name).map_or(&Place::Default, |value| &value.place)))
 }
 
-fn set(environment: &mut Environment, name: &str, value: &str) -> Result<()> {
+pub(super) fn set(environment: &mut Environment, name: &str, value: &str) -> Result<()> {
     if environment.set(name, value.as_bytes()) { Ok(()) } else { Err(with_a_nul(name, &Place::Default)) }
 }
 
@@ -56,7 +51,10 @@ fn with_a_nul(name: &str, place: &Place) -> Error {
 
 /// Sets `HOME`, `USER` and `LOGNAME` for the user: the engine set them for root. Values of the operator or the image
 /// are kept; a configured `home` overrides both.
-fn follow_user(
+///
+/// # Errors
+/// [`Error::Config`].
+pub(super) fn follow_user(
     environment: &mut Environment,
     config: &Config,
     target: &Target,
@@ -101,8 +99,10 @@ mod tests {
     fn composed(handed: &[&'static CStr], config: &Config, uid: u32) -> Environment {
         let accounts = Accounts::from_text("root:x:0:0::/var/root:\napp:x:1001:1001::/home/app:\n", "");
         let target = Target { uid, gid: uid, groups: vec![uid], keep: Set::EMPTY };
-        compose(Environment::new(handed.to_vec()), config, None, &target, accounts.user_with(uid), &accounts)
-            .expect("composes")
+        let mut environment = Environment::new(handed.to_vec());
+        follow_user(&mut environment, config, &target, accounts.user_with(uid), &accounts).expect("follows");
+        force(&mut environment, config, None).expect("forces");
+        environment
     }
 
     fn three(environment: &Environment) -> [&[u8]; 3] {

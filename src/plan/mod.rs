@@ -75,8 +75,12 @@ pub struct Plan {
     pub seal: seal::SealPlan,
     /// How the process stays with the app; none where it becomes the app.
     pub supervision: Option<Supervision>,
-    /// The names of the secrets in the app's environment: their values are printed nowhere.
-    pub secrets: Vec<String>,
+    /// The secrets in the environment, the longest first, each with its value, which is printed nowhere.
+    pub secrets: Vec<(String, Vec<u8>)>,
+    /// The variables of `[env]` and of the role, for the printed plan.
+    pub forced: Vec<String>,
+    /// The entries that are not part of this boot, each with the reason, for the printed plan.
+    pub held_back: Vec<String>,
     /// The capabilities that the start needs, each with its purpose.
     pub needs: Vec<(Set, &'static str)>,
 }

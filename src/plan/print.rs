@@ -1,10 +1,13 @@
-//! The plan as people read it, and as JSON. Nothing secret is in it: of the environment only names are shown.
+//! The plan as people read it, and as JSON. The values of secrets are in neither.
 
+use std::ffi::CString;
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use serde::Serialize;
 
-use super::{Plan, StartedAs};
+use super::health::Question;
+use super::{Plan, StartedAs, StepPlan};
 use crate::config::control::ReportFormat;
 use crate::logger;
 use crate::privilege::Held;
@@ -27,8 +30,11 @@ struct Shown<'a> {
     tmpfs: Vec<Place<'a>>,
     volumes: Vec<VolumeShown<'a>>,
     directories: Vec<DirectoryShown>,
-    root_steps: Vec<&'a str>,
-    steps: Vec<&'a str>,
+    root_steps: Vec<StepShown<'a>>,
+    steps: Vec<StepShown<'a>>,
+    env: &'a [String],
+    health: Option<String>,
+    held_back: &'a [String],
     capabilities: Vec<Need>,
     capabilities_kept: Vec<String>,
     notes: &'a [String],
@@ -54,6 +60,13 @@ struct VolumeShown<'a> {
 struct DirectoryShown {
     path: String,
     mode: String,
+}
+
+#[derive(Serialize)]
+struct StepShown<'a> {
+    name: &'a str,
+    command: Vec<String>,
+    timeout: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -132,10 +145,14 @@ fn text(plan: &Plan, held: &Held) -> String {
     for place in &shown.directories {
         row("directory", &format!("{} mode {}", place.path, place.mode));
     }
-    for (kind, names) in [("root step", &shown.root_steps), ("step", &shown.steps)] {
-        for name in names {
-            row(kind, name);
+    for (kind, steps) in [("root step", &shown.root_steps), ("step", &shown.steps)] {
+        for step in steps {
+            let within = step.timeout.as_ref().map(|timeout| format!(" within {timeout}")).unwrap_or_default();
+            row(kind, &format!("{}: {:?}{within}", step.name, step.command));
         }
+    }
+    for entry in shown.env {
+        row("env", entry);
     }
     for need in &shown.capabilities {
         row("capability", &format!("{} {}{}", need.name, need.purpose, if need.held { "" } else { " (MISSING)" }));
@@ -157,6 +174,12 @@ fn text(plan: &Plan, held: &Held) -> String {
     row("home", shown.home.as_deref().unwrap_or(""));
     row("workdir", shown.workdir.unwrap_or("as the engine sets it"));
     row("umask", shown.umask.as_deref().unwrap_or("as the engine sets it"));
+    if let Some(health) = &shown.health {
+        row("health", health);
+    }
+    for what in shown.held_back {
+        row("held back", what);
+    }
     for note in shown.notes {
         row("note", note);
     }
@@ -168,10 +191,37 @@ fn text(plan: &Plan, held: &Held) -> String {
 
 /// A word with the values of secrets, which `${…}` may have put into it, taken out again.
 fn masked(word: &str, plan: &Plan) -> String {
-    plan.secrets.iter().fold(word.to_owned(), |word, name| {
-        let value = String::from_utf8_lossy(plan.app.environment.get(name).unwrap_or_default());
-        if value.is_empty() { word } else { word.replace(value.as_ref(), &format!("<secret {name}>")) }
+    plan.secrets.iter().filter(|(_, value)| !value.is_empty()).fold(word.to_owned(), |word, (name, value)| {
+        word.replace(String::from_utf8_lossy(value).as_ref(), &format!("<secret {name}>"))
     })
+}
+
+fn masked_words(words: &[CString], plan: &Plan) -> Vec<String> {
+    words.iter().map(|word| masked(&word.to_string_lossy(), plan)).collect()
+}
+
+fn steps<'a>(steps: &'a [StepPlan], plan: &Plan) -> Vec<StepShown<'a>> {
+    let shown = |step: &'a StepPlan| StepShown {
+        name: &step.name,
+        command: masked_words(&step.app.arguments, plan),
+        timeout: step.timeout.map(duration),
+    };
+    steps.iter().map(shown).collect()
+}
+
+fn duration(duration: Duration) -> String {
+    format!("{duration:?}")
+}
+
+fn health(plan: &Plan) -> Option<String> {
+    let health = plan.health.as_ref()?;
+    let question = match &health.question {
+        Question::Http { url, .. } => url.clone(),
+        Question::Tcp(address) => format!("tcp {address}"),
+        Question::Exec(app) => format!("{:?}", masked_words(&app.arguments, plan)),
+        Question::File { path, .. } => format!("file {}", path.display()),
+    };
+    Some(format!("{} within {}", masked(&question, plan), duration(health.timeout)))
 }
 
 fn shown<'a>(plan: &'a Plan, held: &Held) -> Shown<'a> {
@@ -185,7 +235,7 @@ fn shown<'a>(plan: &'a Plan, held: &Held) -> Shown<'a> {
         gid: plan.target.gid,
         groups: &plan.target.groups,
         program: plan.app.programs.first().map(|program| program.to_string_lossy().into_owned()).unwrap_or_default(),
-        command: plan.app.arguments.iter().map(|word| masked(&word.to_string_lossy(), plan)).collect(),
+        command: masked_words(&plan.app.arguments, plan),
         workdir: plan.app.working_directory.as_deref(),
         umask: plan.app.umask.map(mode),
         home: plan.app.environment.get("HOME").map(|home| String::from_utf8_lossy(home).into_owned()),
@@ -210,10 +260,13 @@ fn shown<'a>(plan: &'a Plan, held: &Held) -> Shown<'a> {
             .surfaces
             .directories
             .iter()
-            .map(|(path, bits)| DirectoryShown { path: path.display().to_string(), mode: mode(*bits) })
+            .map(|(path, bits)| DirectoryShown { path: masked(&path.display().to_string(), plan), mode: mode(*bits) })
             .collect(),
-        root_steps: plan.steps.as_root.iter().map(|step| step.name.as_str()).collect(),
-        steps: plan.steps.as_user.iter().map(|step| step.name.as_str()).collect(),
+        root_steps: steps(&plan.steps.as_root, plan),
+        steps: steps(&plan.steps.as_user, plan),
+        env: &plan.forced,
+        health: health(plan),
+        held_back: &plan.held_back,
         capabilities: plan
             .needs
             .iter()

@@ -1,5 +1,9 @@
 //! The resolution itself: one part of the plan after the other.
 
+use std::collections::BTreeMap;
+
+use rustix::process::getpid;
+
 use super::command::{self, Command};
 use super::identity::Resolved;
 use super::role::{self, Selected};
@@ -10,13 +14,14 @@ use super::{
 };
 use crate::config::args::{Action, Arguments};
 use crate::config::environment::Environment;
-use crate::config::{Config, Refusal};
+use crate::config::{At, Config, Refusal, Scope, Step};
 use crate::error::{Error, Result};
 use crate::exec::App;
 use crate::facts::accounts::Accounts;
 use crate::facts::id_maps::IdMaps;
+use crate::facts::processes;
 use crate::privilege::capability::Set;
-use crate::privilege::{Held, Target};
+use crate::privilege::{self, Held, Target};
 use crate::trust::Trust;
 
 /// What a plan is made of.
@@ -43,48 +48,55 @@ pub struct Given<'a> {
 pub fn resolve(given: &Given<'_>) -> Result<Plan> {
     let Given { config, arguments, accounts, held, .. } = *given;
     let started_as = StartedAs::of(held);
-    let option = arguments.role.as_deref();
-    let selected = role::select(config, option, given.environment, &arguments.command)?;
     let Resolved { target, dropped } = identity::target(given)?;
+    let running = running_role(given, started_as, &target)?;
+    let option = arguments.role.as_deref().or(running.as_deref());
+    let selected = role::select(config, option, given.environment, &arguments.command, arguments.action)?;
     let login = accounts.user_with(target.uid);
     let role_env = selected.as_ref().map(|selected| &selected.role.env);
-    let mut handed = given.environment.clone();
-    if let Some(selected) = selected.as_ref().filter(|selected| selected.taken.is_some()) {
-        // So that what is run beside the app finds the role that a word selected.
-        let _ = handed.set(&config.role_variable, selected.name.as_bytes());
+    let name = selected.as_ref().map(|selected| selected.name);
+    let mut environment = given.environment.clone();
+    environment::follow_user(&mut environment, config, &target, login, accounts)?;
+    let by_word = selected.as_ref().is_some_and(|selected| selected.taken.is_some());
+    if let Some(name) = name.filter(|_| option.is_some() || by_word) {
+        // The app, and a health check beside it, must not read another role there.
+        environment::set(&mut environment, &config.role_variable, name)?;
     }
-    let mut environment = environment::compose(handed, config, role_env, &target, login, accounts)?;
     let trust = Trust::new(started_as == StartedAs::Root);
     let reader = secrets::Reader { started_as, trust: &trust, target: &target, held };
-    secrets::resolve(config, &mut environment, &reader)?;
+    let secrets = secrets::resolve(config, name, &mut environment, &reader)?;
+    environment::force(&mut environment, config, role_env)?;
     let environment = environment;
-    let boot = Boot { role: selected.as_ref().map(|selected| selected.name), environment: &environment };
+    let boot = Boot { role: name, environment: &environment };
 
     refuse_impossible(given, &boot)?;
     let surfaces = surfaces::resolve(config, &arguments.tmpfs, &boot, &environment)?;
+    let counts = |step: &&Step| !arguments.action.is_beside() && boot.includes(&step.scope);
     let steps = Steps {
-        as_root: root_steps::resolve(
-            config.root_steps.iter().filter(|step| boot.includes(&step.scope)),
-            &environment,
-            &trust,
-        )?,
-        as_user: steps::as_user(config, config.steps.iter().filter(|step| boot.includes(&step.scope)), &environment)?,
+        as_root: root_steps::resolve(config.root_steps.iter().filter(counts), &environment, &trust)?,
+        as_user: steps::as_user(config, config.steps.iter().filter(counts), &environment)?,
     };
     let role_health = selected.as_ref().and_then(|selected| selected.role.health.as_ref());
     let health = role_health.map(|health| health::resolve(config, health, &environment)).transpose()?;
     let stop = stop::resolve(config, selected.as_ref().map(|selected| selected.role));
     let supervision = supervision::resolve(config, stop, health.clone())?;
     let seal = seal::resolve(&config.seal, &environment)?;
+    let (forced, held_back) = match arguments.action {
+        Action::Plan => (forced(config, role_env), held_back(config, &boot, secrets.held_back)),
+        _ => Default::default(),
+    };
     let Command { programs, words } = command(given, selected.as_ref(), &surfaces, &steps, &environment)?;
     Ok(Plan {
-        secrets: config.secrets.keys().cloned().collect(),
+        forced,
+        held_back,
+        notes: notes(&dropped, secrets.notes),
+        secrets: secrets.values,
         stop,
-        needs: needs(started_as, &surfaces, &steps, &target),
+        needs: needs(started_as, !arguments.action.is_beside() && surfaces.are_handed_over(), &steps, &target),
         supervision: stays(arguments, selected.as_ref()).then_some(supervision),
         role: selected.map(|selected| (selected.name.to_owned(), selected.by)),
         started_as,
         target,
-        notes: notes(&dropped),
         surfaces,
         steps,
         app: App {
@@ -99,12 +111,26 @@ pub fn resolve(given: &Given<'_>) -> Result<Plan> {
     })
 }
 
+/// The role that PID 1 runs, where this process goes beside it. Only the user's own rights show what an app has there.
+fn running_role(given: &Given<'_>, started_as: StartedAs, target: &Target) -> Result<Option<String>> {
+    let Given { config, arguments, held, .. } = *given;
+    if !arguments.action.is_beside() || arguments.role.is_some() || config.roles.is_empty() || getpid().is_init() {
+        return Ok(None);
+    }
+    let read = || processes::first_process(&config.role_variable);
+    let first = match started_as {
+        StartedAs::Root => privilege::with_rights_of(target, held, read)?,
+        StartedAs::User => read(),
+    };
+    Ok(role::of_first(config, first))
+}
+
 /// Refuses a boot that could not become what the configuration says.
 fn refuse_impossible(given: &Given<'_>, boot: &Boot<'_>) -> Result<()> {
     let Given { config, arguments, held, .. } = *given;
-    // A health check does not boot: the container that it is asked in was started already.
+    // A process beside the app does not boot: its container was started already.
     if StartedAs::of(held) == StartedAs::User
-        && arguments.action != Action::Health
+        && !arguments.action.is_beside()
         && let Some(step) = config.root_steps.iter().find(|step| boot.includes(&step.scope))
     {
         return Err(Error::RootStepsWithoutRoot { uid: held.uid.effective, step: step.name.value.clone() });
@@ -123,6 +149,30 @@ fn refuse_impossible(given: &Given<'_>, boot: &Boot<'_>) -> Result<()> {
     }
 }
 
+/// The variables of `[env]` and of the role for the printed plan: as configured, since a reference may be to a password.
+fn forced(config: &Config, role: Option<&BTreeMap<String, At<String>>>) -> Vec<String> {
+    let others = config.env.iter().filter(|(name, _)| !role.is_some_and(|role| role.contains_key(*name)));
+    let all = others.chain(role.into_iter().flatten());
+    all.map(|(name, value)| format!("{name}={}", value.value)).collect()
+}
+
+/// The entries that are not part of this boot, each with the reason.
+fn held_back(config: &Config, boot: &Boot<'_>, mut all: Vec<String>) -> Vec<String> {
+    let mut add = |kind: &str, name: &str, scope: &Scope| {
+        if let Some(why) = boot.why_not(scope) {
+            all.push(format!("{kind} \"{name}\": {why}"));
+        }
+    };
+    config.tmpfs.iter().for_each(|entry| add("tmpfs", &entry.path.value, &entry.scope));
+    config.volumes.iter().for_each(|entry| add("volume", &entry.path.value, &entry.scope));
+    config.directories.iter().for_each(|entry| add("directory", &entry.path.value, &entry.scope));
+    config.requirements.iter().for_each(|entry| add("require", &entry.env, &entry.scope));
+    config.refusals.iter().for_each(|entry| add("refuse", &entry.env, &entry.scope));
+    config.root_steps.iter().for_each(|entry| add("root step", &entry.name.value, &entry.scope));
+    config.steps.iter().for_each(|entry| add("step", &entry.name.value, &entry.scope));
+    all
+}
+
 /// The app's part of the environment that the steps have.
 fn without(mut environment: Environment, unset: &[String]) -> Environment {
     unset.iter().for_each(|name| environment.remove(name));
@@ -130,8 +180,7 @@ fn without(mut environment: Environment, unset: &[String]) -> Environment {
 }
 
 /// What an operator should know before anything runs.
-fn notes(dropped: &[u32]) -> Vec<String> {
-    let mut notes = Vec::new();
+fn notes(dropped: &[u32], mut notes: Vec<String>) -> Vec<String> {
     if !dropped.is_empty() {
         let list = dropped.iter().map(u32::to_string).collect::<Vec<_>>().join(", ");
         notes.push(format!("the app does not get the engine's groups {list}; groups = \"engine\" keeps them"));
@@ -172,11 +221,10 @@ fn command(
     }
 }
 
-fn needs(started_as: StartedAs, surfaces: &Surfaces, steps: &Steps, target: &Target) -> Vec<(Set, &'static str)> {
+fn needs(started_as: StartedAs, mounts: bool, steps: &Steps, target: &Target) -> Vec<(Set, &'static str)> {
     if started_as == StartedAs::User {
         return capabilities::kept_needs(target.keep);
     }
-    let mounts = !surfaces.tmpfs.is_empty() || !surfaces.volumes.is_empty();
     let root_steps = steps.as_root.iter().fold(Set::EMPTY, |all, step| all.with(step.capabilities));
     capabilities::needs(mounts, root_steps, target.keep)
 }

@@ -1,9 +1,10 @@
 //! Which role: `--role`, then the role variable, then `role.default`. Never a guess.
 
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 
+use crate::config::args::Action;
 use crate::config::environment::Environment;
-use crate::config::{Config, Role};
+use crate::config::{Config, Role, args};
 use crate::error::{Error, NO_ROLES, Result};
 
 /// The role that is selected, and by what.
@@ -27,7 +28,8 @@ fn by_word<'a>(config: &'a Config, words: &[CString]) -> Option<(&'a str, &'stat
     }
 }
 
-/// Selects the role; none where the configuration has no roles, or nothing selects one and a command is given.
+/// Selects the role; none where the configuration has no roles, or nothing selects one and a command is given. The command of
+/// `--exec` selects none.
 ///
 /// # Errors
 /// [`Error::Role`] for an unknown, empty, doubled or missing selection.
@@ -36,6 +38,7 @@ pub(super) fn select<'a>(
     option: Option<&str>,
     environment: &Environment,
     command: &[CString],
+    action: Action,
 ) -> Result<Option<Selected<'a>>> {
     let variable = &config.role_variable;
     let refuse = |what: String| Error::Role { what, variable: variable.clone(), known: known(config) };
@@ -53,7 +56,7 @@ pub(super) fn select<'a>(
     let mut taken = None;
     let (name, by) = if let Some(name) = option {
         (name.to_owned(), "--role".to_owned())
-    } else if let Some((name, by, words)) = by_word(config, command) {
+    } else if let Some((name, by, words)) = by_word(config, command).filter(|_| action != Action::Exec) {
         taken = Some(words);
         (name.to_owned(), by.to_owned())
     } else if let Some(value) = given()? {
@@ -72,6 +75,18 @@ pub(super) fn select<'a>(
         None if name.is_empty() => Err(refuse(format!("the role by {by} is empty"))),
         None => Err(refuse(format!("unknown role '{name}' by {by}"))),
     }
+}
+
+/// The role that PID 1 runs, for a process beside it: of its `--role` or argument, where PID 1 or what it started is `/init`; else of
+/// the variable that the app has.
+pub(super) fn of_first(config: &Config, (words, variable): (Vec<CString>, Option<Vec<u8>>)) -> Option<String> {
+    let at = words.iter().position(|word| word.to_bytes().rsplit(|byte| *byte == b'/').next() == Some(b"init"));
+    let words: Vec<&CStr> = words.iter().skip(at.map_or(words.len(), |at| at + 1)).map(CString::as_c_str).collect();
+    let by_words = args::parse(&words).ok().and_then(|arguments| {
+        arguments.role.or_else(|| by_word(config, &arguments.command).map(|(name, ..)| name.to_owned()))
+    });
+    let role = by_words.or_else(|| String::from_utf8(variable?).ok())?;
+    config.role(&role).map(|(name, _)| name.clone())
 }
 
 /// The names of the roles, for messages.

@@ -14,8 +14,28 @@ impl Boot<'_> {
     /// Whether an entry of this scope applies to this boot.
     pub(super) fn includes(&self, scope: &Scope) -> bool {
         let holds = |(name, condition): (&String, &Condition)| condition.holds(self.environment.get(name));
-        scope.roles.as_ref().is_none_or(|roles| roles.iter().any(|listed| Some(listed.value.as_str()) == self.role))
+        scope.has(self.role)
             && scope.when.iter().all(holds)
             && (scope.unless.is_empty() || !scope.unless.iter().all(holds))
+    }
+
+    /// Why an entry of this scope is not part of this boot. The values of variables are not in it.
+    pub(super) fn why_not(&self, scope: &Scope) -> Option<String> {
+        if self.includes(scope) {
+            return None;
+        }
+        if !scope.has(self.role) {
+            return Some("for other roles".into());
+        }
+        let failed = scope.when.iter().find(|(name, condition)| !condition.holds(self.environment.get(name))).map(
+            |(name, condition)| match (condition, self.environment.get(name)) {
+                (Condition::OneOf(_), None) => format!("when {name} is unset"),
+                _ => format!("when {name} is not {condition}"),
+            },
+        );
+        Some(failed.unwrap_or_else(|| {
+            let all: Vec<_> = scope.unless.iter().map(|(name, condition)| format!("{name} is {condition}")).collect();
+            format!("unless {}", all.join(" and "))
+        }))
     }
 }

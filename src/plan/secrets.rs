@@ -1,5 +1,6 @@
 //! `[secrets]`: each from the file that `NAME_FILE` names, or from the path given, or as the operator set it.
 
+use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -19,54 +20,86 @@ pub(super) struct Reader<'a> {
     pub(super) held: &'a Held,
 }
 
-/// Puts every secret into the environment and takes the `_FILE` variables out.
+/// What has become of the secrets.
+#[derive(Debug, Default)]
+pub(super) struct Resolved {
+    /// Name and value of each: the value is printed nowhere.
+    pub(super) values: Vec<(String, Vec<u8>)>,
+    /// What the operator should know.
+    pub(super) notes: Vec<String>,
+    /// Those that are left out.
+    pub(super) held_back: Vec<String>,
+}
+
+/// Puts every secret of the role into the environment and takes the `_FILE` variables out.
 ///
 /// # Errors
 /// [`Error::Secret`].
-pub(super) fn resolve(config: &Config, environment: &mut Environment, reader: &Reader<'_>) -> Result<()> {
-    for (name, default) in &config.secrets {
+pub(super) fn resolve(
+    config: &Config,
+    role: Option<&str>,
+    environment: &mut Environment,
+    reader: &Reader<'_>,
+) -> Result<Resolved> {
+    let mut resolved = Resolved::default();
+    for (name, secret) in &config.secrets {
+        if !secret.scope.has(role) {
+            resolved.held_back.push(format!("secret {name}: for other roles"));
+            continue;
+        }
         let variable = format!("{name}_FILE");
-        let named = environment
-            .get(&variable)
-            .filter(|path| !path.is_empty())
-            .map(|path| PathBuf::from(std::ffi::OsStr::from_bytes(path)));
+        let named = environment.get(&variable).filter(|path| !path.is_empty());
+        let named = named.map(|path| PathBuf::from(OsStr::from_bytes(path)));
         let by_hand = environment.get(name).is_some_and(|value| !value.is_empty());
-        let path = named.clone().unwrap_or_else(|| PathBuf::from(&default.value));
+        let is_named = named.is_some();
+        let path = named.unwrap_or_else(|| PathBuf::from(&secret.path.value));
         let refuse = |what: String| Error::Secret { name: name.clone(), path: path.display().to_string(), what };
-        if by_hand && named.is_some() {
+        if by_hand && is_named {
             return Err(refuse(format!("both {name} and {variable} are set")));
         }
         environment.remove(&variable);
-        if by_hand && !exists(&path) {
-            continue;
+        let value = match reader.read(&path)? {
+            Ok(value) => value,
+            Err(Unread::Absent(_)) if by_hand => environment.get(name).unwrap_or_default().to_vec(),
+            Err(Unread::Absent(_)) if secret.optional && !is_named => {
+                resolved.held_back.push(format!("secret {name}: optional, and {} is absent", path.display()));
+                continue;
+            }
+            Err(Unread::Absent(what) | Unread::Unusable(what) | Unread::NotForRoot(what)) => return Err(refuse(what)),
+        };
+        if by_hand && environment.get(name) != Some(&value) {
+            resolved.notes.push(format!("{name} is set, but its file {} counts", path.display()));
         }
-        let value = reader.read(&path)?.map_err(&refuse)?;
         if !environment.set(name, &value) {
             return Err(refuse("it holds a NUL".into()));
         }
+        // The longest first: one may hold another, and both are taken out of what is printed.
+        let at = resolved.values.iter().position(|(_, other)| other.len() < value.len());
+        resolved.values.insert(at.unwrap_or(resolved.values.len()), (name.clone(), value));
     }
-    Ok(())
+    Ok(resolved)
 }
 
 impl Reader<'_> {
     /// The content, or why there is none. A start as root reads files that only root can change as root, since some are
     /// readable only to root. It reads every other file as the user: a path that others can change could lead to
     /// another file of root, and only the user may be able to read its own file.
-    fn read(&self, path: &Path) -> Result<std::result::Result<Vec<u8>, String>> {
+    fn read(&self, path: &Path) -> Result<std::result::Result<Vec<u8>, Unread>> {
         if self.started_as == StartedAs::User {
             return Ok(secrets::read_as_user(path));
         }
         match secrets::read_as_root(path, self.trust) {
-            Ok(value) => Ok(Ok(value)),
-            Err(Unread::Unusable(what)) => Ok(Err(what)),
             Err(Unread::NotForRoot(why)) => {
                 let read = privilege::with_rights_of(self.target, self.held, || secrets::read_as_user(path))?;
-                Ok(read.map_err(|what| format!("uid {} cannot read it: {what}; root does not: {why}", self.target.uid)))
+                Ok(read.map_err(|unread| match unread {
+                    Unread::Absent(_) => unread,
+                    Unread::NotForRoot(what) | Unread::Unusable(what) => {
+                        let uid = self.target.uid;
+                        Unread::Unusable(format!("uid {uid} cannot read it: {what}; root does not: {why}"))
+                    }
+                }))
             }
+            read => Ok(read),
         }
     }
-}
-
-fn exists(path: &Path) -> bool {
-    path.symlink_metadata().is_ok()
 }

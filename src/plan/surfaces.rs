@@ -21,6 +21,13 @@ pub struct Surfaces {
     pub directories: Vec<(PathBuf, u32)>,
 }
 
+impl Surfaces {
+    /// Whether any is handed over.
+    pub(super) fn are_handed_over(&self) -> bool {
+        !self.tmpfs.is_empty() || !self.volumes.is_empty()
+    }
+}
+
 /// One tmpfs mount point.
 #[derive(Debug)]
 pub struct TmpfsPlan {

@@ -125,6 +125,7 @@ fn roles() -> Vec<Refusal> {
         refusal("neither a role nor a command", sandbox().words::<&str>([])),
         refusal("a role without a health check", app().words(["--health", "--role", "worker"])),
         refusal("--health without a role", sandbox().words(["--health"])),
+        refusal("--exec where no app runs", app().words(["--exec", "gunicorn"])),
         refusal("the command is not in the image", app().words(["guincorn"])),
         refusal("the command is not executable", app().file_mode("/usr/bin/gunicorn", Content::Witness, 0o644)),
         refusal("its interpreter is not in the image", script("#!/opt/venv/bin/python\n")),

@@ -5,6 +5,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod beside;
 mod command;
 mod configuration;
 mod drop;
@@ -16,6 +17,8 @@ mod nonroot;
 mod refusal;
 mod regain;
 mod rendered;
+mod running_role;
+mod secrets;
 mod streams;
 mod surroundings;
 mod volumes;

@@ -59,7 +59,8 @@ fn refusal(text: &str) -> Option<String> {
 
 /// Errors that no schema can express: they need more than one place of the file, or more than a pattern.
 fn unseen(message: &str) -> bool {
-    ["no role '", "is listed twice", "a NUL in a string", "mount options"].iter().any(|part| message.contains(part))
+    let parts = ["no role '", "is listed twice", "a NUL in a string", "mount options", "is one of [secrets] too"];
+    parts.iter().any(|part| message.contains(part))
 }
 
 #[test]

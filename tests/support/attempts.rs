@@ -60,6 +60,11 @@ pub fn attempt(word: &str) -> Option<String> {
         "borrow" => borrow(object.parse().unwrap_or(1)),
         "tiocsti" => tiocsti(),
         "status" => status(object),
+        // `/init` beside this process, with the variables that an engine gives it.
+        "init" => match Command::new("/init").args(object.split('+')).env("ROLE", "web").output() {
+            Ok(output) => output.status.to_string(),
+            Err(error) => by_std(Err(error)),
+        },
         "run" => match Command::new(object).arg("child").status() {
             Ok(status) => status.to_string(),
             Err(error) => by_std(Err(error)),

@@ -103,7 +103,7 @@ fn boot(handed: entry::Handed, report: &mut Option<ReportFormat>) -> Result<Next
         Action::Help => return out.print(args::HELP),
         Action::Schema => return out.print(&schema::page()),
         Action::Version => return out.print(concat!("stepdown ", env!("CARGO_PKG_VERSION"), "\n")),
-        Action::Boot | Action::Plan | Action::Render(_) | Action::Health | Action::Check(_) => {}
+        Action::Boot | Action::Plan | Action::Render(_) | Action::Health | Action::Exec | Action::Check(_) => {}
     }
     logger::start(control::log_level(&environment)?);
     let action = control::action(&arguments, &environment)?;
@@ -133,6 +133,7 @@ fn boot(handed: entry::Handed, report: &mut Option<ReportFormat>) -> Result<Next
     let next = match request.action {
         Action::Plan => return out.print(&plan::print(&plan, held, request.format)),
         Action::Health => return ask_health(&plan, held, &request, &out),
+        Action::Exec => go_beside(plan, held, mask)?,
         Action::Check(extent) => run(plan, held, &request, Some((extent, config)), &out)?,
         _ => run(plan, held, &request, None, &out)?,
     };
@@ -218,14 +219,30 @@ fn put_seal_on(dropped: &Dropped, plan: &Plan) -> Result<Sealed> {
     Ok(sealed)
 }
 
+/// The drop alone, for a process beside the app.
+fn only_drop(plan: &Plan, held: &Held) -> Result<Dropped> {
+    match privilege::take(held)? {
+        Start::Root(root) => root.drop_to(&plan.target, held),
+        Start::User(user) => user.settle(&plan.target, held),
+    }
+}
+
+/// Becomes a command beside the running app, with its user, environment and limits, and without what a start prepares.
+fn go_beside(plan: Plan, held: &Held, mask: SignalMask) -> Result<Next> {
+    if rustix::process::getpid().is_init() {
+        return Err(Error::NothingBeside);
+    }
+    plan.preflight(held)?;
+    let dropped = only_drop(&plan, held)?;
+    put_seal_on(&dropped, &plan)?;
+    Ok(Next::Become(dropped, plan.app, mask))
+}
+
 /// The health check, as the app's user whichever user the engine ran it as: it drops first and hands nothing over.
 fn ask_health(plan: &Plan, held: &Held, request: &Request, out: &Out) -> Result<Next> {
     let role = plan.role.as_ref().map(|(name, _)| name.as_str());
     let health = plan.health.as_ref().ok_or_else(|| Error::NoHealth { role: role.map(str::to_owned) })?;
-    let dropped = match privilege::take(held)? {
-        Start::Root(root) => root.drop_to(&plan.target, held)?,
-        Start::User(user) => user.settle(&plan.target, held)?,
-    };
+    let dropped = only_drop(plan, held)?;
     privilege::forbid_tracing()?;
     seal::apply(&dropped, plan)?;
     let answer = health::ask_once(Launch::new(&dropped, request.mask), health)?;

@@ -7,7 +7,7 @@ use toml_spanner::Table;
 use super::needed;
 use super::roles::health;
 use crate::config::toml::{Item, Source, items, refuse};
-use crate::config::{Condition, Directory, Refusal, Requirement, Scope, Step, Tmpfs, Volume, keys, values};
+use crate::config::{Condition, Directory, Refusal, Requirement, Scope, Secret, Step, Tmpfs, Volume, keys, values};
 use crate::error::{Place, Result};
 
 /// Takes `roles`, `when` and `unless`, which every entry has; says whether the key was one of them.
@@ -95,6 +95,24 @@ pub(super) fn refusal<'a>(source: Source<'a>, table: &'a Table<'a>, place: Place
         }
     }
     Ok(Refusal { env: needed(env, "[[refuse]]", "env", &place)?, value, hint, scope })
+}
+
+/// A secret: the path of its file, or a table with it.
+pub(super) fn secret<'a>(source: Source<'a>, secret: &Item<'a>) -> Result<Secret> {
+    let (mut path, mut optional, mut scope) = (None, false, Scope::default());
+    if !secret.is_table() {
+        return Ok(Secret { path: secret.string()?, optional, scope });
+    }
+    for item in items(source, &keys::SECRET, secret.table()?) {
+        let item = item?;
+        match item.key {
+            "path" => path = Some(item.string()?),
+            "optional" => optional = item.boolean()?.value,
+            "roles" => scope.roles = Some(item.strings()?),
+            _ => return Err(item.unknown()),
+        }
+    }
+    Ok(Secret { path: needed(path, secret.key, "path", &secret.place())?, optional, scope })
 }
 
 pub(super) fn step<'a>(source: Source<'a>, table: &'a Table<'a>, place: Place, root: bool) -> Result<Step> {

@@ -10,9 +10,9 @@ use std::rc::Rc;
 use toml_spanner::{Arena, Table};
 
 use super::toml::{Item, Source, items, refuse};
-use super::{Config, Groups, Scope, keys, values};
+use super::{At, Config, Groups, Scope, keys, values};
 use crate::error::{Place, Result, TextFile};
-use entries::{directory, refusal, requirement, step, tmpfs, volume};
+use entries::{directory, refusal, requirement, secret, step, tmpfs, volume};
 use roles::{role, role_name, selection};
 use settings::{boot_check, limits, seal, stop, supervise};
 
@@ -45,7 +45,7 @@ pub fn decode(file: &Rc<TextFile>) -> Result<Config> {
             "root_step" => config.root_steps = each(&item, |table, place| step(source, table, place, true))?,
             "step" => config.steps = each(&item, |table, place| step(source, table, place, false))?,
             "env" => config.env = item.variables()?,
-            "secrets" => config.secrets = item.variables()?,
+            "secrets" => config.secrets = item.listed(values::name, |item| secret(source, item))?,
             "limits" => config.limits = limits(source, item.table()?)?,
             "stop" => config.stop = stop(source, &keys::STOP, item.table()?)?,
             "boot_check" => config.boot_check = boot_check(source, item.table()?)?,
@@ -57,6 +57,7 @@ pub fn decode(file: &Rc<TextFile>) -> Result<Config> {
     }
     check_roles(&config)?;
     check_paths(&config)?;
+    check_secrets(&config)?;
     Ok(config)
 }
 
@@ -67,6 +68,7 @@ fn check_roles(config: &Config) -> Result<()> {
         .chain(config.directories.iter().map(|entry| &entry.scope))
         .chain(config.requirements.iter().map(|entry| &entry.scope))
         .chain(config.refusals.iter().map(|entry| &entry.scope))
+        .chain(config.secrets.iter().map(|(_, secret)| &secret.scope))
         .chain(config.root_steps.iter().chain(&config.steps).map(|entry| &entry.scope));
     let named =
         scopes.flat_map(|scope| scope.roles.iter().flatten()).chain(&config.default_role).chain(&config.role_flags);
@@ -96,6 +98,25 @@ fn check_paths(config: &Config) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// A variable has one source: a value of `[env]` or of a role would silently replace that of the file.
+fn check_secrets(config: &Config) -> Result<()> {
+    let check = |variables: &BTreeMap<String, At<String>>, role: Option<&str>| {
+        for (name, secret) in &config.secrets {
+            let set = variables.get(name).or_else(|| variables.get(&format!("{name}_FILE")));
+            if let Some(value) = set.filter(|_| role.is_none() || secret.scope.has(role)) {
+                return Err(refuse(
+                    value.place.clone(),
+                    format!("{name} is one of [secrets] too"),
+                    "keep one of the two; the file of a secret is its path in [secrets]",
+                ));
+            }
+        }
+        Ok(())
+    };
+    check(&config.env, None)?;
+    config.roles.iter().try_for_each(|(name, role)| check(&role.env, Some(name)))
 }
 
 fn each<'a, T>(item: &Item<'a>, decode: impl Fn(&'a Table<'a>, Place) -> Result<T>) -> Result<Vec<T>> {
