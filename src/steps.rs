@@ -13,7 +13,7 @@ use crate::child::{Change, next_change};
 use crate::error::{Error, Result};
 use crate::exec::{Launch, STOPS};
 use crate::health::{self, Poll};
-use crate::plan::health::{HealthPlan, Question};
+use crate::plan::health::HealthPlan;
 use crate::plan::{StepPlan, root_steps};
 use crate::privilege::{Dropped, Root};
 use crate::sys::SignalMask;
@@ -22,8 +22,8 @@ use crate::trust::Trust;
 const SEE_ABOVE: Cow<'static, str> = Cow::Borrowed("see the step's output above");
 const STOPPED: Cow<'static, str> = Cow::Borrowed("no fix needed: the stop came during the boot");
 
-/// Between two tries of a wait.
-const PAUSE: Duration = Duration::from_millis(500);
+/// How long the process of a wait that is over may take to end.
+const PATIENCE: Duration = Duration::from_millis(500);
 
 /// Between two lines that say what is waited for.
 const REMINDER: Duration = Duration::from_secs(10);
@@ -107,14 +107,14 @@ fn wait_for(launch: Launch<'_, Dropped>, step: &StepPlan, wait: &HealthPlan) -> 
         log::info!("step {}", step.name);
         return Ok(());
     }
-    let object = object(&wait.question);
+    let object = wait.question.object();
     log::info!("step {}: waiting for {object}", step.name);
     // Only what can end a step. All other signals stay pending for the app.
     let signals = Signals::receive(
         STOPS.into_iter().fold(SignalMask::only(SIGCHLD), |set, stop| set.with(SignalMask::only(stop))),
     );
     let end = step.timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-    let mut poll = Poll::new(wait).every(PAUSE);
+    let mut poll = Poll::new(wait);
     let (mut last, mut remind) = (String::new(), Instant::now().checked_add(REMINDER));
     loop {
         let mut answer = poll.woken(launch)?;
@@ -161,25 +161,11 @@ fn stopped(step: &StepPlan, signal: i32) -> Error {
 
 /// Ends a question that is still asked, and reaps it.
 fn finish(poll: Poll<'_>, signals: &Signals) {
-    let deadline = Instant::now().checked_add(PAUSE);
+    let deadline = Instant::now().checked_add(PATIENCE);
     poll.end();
     while let Ok(change) = next_change() {
         if change.is_none() && !matches!(signals.next(deadline), Ok(Event::Signal(_))) {
             break;
-        }
-    }
-}
-
-/// What is waited for, in words.
-fn object(question: &Question) -> String {
-    match question {
-        Question::Http { url, unix: None, .. } => url.clone(),
-        Question::Http { url, unix: Some(path), .. } => format!("{url} through {}", path.display()),
-        Question::Tcp(address) => address.clone(),
-        Question::File { path, .. } => path.display().to_string(),
-        Question::Exec(app) => {
-            let words: Vec<_> = app.arguments.iter().map(|word| word.to_string_lossy()).collect();
-            format!("'{}' to exit with 0", words.join(" "))
         }
     }
 }

@@ -229,8 +229,8 @@ pub static STEP: Table = Table {
 /// What a step waits for.
 pub static WAIT: Table = Table {
     name: "wait",
-    // A wait takes the timeout of its step, and no liveness.
-    keys: HEALTH_KEYS.split_at(8).0,
+    // A wait has no liveness.
+    keys: HEALTH_KEYS.split_at(9).0,
     scoped: false,
     one_of: QUESTIONS,
     with: QUESTION_KEYS,
@@ -325,7 +325,7 @@ pub static A_ROLE: Table = Table {
 pub static HEALTH: Table =
     Table { name: "health", keys: HEALTH_KEYS, scoped: false, one_of: QUESTIONS, with: QUESTION_KEYS };
 
-/// The first eight are those of a wait too.
+/// The first nine are those of a wait too.
 const HEALTH_KEYS: &[Key] = &[
     key("http", Kind::Text, "an http:// URL").expands(),
     key("unix", Kind::Text, "the socket that http connects to").expands(),

@@ -47,6 +47,22 @@ pub enum Question {
     },
 }
 
+impl Question {
+    /// What a step waits for.
+    pub fn object(&self) -> String {
+        match self {
+            Question::Http { url, unix: None, .. } => url.clone(),
+            Question::Http { url, unix: Some(path), .. } => format!("{url} through {}", path.display()),
+            Question::Tcp(address) => address.clone(),
+            Question::File { path, .. } => path.display().to_string(),
+            Question::Exec(app) => {
+                let words: Vec<_> = app.arguments.iter().map(|word| word.to_string_lossy()).collect();
+                format!("'{}' to exit with 0", words.join(" "))
+            }
+        }
+    }
+}
+
 /// Resolves it. `app` gives environment, working directory and umask to a program that is asked.
 ///
 /// # Errors

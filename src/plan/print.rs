@@ -66,7 +66,11 @@ struct DirectoryShown {
 struct StepShown<'a> {
     name: &'a str,
     command: Vec<String>,
+    wait: Option<String>,
     timeout: Option<String>,
+    optional: bool,
+    when_exists: Option<String>,
+    unless_exists: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -147,8 +151,25 @@ fn text(plan: &Plan, held: &Held) -> String {
     }
     for (kind, steps) in [("root step", &shown.root_steps), ("step", &shown.steps)] {
         for step in steps {
-            let within = step.timeout.as_ref().map(|timeout| format!(" within {timeout}")).unwrap_or_default();
-            row(kind, &format!("{}: {:?}{within}", step.name, step.command));
+            let mut line = match &step.wait {
+                Some(object) => format!("{}: waits for {object}", step.name),
+                None => format!("{}: {:?}", step.name, step.command),
+            };
+            let more = [
+                (" within ", &step.timeout),
+                (", when there is ", &step.when_exists),
+                (", unless there is ", &step.unless_exists),
+            ];
+            for (word, value) in more {
+                if let Some(value) = value {
+                    line.push_str(word);
+                    line.push_str(value);
+                }
+            }
+            if step.optional {
+                line.push_str(", optional");
+            }
+            row(kind, &line);
         }
     }
     for entry in shown.env {
@@ -204,9 +225,19 @@ fn steps<'a>(steps: &'a [StepPlan], plan: &Plan) -> Vec<StepShown<'a>> {
     let shown = |step: &'a StepPlan| StepShown {
         name: &step.name,
         command: masked_words(&step.app.arguments, plan),
+        wait: step.wait.as_ref().map(|wait| masked(&wait.question.object(), plan)),
         timeout: step.timeout.map(duration),
+        optional: step.optional,
+        when_exists: exists(step, true, plan),
+        unless_exists: exists(step, false, plan),
     };
     steps.iter().map(shown).collect()
+}
+
+/// The path that must be there for the step to run, or must not.
+fn exists(step: &StepPlan, wanted: bool, plan: &Plan) -> Option<String> {
+    let (path, _) = step.exists.iter().find(|(_, there)| *there == wanted)?;
+    Some(masked(&path.display().to_string(), plan))
 }
 
 fn duration(duration: Duration) -> String {

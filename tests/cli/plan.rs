@@ -153,6 +153,37 @@ fn the_plan_names_what_is_held_back_and_why() {
 }
 
 #[test]
+fn the_plan_shows_waits_and_what_holds_a_step_back() {
+    let configuration = configured(
+        "waits",
+        "[secrets]\nPASSWORD = '/none'\n[[step]]\nname = 'database'\nwait = { tcp = '${HOST}:5432' }\ntimeout = '60s'\n\
+         [[step]]\nname = 'api'\nwait = { http = 'http://api/${PASSWORD}', unix = '/run/api.sock' }\n\
+         [[step]]\nname = 'worker'\nwait = { exec = ['true', '--password=${PASSWORD}'] }\noptional = true\n\
+         [[step]]\nname = 'first'\ncommand = ['true']\nwhen_exists = 'a'\nunless_exists = '/b/${PASSWORD}'\n\
+         [roles.web]\ncommand = ['true']\n",
+    );
+    let variables = [("HOST", "db"), ("PASSWORD", "hunter2")];
+    let done = finish(command(&["--config", &configuration, "--role", "web", "--plan"], &variables));
+    for row in [
+        "step          database: waits for db:5432 within 60s",
+        "step          api: waits for http://api/<secret PASSWORD> through /run/api.sock",
+        "step          worker: waits for 'true --password=<secret PASSWORD>' to exit with 0, optional",
+        "step          first: [\"true\"], when there is /a, unless there is /b/<secret PASSWORD>",
+    ] {
+        done.check(done.printed().lines().any(|line| line == row), row);
+    }
+    let done = finish(command(&["--config", &configuration, "--role", "web", "--plan", "--json"], &variables));
+    let plan: Value = serde_json::from_str(done.printed()).unwrap();
+    let (database, first) = (&plan["steps"][0], &plan["steps"][3]);
+    assert_eq!(
+        (&database["wait"], &database["timeout"], &database["optional"]),
+        (&"db:5432".into(), &"60s".into(), &false.into())
+    );
+    assert_eq!((&first["when_exists"], &first["wait"]), (&"/a".into(), &Value::Null));
+    assert_eq!(plan["steps"][2]["optional"], true);
+}
+
+#[test]
 fn the_plan_refuses_like_a_boot() {
     plan("refuses", &[], &[("ROLE", "bogus")]).refused(78, &["unknown role 'bogus'", "beat, web"]);
     plan("refuses", &["nowhere"], &[]).refused(127, &["command 'nowhere' not found"]);

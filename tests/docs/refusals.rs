@@ -190,10 +190,20 @@ fn steps() -> Vec<Refusal> {
         let step = format!("[[step]]\nname = \"collect static files\"\ncommand = {words}\ntimeout = \"200ms\"\n");
         with(&step).file_mode("/usr/bin/manage", Content::Witness, 0o755)
     };
+    // A second, so that the first try has ended also on a busy machine.
+    let waits = |wait: &str| {
+        let step = format!("[[step]]\nname = \"database\"\nwait = {wait}\ntimeout = \"1s\"\n");
+        with(&step).file_mode("/usr/bin/manage", Content::Witness, 0o755)
+    };
     vec![
         refusal("a step fails", fails("[\"manage\", \"exit=2\"]")),
         refusal("its program is not in the image", fails("[\"manage.py\"]")),
         refusal("its interpreter is not in the image", step("#!/usr/bin/python3\n")),
+        refusal("what it waits for accepts no connection", waits("{ tcp = \"127.0.0.1:1\" }")),
+        refusal("… has no socket", waits("{ http = \"http://api/ready\", unix = \"/run/api.sock\" }")),
+        refusal("… is a file that is not there", waits("{ file = \"/srv/ready\" }")),
+        refusal("… is a program that fails", waits("{ exec = [\"manage\", \"exit=1\"] }")),
+        refusal("… hangs", waits("{ exec = [\"manage\", \"pause\"], timeout = \"200ms\" }")),
     ]
 }
 

@@ -80,6 +80,13 @@ fn a_wait_ends_when_it_passes_or_when_its_time_is_over() {
 }
 
 #[test]
+fn a_wait_asks_at_once() {
+    let boot = || shell(&step("wait = { exec = ['true'] }")).outcome.took_ms;
+    let took: Vec<u64> = (0..3).map(|_| boot()).collect();
+    assert!(took.iter().any(|took| *took < 400), "one of three boots asks without a pause: {took:?} ms");
+}
+
+#[test]
 fn a_word_selects_the_role_where_the_configuration_says_so() {
     let roles = "[roles.web]\ncommand = ['witness', 'web']\n[roles.worker]\ncommand = ['witness', 'worker']\n";
     let words = |role: &str, words: &[&str]| {

@@ -28,6 +28,8 @@ pub struct Spec {
     pub pid_one: bool,
     /// The state it is started in.
     pub start: Start,
+    /// Whether it has a network of its own, in which connections to these ports of 127.0.0.1 are accepted.
+    pub network: Option<Vec<u16>>,
     /// Control groups that it is put into, as directories of the machine.
     pub groups: Vec<PathBuf>,
     /// Standard input, output and error.

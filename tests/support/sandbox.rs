@@ -55,6 +55,7 @@ pub fn sandbox() -> Sandbox {
             deny_setgroups: false,
             pid_one: true,
             start,
+            network: None,
             groups: Vec::new(),
             streams: [Stream::Null, Stream::Pipe, Stream::Pipe],
             argv: ["/init", "witness"].map(Into::into).to_vec(),

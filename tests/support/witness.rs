@@ -15,6 +15,7 @@ mod escapes;
 mod foreign;
 mod hostile_app;
 mod protocol;
+mod stub;
 mod uring;
 
 use std::ffi::{CStr, c_char, c_int};
@@ -47,6 +48,9 @@ const LINES: [&str; 17] = [
 extern "C" fn main(_count: c_int, arguments: *const *const c_char, environment: *const *const c_char) -> c_int {
     // SAFETY: the C runtime passes two null-terminated arrays of strings that live as long as the process.
     let (arguments, environment) = unsafe { (strings(arguments), strings(environment)) };
+    if std::env::var_os(stub::APP).is_some() {
+        return stub::main(&arguments);
+    }
     match arguments.get(1).map(|word| word.to_bytes()) {
         Some(b"sandbox") => container::main(),
         Some(b"hostile") => {

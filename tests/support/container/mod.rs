@@ -10,6 +10,7 @@ mod crowd;
 mod frozen;
 mod lies;
 mod map;
+mod network;
 mod race;
 mod start;
 mod streams;
@@ -129,6 +130,7 @@ fn keeper(spec: &Spec, sources: &Sources, says_ready: OwnedFd, mapped: OwnedFd) 
     mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None::<&str>)
         .map_err(because("private mounts"))?;
     tree::build(spec, sources)?;
+    let _services = spec.network.as_deref().map(network::own).transpose()?;
 
     let deadline = Instant::now() + Duration::from_secs(spec.seconds);
     let (mut collected, ends) = Collected::prepare(spec)?;
