@@ -162,7 +162,7 @@ fn pointer(job: &Job) -> Result<Verdict, Failure> {
 fn of_unit(job: &Job, unit: &Unit) -> Vec<Result<Verdict, Failure>> {
     let line = &unit.line;
     let mut results = vec![
-        deploy::runs_pointer(job, unit)
+        deploy::runs_pointer(&job.pointer(), unit)
             .map(|()| Verdict::Ok(format!("{}, runs the pointer, pulls nothing{}", unit.active, socket(unit)))),
     ];
     let notify = line.value("--sdnotify").unwrap_or_default();

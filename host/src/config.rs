@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     fmt, fs,
+    num::NonZeroUsize,
     path::{Path, PathBuf},
 };
 
@@ -67,6 +68,8 @@ pub(crate) struct Gate {
     pub(crate) env: BTreeMap<String, String>,
     /// Runs once, after the gate and before the cutover; `{image}` is the image by its digest.
     pub(crate) pre: Vec<String>,
+    /// Gates that run at the same time. Default: one for each processor, or one where the memory is short.
+    pub(crate) at_once: Option<NonZeroUsize>,
     /// For each unit's check, and for `pre`.
     #[schemars(with = "Span")]
     pub(crate) timeout: Span,
@@ -114,7 +117,13 @@ pub(crate) struct Spool {
 
 impl Default for Gate {
     fn default() -> Self {
-        Self { mode: BTreeMap::new(), env: BTreeMap::new(), pre: Vec::new(), timeout: Span::seconds(180) }
+        Self {
+            mode: BTreeMap::new(),
+            env: BTreeMap::new(),
+            pre: Vec::new(),
+            at_once: None,
+            timeout: Span::seconds(180),
+        }
     }
 }
 

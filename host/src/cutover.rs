@@ -45,11 +45,11 @@ fn cut_and_watch(job: &Job, store: &mut Store) -> Result<Release, Failure> {
         let name = format!("cut over {}", unit.name);
         let how = if !unit.sockets.is_empty() { "healthy; its socket held the port" } else { "healthy" };
         // One that turns unhealthy while the next is cut over is not left so until the soak.
-        while_watching(&watched, || {
-            let replaced = job.report.step(&name, || replace(job, &unit, &candidate.image), |()| how.to_owned());
+        let found = while_watching(&watched, || {
+            let replaced = job.report.step(&name, || replace(job, &unit, &candidate.image), |_| how.to_owned());
             replaced.map_err(|failure| failure.of_unit(&unit.name))
         })?;
-        watched.push(Watched::new(unit, &candidate.image)?);
+        watched.push(Watched { unit, found });
     }
     store.enter(Phase::Soaking)?;
     let time = job.config.cutover.soak.map_or_else(|| soak_time(&watched), |span| span.0);
@@ -58,21 +58,21 @@ fn cut_and_watch(job: &Job, store: &mut Store) -> Result<Release, Failure> {
 }
 
 /// Restarts the unit and waits until its container runs `image` and is healthy. The job's result decides first.
-fn replace(job: &Job, unit: &Unit, image: &str) -> Result<(), Failure> {
+fn replace(job: &Job, unit: &Unit, image: &str) -> Result<Container, Failure> {
     let limit = job.config.cutover.timeout.0;
     let deadline = Instant::now() + limit;
     systemd::restart(unit, limit)?;
     healthy_by(unit, image, deadline)
 }
 
-fn healthy_by(unit: &Unit, image: &str, deadline: Instant) -> Result<(), Failure> {
+fn healthy_by(unit: &Unit, image: &str, deadline: Instant) -> Result<Container, Failure> {
     let name = unit.container()?;
     let mut last = "it is not running".to_owned();
     loop {
         if let Some(found) = podman::container(name)?.filter(|found| found.running) {
             runs(unit, &found, image)?;
             match judge(name, &found)? {
-                Ok(()) => return Ok(()),
+                Ok(()) => return Ok(found),
                 Err(reason) if found.health.as_deref() == Some("unhealthy") => {
                     return Err(Failure::new(format!("{name} is unhealthy"), reason));
                 }
@@ -98,67 +98,61 @@ fn judge(name: &str, found: &Container) -> Result<Result<(), String>, Failure> {
     found.check.as_ref().map_or(Ok(Ok(())), |check| podman::ask(name, check))
 }
 
+/// A unit that was cut over, and its container as it was then.
 struct Watched {
     unit: Unit,
-    image: String,
-    id: String,
-    restarts: u32,
-    soak: Option<Duration>,
+    found: Container,
 }
 
 impl Watched {
-    fn new(unit: Unit, image: &str) -> Result<Self, Failure> {
-        let found = podman::container(unit.container()?)?
-            .ok_or_else(|| Failure::new(unit.service(), "its container is gone"))?;
-        let restarts = systemd::restarts(&unit)?;
-        let soak = found.check.as_ref().map(podman::HealthCheck::soak);
-        Ok(Self { unit, image: image.to_owned(), id: found.id, restarts, soak })
+    fn failure(&self, reason: &str) -> Failure {
+        let name = self.unit.container().unwrap_or(&self.unit.name);
+        Failure::new(name, reason).of_unit(&self.unit.name)
     }
 
-    /// One look: the same container, never restarted, and healthy.
-    fn look(&self) -> Result<(), Failure> {
-        let name = self.unit.container()?;
-        let gone = |reason: &str| Err(Failure::new(name, reason));
-        let Some(found) = podman::container(name)? else { return gone("its container is gone") };
-        if found.id != self.id || !found.running || systemd::restarts(&self.unit)? != self.restarts {
-            return gone("it ended and was restarted");
+    /// It must be the same container, never restarted, and healthy. Each start by systemd makes a new container.
+    fn look(&self, now: Option<&Container>) -> Result<(), Failure> {
+        let Some(now) = now else { return Err(self.failure("its container is gone")) };
+        if now.id != self.found.id || !now.running || now.restarts != self.found.restarts {
+            return Err(self.failure("it ended and was restarted"));
         }
-        runs(&self.unit, &found, &self.image)?;
-        if judge(name, &found)?.is_ok() {
+        let name = self.unit.container()?;
+        if judge(name, now)?.is_ok() {
             return Ok(());
         }
         thread::sleep(SECOND_ASK);
-        judge(name, &found)?.map_err(|reason| Failure::new(format!("{name} turned unhealthy"), reason))
+        judge(name, now)?
+            .map_err(|reason| Failure::new(format!("{name} turned unhealthy"), reason).of_unit(&self.unit.name))
     }
 }
 
-/// Looks at every unit, side by side.
+/// Looks at every unit: one call of Podman for all containers, then all health checks at the same time.
 fn look_at(watched: &[Watched]) -> Result<(), Failure> {
+    let names = watched.iter().map(|one| one.unit.container()).collect::<Result<Vec<_>, _>>()?;
+    let now = podman::containers(&names)?;
     thread::scope(|scope| {
-        let looks: Vec<_> = watched
-            .iter()
-            .map(|one| scope.spawn(|| one.look().map_err(|failure| failure.of_unit(&one.unit.name))))
-            .collect();
+        let looks: Vec<_> =
+            watched.iter().zip(&names).map(|(one, name)| scope.spawn(|| one.look(now.get(*name)))).collect();
         looks
             .into_iter()
             .try_for_each(|look| look.join().unwrap_or_else(|_| Err(Failure::new("soak", "a thread ended early"))))
     })
 }
 
-/// Runs `work` while the units are looked at each second. A unit that turned unhealthy is the failure before any other.
-fn while_watching(watched: &[Watched], work: impl FnOnce() -> Result<(), Failure>) -> Result<(), Failure> {
+/// Runs `work` and looks at the units every second meanwhile. A unit that turned unhealthy is reported before a failure of
+/// `work`.
+fn while_watching<T>(watched: &[Watched], work: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
     if watched.is_empty() {
         return work();
     }
     thread::scope(|scope| {
         let (ended, end) = mpsc::channel::<()>();
         let watch = scope.spawn(move || {
-            loop {
+            // It was healthy when its cutover ended, just now.
+            while end.recv_timeout(EACH) == Err(mpsc::RecvTimeoutError::Timeout) {
                 look_at(watched)?;
-                if end.recv_timeout(EACH) != Err(mpsc::RecvTimeoutError::Timeout) {
-                    return Ok(());
-                }
             }
+            Ok(())
         });
         let done = work();
         drop(ended);
@@ -167,7 +161,8 @@ fn while_watching(watched: &[Watched], work: impl FnOnce() -> Result<(), Failure
 }
 
 fn soak_time(watched: &[Watched]) -> Duration {
-    watched.iter().map(|one| one.soak.unwrap_or(SOAK_WITHOUT_CHECK)).max().unwrap_or_default()
+    let of = |one: &Watched| one.found.check.as_ref().map_or(SOAK_WITHOUT_CHECK, podman::HealthCheck::soak);
+    watched.iter().map(of).max().unwrap_or_default()
 }
 
 /// Asks every unit each second.
@@ -263,7 +258,7 @@ fn reconcile(job: &Job, before: &Release, failed: Option<&str>) -> Result<(), Fa
             if unit.active == "active" && runs.is_some_and(|found| found.image == before.image) {
                 return Ok(());
             }
-            job.report.step(&step, || replace(job, &unit, &before.image), |()| "healthy".to_owned())
+            job.report.step(&step, || replace(job, &unit, &before.image), |_| "healthy".to_owned()).map(|_| ())
         });
         result = result.and(mended);
     }

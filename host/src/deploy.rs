@@ -9,6 +9,7 @@ use crate::{
     cutover, drift,
     failure::Failure,
     gate::{LABEL, gate_line},
+    memory, parallel,
     place::Place,
     podman, registry,
     report::Report,
@@ -129,7 +130,7 @@ fn prepare(job: &Job, store: &mut Store, order: &Order) -> Result<(), Failure> {
         let units = units(job)?;
         let before = serving(job, store)?;
         if let Some(before) = &before {
-            podman::hold(&job.place.app, &before.image)?;
+            podman::keep_held(&job.place.app, &before.image)?;
         }
         Ok((units, before))
     };
@@ -151,9 +152,7 @@ fn prepare(job: &Job, store: &mut Store, order: &Order) -> Result<(), Failure> {
     store.enter(Phase::Pulled)?;
     if !matches!(order.kind, Kind::Rollback { now: true, .. }) {
         compare(job, &units, &candidate)?;
-        for unit in &units {
-            gate(job, unit, &candidate)?;
-        }
+        gate_all(job, &units, &candidate)?;
         store.enter(Phase::Gated)?;
     }
     if matches!(order.kind, Kind::Deploy { gate_only: false }) && !job.config.gate.pre.is_empty() {
@@ -165,15 +164,17 @@ fn prepare(job: &Job, store: &mut Store, order: &Order) -> Result<(), Failure> {
 
 /// Every unit as it is loaded now. Each must run the pointer, and pull nothing by itself.
 pub(crate) fn units(job: &Job) -> Result<Vec<Unit>, Failure> {
-    job.config
-        .units
-        .iter()
-        .map(|name| systemd::unit(name).and_then(|unit| runs_pointer(job, &unit).map(|()| unit)))
-        .collect()
+    let units = &job.config.units;
+    let pointer = job.pointer();
+    let load = |at: usize| {
+        let name = units.get(at).ok_or_else(|| Failure::new("load units", "the index is out of range"))?;
+        systemd::unit(name).and_then(|unit| runs_pointer(&pointer, &unit).map(|()| unit))
+    };
+    // Each takes three or four calls of busctl.
+    parallel::each(units.len(), units.len(), load, |_, _, _| ())
 }
 
-pub(crate) fn runs_pointer(job: &Job, unit: &Unit) -> Result<(), Failure> {
-    let pointer = job.pointer();
+pub(crate) fn runs_pointer(pointer: &str, unit: &Unit) -> Result<(), Failure> {
     unit.container()?;
     if unit.line.image != pointer {
         return Err(Failure::new(unit.service(), format!("it runs {}", unit.line.image))
@@ -271,21 +272,34 @@ pub(crate) fn drift_of(job: &Job, units: &[Unit], image: &str) -> Result<Vec<Str
     Ok(units.iter().flat_map(of).collect())
 }
 
-/// Boots the image under the unit's own flags, beside what serves.
-fn gate(job: &Job, unit: &Unit, candidate: &Release) -> Result<(), Failure> {
-    let name = format!("gate {}", unit.name);
-    let mode = job.config.mode(&unit.name);
-    if mode == Mode::Off {
-        job.report.note("skip", &name, "mode = \"off\"");
-        return Ok(());
+/// Boots the image under each unit's own flags, beside what serves. After a failure no further gate starts.
+fn gate_all(job: &Job, units: &[Unit], candidate: &Release) -> Result<(), Failure> {
+    let mut gates = Vec::new();
+    for unit in units {
+        let name = format!("gate {}", unit.name);
+        let mode = job.config.mode(&unit.name);
+        if mode == Mode::Off {
+            job.report.note("skip", &name, "mode = \"off\"");
+            continue;
+        }
+        let line = gate_line(&unit.line, &job.place.app, &unit.name, &candidate.image, mode, &job.config.gate.env)
+            .map_err(|reason| Failure::new(unit.service(), reason))?;
+        gates.push((name, line.words()));
     }
-    let line = gate_line(&unit.line, &job.place.app, &unit.name, &candidate.image, mode, &job.config.gate.env)
-        .map_err(|reason| Failure::new(unit.service(), reason))?;
-    let check = || {
-        let output = tool::run(&line.words(), job.config.gate.timeout.0)?;
-        if output.ok() { Ok(()) } else { Err(Failure::new(&name, verdict(&output))) }
+    let at_once = memory::gates_at_once(job.config.gate.at_once, units);
+    let limit = job.config.gate.timeout.0;
+    let check = |at: usize| {
+        let Some((name, words)) = gates.get(at) else { return Ok(()) };
+        let output = tool::run(words, limit)?;
+        if output.ok() { Ok(()) } else { Err(Failure::new(name, verdict(&output))) }
     };
-    job.report.step(&name, check, |()| "passed".to_owned())
+    let names: Vec<&str> = gates.iter().map(|(name, _)| name.as_str()).collect();
+    job.report.begin(&names.join(", "));
+    let results = parallel::each(gates.len(), at_once, check, |at, result, took| {
+        job.report.ended(names.get(at).copied().unwrap_or_default(), result, |()| "passed".to_owned(), took);
+    });
+    job.report.end();
+    results.map(|_| ())
 }
 
 /// The FAIL line of the boot check; without one, what was said last.

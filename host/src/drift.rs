@@ -301,6 +301,7 @@ mod tests {
             stop_timeout: Duration::MAX,
             enabled_at_boot: true,
             start_limit: 5,
+            memory: None,
         }
     }
 

@@ -6,8 +6,8 @@
 //! | level | module | purpose |
 //! | --- | --- | --- |
 //! | 0 | `failure`, `tag`, `span` | errors, the tag's grammar, durations |
-//! | 1 | `tool`, `argv`, `config`, `place` | children with time limits, command lines, the configuration, paths |
-//! | 2 | `state`, `trigger`, `systemd`, `podman`, `registry`, `verify`, `gate`, `drift`, `report` | one subject each |
+//! | 1 | `tool`, `argv`, `config`, `place`, `parallel` | children with time limits, command lines, configuration, paths |
+//! | 2 | `state`, `trigger`, `systemd`, `podman`, `registry`, `verify`, `gate`, `drift`, `memory`, `report` | one subject each |
 //! | 3 | `cutover`, `deploy`, `check`, `status`, `install`, `manual` | the commands |
 //! | 4 | `main`, `cli` | the story |
 
@@ -24,6 +24,8 @@ mod failure;
 mod gate;
 mod install;
 mod manual;
+mod memory;
+mod parallel;
 mod place;
 mod podman;
 mod registry;

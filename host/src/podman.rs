@@ -1,6 +1,6 @@
 //! Podman: images, their names, and the containers that run or hold them.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use serde::Deserialize;
 
@@ -36,23 +36,23 @@ struct Facts {
 #[derive(Default, Deserialize)]
 struct ImageConfig {
     #[serde(default, rename = "Labels")]
-    labels: Option<std::collections::BTreeMap<String, String>>,
+    labels: Option<BTreeMap<String, String>>,
     #[serde(default, rename = "Env")]
     env: Option<Vec<String>>,
 }
 
-/// The local image of that name or id; None where there is none.
+/// The local image of that name or id; None if there is none.
 pub(crate) fn image(name: &str) -> Result<Option<Release>, Failure> {
-    let exists = tool::run(&["podman", "image", "exists", name], QUICK)?;
-    match exists.code {
-        Some(0) => {}
-        Some(1) => return Ok(None),
-        _ => return Err(Failure::new(format!("look for {name}"), exists.complaint())),
-    }
     let format = "{{.Created.Unix}} {{json .}}";
-    let text =
-        tool::must(&format!("inspect {name}"), &["podman", "image", "inspect", "--format", format, name], QUICK)?;
-    let (created, json) = text.split_once(' ').unwrap_or_default();
+    let found = tool::run(&["podman", "image", "inspect", "--format", format, name], QUICK)?;
+    if !found.ok() {
+        // Asked only after a failure: each call of Podman takes about 0.1 s.
+        return match tool::run(&["podman", "image", "exists", name], QUICK)?.code {
+            Some(1) => Ok(None),
+            _ => Err(Failure::new(format!("inspect {name}"), found.complaint())),
+        };
+    }
+    let (created, json) = found.out.trim().split_once(' ').unwrap_or_default();
     let facts: Facts =
         serde_json::from_str(json).map_err(|error| Failure::new(format!("inspect {name}"), error.to_string()))?;
     let label = facts.config.labels.unwrap_or_default().remove("org.opencontainers.image.revision");
@@ -86,12 +86,19 @@ pub(crate) fn untag(name: &str) -> Result<(), Failure> {
     tool::must(&format!("untag {name}"), &["podman", "untag", name, name], QUICK).map(|_| ())
 }
 
-/// A tag of its own, and a container that is never started: `podman image prune --all` leaves what a container uses.
+/// Keeps an image that was held before, and holds it again if its container was removed.
+pub(crate) fn keep_held(app: &str, image: &str) -> Result<(), Failure> {
+    if is_held(app, image)? { Ok(()) } else { hold(app, image) }
+}
+
+fn is_held(app: &str, image: &str) -> Result<bool, Failure> {
+    let name = hold_name(app, image);
+    tool::run(&["podman", "container", "exists", &name], QUICK).map(|exists| exists.ok())
+}
+
+/// Gives the image a tag and a container that is never started: `podman image prune --all` keeps what a container uses.
 pub(crate) fn hold(app: &str, image: &str) -> Result<(), Failure> {
     let name = hold_name(app, image);
-    if tool::run(&["podman", "container", "exists", &name], QUICK)?.ok() {
-        return Ok(());
-    }
     tag(image, &kept_name(app, image))?;
     let label = format!("{HOLD}={app}");
     let argv = [
@@ -110,14 +117,19 @@ pub(crate) fn hold(app: &str, image: &str) -> Result<(), Failure> {
         image,
         "hold",
     ];
-    tool::must(&format!("hold image {}", short(image)), &argv, QUICK).map(|_| ())
+    let created = tool::run(&argv, QUICK)?;
+    // An image that is deployed again is held already.
+    if created.ok() || is_held(app, image)? {
+        return Ok(());
+    }
+    Err(Failure::new(format!("hold image {}", short(image)), created.complaint()))
 }
 
 fn hold_name(app: &str, image: &str) -> String {
     format!("stepdown-hold-{app}-{}", short(image))
 }
 
-/// Lets go of every held image but those of `kept`. An image that something else uses stays.
+/// Releases every held image but those of `kept`. An image that something else uses stays.
 pub(crate) fn retire(app: &str, kept: &[&str]) -> Result<Vec<String>, Failure> {
     let filter = format!("label={HOLD}={app}");
     let list = ["podman", "ps", "--all", "--no-trunc", "--filter", &filter, "--format", "{{.Names}} {{.ImageID}}"];
@@ -152,6 +164,8 @@ pub(crate) struct Container {
     pub(crate) id: String,
     pub(crate) image: String,
     pub(crate) running: bool,
+    /// Restarts by Podman itself. systemd starts a new container instead.
+    pub(crate) restarts: u32,
     /// `starting`, `healthy` or `unhealthy`; None without a health check.
     pub(crate) health: Option<String>,
     pub(crate) check: Option<HealthCheck>,
@@ -191,27 +205,41 @@ impl HealthCheck {
 }
 
 pub(crate) fn container(name: &str) -> Result<Option<Container>, Failure> {
-    let format = "{{.Id}}\t{{.Image}}\t{{.State.Running}}\t{{if .State.Health}}{{.State.Health.Status}}{{end}}\t\
-                  {{json .Config.Healthcheck}}";
-    let output = tool::run(&["podman", "container", "inspect", "--format", format, name], QUICK)?;
-    if !output.ok() {
-        let missing = output.err.contains("no such container") || output.err.contains("no such object");
-        return if missing { Ok(None) } else { Err(Failure::new(format!("inspect {name}"), output.complaint())) };
-    }
-    let mut fields = output.out.trim_end_matches('\n').split('\t');
-    let mut next = || fields.next().unwrap_or_default().to_owned();
-    let (id, image, running, health, check) = (next(), next(), next(), next(), next());
-    Ok(Some(Container {
-        id,
-        image: image.trim_start_matches("sha256:").to_owned(),
-        running: running == "true",
-        health: Some(health).filter(|health| !health.is_empty()),
-        check: serde_json::from_str(&check).ok(),
-    }))
+    Ok(containers(&[name])?.remove(name))
 }
 
-/// Asks the container's own health check. By exec: `podman healthcheck run` would count towards the engine's own
-/// retries, and its action on failure.
+/// The containers of these names that exist, by name, from one call of Podman.
+pub(crate) fn containers(names: &[&str]) -> Result<BTreeMap<String, Container>, Failure> {
+    let format = "{{.Name}}\t{{.Id}}\t{{.Image}}\t{{.State.Running}}\t{{.RestartCount}}\t\
+                  {{if .State.Health}}{{.State.Health.Status}}{{end}}\t{{json .Config.Healthcheck}}";
+    let mut argv = vec!["podman", "container", "inspect", "--format", format];
+    argv.extend(names);
+    let output = tool::run(&argv, QUICK)?;
+    let is_missing = |line: &str| line.contains("no such container") || line.contains("no such object");
+    if !output.ok() && !output.err.lines().any(is_missing) {
+        return Err(Failure::new(format!("inspect {}", names.join(", ")), output.complaint()));
+    }
+    Ok(output.out.lines().filter_map(described).collect())
+}
+
+fn described(line: &str) -> Option<(String, Container)> {
+    let mut fields = line.splitn(7, '\t');
+    let mut next = || fields.next();
+    let (name, id, image, running) = (next()?, next()?, next()?, next()?);
+    let (restarts, health, check) = (next()?, next()?, next()?);
+    let container = Container {
+        id: id.to_owned(),
+        image: image.trim_start_matches("sha256:").to_owned(),
+        running: running == "true",
+        restarts: restarts.parse().unwrap_or(0),
+        health: Some(health.to_owned()).filter(|health| !health.is_empty()),
+        check: serde_json::from_str(check).ok(),
+    };
+    Some((name.to_owned(), container))
+}
+
+/// Runs the container's own health check, by exec: `podman healthcheck run` would count towards Podman's retries and
+/// start its action on failure.
 pub(crate) fn ask(name: &str, check: &HealthCheck) -> Result<Result<(), String>, Failure> {
     let Some(command) = check.command() else { return Ok(Ok(())) };
     let mut argv = vec!["podman", "exec", name];

@@ -49,13 +49,24 @@ impl Report {
         let began = Instant::now();
         self.begin(name);
         let result = run();
-        self.step.borrow_mut().take().inspect(ProgressBar::finish_and_clear);
-        match &result {
-            Ok(value) => self.line("ok", name, &words(value), began.elapsed()),
-            Err(failure) if failure.what == name => self.line("FAIL", name, &failure.reason, began.elapsed()),
-            Err(failure) => self.line("FAIL", name, &failure.line(), began.elapsed()),
-        }
+        self.end();
+        self.ended(name, &result, words, began.elapsed());
         result
+    }
+
+    /// The line of a step that has ended.
+    pub(crate) fn ended<T>(
+        &self,
+        name: &str,
+        result: &Result<T, Failure>,
+        words: impl FnOnce(&T) -> String,
+        took: Duration,
+    ) {
+        match result {
+            Ok(value) => self.line("ok", name, &words(value), took),
+            Err(failure) if failure.what == name => self.line("FAIL", name, &failure.reason, took),
+            Err(failure) => self.line("FAIL", name, &failure.line(), took),
+        }
     }
 
     /// Something to know that is no step.
@@ -78,7 +89,8 @@ impl Report {
         let _ = writeln!(stdout(), "{line}");
     }
 
-    fn begin(&self, name: &str) {
+    /// Shows on a terminal what is under way, until `end`.
+    pub(crate) fn begin(&self, name: &str) {
         if self.style != Style::Live {
             return;
         }
@@ -91,7 +103,18 @@ impl Report {
         *self.step.borrow_mut() = Some(bar);
     }
 
+    pub(crate) fn end(&self) {
+        self.step.borrow_mut().take().inspect(ProgressBar::finish_and_clear);
+    }
+
     fn line(&self, verdict: &str, name: &str, words: &str, took: Duration) {
+        if let Some(bar) = self.step.borrow().as_ref() {
+            return bar.suspend(|| self.print_line(verdict, name, words, took));
+        }
+        self.print_line(verdict, name, words, took);
+    }
+
+    fn print_line(&self, verdict: &str, name: &str, words: &str, took: Duration) {
         let words = one_line(words);
         let seconds = took.as_secs_f32();
         match self.style {

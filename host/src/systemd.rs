@@ -31,6 +31,8 @@ pub(crate) struct Unit {
     pub(crate) stop_timeout: Duration,
     pub(crate) enabled_at_boot: bool,
     pub(crate) start_limit: u32,
+    /// The memory that it uses now, in bytes; None if its control group does not account for it.
+    pub(crate) memory: Option<u64>,
 }
 
 impl Unit {
@@ -81,16 +83,12 @@ pub(crate) fn unit(name: &str) -> Result<Unit, Failure> {
         stop_timeout: Duration::from_micros(of_service.get("TimeoutStopUSec")?),
         enabled_at_boot: !wanted.is_empty(),
         start_limit: unit.get("StartLimitBurst")?,
+        memory: of_service.get("MemoryCurrent").ok().filter(|bytes| *bytes != u64::MAX),
     })
 }
 
-/// How often `Restart=` has started the unit since its last job.
-pub(crate) fn restarts(unit: &Unit) -> Result<u32, Failure> {
-    property(&object(&unit.service()), SERVICE, "NRestarts")
-}
-
-/// Starts it anew and waits for the job. Starts by hand and by earlier deploys count towards the start limit, which would
-/// refuse this one: `reset-failed` sets the count to zero.
+/// Restarts the unit and waits for the job. Earlier starts count towards the start limit, which could refuse this one:
+/// `reset-failed` sets the count to zero.
 pub(crate) fn restart(unit: &Unit, limit: Duration) -> Result<(), Failure> {
     let service = unit.service();
     let mut reset = vec!["systemctl", "--user", "reset-failed", &service];

@@ -70,10 +70,12 @@ const CASES: &[Case] = &[
 
 fn main() {
     let Some(stand) = stand::stand() else { return };
-    let mut rows: Vec<String> = CASES.iter().map(|case| format!("| {}", case.name)).collect();
+    let only = std::env::var("ONLY").unwrap_or_default();
+    let cases: Vec<&Case> = CASES.iter().filter(|case| only.split(',').any(|word| case.name.contains(word))).collect();
+    let mut rows: Vec<String> = cases.iter().map(|case| format!("| {}", case.name)).collect();
     for side in [Side::Script, Side::Stepdown] {
         set_up(&stand, side);
-        for (row, case) in rows.iter_mut().zip(CASES) {
+        for (row, case) in rows.iter_mut().zip(&cases) {
             let cell = run(&stand, side, case);
             eprintln!("{}: {cell}", case.name);
             row.push_str(" | ");
