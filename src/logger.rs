@@ -9,7 +9,6 @@ use std::fmt::{self, Write as _};
 use std::io::IoSlice;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-use env_logger::Logger;
 use log::{LevelFilter, Log, Metadata, Record};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -22,25 +21,21 @@ use crate::sys;
 
 /// Starts the log on standard error. Called once; a second call changes nothing.
 pub fn start(level: LevelFilter) {
-    let filter = env_logger::Builder::new().filter_level(level).build();
-    log::set_max_level(filter.filter());
+    log::set_max_level(level);
     // It only fails if a logger is set already, and then that one is used.
-    drop(log::set_boxed_logger(Box::new(Records { filter })));
+    drop(log::set_logger(&Records));
 }
 
-/// Writes each record that passes the filter in one write. The crate's own writer keeps a buffer for each thread, which
-/// costs more than the one line of a boot.
-struct Records {
-    filter: Logger,
-}
+/// Writes each record of the configured level or a higher one in one write.
+struct Records;
 
 impl Log for Records {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        self.filter.enabled(metadata)
+        metadata.level() <= log::max_level()
     }
 
     fn log(&self, record: &Record<'_>) {
-        if self.filter.matches(record) {
+        if self.enabled(record.metadata()) {
             say(record.level().as_str(), *record.args());
         }
     }
