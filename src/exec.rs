@@ -4,7 +4,7 @@
 //! The app starts with the signal mask and dispositions that `/init` was started with, `SIGPIPE` included, with its own
 //! environment, and in a working directory inside the container. `signal(7)`.
 
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::marker::PhantomData;
 use std::time::Duration;
 
@@ -95,9 +95,18 @@ fn replace(app: &App, mask: SignalMask) -> Error {
     // Blocked again, so that no signal ends the process before the error is logged.
     let _ = sys::set_signal_mask(SignalMask::ALL);
     match first {
-        Some((program, reason)) => executable::refused(program, reason),
-        None => Error::NotFound { name: "(none)".into(), cause: Missing::File },
+        Some((program, reason)) => executable::refused(program, reason, longest(app)),
+        None => Error::NotFound { name: "(none)".into(), cause: Missing::File(None) },
     }
+}
+
+/// The longest of the strings that the program would get: its name, without the value of a variable, and its length.
+fn longest(app: &App) -> Option<(String, usize)> {
+    let variables = app.environment.entries().iter().map(AsRef::as_ref);
+    let longest = app.arguments.iter().map(|argument| argument.as_c_str()).chain(variables);
+    let longest: &CStr = longest.max_by_key(|string| string.count_bytes())?;
+    let name = longest.to_string_lossy().split_once('=').map_or("an argument".into(), |(name, _)| name.to_owned());
+    Some((name, longest.count_bytes()))
 }
 
 /// Sets working directory and umask, as the user.

@@ -2,7 +2,7 @@
 
 use nix::errno::Errno;
 
-use super::{Error, NO_ROLES};
+use super::{Error, NO_ROLES, Unfit};
 
 /// Remedies that need nothing of the error.
 mod text {
@@ -13,7 +13,9 @@ mod text {
     pub(super) const SIGNALS: &str = "let the seccomp profile allow rt_sigprocmask, rt_sigpending and rt_sigtimedwait";
     pub(super) const DESCRIPTORS: &str = "give the container a /dev with null, and do not close its standard streams";
     pub(super) const CONFIG_ABSENT: &str = "COPY the file into the image, or leave --config out to use /etc/init.toml";
-    pub(super) const CONFIG_UNREADABLE: &str = "make it a file that root can read (COPY --chmod=0644)";
+    pub(super) const CONFIG_DENIED: &str = "let the user that /init starts as read it (COPY --chmod=0644) and enter the \
+        directories above it";
+    pub(super) const CONFIG_UNREADABLE: &str = "give the path of a regular file, without loops of symbolic links";
     pub(super) const CONFIG_ENCODING: &str = "save it as UTF-8 without a byte order mark";
     pub(super) const CONFIG_KIND: &str = "give a regular TOML file of at most 1 MiB";
     pub(super) const IDENTITY: &str = "give a number from 1 to 4294967294, or a name that is in the image's /etc/passwd \
@@ -35,9 +37,13 @@ mod text {
         /init --plan: nothing was started";
     pub(super) const THREADS: &str = "start /init by the engine's exec, as a process of its own";
     pub(super) const PROCESSES: &str = "allow more processes (--pids-limit, --ulimit nproc)";
-    pub(super) const CHILD: &str =
-        "let the seccomp profile allow the call, and give the container memory to start a process";
-    pub(super) const WORKDIR: &str = "create it in the image and let the user enter it, or change workdir";
+    pub(super) const MEMORY: &str = "give the container more memory (--memory)";
+    pub(super) const CHILD: &str = "let the seccomp profile allow the call";
+    pub(super) const WORKDIR_ABSENT: &str = "create it in the image, or change workdir";
+    pub(super) const WORKDIR_DENIED: &str =
+        "let the user enter it and each directory above it (chmod o+x), or change workdir";
+    pub(super) const WORKDIR_OUTSIDE: &str = "set workdir to a directory of the image, and update the engine if it starts \
+        containers in a directory of the host";
     pub(super) const OUTPUT: &str = "keep standard output open and give it room";
     pub(super) const SEAL_NOT_PROVED: &str = "mount /proc writable in the container, and let the seccomp profile carry the \
         calls of landlock(7) and seccomp(2) out";
@@ -56,6 +62,7 @@ impl Error {
             Error::Signals { .. } => text::SIGNALS,
             Error::Descriptors { .. } => text::DESCRIPTORS,
             Error::ConfigRead { errno: Errno::ENOENT, .. } => text::CONFIG_ABSENT,
+            Error::ConfigRead { errno: Errno::EACCES, .. } => text::CONFIG_DENIED,
             Error::ConfigRead { .. } => text::CONFIG_UNREADABLE,
             Error::ConfigEncoding { .. } => text::CONFIG_ENCODING,
             Error::ConfigKind { .. } => text::CONFIG_KIND,
@@ -76,8 +83,11 @@ impl Error {
             Error::Threads { .. } => text::THREADS,
             Error::SealNotProved { .. } => text::SEAL_NOT_PROVED,
             Error::Child { errno: Errno::EAGAIN, .. } => text::PROCESSES,
+            Error::Child { errno: Errno::ENOMEM, .. } => text::MEMORY,
             Error::Child { .. } => text::CHILD,
-            Error::WorkingDirectory { .. } => text::WORKDIR,
+            Error::WorkingDirectory { errno: Errno::EACCES, .. } => text::WORKDIR_DENIED,
+            Error::WorkingDirectory { errno: Errno::EXDEV, .. } => text::WORKDIR_OUTSIDE,
+            Error::WorkingDirectory { .. } => text::WORKDIR_ABSENT,
             Error::Output { .. } => text::OUTPUT,
             Error::Stopped { .. } => text::STOPPED,
             Error::OwnVariable { name, allowed, .. } => return format!("give {name} once, as {allowed}, or unset it"),
@@ -85,6 +95,8 @@ impl Error {
             Error::NotRoots { fix, .. } => return roots_alone(fix, "(COPY --chown=0:0 --chmod=0644)"),
             Error::StepNotRoots { fix, .. } => return roots_alone(fix, "(off volumes, or in a script of root's own)"),
             Error::NotFound { cause, .. } => return cause.fix(),
+            Error::NotExecutable { cause: Unfit::Other(Errno::EAGAIN), .. } => text::PROCESSES,
+            Error::NotExecutable { cause: Unfit::Other(Errno::ENOMEM), .. } => text::MEMORY,
             Error::NotExecutable { cause, .. } => return cause.fix(),
             Error::Credentials { .. } => text::CREDENTIALS,
             Error::Unmapped { file, mapped, .. } => return unmapped(file, mapped),
@@ -118,6 +130,7 @@ impl Error {
             | Error::SealUnavailable { errno, .. }
             | Error::Directory { errno, .. }
             | Error::Child { errno, .. }
+            | Error::NotExecutable { cause: Unfit::Other(errno), .. }
             | Error::WorkingDirectory { errno, .. } => Some(*errno),
             _ => None,
         }
@@ -174,7 +187,11 @@ fn not_writable(path: &str, uid: u32, errno: Errno, directory: bool) -> String {
 fn directory(path: &str, uid: u32, errno: Errno) -> String {
     match errno {
         Errno::EROFS => format!("put it below a writable mount, or mount one (--tmpfs {path})"),
-        _ => format!("let uid {uid} write to the directory above it"),
+        Errno::ENOSPC | Errno::EDQUOT => "free space or inodes there, or mount it larger".into(),
+        Errno::EACCES | Errno::EPERM => {
+            format!("let uid {uid} enter each directory above it and write to the last one")
+        }
+        _ => "make each part of its path a directory: no file, and no broken symbolic link".into(),
     }
 }
 

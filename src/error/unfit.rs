@@ -9,24 +9,24 @@ use super::Kernel;
 /// What is not there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Missing {
-    /// The file itself.
-    File,
+    /// The file: what its path leads to, where that is something else.
+    File(Option<String>),
     /// A program of that name in any directory of `PATH`, which this is.
     InPath(String),
     /// A command of that name, but there is a role of that name: the role and its variable.
     NamesRole(String, String),
-    /// A program of that name: the word holds blanks, so it is a whole command line, this one.
+    /// A program of that name: the word holds blanks or quotes, so it is a whole command line, this one.
     OneWord(String),
-    /// The same, with operators of a shell in it.
+    /// The same, with the syntax or a builtin of a shell.
     ShellSyntax,
     /// The shell of a command in shell form.
     Shell,
-    /// The interpreter of a script: the script, the interpreter.
-    Interpreter(String),
+    /// The interpreter of a script, or what its path leads to, where that is something else.
+    Interpreter(String, Option<String>),
     /// The interpreter of a script, since its name ends with a carriage return.
     CarriageReturn(String),
-    /// The dynamic loader of a program.
-    Loader(String),
+    /// The dynamic loader of a program, or what its path leads to.
+    Loader(String, Option<String>),
     /// Something that the file needs; the file cannot be read, so what it is stays unknown.
     Unknown,
 }
@@ -34,21 +34,30 @@ pub enum Missing {
 impl fmt::Display for Missing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Missing::File => f.write_str("no such file"),
+            Missing::File(target) => write!(f, "no such file{}", Target(target)),
             Missing::InPath(path) => write!(f, "it is in no directory of PATH={path}"),
             Missing::NamesRole(role, _) => write!(f, "it is no program of the image, and '{role}' is a role"),
-            Missing::OneWord(_) => f.write_str("the command line is one word, with blanks in it"),
-            Missing::ShellSyntax => f.write_str("it is a line for a shell, and no shell reads it"),
+            Missing::OneWord(_) => f.write_str("the command line is one word, with blanks or quotes in it"),
+            Missing::ShellSyntax => f.write_str("it is written for a shell, and no shell reads it"),
             Missing::Shell => f.write_str("no such file: the image has no shell for a command in shell form"),
-            Missing::Interpreter(interpreter) => write!(f, "its interpreter '{interpreter}' is missing"),
+            Missing::Interpreter(interpreter, target) => {
+                write!(f, "its interpreter '{interpreter}' is missing{}", Target(target))
+            }
             Missing::CarriageReturn(interpreter) => {
                 write!(f, "its interpreter '{interpreter}' is missing: its first line ends with a carriage return")
             }
-            Missing::Loader(loader) => {
-                write!(f, "its dynamic loader {loader} is missing (built for another C library?)")
-            }
+            Missing::Loader(loader, target) => write!(f, "its dynamic loader {loader} is missing{}", Target(target)),
             Missing::Unknown => f.write_str("it cannot be read, and something that it needs is missing"),
         }
+    }
+}
+
+/// The end of a path's symbolic links, if it is not the path itself.
+struct Target<'a>(&'a Option<String>);
+
+impl fmt::Display for Target<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.as_ref().map_or(Ok(()), |target| write!(f, ": there is no {target}"))
     }
 }
 
@@ -56,31 +65,40 @@ impl Missing {
     /// What to do about it.
     pub(super) fn fix(&self) -> String {
         match self {
-            Missing::File | Missing::InPath(_) => {
+            Missing::File(Some(target)) => format!("install {target} in the image, or name another program"),
+            Missing::File(None) | Missing::InPath(_) => {
                 "install it in the image, correct PATH, or give its whole path".into()
             }
             Missing::NamesRole(role, variable) => {
                 format!("select the role: --role {role} instead of {role}, or {variable}={role}")
             }
             Missing::OneWord(line) => {
-                let words: Vec<String> = line.split_whitespace().map(|word| format!("\"{word}\"")).collect();
+                let words = line.split(|byte: char| byte.is_whitespace() || matches!(byte, '"' | '\''));
+                let words: Vec<String> =
+                    words.filter(|word| !word.is_empty()).map(|word| format!("\"{word}\"")).collect();
                 format!("write each word as its own string: [{}]", words.join(", "))
             }
-            Missing::ShellSyntax => "give each word as its own string, and use workdir, [env] and [[step]] instead of \
-                cd, export and &&; where it must be a shell: [\"sh\", \"-c\", \"…\"]"
+            Missing::ShellSyntax => "write only the program and its words, each its own string; workdir, [env] and \
+                [[step]] replace cd, export and &&; for a shell: [\"sh\", \"-c\", \"…\"]"
                 .into(),
             Missing::Shell => {
                 "write the command in exec form (CMD [\"program\", \"argument\"]), or install a shell".into()
             }
-            Missing::Interpreter(interpreter) => {
+            Missing::Interpreter(interpreter, target) => {
                 let file = interpreter.split([' ', '\t']).next().unwrap_or_default();
+                if !file.starts_with('/') {
+                    let name = file.rsplit('/').next().unwrap_or_default();
+                    return format!("give its whole path in the script's first line, as in #!/usr/bin/env {name}");
+                }
+                let file = target.as_deref().unwrap_or(file);
                 format!("install {file} in the image, or name the right one in the script's first line")
             }
             Missing::CarriageReturn(_) => {
                 "save the script with LF line endings (dos2unix, or eol=lf in .gitattributes)".into()
             }
-            Missing::Loader(loader) => {
-                format!("build it for the image's C library or as a static program, or install {loader}")
+            Missing::Loader(loader, target) => {
+                let file = target.as_ref().unwrap_or(loader);
+                format!("build it for the image's C library or as a static program, or install {file}")
             }
             Missing::Unknown => {
                 "install the interpreter of its first line or its dynamic loader, and let the user read it to see which"
@@ -143,8 +161,8 @@ pub enum Unfit {
     Unrecognized,
     /// File capabilities that the empty bounding set cannot give.
     FileCapabilities,
-    /// Arguments and environment are too long.
-    TooLong,
+    /// Arguments and environment are too long: the longest string, if it alone is, and its length.
+    TooLong(Option<(String, usize)>),
     /// It is open for writing.
     Busy,
     /// Any other reason of the kernel's.
@@ -179,7 +197,10 @@ impl fmt::Display for Unfit {
             Unfit::FileCapabilities => {
                 write!(f, "{}: file capabilities that the empty bounding set cannot give", Kernel(Errno::EPERM))
             }
-            Unfit::TooLong => Kernel(Errno::E2BIG).fmt(f),
+            Unfit::TooLong(Some((what, length))) => {
+                write!(f, "{}: {what} has {length} bytes, and Linux takes 131071", Kernel(Errno::E2BIG))
+            }
+            Unfit::TooLong(None) => Kernel(Errno::E2BIG).fmt(f),
             Unfit::Busy => write!(f, "{}: a process has it open for writing", Kernel(Errno::ETXTBSY)),
             Unfit::Other(errno) => Kernel(*errno).fmt(f),
         }
@@ -204,10 +225,8 @@ impl Unfit {
 
     fn remedy(&self) -> &'static str {
         match self {
-            Unfit::Directory | Unfit::NotRegular | Unfit::NoPermission => {
-                "make it an executable file (chmod 0755), or name another"
-            }
-            Unfit::NotForUser { .. } => "let the user execute it (chmod 0755)",
+            Unfit::Directory | Unfit::NotRegular => "name the program's file instead",
+            Unfit::NoPermission | Unfit::NotForUser { .. } => "let the user execute it (chmod 0755)",
             Unfit::Links => "link to the program itself, and name a program as the interpreter, not a script",
             Unfit::NoExec => "put it elsewhere, or mount with exec",
             Unfit::Denied => {
@@ -218,12 +237,16 @@ impl Unfit {
             Unfit::Utf16 => "save the script as UTF-8",
             Unfit::LongLine => "name a shorter path in the #! line (a symbolic link will do)",
             Unfit::NoInterpreter => "name the interpreter in the first line: #!/bin/sh",
-            Unfit::NoHashBang => "begin the script with #! and its interpreter: there is no shell to guess one",
+            Unfit::NoHashBang => {
+                "begin the script with #! and its interpreter, no byte before it: no shell guesses one"
+            }
             Unfit::Empty => "copy the program into the image again: its build or COPY made an empty file",
-            Unfit::Foreign(_) => "build the program for Linux, or run it by the program that reads it",
+            Unfit::Foreign(_) => {
+                "put a program for Linux there (build, unpack or fetch it), or run the program that reads this"
+            }
             Unfit::Elf(_) => "link it as a program, or copy it into the image again",
             Unfit::FileCapabilities => "list them in keep_capabilities, or remove them from the file (setcap -r)",
-            Unfit::TooLong => "pass less in arguments and environment",
+            Unfit::TooLong(_) => "pass less in arguments and environment: long values belong in files",
             Unfit::Busy => "close it before the start: nothing may write to the program's file",
             Unfit::Unrecognized | Unfit::Other(_) | Unfit::Runner(..) | Unfit::Barred { .. } | Unfit::Machine(..) => {
                 "run it by hand in the image to see what is wrong with it"

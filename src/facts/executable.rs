@@ -19,19 +19,24 @@ const HEAD: usize = 256;
 /// The length of a chain of interpreters that the kernel accepts.
 const DEEPEST: usize = 5;
 
+/// The longest string that `execve(2)` takes: `MAX_ARG_STRLEN` without its NUL.
+const LONGEST: usize = (128 << 10) - 1;
+
 /// The number of links that the kernel follows: `path_resolution(7)`.
 const MOST_LINKS: usize = 40;
 
-/// The error for a program that the kernel refused to execute.
-pub fn refused(program: &CStr, reason: Errno) -> Error {
+/// The error for a program that the kernel refused to execute. `longest` is the longest of its arguments and variables.
+pub fn refused(program: &CStr, reason: Errno, longest: Option<(String, usize)>) -> Error {
     let path = Path::new(OsStr::from_bytes(program.to_bytes()));
     let name = path.display().to_string();
     match reason {
         Errno::ENOENT | Errno::ENOTDIR => Error::NotFound { name, cause: missing(path, DEEPEST) },
         Errno::EACCES => Error::NotExecutable { path: name, cause: denied(path, DEEPEST) },
-        Errno::ENOEXEC => Error::NotExecutable { path: name, cause: malformed(path, DEEPEST) },
+        Errno::ENOEXEC | Errno::ELIBBAD => Error::NotExecutable { path: name, cause: malformed(path, DEEPEST) },
         Errno::EPERM => Error::NotExecutable { path: name, cause: Unfit::FileCapabilities },
-        Errno::E2BIG => Error::NotExecutable { path: name, cause: Unfit::TooLong },
+        Errno::E2BIG => {
+            Error::NotExecutable { path: name, cause: Unfit::TooLong(longest.filter(|(_, length)| *length > LONGEST)) }
+        }
         Errno::ETXTBSY => Error::NotExecutable { path: name, cause: Unfit::Busy },
         Errno::ELOOP => Error::NotExecutable { path: name, cause: Unfit::Links },
         other => Error::NotExecutable { path: name, cause: Unfit::Other(other) },
@@ -39,10 +44,10 @@ pub fn refused(program: &CStr, reason: Errno) -> Error {
 }
 
 /// What is missing: the file, or what its first line or its header asks for.
-fn missing(path: &Path, deeper: usize) -> Missing {
+pub fn missing(path: &Path, deeper: usize) -> Missing {
     match head(path) {
-        Err(_) if lstat(path).is_ok() => Missing::Unknown,
-        Err(_) => Missing::File,
+        Err(_) if stat(path).is_ok() => Missing::Unknown,
+        Err(_) => Missing::File(target(path)),
         Ok(bytes) => match runner(path, &bytes) {
             Some(line) if bytes.starts_with(b"#!") => {
                 let interpreter = line.to_string_lossy().into_owned();
@@ -50,11 +55,11 @@ fn missing(path: &Path, deeper: usize) -> Missing {
                 match stat(&file) {
                     Ok(_) if deeper > 0 => missing(&file, deeper - 1),
                     _ if interpreter.ends_with('\r') => Missing::CarriageReturn(interpreter),
-                    _ => Missing::Interpreter(interpreter),
+                    _ => Missing::Interpreter(interpreter, target(&file)),
                 }
             }
-            Some(loader) => Missing::Loader(loader.to_string_lossy().into_owned()),
-            None => Missing::Loader("of its header".into()),
+            Some(loader) => Missing::Loader(loader.to_string_lossy().into_owned(), target(Path::new(&loader))),
+            None => Missing::Loader("of its header".into(), None),
         },
     }
 }
@@ -62,7 +67,7 @@ fn missing(path: &Path, deeper: usize) -> Missing {
 /// What denies the execution: a directory, the mount, the file's mode; or the same for its interpreter.
 fn denied(path: &Path, deeper: usize) -> Unfit {
     let uid = rustix::process::getuid().as_raw();
-    if let Some(directory) = barrier(path) {
+    if let Some((directory, Errno::EACCES)) = end(path) {
         return Unfit::Barred { directory: directory.display().to_string(), uid };
     }
     let Ok(facts) = stat(path) else { return Unfit::Denied };
@@ -82,8 +87,18 @@ fn denied(path: &Path, deeper: usize) -> Unfit {
     }
 }
 
-/// The directory on the way that this process may not enter, links followed as the kernel follows them.
-fn barrier(path: &Path) -> Option<PathBuf> {
+/// What is missing on the way to a file, unless it is the file itself: the target of a symbolic link, or a directory.
+fn target(path: &Path) -> Option<String> {
+    match end(path)? {
+        (place, Errno::ENOENT) if place != path => Some(place.display().to_string()),
+        (place, Errno::ENOTDIR) => Some(format!("directory {}", place.display())),
+        _ => None,
+    }
+}
+
+/// Where and why a path ends, links followed as the kernel follows them: what does not exist, or the directory that this
+/// process may not search or that is none.
+fn end(path: &Path) -> Option<(PathBuf, Errno)> {
     let absolute = std::path::absolute(path).ok()?;
     let names =
         |path: &Path| -> Vec<OsString> { path.components().rev().map(|part| part.as_os_str().to_owned()).collect() };
@@ -98,8 +113,11 @@ fn barrier(path: &Path) -> Option<PathBuf> {
         }
         let place = here.join(&name);
         match lstat(&place).map_err(errno) {
-            Err(Errno::EACCES) => return Some(here),
-            Err(_) => return None,
+            Err(reason @ (Errno::EACCES | Errno::ENOTDIR)) => return Some((here, reason)),
+            Err(reason) => {
+                let whole = to_go.iter().rev().fold(place, |place, name| place.join(name));
+                return Some((whole, reason));
+            }
             Ok(facts) if FileType::from_raw_mode(facts.st_mode) == FileType::Symlink => {
                 links += 1;
                 let target = readlink(&place, Vec::new()).ok().filter(|_| links <= MOST_LINKS)?;
@@ -111,21 +129,31 @@ fn barrier(path: &Path) -> Option<PathBuf> {
     None
 }
 
+/// Files that are no program for Linux, by their first bytes.
+const FOREIGN: [(&[u8], &str); 9] = [
+    (b"MZ", "a program for Windows"),
+    (b"\xcf\xfa\xed\xfe", "a program for macOS"),
+    (b"\xca\xfe\xba\xbe", "a program for macOS or a Java class"),
+    (b"PK\x03\x04", "a zip or jar archive"),
+    (b"\x1f\x8b", "a gzip archive"),
+    (b"\0asm", "a WebAssembly module"),
+    (b"version https://git-lfs", "a Git LFS pointer, not the file itself"),
+    (b"<!", "an HTML page, perhaps of a failed download"),
+    (b"<html", "an HTML page, perhaps of a failed download"),
+];
+
 /// What is wrong with the content.
 fn malformed(path: &Path, deeper: usize) -> Unfit {
     let Ok(bytes) = head(path) else { return Unfit::Unrecognized };
-    let known: [(&[u8], Unfit); 8] = [
-        (b"\xef\xbb\xbf", Unfit::ByteOrderMark),
-        (b"\xff\xfe", Unfit::Utf16),
-        (b"\xfe\xff", Unfit::Utf16),
-        (b"MZ", Unfit::Foreign("a program for Windows")),
-        (b"\xcf\xfa\xed\xfe", Unfit::Foreign("a program for macOS")),
-        (b"\xca\xfe\xba\xbe", Unfit::Foreign("a program for macOS or a Java class")),
-        (b"PK\x03\x04", Unfit::Foreign("a zip or jar archive")),
-        (b"\0asm", Unfit::Foreign("a WebAssembly module")),
-    ];
-    if let Some((_, found)) = known.into_iter().find(|(magic, _)| bytes.starts_with(magic)) {
-        return found;
+    let starts = |magic: &[u8]| bytes.starts_with(magic);
+    if starts(b"\xef\xbb\xbf") {
+        return Unfit::ByteOrderMark;
+    }
+    if [&b"\xff\xfe"[..], b"\xfe\xff", b"#\0!\0", b"\0#\0!"].into_iter().any(starts) {
+        return Unfit::Utf16;
+    }
+    if let Some((_, what)) = FOREIGN.iter().find(|(magic, _)| starts(magic)) {
+        return Unfit::Foreign(what);
     }
     if bytes.is_empty() {
         return Unfit::Empty;

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 
+use super::executable;
 use crate::error::{Error, Missing, Result, Unfit, io_errno};
 
 /// What the C library searches when `PATH` is unset, and what engines set.
@@ -55,7 +56,11 @@ pub fn find(name: &[u8], path: Option<&[u8]>, working_directory: &Path) -> Resul
         (true, Some((place, cause))) => Err(Error::NotExecutable { path: place.display().to_string(), cause }),
         (true, None) => Err(Error::NotFound {
             name: String::from_utf8_lossy(name).into_owned(),
-            cause: if direct { Missing::File } else { Missing::InPath(String::from_utf8_lossy(search).into_owned()) },
+            cause: if direct {
+                executable::missing(&working_directory.join(OsStr::from_bytes(name)), 0)
+            } else {
+                Missing::InPath(String::from_utf8_lossy(search).into_owned())
+            },
         }),
     }
 }
@@ -90,5 +95,5 @@ fn look(place: &Path) -> Seen {
 
 fn as_c(place: PathBuf) -> Result<CString> {
     CString::new(place.into_os_string().into_vec())
-        .map_err(|_| Error::NotFound { name: "(a name with a NUL)".into(), cause: Missing::File })
+        .map_err(|_| Error::NotFound { name: "(a name with a NUL)".into(), cause: Missing::File(None) })
 }

@@ -43,15 +43,18 @@ impl Command {
     }
 }
 
+/// Commands that only a shell has.
+const BUILTINS: [&str; 9] = [".", "cd", "eval", "exec", "export", "set", "source", "ulimit", "umask"];
+
 /// The refusal of a program that is nowhere, by the mistake behind it.
 fn not_a_name(error: Error, words: &[CString]) -> Error {
     let Error::NotFound { name, cause } = error else { return error };
     let shell = matches!(name.rsplit('/').next(), Some("sh" | "bash" | "ash" | "dash"));
     let cause = if shell && words.get(1).is_some_and(|word| word.to_bytes() == b"-c") {
         Missing::Shell
-    } else if ["&&", "||", ";", "|", ">", "<", "$(", "`"].iter().any(|operator| name.contains(operator)) {
+    } else if name.contains(['&', ';', '|', '>', '<', '$', '`', '=', '~']) || BUILTINS.contains(&name.as_str()) {
         Missing::ShellSyntax
-    } else if name.trim().contains([' ', '\t', '\n']) {
+    } else if name.contains(|byte: char| byte.is_whitespace() || matches!(byte, '"' | '\'')) {
         Missing::OneWord(name.clone())
     } else {
         cause

@@ -112,9 +112,9 @@ fn found(program: Program, name: &[u8], path: &[u8]) -> Result<CString> {
     let direct = name.contains(&b'/');
     let nowhere = |cause| Err(Error::NotFound { name: String::from_utf8_lossy(name).into_owned(), cause });
     match program {
-        Program::At(place) => CString::new(place.into_os_string().into_vec()).or_else(|_| nowhere(Missing::File)),
+        Program::At(place) => CString::new(place.into_os_string().into_vec()).or_else(|_| nowhere(Missing::File(None))),
         Program::Unfit(place, cause) => Err(Error::NotExecutable { path: place.display().to_string(), cause }),
-        Program::Nowhere if direct => nowhere(Missing::File),
+        Program::Nowhere if direct => nowhere(Missing::File(None)),
         Program::Nowhere => nowhere(Missing::InPath(OsStr::from_bytes(path).display().to_string())),
     }
 }

@@ -40,24 +40,40 @@ fn a_missing_command_is_not_found() {
     command("/bin/nowhere").refused(127, &["command '/bin/nowhere' not found", "no such file"]);
     command("./nowhere").refused(127, &["not found"]);
     command("dangling").refused(127, &["'dangling' not found"]);
-    command("/bin/witness/x").refused(127, &["not found"]);
+    command("/bin/witness/x").refused(127, &["not found", "there is no directory /bin/witness"]);
+    command("/bin/dangling").refused(127, &["no such file: there is no /nowhere", "install /nowhere in the image"]);
+    command("./nowhere").refused(127, &["there is no /nowhere"]);
 }
 
 #[test]
 fn a_command_that_is_not_executable_is_refused() {
     command("plain").refused(126, &["cannot run /bin/plain", "no execute permission", "chmod 0755"]);
-    command("directory").refused(126, &["cannot run /bin/directory", "it is a directory"]);
+    command("directory").refused(126, &["cannot run /bin/directory", "it is a directory", "name the program's file"]);
     command("/bin").refused(126, &["cannot run /bin", "it is a directory"]);
     command("/bin/fifo").refused(126, &["cannot run /bin/fifo", "not a regular file"]);
     command("loop").refused(126, &["cannot run /bin/loop", "too many symbolic links"]);
 }
 
-/// The header of a 64-bit ELF program of another machine, little end first.
+/// The machine of the tests and another one, by their ELF numbers.
+const MACHINES: (u8, u8) = if cfg!(target_arch = "aarch64") { (183, 62) } else { (62, 183) };
+
+/// A 64-bit little-endian ELF program without any code, which asks for this loader.
+fn elf(machine: u8, loader: &str) -> Vec<u8> {
+    let mut file = vec![0_u8; 120];
+    file[..7].copy_from_slice(b"\x7fELF\x02\x01\x01");
+    (file[16], file[18], file[20]) = (2, machine, 1);
+    // One program header behind the ELF header: PT_INTERP, readable, its bytes behind that.
+    (file[32], file[52], file[54], file[56]) = (64, 64, 56, 1);
+    (file[64], file[68], file[72]) = (3, 4, 120);
+    let length = u8::try_from(loader.len() + 1).unwrap();
+    (file[96], file[104]) = (length, length);
+    file.extend_from_slice(loader.as_bytes());
+    file.push(0);
+    file
+}
+
 fn foreign() -> Vec<u8> {
-    let mut header = vec![0_u8; 64];
-    header[..6].copy_from_slice(b"\x7fELF\x02\x01");
-    (header[16], header[18]) = (2, if cfg!(target_arch = "aarch64") { 62 } else { 183 });
-    header
+    elf(MACHINES.1, "/bin/loader")
 }
 
 /// In exec mode and supervised: the same cause has the same words.
@@ -78,8 +94,13 @@ fn a_file_of_an_unknown_format_is_described() {
         (b"\xff\xfe#\0!\0", "it is UTF-16 text", "save the script as UTF-8"),
         (long.as_bytes(), "longer than the 255 bytes", "a shorter path"),
         (b"#! \n", "names no interpreter", "#!/bin/sh"),
-        (b"MZ\x90\0", "a program for Windows", "build the program for Linux"),
-        (b"PK\x03\x04", "a zip or jar archive", "run it by the program that reads it"),
+        (b"#\0!\0/\0b\0", "it is UTF-16 text", "save the script as UTF-8"),
+        (b"\n#!/bin/witness\n", "it is text without a #! line", "no byte before it"),
+        (b"MZ\x90\0", "a program for Windows", "put a program for Linux there"),
+        (b"PK\x03\x04", "a zip or jar archive", "run the program that reads this"),
+        (b"\x1f\x8b\x08\0", "a gzip archive", "unpack"),
+        (b"<!DOCTYPE html>\n", "an HTML page", "fetch it"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "a Git LFS pointer", "fetch it"),
         (&foreign(), "it is a program for ", "--platform"),
         (b"\x7fELF and no more", "it is a ", "run"),
         (b"\x01\x02\x03", "it is no program for this machine", "run it by hand"),
@@ -90,6 +111,18 @@ fn a_file_of_an_unknown_format_is_described() {
     let base = stocked().file_mode("/bin/odd", bytes(foreign()), 0o755);
     let script = base.file_mode("/bin/by-odd", bytes("#!/bin/odd\n"), 0o755);
     both(&script, "by-odd", 126, &["cannot run /bin/by-odd: /bin/odd, which runs it: it is a program for"]);
+}
+
+#[test]
+fn an_unusable_dynamic_loader_is_described() {
+    let program = stocked().file_mode("/bin/needs", bytes(elf(MACHINES.0, "/bin/loader")), 0o755);
+    both(&program, "needs", 127, &["/bin/needs", "its dynamic loader /bin/loader is missing; fix: build it for"]);
+    let dangling = program.clone().node("/bin/loader", Kind::Symlink("/usr/lib/ld.so".into()));
+    both(&dangling, "needs", 127, &["/bin/loader is missing: there is no /usr/lib/ld.so", "or install /usr/lib/ld.so"]);
+    let foreign = program.clone().file_mode("/bin/loader", bytes(foreign()), 0o755);
+    both(&foreign, "needs", 126, &["/bin/loader, which runs it: it is a program for", "--platform"]);
+    let text = program.file_mode("/bin/loader", bytes("x".repeat(100)), 0o755);
+    both(&text, "needs", 126, &["/bin/loader, which runs it: it is text"]);
 }
 
 #[test]
@@ -119,6 +152,14 @@ fn a_missing_interpreter_is_named() {
         &["/bin/lost", "its interpreter '/usr/bin/python9 -u' is missing", "install /usr/bin/python9"],
     );
     both(&base, "twice", 127, &["/bin/twice", "'/usr/bin/python9 -u' is missing"]);
+    let venv = base.clone().node("/bin/venv-python", Kind::Symlink("/usr/local/bin/python9".into())).file_mode(
+        "/bin/venv",
+        bytes("#!/bin/venv-python -u\n"),
+        0o755,
+    );
+    both(&venv, "venv", 127, &["there is no /usr/local/bin/python9; fix: install /usr/local/bin/python9"]);
+    let relative = base.clone().file_mode("/bin/relative", bytes("#!python9 -u\n"), 0o755);
+    both(&relative, "relative", 127, &["'python9 -u' is missing", "its whole path", "#!/usr/bin/env python9"]);
     both(
         &base,
         "dos",
@@ -129,10 +170,17 @@ fn a_missing_interpreter_is_named() {
 
 #[test]
 fn a_command_line_in_one_word_or_for_a_shell_is_explained() {
+    for word in ["witness\r", "witness ", "\"witness\"", "'witness'"] {
+        let record = command(word).refused(127, &["blanks or quotes"]);
+        assert!(record.ends_with("write each word as its own string: [\"witness\"]"), "{record}");
+    }
+    for word in ["exec", "cd", "A=1", "~/run", "$HOME/run"] {
+        command(word).refused(127, &["it is written for a shell", "[env] and [[step]]"]);
+    }
     let one = command("witness app:app").refused(127, &["one word, with blanks"]);
     assert!(one.ends_with("write each word as its own string: [\"witness\", \"app:app\"]"), "{one}");
     stocked().words(["witness", "app:app"]).run().app();
-    command("cd /app && exec witness").refused(127, &["a line for a shell", "workdir", "[\"sh\", \"-c\""]);
+    command("cd /app && exec witness").refused(127, &["written for a shell", "workdir", "[\"sh\", \"-c\""]);
     let shell = stocked().words(["/bin/sh", "-c", "witness"]).run();
     shell.refused(127, &["the image has no shell", "exec form"]);
     let role = || stocked().config("[roles.web]\ncommand = ['witness']\n").words::<&str>([]);
@@ -188,11 +236,21 @@ fn a_roles_missing_command_is_refused_before_anything_changes() {
 
 #[test]
 fn a_working_directory_that_cannot_be_entered_is_refused() {
-    stocked().config("workdir = '/nowhere'").words(["/bin/witness"]).run().refused_late(71, &["/nowhere", "ENOENT"]);
-    stocked().config("workdir = '/closed'").words(["/bin/witness"]).run().refused_late(71, &["/closed", "EACCES"]);
-    stocked()
-        .config("workdir = '/etc/passwd'")
-        .words(["/bin/witness"])
-        .run()
-        .refused_late(71, &["/etc/passwd", "ENOTDIR"]);
+    for (directory, words) in [
+        ("/nowhere", ["/nowhere", "ENOENT", "create it in the image"]),
+        ("/closed", ["/closed", "EACCES", "let the user enter it"]),
+        ("/etc/passwd", ["/etc/passwd", "ENOTDIR", "change workdir"]),
+    ] {
+        let run = stocked().config(format!("workdir = '{directory}'")).words(["/bin/witness"]).run();
+        run.refused_late(71, &words);
+    }
+}
+
+#[test]
+fn a_directory_that_cannot_be_made_gets_the_remedy_of_its_reason() {
+    let directory = |path: &str| stocked().config(format!("[[directory]]\npath = '{path}'\n"));
+    let full = Kind::OptionTmpfs("nr_inodes=1".into());
+    directory("/full/cache").owned("/full", full, (1001, 1001), 0o755).run().refused_late(71, &["ENOSPC", "inodes"]);
+    directory("/bin/witness/x").run().refused_late(71, &["ENOTDIR", "no file, and no broken symbolic link"]);
+    directory("/closed/x").run().refused_late(71, &["EACCES", "let uid 1001 enter each directory above it"]);
 }
