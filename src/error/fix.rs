@@ -2,7 +2,7 @@
 
 use nix::errno::Errno;
 
-use super::{Error, NO_ROLES, Unfit};
+use super::{Error, NO_ROLES, NoSecret, Unfit};
 
 /// Remedies that need nothing of the error.
 mod text {
@@ -107,7 +107,7 @@ impl Error {
             Error::Required { name, hint: None } => return set(name, false),
             Error::Refused { name, is, hint: None } if is == "unset" => return set(name, false),
             Error::Refused { name, hint: None, .. } => return format!("unset {name}, or change its value"),
-            Error::Secret { name, .. } => return secret(name),
+            Error::Secret { name, cause, .. } => return secret(name, *cause),
             Error::CapabilityMissing { flags, .. } => return format!("add {flags}"),
             Error::SealUnavailable { what, errno, .. } => return seal(what, *errno),
             Error::SealPath { real, .. } => return format!("give the path without links: {real}"),
@@ -163,11 +163,13 @@ fn set(name: &str, or_default: bool) -> String {
     format!("set {name} (--env {name}=…){default}")
 }
 
-fn secret(name: &str) -> String {
-    format!(
-        "mount the secret (--secret …), or name its file in {name}_FILE; root must be able to read it and the app not to \
-         replace it"
-    )
+fn secret(name: &str, cause: NoSecret) -> String {
+    match cause {
+        NoSecret::Absent => format!("mount the secret there (--secret …), or name its file in {name}_FILE"),
+        NoSecret::Twice => format!("unset {name} or {name}_FILE"),
+        NoSecret::Unreadable => "let only root or only the app's user own and read it, in directories of root's".into(),
+        NoSecret::NoValue => "let it be a file with the value in it: not empty, no NUL, at most 64 KiB".into(),
+    }
 }
 
 fn not_writable(path: &str, uid: u32, errno: Errno, directory: bool) -> String {

@@ -41,7 +41,7 @@ impl fmt::Display for Error {
             }
             Error::Unset { name, place, message: Some(message) } => write!(f, "{place}: {name} is unset: {message}"),
             Error::Unset { name, place, message: None } => write!(f, "{place}: ${{{name}}} is unset"),
-            Error::Secret { name, path, what } => write!(f, "secret {name} from {path}: {what}"),
+            Error::Secret { name, path, what, .. } => write!(f, "secret {name} from {path}: {what}"),
             Error::Inexpressible { format, what, .. } => write!(f, "cannot render for {format}: {what}"),
             Error::StepNotRoots { name, path, how, .. } => write!(f, "refusing the root step '{name}': {path}: {how}"),
             Error::Step { name, what, .. } => write!(f, "step '{name}' {what}"),

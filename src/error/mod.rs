@@ -18,7 +18,7 @@ use nix::errno::Errno;
 pub use exit::Exit;
 pub use kernel::{Kernel, errno, io_errno};
 pub use place::{Place, TextFile};
-pub use unfit::{Missing, Unfit};
+pub use unfit::{Missing, NoSecret, Unfit};
 
 /// The result of everything that can end a boot.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -188,6 +188,8 @@ pub enum Error {
         path: String,
         /// Why.
         what: String,
+        /// The cause, which decides the remedy.
+        cause: NoSecret,
     },
     /// A step failed, took too long, or was ended by a stop.
     Step {

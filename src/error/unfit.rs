@@ -6,6 +6,19 @@ use nix::errno::Errno;
 
 use super::Kernel;
 
+/// Why there is no secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoSecret {
+    /// Its file is missing.
+    Absent,
+    /// Its variable and the variable of its file are both set.
+    Twice,
+    /// Neither root nor the user may read its file.
+    Unreadable,
+    /// The file holds no value.
+    NoValue,
+}
+
 /// What is not there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Missing {

@@ -129,8 +129,8 @@ impl Expansion<'_> {
 
     fn variable(&self, inside: &str, depth: usize, expanded: &mut Vec<u8>) -> Result<()> {
         let (name, operation) = inside.split_once(':').unwrap_or((inside, ""));
-        if values::variable(name).is_err() || operation.is_empty() != (name.len() == inside.len()) {
-            return Err(self.refuse(inside));
+        if !is_name(name) || operation.is_empty() != (name.len() == inside.len()) {
+            return Err(self.refuse(&format!("${{{inside}}}")));
         }
         let value = self.environment.get(name);
         let full = value.filter(|value| !value.is_empty());
@@ -150,10 +150,10 @@ impl Expansion<'_> {
             }
             ("-", None) | ("+", Some(_)) => self.append(word, depth + 1, expanded)?,
             ("+", None) => self.append(word, depth + 1, &mut Vec::new()).or_else(only_unset)?,
-            ("?", _) if word.contains('$') => return Err(self.refuse(inside)),
+            ("?", _) if word.contains('$') => return Err(self.refuse(word)),
             ("?", Some(value)) => expanded.extend_from_slice(value),
             ("?", None) => return Err(unset(Some(word))),
-            _ => return Err(self.refuse(inside)),
+            _ => return Err(self.refuse(&format!("${{{inside}}}"))),
         }
         Ok(())
     }
@@ -165,6 +165,12 @@ impl Expansion<'_> {
             allowed: "write ${VAR}, ${VAR:-default}, ${VAR:+word} or ${VAR:?message}, and $$ for a plain $".into(),
         }
     }
+}
+
+/// Whether a reference can be to this variable. A dash is none of its bytes: `${VAR-default}` is a mistake.
+fn is_name(text: &str) -> bool {
+    let first = text.bytes().next().is_some_and(|byte| byte.is_ascii_alphabetic() || byte == b'_');
+    first && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.".contains(&byte))
 }
 
 /// An unset variable is an error only where its value is needed.
@@ -180,7 +186,7 @@ mod tests {
     use super::*;
 
     fn environment() -> Environment {
-        Environment::new(vec![c"PORT=8000", c"EMPTY=", c"BYTES=\xff"])
+        Environment::new(vec![c"PORT=8000", c"EMPTY=", c"BYTES=\xff", c"discovery.type=single"])
     }
 
     fn with(text: &str) -> Result<Vec<u8>> {
@@ -210,6 +216,7 @@ mod tests {
             ("${NONE:+--port=${NONE}}", b""),
             ("${EMPTY:+x}y", b"y"),
             ("${NONE:-}", b""),
+            ("${discovery.type}", b"single"),
         ] {
             assert_eq!(with(text).expect(text), expanded, "{text}");
         }
@@ -232,6 +239,7 @@ mod tests {
             "${PORT:-$x}",
             "${NONE:+$x}",
             "${A B}",
+            "${PORT-8000}",
             "$(id)",
             "${NONE:?${PORT}}",
         ] {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::StartedAs;
 use crate::config::Config;
 use crate::config::environment::Environment;
-use crate::error::{Error, Result};
+use crate::error::{Error, NoSecret, Result};
 use crate::facts::secrets::{self, Unread};
 use crate::privilege::{self, Held, Target};
 use crate::trust::Trust;
@@ -53,9 +53,9 @@ pub(super) fn resolve(
         let by_hand = environment.get(name).is_some_and(|value| !value.is_empty());
         let is_named = named.is_some();
         let path = named.unwrap_or_else(|| PathBuf::from(&secret.path.value));
-        let refuse = |what: String| Error::Secret { name: name.clone(), path: path.display().to_string(), what };
+        let refuse = |cause, what| Error::Secret { name: name.clone(), path: path.display().to_string(), what, cause };
         if by_hand && is_named {
-            return Err(refuse(format!("both {name} and {variable} are set")));
+            return Err(refuse(NoSecret::Twice, format!("both {name} and {variable} are set")));
         }
         environment.remove(&variable);
         let value = match reader.read(&path)? {
@@ -65,13 +65,15 @@ pub(super) fn resolve(
                 resolved.held_back.push(format!("secret {name}: optional, and {} is absent", path.display()));
                 continue;
             }
-            Err(Unread::Absent(what) | Unread::Unusable(what) | Unread::NotForRoot(what)) => return Err(refuse(what)),
+            Err(Unread::Absent(what)) => return Err(refuse(NoSecret::Absent, what)),
+            Err(Unread::NotForRoot(what)) => return Err(refuse(NoSecret::Unreadable, what)),
+            Err(Unread::Unusable(what)) => return Err(refuse(NoSecret::NoValue, what)),
         };
         if by_hand && environment.get(name) != Some(&value) {
             resolved.notes.push(format!("{name} is set, but its file {} counts", path.display()));
         }
         if !environment.set(name, &value) {
-            return Err(refuse("it holds a NUL".into()));
+            return Err(refuse(NoSecret::NoValue, "it holds a NUL".into()));
         }
         // The longest first: one may hold another, and both are taken out of what is printed.
         let at = resolved.values.iter().position(|(_, other)| other.len() < value.len());
@@ -92,11 +94,11 @@ impl Reader<'_> {
             Err(Unread::NotForRoot(why)) => {
                 let read = privilege::with_rights_of(self.target, self.held, || secrets::read_as_user(path))?;
                 Ok(read.map_err(|unread| match unread {
-                    Unread::Absent(_) => unread,
-                    Unread::NotForRoot(what) | Unread::Unusable(what) => {
+                    Unread::NotForRoot(what) => {
                         let uid = self.target.uid;
-                        Unread::Unusable(format!("uid {uid} cannot read it: {what}; root does not: {why}"))
+                        Unread::NotForRoot(format!("uid {uid} cannot read it: {what}; root does not: {why}"))
                     }
+                    other => other,
                 }))
             }
             read => Ok(read),

@@ -51,3 +51,18 @@ fn an_env_value_may_refer_to_a_secret() {
     let run = with("[secrets]\nPASSWORD = '/run/secrets/token'\n[env]\nTOKEN = 'db:${PASSWORD}'").run();
     assert_eq!(token(&run).as_deref(), Some("db:v4lue"));
 }
+
+#[test]
+fn each_cause_has_its_own_remedy() {
+    let base = with("[secrets]\nTOKEN = '/run/secrets/token'");
+    let file = |bytes: &[u8], owner, mode| {
+        base.clone().owned("/run/secrets/other", Kind::File(Content::Bytes(bytes.into())), owner, mode)
+    };
+    let named = |sandbox: Sandbox| sandbox.env("TOKEN_FILE=/run/secrets/other").run();
+    named(base.clone()).refused(78, &["ENOENT", "fix: mount the secret there"]);
+    named(file(b"\n", (0, 0), 0o400)).refused(78, &["it is empty", "fix: let it be a file with the value in it"]);
+    named(file(b"v", (1001, 1001), 0))
+        .refused(78, &["uid 1001 cannot read it", "fix: let only root or only the app's"]);
+    let twice = base.clone().env("TOKEN=by-hand").env("TOKEN_FILE=/run/secrets/token").run();
+    twice.refused(78, &["both TOKEN and TOKEN_FILE are set", "fix: unset TOKEN or TOKEN_FILE"]);
+}
