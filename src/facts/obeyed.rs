@@ -149,7 +149,7 @@ impl Obeyed<'_> {
             return Ok(());
         }
         if depth > DEEPEST {
-            return Err(Denied::TooMuch(format!("{} is more than {DEEPEST} levels deep", path.display())));
+            return Err(Denied::CannotJudge(format!("{} is more than {DEEPEST} levels deep", path.display())));
         }
         match FileType::from_raw_mode(facts.st_mode) {
             FileType::RegularFile if facts.st_mode & 0o111 != 0 => self.script(path, depth),
@@ -206,7 +206,7 @@ impl Obeyed<'_> {
                 continue;
             }
             self.left = self.left.checked_sub(1).ok_or_else(|| {
-                Denied::TooMuch(format!("there are more than {MOST} files to judge, up to {}", path.display()))
+                Denied::CannotJudge(format!("there are more than {MOST} files to judge, up to {}", path.display()))
             })?;
             names.push(name);
         }

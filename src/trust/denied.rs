@@ -17,8 +17,8 @@ pub enum Denied {
         /// Who else can change it.
         whose: Whose,
     },
-    /// Too many files to check.
-    TooMuch(String),
+    /// Too many files to check, or a path that leads each process elsewhere.
+    CannotJudge(String),
 }
 
 /// Who else could change a file or directory.
@@ -41,7 +41,7 @@ impl fmt::Display for Denied {
         match self {
             Denied::Call(call, errno) => write!(f, "{call}: {} ({errno:?})", errno.desc()),
             Denied::NotRoots { place, whose } => write!(f, "{} {whose}", place.display()),
-            Denied::TooMuch(what) => f.write_str(what),
+            Denied::CannotJudge(what) => f.write_str(what),
         }
     }
 }
@@ -75,7 +75,7 @@ impl Denied {
                 }
             }
             Denied::Call(..) => "let root read it, and enter every directory above it".to_owned(),
-            Denied::TooMuch(_) => {
+            Denied::CannotJudge(_) => {
                 "name what is needed of it, or put the command into a script of root's own".to_owned()
             }
         }

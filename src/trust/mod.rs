@@ -164,6 +164,9 @@ impl Trust {
                     if links > MOST_LINKS {
                         return Err(Denied::Call("open", Errno::ELOOP));
                     }
+                    if wanted.by_path && name == "cwd" && place.starts_with("/proc") {
+                        return Err(Denied::CannotJudge(format!("{} leads each process elsewhere", place.display())));
+                    }
                     let target = readlinkat(&file, "", Vec::new()).map_err(|error| call("readlinkat", error))?;
                     let target = reversed(Path::new(&OsString::from_vec(target.into_bytes())));
                     if target.last().is_some_and(|first| first == "/") {

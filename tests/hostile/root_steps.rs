@@ -199,6 +199,19 @@ fn a_directory_among_the_words_is_judged_with_all_that_is_below_it() {
 }
 
 #[test]
+fn a_path_through_a_working_directory_is_refused() {
+    // /init has another working directory than the step: what one finds there the other does not.
+    let words = ["/proc/self/cwd/mine/rules.nft", "/proc/thread-self/cwd/absent", "/proc/1/cwd/etc", "/safe/link/etc"];
+    for word in words {
+        let base = planted(&format!("'rules', '{word}'"))
+            .owned("/mine/rules.nft", text(), (0, 0), 0o644)
+            .node("/safe/link", Kind::Symlink("/proc/self/cwd".into()));
+        is_refused(&base.run(), "leads each process elsewhere");
+    }
+    cases("paths through a working directory", words.len());
+}
+
+#[test]
 fn words_that_name_nothing_or_roots_own_are_accepted() {
     for words in [
         "'link', 'set', 'dev', 'eth0'",
