@@ -58,7 +58,10 @@ fn a_link_leads_no_further_than_the_user_could_go() {
 fn what_is_no_directory_is_refused_without_waiting() {
     for kind in [Kind::Fifo, Kind::Socket, Kind::Device, text()] {
         let run = planted(|base| base.owned("/home/app/cache", kind, (1001, 1001), 0o644), "/home/app/cache");
-        run.refused_late(71, &["cannot make the directory /home/app/cache", "ENOTDIR", "fix: make each part of its path a directory"]);
+        run.refused_late(
+            71,
+            &["cannot make the directory /home/app/cache", "ENOTDIR", "fix: make each part of its path a directory"],
+        );
     }
     cases("other things in place of a directory", 4);
 }
