@@ -7,6 +7,7 @@ use crate::{
     deploy::{self, Job},
     drift,
     failure::{Context, Failure},
+    output::Level,
     place, podman, state,
     systemd::{self, Unit},
     tool, verify,
@@ -25,12 +26,12 @@ enum Verdict {
 pub(crate) fn check(job: &Job) -> bool {
     let mut good = true;
     let mut line = |name: &str, result: Result<Verdict, Failure>| match result {
-        Ok(Verdict::Ok(words)) => job.report.note("ok", name, &words),
-        Ok(Verdict::Warn(words, fix)) => job.report.note("warn", name, &format!("{words}; fix: {fix}")),
+        Ok(Verdict::Ok(words)) => job.report.note(Level::Ok, name, &words),
+        Ok(Verdict::Warn(words, fix)) => job.report.note(Level::Warn, name, &format!("{words}; fix: {fix}")),
         Err(failure) => {
             good = false;
             let fix = failure.fix.as_ref().map(|fix| format!("; fix: {fix}")).unwrap_or_default();
-            job.report.note("FAIL", name, &format!("{}{fix}", failure.line()));
+            job.report.note(Level::Fail, name, &format!("{}{fix}", failure.line()));
         }
     };
     line("podman", version("podman"));

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use crate::tag::Tag;
@@ -38,7 +38,7 @@ pub(crate) enum Command {
         /// Stop after the check, before anything serves differently.
         #[arg(long, conflicts_with = "trigger")]
         gate_only: bool,
-        /// Mend what was interrupted, then answer every request in the spool. What the service runs.
+        /// Restore after an interrupted run, then answer every request in the spool. The service runs this.
         #[arg(long)]
         trigger: bool,
         /// Wait for a deploy that is under way, instead of refusing.
@@ -63,10 +63,19 @@ pub(crate) enum Command {
         #[arg(long, value_name = "DIR")]
         dir: Option<PathBuf>,
     },
-    /// Print the JSON Schema of the configuration.
-    Schema,
+    /// Print a JSON Schema: of the configuration, or of the lines of --json and history.
+    Schema {
+        #[arg(value_enum, default_value_t = SchemaOf::Configuration)]
+        of: SchemaOf,
+    },
     /// Print completions for a shell.
     Completions { shell: Shell },
     /// Print the manual page stepdown(1).
     Manual,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SchemaOf {
+    Configuration,
+    Output,
 }

@@ -12,6 +12,7 @@ use std::{
 use crate::{
     deploy::{self, Ended, Job, kept},
     failure::{Failure, one_line},
+    output::Level,
     podman::{self, Container},
     state::{Phase, Release, Store, now, short},
     systemd::{self, Unit},
@@ -196,7 +197,7 @@ fn finish(job: &Job, store: &mut Store, candidate: Release) -> Ended {
         return restore(job, store, &failure.line(), None);
     }
     if let Err(failure) = retire(job, store) {
-        job.report.note("warn", "clean up", &failure.line());
+        job.report.note(Level::Warn, "clean up", &failure.line());
     }
     Ended { answer, ok: true, stuck: false }
 }
@@ -216,7 +217,7 @@ pub(crate) fn restore(job: &Job, store: &mut Store, reason: &str, failed: Option
     run.reason = Some(reason.to_owned());
     let (tag, before) = (run.tag.clone(), run.before.clone());
     if let Err(failure) = store.enter(Phase::Restoring) {
-        job.report.note("warn", "state", &failure.line());
+        job.report.note(Level::Warn, "state", &failure.line());
     }
     let result = match &before {
         Some(before) => reconcile(job, before, failed),
@@ -229,11 +230,11 @@ pub(crate) fn restore(job: &Job, store: &mut Store, reason: &str, failed: Option
     };
     let answer = format!("fail {tag} {}; {words}", one_line(reason));
     if let Err(failure) = store.end(&answer, stuck) {
-        job.report.note("warn", "state", &failure.line());
+        job.report.note(Level::Warn, "state", &failure.line());
     }
     let let_go = podman::retire(&job.place.app, &kept_after_restore(store, before.as_ref()));
     if let Err(failure) = let_go {
-        job.report.note("warn", "clean up", &failure.line());
+        job.report.note(Level::Warn, "clean up", &failure.line());
     }
     Ended { answer, ok: false, stuck }
 }

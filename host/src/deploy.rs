@@ -9,7 +9,9 @@ use crate::{
     cutover, drift,
     failure::Failure,
     gate::{LABEL, gate_line},
-    memory, parallel,
+    memory,
+    output::Level,
+    parallel,
     place::Place,
     podman, registry,
     report::Report,
@@ -93,7 +95,7 @@ pub(crate) fn recover(job: &Job, store: &mut Store) -> Result<Option<Ended>, Fai
     } else {
         refused(job, store, &run.tag, &Failure::new("deploy", reason))
     };
-    job.report.note("warn", "interrupted run", &ended.answer);
+    job.report.note(Level::Warn, "interrupted run", &ended.answer);
     Ok(Some(ended))
 }
 
@@ -101,10 +103,10 @@ fn refused(job: &Job, store: &mut Store, tag: &Tag, failure: &Failure) -> Ended 
     drop_candidate(job, store);
     let answer = format!("fail {tag} {}; nothing has changed", failure.line());
     if let Err(failure) = store.end(&answer, false) {
-        job.report.note("warn", "state", &failure.line());
+        job.report.note(Level::Warn, "state", &failure.line());
     }
     if let Some(fix) = &failure.fix {
-        job.report.note("fix", "to mend it", fix);
+        job.report.note(Level::Fix, "to fix it", fix);
     }
     Ended { answer, ok: false, stuck: false }
 }
@@ -114,7 +116,7 @@ fn drop_candidate(job: &Job, store: &Store) {
     let swept = podman::sweep(&format!("{LABEL}={}", job.place.app));
     let dropped = swept.and_then(|()| podman::retire(&job.place.app, &kept(store, usize::MAX)));
     if let Err(failure) = dropped {
-        job.report.note("warn", "clean up", &failure.line());
+        job.report.note(Level::Warn, "clean up", &failure.line());
     }
 }
 
@@ -256,7 +258,7 @@ fn compare(job: &Job, units: &[Unit], candidate: &Release) -> Result<(), Failure
         Err(failure) => (vec![failure.line()], "build the image with an /init that has --render quadlet"),
     };
     for line in &lines {
-        job.report.note("warn", "drift", line);
+        job.report.note(Level::Warn, "drift", line);
     }
     if lines.is_empty() || job.config.drift == Drift::Warn {
         return Ok(());
@@ -279,7 +281,7 @@ fn gate_all(job: &Job, units: &[Unit], candidate: &Release) -> Result<(), Failur
         let name = format!("gate {}", unit.name);
         let mode = job.config.mode(&unit.name);
         if mode == Mode::Off {
-            job.report.note("skip", &name, "mode = \"off\"");
+            job.report.note(Level::Skip, &name, "mode = \"off\"");
             continue;
         }
         let line = gate_line(&unit.line, &job.place.app, &unit.name, &candidate.image, mode, &job.config.gate.env)

@@ -7,7 +7,7 @@
 //! | --- | --- | --- |
 //! | 0 | `failure`, `tag`, `span` | errors, the tag's grammar, durations |
 //! | 1 | `tool`, `argv`, `config`, `place`, `parallel` | children with time limits, command lines, configuration, paths |
-//! | 2 | `state`, `trigger`, `systemd`, `podman`, `registry`, `verify`, `gate`, `drift`, `memory`, `report` | one subject each |
+//! | 2 | `state`, `output`, `trigger`, `systemd`, `podman`, `registry`, `verify`, `gate`, `drift`, `memory`, `report` | one subject each |
 //! | 3 | `cutover`, `deploy`, `check`, `status`, `install`, `manual` | the commands |
 //! | 4 | `main`, `cli` | the story |
 
@@ -25,6 +25,7 @@ mod gate;
 mod install;
 mod manual;
 mod memory;
+mod output;
 mod parallel;
 mod place;
 mod podman;
@@ -49,7 +50,7 @@ use std::{
 use clap::{CommandFactory, Parser};
 
 use crate::{
-    cli::{Cli, Command},
+    cli::{Cli, Command, SchemaOf},
     config::Config,
     deploy::{Ended, Job, Kind, Order},
     failure::{CONFIGURATION, Failure, REFUSED, STUCK, USAGE},
@@ -86,7 +87,8 @@ fn main() -> ExitCode {
 
 fn run(cli: &Cli) -> Result<ExitCode, Failure> {
     match &cli.command {
-        Command::Schema => return print(&config::schema()?),
+        Command::Schema { of: SchemaOf::Configuration } => return print(&config::schema()?),
+        Command::Schema { of: SchemaOf::Output } => return print(&output::schema()?),
         Command::Completions { shell } => {
             clap_complete::generate(*shell, &mut Cli::command(), "stepdown", &mut stdout());
             return Ok(ExitCode::SUCCESS);

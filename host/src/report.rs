@@ -6,10 +6,11 @@ use std::{
     time::{Duration, Instant},
 };
 
+use crate::{
+    failure::{Failure, one_line},
+    output::{Level, Line, Reason},
+};
 use indicatif::{ProgressBar, ProgressStyle};
-use serde_json::json;
-
-use crate::failure::{Failure, one_line};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Style {
@@ -63,22 +64,22 @@ impl Report {
         took: Duration,
     ) {
         match result {
-            Ok(value) => self.line("ok", name, &words(value), took),
-            Err(failure) if failure.what == name => self.line("FAIL", name, &failure.reason, took),
-            Err(failure) => self.line("FAIL", name, &failure.line(), took),
+            Ok(value) => self.line(Level::Ok, name, &words(value), took),
+            Err(failure) if failure.what == name => self.line(Level::Fail, name, &failure.reason, took),
+            Err(failure) => self.line(Level::Fail, name, &failure.line(), took),
         }
     }
 
     /// Something to know that is no step.
-    pub(crate) fn note(&self, verdict: &str, name: &str, words: &str) {
-        self.line(verdict, name, words, Duration::ZERO);
+    pub(crate) fn note(&self, level: Level, name: &str, words: &str) {
+        self.line(level, name, words, Duration::ZERO);
     }
 
     /// The last line: the same that a request is answered with.
     pub(crate) fn answer(&self, answer: &str, stuck: bool) {
         let seconds = self.began.elapsed().as_secs_f32();
         if self.style == Style::Json {
-            self.print(&json!({ "answer": answer, "stuck": stuck, "seconds": seconds }).to_string());
+            self.print_json(&Line::Answer { answer, stuck, seconds });
         } else {
             self.print(&format!("{answer} ({seconds:.1} s)"));
         }
@@ -87,6 +88,13 @@ impl Report {
     pub(crate) fn print(&self, line: &str) {
         // A reader that has gone must not end a deploy.
         let _ = writeln!(stdout(), "{line}");
+    }
+
+    fn print_json(&self, line: &Line) {
+        // Text and numbers can always be encoded.
+        if let Ok(text) = line.text() {
+            self.print(&text);
+        }
     }
 
     /// Shows on a terminal what is under way, until `end`.
@@ -107,24 +115,20 @@ impl Report {
         self.step.borrow_mut().take().inspect(ProgressBar::finish_and_clear);
     }
 
-    fn line(&self, verdict: &str, name: &str, words: &str, took: Duration) {
+    fn line(&self, level: Level, name: &str, words: &str, took: Duration) {
         if let Some(bar) = self.step.borrow().as_ref() {
-            return bar.suspend(|| self.print_line(verdict, name, words, took));
+            return bar.suspend(|| self.print_line(level, name, words, took));
         }
-        self.print_line(verdict, name, words, took);
+        self.print_line(level, name, words, took);
     }
 
-    fn print_line(&self, verdict: &str, name: &str, words: &str, took: Duration) {
+    fn print_line(&self, level: Level, name: &str, words: &str, took: Duration) {
         let words = one_line(words);
         let seconds = took.as_secs_f32();
         match self.style {
-            Style::Json => {
-                self.print(
-                    &json!({ "verdict": verdict, "step": name, "words": words, "seconds": seconds }).to_string(),
-                );
-            }
-            Style::Live | Style::Plain if took.is_zero() => self.print(&format!("{verdict:4} {name}: {words}")),
-            Style::Live | Style::Plain => self.print(&format!("{verdict:4} {name}: {words} ({seconds:.1} s)")),
+            Style::Json => self.print_json(&Line::Step { verdict: level, step: name, words: &words, seconds }),
+            Style::Live | Style::Plain if took.is_zero() => self.print(&format!("{:4} {name}: {words}", level.word())),
+            Style::Live | Style::Plain => self.print(&format!("{:4} {name}: {words} ({seconds:.1} s)", level.word())),
         }
     }
 }
@@ -132,8 +136,7 @@ impl Report {
 /// The failure that ends the command, on standard error.
 pub(crate) fn fatal(failure: Failure, json: bool) {
     let text = if json {
-        let error = json!({ "what": failure.what, "reason": failure.reason, "fix": failure.fix });
-        json!({ "error": error }).to_string()
+        Line::Error { error: Reason::of(&failure) }.text().unwrap_or_default()
     } else if stderr().is_terminal() {
         format!("{:?}", miette::Report::new(failure))
     } else {

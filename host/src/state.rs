@@ -12,14 +12,16 @@ use std::{
 };
 
 use rustix::fs::{FlockOperation, OFlags, flock};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     failure::{Context, Failure},
+    output::Line,
     tag::Tag,
 };
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Release {
     /// Podman's image id: what containers are compared by.
     pub(crate) image: String,
@@ -43,7 +45,7 @@ pub(crate) fn short(image: &str) -> &str {
     image.get(..12).unwrap_or(image)
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Phase {
     Claimed,
@@ -78,7 +80,7 @@ impl Phase {
     }
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Run {
     pub(crate) tag: Tag,
     /// The claimed request's name, where it came by the spool.
@@ -93,7 +95,7 @@ pub(crate) struct Run {
     pub(crate) reason: Option<String>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Outcome {
     pub(crate) request: Option<String>,
     /// `ok TAG`, or `fail TAG reason`.
@@ -102,7 +104,7 @@ pub(crate) struct Outcome {
     pub(crate) stuck: bool,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct State {
     pub(crate) serving: Option<Release>,
     /// The latest first.
@@ -164,7 +166,7 @@ impl Store {
         let tag = run.tag.clone();
         self.save()?;
         let unit = if let Phase::Cutting { unit } = phase { Some(unit) } else { None };
-        self.note(&serde_json::json!({ "at": now(), "tag": tag, "phase": phase.name(), "unit": unit }));
+        self.note(&Line::Entered { at: now(), tag: &tag, phase: phase.name(), unit });
         signal_after(phase);
         Ok(())
     }
@@ -175,17 +177,16 @@ impl Store {
         let request = run.as_ref().and_then(|run| run.request.clone());
         self.state.last = Some(Outcome { request, answer: answer.to_owned(), ended: now(), stuck });
         self.save()?;
-        self.note(&serde_json::json!({
-            "at": now(), "tag": run.as_ref().map(|run| &run.tag), "answer": answer, "stuck": stuck,
-            "seconds": run.as_ref().map(|run| now().saturating_sub(run.started)),
-        }));
+        let seconds = run.as_ref().map(|run| now().saturating_sub(run.started));
+        self.note(&Line::Ended { at: now(), tag: run.as_ref().map(|run| &run.tag), answer, stuck, seconds });
         Ok(())
     }
 
-    /// The journal is for people: a line that cannot be written does not end a deploy.
-    fn note(&self, line: &serde_json::Value) {
-        if let Ok(mut file) = open(&self.folder.join("history.jsonl"), OpenOptions::new().append(true).create(true)) {
-            let _ = writeln!(file, "{line}");
+    /// The history is for people: a line that cannot be written does not end a deploy.
+    fn note(&self, line: &Line) {
+        let path = self.folder.join("history.jsonl");
+        if let (Ok(mut file), Ok(text)) = (open(&path, OpenOptions::new().append(true).create(true)), line.text()) {
+            let _ = writeln!(file, "{text}");
         }
     }
 }

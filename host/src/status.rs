@@ -1,9 +1,8 @@
 //! What serves, what served before, what is under way: as the state has it.
 
-use serde_json::json;
-
 use crate::{
-    failure::{Context, Failure},
+    failure::Failure,
+    output::Line,
     place::Place,
     state::{self, Release, State, short},
 };
@@ -11,7 +10,7 @@ use crate::{
 pub(crate) fn status(place: &Place, as_json: bool) -> Result<String, Failure> {
     let state = state::read(&place.state)?;
     if as_json {
-        return serde_json::to_string(&json!({ "app": place.app, "state": state })).on("print", "the state");
+        return Line::Status { app: &place.app, state: &state }.text();
     }
     Ok(lines(&place.app, &state).join("\n"))
 }

@@ -1,14 +1,18 @@
 //! The hand-over from CI: `deploy-trigger` and `deploy-status`, and the spool `new/ID`, `done/ID`.
 //!
-//! The directory is CI's to write: whatever lies there may be a link, a directory, a pipe or of any size. A request is
-//! claimed by rename into the private state, opened without following links and without blocking, and read only when it is
-//! a small regular file. An answer is written to a new file and renamed over what is there, so that a planted link is
-//! replaced and never followed.
+//! CI can write to the directory, perhaps as another user: an entry may be a link, a directory, a pipe or of any size. A
+//! request is claimed by a rename into the private state, opened without following links and without blocking, and read
+//! only if it is a small regular file. What cannot be claimed is renamed to a hidden name, so that it blocks no other
+//! request. An answer is written to a new file and renamed over what is there: a planted link is replaced, not followed.
 
 use std::{
+    ffi::{OsStr, OsString},
     fs::{self, File},
     io::{Read, Write},
-    os::fd::{AsFd, OwnedFd},
+    os::{
+        fd::{AsFd, OwnedFd},
+        unix::ffi::OsStrExt,
+    },
     path::Path,
     time::{SystemTime, UNIX_EPOCH},
 };
@@ -55,48 +59,41 @@ impl Spool {
 
     /// Every request that was claimed earlier or waits now, the oldest first.
     pub(crate) fn claim(&self) -> Result<Vec<Request>, Failure> {
-        let mut names = list(&self.claimed).on("list", "claimed requests")?;
-        names.sort();
-        if let Some(name) = self.claim_trigger()? {
-            names.push(name);
+        let names = list(&self.claimed).on("list", "claimed requests")?;
+        let names = names.iter().filter_map(|name| name.to_str()).map(str::to_owned);
+        let mut requests: Vec<Request> = names.map(|name| Request { tag: self.read(&name), name }).collect();
+        let trigger = self.take(&self.dir, OsStr::new(TRIGGER), format!("{BY_TRIGGER}{}", stamp()))?;
+        if trigger.is_some() {
+            // The answer of an earlier request would be read as this one's.
+            let _ = unlinkat(&self.dir, STATUS, AtFlags::empty());
         }
-        names.extend(self.claim_spool()?);
-        Ok(names.into_iter().map(|name| Request { tag: self.read(&name), name }).collect())
-    }
-
-    /// The answer of an earlier request would be read as this one's.
-    fn claim_trigger(&self) -> Result<Option<String>, Failure> {
-        let name = format!("{BY_TRIGGER}{}", stamp());
-        match renameat(&self.dir, TRIGGER, &self.claimed, &name) {
-            Ok(()) => {
-                self.remove_status();
-                Ok(Some(name))
+        requests.extend(trigger);
+        if let Some(new) = self.folder("new")? {
+            for id in list(&new).on("list", format!("{}/new", self.shown))? {
+                let name = format!("{BY_SPOOL}{}-{}", stamp(), id.to_string_lossy());
+                requests.extend(self.take(&new, &id, name)?);
             }
-            Err(Errno::NOENT) => Ok(None),
-            Err(error) => Err(self.unclaimable(TRIGGER, error)),
         }
+        Ok(requests)
     }
 
-    fn remove_status(&self) {
-        let _ = unlinkat(&self.dir, STATUS, AtFlags::empty());
-    }
-
-    fn claim_spool(&self) -> Result<Vec<String>, Failure> {
-        let Some(new) = self.folder("new")? else { return Ok(Vec::new()) };
-        let mut names = list(&new).on("list", format!("{}/new", self.shown))?;
-        names.sort();
-        let mut claimed = Vec::new();
-        for id in names {
-            let name = format!("{BY_SPOOL}{}-{id}", stamp());
-            renameat(&new, &id, &self.claimed, &name).map_err(|error| self.unclaimable(&format!("new/{id}"), error))?;
-            claimed.push(name);
-        }
-        Ok(claimed)
-    }
-
-    fn unclaimable(&self, name: &str, error: Errno) -> Failure {
-        Failure::new(format!("claim {}/{name}", self.shown), error.to_string())
-            .fix("keep [spool] dir on the file system of the home directory, writable to this user")
+    /// Moves an entry into the private state under `name`. A directory of another user cannot be moved to another one, and
+    /// a name may be too long: these are only renamed.
+    fn take(&self, folder: &OwnedFd, entry: &OsStr, name: String) -> Result<Option<Request>, Failure> {
+        let error = match renameat(folder, entry, &self.claimed, &name) {
+            Ok(()) => return Ok(Some(Request { tag: self.read(&name), name })),
+            Err(Errno::NOENT) => return Ok(None),
+            Err(error) => error,
+        };
+        let renamed = match error {
+            Errno::ACCESS | Errno::PERM | Errno::NAMETOOLONG => set_aside(folder, entry),
+            other => Err(other),
+        };
+        renamed.map_err(|_| {
+            Failure::new(format!("claim {}/{}", self.shown, entry.display()), error.to_string())
+                .fix("keep [spool] dir on the file system of the home directory, and owned by this user")
+        })?;
+        Ok(Some(Request { tag: Err(format!("the request cannot be claimed: {error}")), name }))
     }
 
     /// A folder of the spool, never through a link. None: there is none, and no request comes that way.
@@ -155,11 +152,13 @@ impl Spool {
     }
 
     fn let_go(&self, name: &str) -> Result<(), Failure> {
-        match unlinkat(&self.claimed, name, AtFlags::empty()) {
-            Ok(()) | Err(Errno::NOENT) => Ok(()),
+        let removed = match unlinkat(&self.claimed, name, AtFlags::empty()) {
+            Ok(()) | Err(Errno::NOENT | Errno::NAMETOOLONG) => return Ok(()),
             Err(Errno::ISDIR) => fs::remove_dir_all(self.path_of(name)).on("remove", name),
             Err(error) => Err(error).on("remove", name),
-        }
+        };
+        // A directory may hold another user's files. It must not be answered again.
+        removed.or_else(|failure| set_aside(&self.claimed, OsStr::new(name)).map_err(|_| failure))
     }
 
     fn path_of(&self, name: &str) -> std::path::PathBuf {
@@ -174,20 +173,30 @@ fn stamp() -> String {
     format!("{:020}", since.as_nanos())
 }
 
-/// Names in a folder that are text and not hidden: a client writes `.ID` and renames it to `ID`.
-fn list(folder: impl AsFd) -> Result<Vec<String>, Errno> {
+/// Renames an entry within its folder to a hidden name, where nobody looks for requests, and removes it if it is empty.
+fn set_aside(folder: &OwnedFd, entry: &OsStr) -> Result<(), Errno> {
+    let hidden = format!(".refused-{}", stamp());
+    renameat(folder, entry, folder, &hidden)?;
+    let _ = unlinkat(folder, &hidden, AtFlags::REMOVEDIR);
+    Ok(())
+}
+
+/// The names in a folder that are not hidden, in order: a client writes `.ID` and renames it to `ID`.
+fn list(folder: impl AsFd) -> Result<Vec<OsString>, Errno> {
     let mut names = Vec::new();
     for entry in Dir::read_from(folder)? {
-        let name = entry?.file_name().to_string_lossy().into_owned();
-        if !name.starts_with('.') {
-            names.push(name);
+        let entry = entry?;
+        let name = OsStr::from_bytes(entry.file_name().to_bytes());
+        if !name.as_bytes().starts_with(b".") {
+            names.push(name.to_owned());
         }
     }
+    names.sort();
     Ok(names)
 }
 
 fn write_new(folder: &OwnedFd, name: &str, text: &str) -> std::io::Result<()> {
-    let new = format!(".{name}.{}", stamp());
+    let new = format!(".answer-{}", stamp());
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let mut file = File::from(openat(folder, &new, flags, Mode::from_raw_mode(0o644))?);
     let written = writeln!(file, "{text}").and_then(|()| file.sync_all());
@@ -288,6 +297,21 @@ mod tests {
         symlink(&secret, room.path(TRIGGER)).unwrap();
         assert_eq!(room.refusal(), "the request is a link");
         assert_eq!(fs::read_to_string(&secret).unwrap(), "v1");
+    }
+
+    #[test]
+    fn name_that_is_too_long_or_no_text_blocks_no_other_request() {
+        let room = Room::new();
+        for name in [&[b'x'; 255][..], b"\xff", b"good"] {
+            fs::write(room.path("new").join(OsStr::from_bytes(name)), "v1").unwrap();
+        }
+        let requests = room.spool().claim().unwrap();
+        assert_eq!(requests.iter().filter(|request| request.tag.is_ok()).count(), 2, "{requests:?}");
+        for request in &requests {
+            let _ = room.spool().answer(&request.name, "answered");
+        }
+        assert!(room.spool().claim().unwrap().is_empty());
+        assert_eq!(fs::read_to_string(room.path("done/good")).unwrap(), "answered\n");
     }
 
     #[test]

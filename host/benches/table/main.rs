@@ -1,7 +1,8 @@
 //! The usual deploy script and stepdown side by side, on the machine of the tests: `make host-table`.
 //!
-//! Each side gets the same images, by the same trigger file, from the same state: a good version serves. A
-//! client asks the web role every 50 ms, another one with requests of one second, until some seconds after the answer.
+//! Each side gets the same kinds of image, by the same trigger file, from the same state: a good version serves. One client
+//! asks the web role every 50 ms and another one with requests of one second, until some seconds after the answer.
+//! ONLY=good,hanging runs the cases whose names contain one of these words.
 
 #![allow(
     clippy::unwrap_used,
@@ -16,6 +17,8 @@
 
 #[path = "../../tests/real/client.rs"]
 mod client;
+#[path = "../../tests/real/instances.rs"]
+mod instances;
 #[path = "../../tests/real/stand.rs"]
 mod stand;
 
@@ -26,13 +29,17 @@ use std::{
 
 use crate::{
     client::Client,
+    instances::Instances,
     stand::{IMAGE, Stand},
 };
+
+/// The name of the machine that the table boots.
+pub(crate) const MACHINE: &str = "host-table";
 
 const TRIGGER: &str = "runner-data/deploy-trigger";
 const STATUS: &str = "runner-data/deploy-status";
 /// No answer within this time is none.
-const NEVER: Duration = Duration::from_secs(150);
+const NEVER: Duration = Duration::from_secs(100);
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Side {
@@ -40,32 +47,59 @@ enum Side {
     Stepdown,
 }
 
+/// What happens with the tags before the trigger.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Tags {
+    /// The release pushes its own tag and `stable`, and triggers its own.
+    Pushed,
+    /// The same, but `stable` was pointed back at what serves before the deploy began.
+    MovedBack,
+    /// An older release than what serves is triggered, and `stable` is pointed at it.
+    Older,
+}
+
 struct Case {
     name: &'static str,
     behaviour: &'static str,
     key: Option<&'static str>,
+    tags: Tags,
     /// What the trigger says instead of the tag.
     trigger: Option<&'static str>,
     /// SIGKILL to the service after this time.
     kill: Option<Duration>,
-    /// The client goes on for so long after the answer.
+    /// The clients go on for this many seconds after the answer.
     after: u64,
+    /// The web role is two instances on one socket; `stepdown` alone deploys these.
+    instances: bool,
 }
 
-const GOOD: Case = Case { name: "good", behaviour: "good", key: Some("good"), trigger: None, kill: None, after: 5 };
+const GOOD: Case = Case {
+    name: "good",
+    behaviour: "good",
+    key: Some("good"),
+    tags: Tags::Pushed,
+    trigger: None,
+    kill: None,
+    after: 3,
+    instances: false,
+};
 
 const CASES: &[Case] = &[
     GOOD,
+    Case { name: "good, the next one", ..GOOD },
+    Case { name: "good, two instances of web", instances: true, ..GOOD },
     Case { name: "unsigned", key: None, ..GOOD },
-    Case { name: "another key", key: Some("other"), ..GOOD },
-    Case { name: "crash at boot", behaviour: "crash", after: 15, ..GOOD },
-    Case { name: "sick from the start", behaviour: "sick", after: 15, ..GOOD },
-    Case { name: "hanging", behaviour: "hang", after: 15, ..GOOD },
-    Case { name: "unhealthy after 14 s", behaviour: "turns 14", after: 25, ..GOOD },
+    Case { name: "signed by another key", key: Some("other"), ..GOOD },
+    Case { name: "the gate fails: a variable is missing", behaviour: "refused", after: 10, ..GOOD },
+    Case { name: "crashes at boot", behaviour: "crash", after: 10, ..GOOD },
+    Case { name: "sick from the start", behaviour: "sick", after: 10, ..GOOD },
+    Case { name: "healthy, and sick after 10 s", behaviour: "turns 10", after: 20, ..GOOD },
+    Case { name: "hanging", behaviour: "hang", after: 10, ..GOOD },
+    Case { name: "an older signed one", tags: Tags::Older, ..GOOD },
+    Case { name: "stable was moved back", tags: Tags::MovedBack, ..GOOD },
     Case { name: "garbage in the trigger", trigger: Some("GAR BAGE"), ..GOOD },
-    Case { name: "trigger of a moved tag: stable is older", trigger: Some("older"), ..GOOD },
     Case { name: "SIGKILL after 2 s", kill: Some(Duration::from_secs(2)), ..GOOD },
-    Case { name: "SIGKILL after 8 s", kill: Some(Duration::from_secs(8)), ..GOOD },
+    Case { name: "SIGKILL after 6 s", kill: Some(Duration::from_secs(6)), ..GOOD },
 ];
 
 fn main() {
@@ -76,13 +110,13 @@ fn main() {
     for side in [Side::Script, Side::Stepdown] {
         set_up(&stand, side);
         for (row, case) in rows.iter_mut().zip(&cases) {
-            let cell = run(&stand, side, case);
+            let cell = if case.instances && side == Side::Script { String::new() } else { run(&stand, side, case) };
             eprintln!("{}: {cell}", case.name);
             row.push_str(" | ");
             row.push_str(&cell);
         }
     }
-    println!("| case | script: status; failed requests; cut requests; afterwards | stepdown: the same |");
+    println!("| image | script: answer; failed requests; cut ones; serving afterwards | `stepdown`: the same |");
     println!("| --- | --- | --- |");
     for row in rows {
         println!("{row} |");
@@ -129,37 +163,44 @@ fn set_up(stand: &Stand, side: Side) {
     }
 }
 
-/// A good version that serves with all its roles. For the script it is what a person would do after a failure.
-fn restore(stand: &Stand, side: Side, case: &Case) -> String {
+/// A good version serves with all its roles. If not, one is deployed, after what a person would do to the units.
+fn restore(stand: &Stand, side: Side) -> String {
     let serving = stand.user(&["python3", "-c", ASK]);
-    let older = case.trigger == Some("older");
-    if !older && serving.code == 0 && versions(stand).iter().all(|version| *version == serving.out) {
+    if serving.code == 0 && versions(stand).iter().all(|version| *version == serving.out) {
         return serving.out;
     }
-    let tag = stand.publish("good", Some("good"));
-    stand.shell(&format!("skopeo copy --quiet docker://{IMAGE}:{tag} docker://{IMAGE}:stable"));
+    deploy(stand, side, &stand.publish("good", Some("good")))
+}
+
+fn deploy(stand: &Stand, side: Side, tag: &str) -> String {
+    stable_is(stand, tag);
     stand.shell("systemctl --user reset-failed");
     let said = match side {
-        Side::Script => stand.user(&["/home/app/bin/deploy", &tag]),
-        Side::Stepdown => stand.stepdown(&["deploy", &tag]),
+        Side::Script => stand.user(&["/home/app/bin/deploy", tag]),
+        Side::Stepdown => stand.stepdown(&["deploy", tag]),
     };
-    assert_eq!((said.code, stand.answers()), (0, tag.clone()), "{said:?}");
-    tag
+    assert_eq!((said.code, stand.answers()), (0, tag.to_owned()), "{said:?}");
+    tag.to_owned()
+}
+
+fn stable_is(stand: &Stand, tag: &str) {
+    stand.shell(&format!("skopeo copy --quiet docker://{IMAGE}:{tag} docker://{IMAGE}:stable"));
 }
 
 fn run(stand: &Stand, side: Side, case: &Case) -> String {
-    let before = restore(stand, side, case);
-    let tag = stand.publish(case.behaviour, case.key);
-    // The release pushes both tags; in one case stable was moved back since.
-    if case.trigger != Some("older") {
-        stand.shell(&format!("skopeo copy --quiet docker://{IMAGE}:{tag} docker://{IMAGE}:stable"));
-    }
+    let older = (case.tags == Tags::Older).then(|| stand.publish(case.behaviour, case.key));
+    let before = match older {
+        Some(_) => deploy(stand, side, &stand.publish("good", Some("good"))),
+        None => restore(stand, side),
+    };
+    let _instances = case.instances.then(|| Instances::new(stand));
+    let tag = older.unwrap_or_else(|| stand.publish(case.behaviour, case.key));
+    stable_is(stand, if case.tags == Tags::MovedBack { &before } else { &tag });
     let service = if side == Side::Script { "script.service" } else { "stepdown-app.service" };
-    let words = case.trigger.filter(|words| *words != "older").unwrap_or(&tag);
     let _ = fs::remove_file(stand.path(STATUS));
-    let client = Client::start(stand);
+    let clients = Client::start(stand);
     thread::sleep(Duration::from_secs(1));
-    stand.write("runner-data/.trigger", words);
+    stand.write("runner-data/.trigger", case.trigger.unwrap_or(&tag));
     stand.own();
     let began = Instant::now();
     fs::rename(stand.path("runner-data/.trigger"), stand.path(TRIGGER)).unwrap();
@@ -180,10 +221,11 @@ fn run(stand: &Stand, side: Side, case: &Case) -> String {
     };
     let took = began.elapsed().as_secs_f32();
     thread::sleep(Duration::from_secs(case.after));
-    let [quick, slow] = client.stop();
-    let answer = status.map_or("never".to_owned(), |status| format!("{took:.1} s {}", first_word(&status)));
-    let serving = afterwards(stand, &before, &tag);
-    format!("{answer}; {} of {}; {} of {}; {serving}", quick.failed, quick.requests, slow.failed, slow.requests)
+    let [quick, slow] = clients.stop();
+    eprintln!("{status:?}, slowest {} s", quick.slowest);
+    let answer = status.map_or("never".to_owned(), |status| format!("{} after {took:.1} s", first_word(&status)));
+    let serving = afterwards(stand, case, &before, &tag);
+    format!("{answer}; {} of {}; {} of {}; {serving}", quick.failed, quick.requests, slow.cut, slow.requests)
 }
 
 fn first_word(text: &str) -> &str {
@@ -191,13 +233,18 @@ fn first_word(text: &str) -> &str {
 }
 
 fn versions(stand: &Stand) -> Vec<String> {
-    let line = "for role in web worker beat flower; do podman exec $role /app --version 2>/dev/null || echo none; done";
-    stand.shell(line).lines().map(str::to_owned).collect()
+    versions_of(stand, "web worker beat flower")
+}
+
+fn versions_of(stand: &Stand, containers: &str) -> Vec<String> {
+    let line = format!("for name in {containers}; do podman exec $name /app --version 2>/dev/null || echo none; done");
+    stand.shell(&line).lines().map(str::to_owned).collect()
 }
 
 /// Which version each role runs, and whether the web role answers.
-fn afterwards(stand: &Stand, before: &str, tag: &str) -> String {
-    let roles = versions(stand);
+fn afterwards(stand: &Stand, case: &Case, before: &str, tag: &str) -> String {
+    let containers = if case.instances { "web-1 web-2 worker beat flower" } else { "web worker beat flower" };
+    let roles = versions_of(stand, containers);
     let name = |version: &str| match version {
         version if version == before => "old",
         version if version == tag => "new",
@@ -205,10 +252,10 @@ fn afterwards(stand: &Stand, before: &str, tag: &str) -> String {
     };
     let names: Vec<&str> = roles.iter().map(|version| name(version)).collect();
     let web = stand.user(&["python3", "-c", ASK]);
-    let answers = if web.code == 0 { "web answers" } else { "web does not answer" };
+    let failing = if web.code == 0 { "" } else { ", web fails" };
     match names.as_slice() {
-        [first, rest @ ..] if rest.iter().all(|name| name == first) => format!("{first}, {answers}"),
-        names => format!("{}, {answers}", names.join("/")),
+        [first, rest @ ..] if rest.iter().all(|name| name == first) => format!("{first}{failing}"),
+        names => format!("{}{failing}", names.join("/")),
     }
 }
 

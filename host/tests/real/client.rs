@@ -8,7 +8,7 @@ use crate::stand::Stand;
 const SCRIPT: &str = r#"
 import http.client, json, select, sys, threading, time
 path, pause = sys.argv[1], float(sys.argv[2])
-count = {"requests": 0, "failed": 0, "slowest": 0.0, "last": ""}
+count = {"requests": 0, "failed": 0, "cut": 0, "slowest": 0.0, "last": ""}
 def ask():
     began = time.monotonic()
     try:
@@ -19,6 +19,7 @@ def ask():
         good = answer.status == 200
     except Exception as error:
         good, count["last"] = False, repr(error)
+        count["cut"] += not isinstance(error, ConnectionRefusedError)
     count["requests"] += 1
     count["failed"] += not good
     count["slowest"] = max(count["slowest"], round(time.monotonic() - began, 3))
@@ -34,6 +35,8 @@ pub(crate) struct Client(Vec<Child>);
 pub(crate) struct Counted {
     pub(crate) requests: u64,
     pub(crate) failed: u64,
+    /// Of those that failed: a connection was there and ended without an answer.
+    pub(crate) cut: u64,
     pub(crate) slowest: f64,
 }
 
@@ -57,6 +60,7 @@ impl Client {
             Counted {
                 requests: number("requests"),
                 failed: number("failed"),
+                cut: number("cut"),
                 slowest: count["slowest"].as_f64().unwrap(),
             }
         });

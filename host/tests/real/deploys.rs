@@ -2,14 +2,7 @@
 
 use std::{path::Path, time::Instant};
 
-use crate::{
-    client::Client,
-    stand::{CONFIG_FILE, Stand, stand},
-};
-
-const WEB: &str = ".config/containers/systemd/web.container";
-const TEMPLATE: &str = ".config/containers/systemd/web@.container";
-const WEB_SOCKET: &str = ".config/systemd/user/web.socket";
+use crate::{client::Client, instances::Instances, stand::stand};
 
 #[test]
 fn good_deploy_behind_a_socket_fails_no_request() {
@@ -72,47 +65,6 @@ fn app_that_turns_unhealthy_is_rolled_back_within_seconds() {
     assert!(stand.consistent());
     // A request every 50 ms: five seconds of errors.
     assert!(quick.failed < 100, "{quick:?}");
-}
-
-/// The web role as two instances on one socket, until this ends.
-struct Instances<'a> {
-    stand: &'a Stand,
-    before: [(&'static str, String); 3],
-}
-
-impl<'a> Instances<'a> {
-    fn new(stand: &'a Stand) -> Self {
-        let before = [WEB, WEB_SOCKET, CONFIG_FILE].map(|name| (name, stand.read(name)));
-        let [(_, quadlet), (_, socket), (_, config)] = &before;
-        let template = quadlet
-            .replace("ContainerName=web", "ContainerName=web-%i")
-            .replace("Requires=web.socket", "")
-            .replace("After=web.socket", "")
-            .replace("[Service]", "[Service]\nSockets=web.socket");
-        stand.shell("systemctl --user stop web.service web.socket");
-        std::fs::remove_file(stand.path(WEB)).unwrap();
-        stand.write(TEMPLATE, &template);
-        stand.write(WEB_SOCKET, &socket.replace("[Socket]", "[Socket]\nService=web@1.service"));
-        stand.write(CONFIG_FILE, &config.replace("\"web\",", "\"web@1\", \"web@2\","));
-        stand.own();
-        let start = "systemctl --user daemon-reload && systemctl --user start web.socket web@1.service web@2.service";
-        stand.shell(start);
-        Self { stand, before }
-    }
-}
-
-impl Drop for Instances<'_> {
-    fn drop(&mut self) {
-        let stand = self.stand;
-        stand.user(&["systemctl", "--user", "stop", "web.socket", "web@1.service", "web@2.service"]);
-        std::fs::remove_file(stand.path(TEMPLATE)).unwrap();
-        for (name, text) in &self.before {
-            stand.write(name, text);
-        }
-        stand.own();
-        stand.user(&["systemctl", "--user", "daemon-reload"]);
-        stand.user(&["systemctl", "--user", "start", "web.socket", "web.service"]);
-    }
 }
 
 /// One instance serves while the other is replaced.

@@ -7,9 +7,14 @@
 
 mod client;
 mod deploys;
+mod instances;
 mod interrupted;
+mod json;
 mod races;
 mod refusals;
 mod stand;
 mod triggers;
 mod units;
+
+/// The name of the machine that these tests boot.
+pub(crate) const MACHINE: &str = "host-tests";

@@ -6,14 +6,17 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::stand::{NAME, STATE, STEPDOWN, Said, Stand, lab, said_by, stand};
+use crate::{
+    MACHINE,
+    stand::{STATE, STEPDOWN, Said, Stand, lab, said_by, stand},
+};
 
 struct Stopped<'a>(&'a Stand, Child);
 
 impl<'a> Stopped<'a> {
     fn after(stand: &'a Stand, state: &str, tag: &str) -> Self {
         let stop = format!("STEPDOWN_TEST_STOP_AFTER={state}");
-        let mut command = lab(&["user", NAME, "env", &stop, STEPDOWN, "deploy", tag]);
+        let mut command = lab(&["user", MACHINE, "env", &stop, STEPDOWN, "deploy", tag]);
         let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let deadline = Instant::now() + Duration::from_secs(60);
         while !stand.root("grep -lx 'State:.T (stopped)' /proc/[0-9]*/status || true").contains("/proc/") {

@@ -10,8 +10,8 @@ use std::{
     },
 };
 
-/// The machine of the tests; the table has one of its own.
-pub(crate) const NAME: &str = if cfg!(test) { "host-tests" } else { "host-table" };
+use crate::MACHINE;
+
 pub(crate) const STEPDOWN: &str = "/home/app/.local/bin/stepdown";
 pub(crate) const CONFIG_FILE: &str = ".config/stepdown/app.toml";
 pub(crate) const STATE: &str = "/home/app/.local/state/stepdown/app";
@@ -74,9 +74,9 @@ pub(crate) fn stand() -> Option<Stand> {
 }
 
 fn boot() -> PathBuf {
-    assert!(lab(&["stop", NAME]).status().unwrap().success());
-    assert!(lab(&["start", NAME]).status().unwrap().success());
-    let home = PathBuf::from(said(lab(&["home", NAME])).out);
+    assert!(lab(&["stop", MACHINE]).status().unwrap().success());
+    assert!(lab(&["start", MACHINE]).status().unwrap().success());
+    let home = PathBuf::from(said(lab(&["home", MACHINE])).out);
     let stand = Stand { home: home.clone(), _turn: None };
     stand.install();
     home
@@ -112,7 +112,10 @@ impl Stand {
             "FROM scratch\nCOPY --chmod=0711 init /init\nCOPY --chmod=0755 app /app\n\
              COPY --chmod=0644 init.toml /etc/init.toml\nENTRYPOINT [\"/init\"]\n",
         );
-        self.write("version/Containerfile", "FROM localhost/base\nCOPY --chmod=0644 version behaviour /etc/\n");
+        self.write(
+            "version/Containerfile",
+            "FROM localhost/base\nCOPY --chmod=0644 version behaviour init.toml /etc/\n",
+        );
         fs::create_dir_all(self.home.join("runner-data/new")).unwrap();
         self.own();
         for key in ["good", "other"] {
@@ -171,19 +174,19 @@ impl Stand {
     }
 
     pub(crate) fn user(&self, words: &[&str]) -> Said {
-        let mut all = vec!["user", NAME];
+        let mut all = vec!["user", MACHINE];
         all.extend_from_slice(words);
         said(lab(&all))
     }
 
     pub(crate) fn root(&self, line: &str) -> String {
-        let said = said(lab(&["root", NAME, "sh", "-c", line]));
+        let said = said(lab(&["root", MACHINE, "sh", "-c", line]));
         assert_eq!(said.code, 0, "{line}: {said:?}");
         said.out
     }
 
     pub(crate) fn in_it(&self, words: &[&str]) -> Command {
-        let mut all = vec!["root", NAME];
+        let mut all = vec!["root", MACHINE];
         all.extend_from_slice(words);
         lab(&all)
     }
@@ -222,6 +225,9 @@ impl Stand {
     fn push(&self, tag: &str, version: &str, behaviour: &str, then: &str) {
         self.write("version/version", version);
         self.write("version/behaviour", behaviour);
+        // /init of this version refuses to boot: no unit sets the variable.
+        let require = if behaviour == "refused" { "\n[[require]]\nenv = \"NEEDED\"\n" } else { "" };
+        self.write("version/init.toml", &format!("{}{require}", include_str!("../app/init.toml")));
         self.own();
         self.shell(&format!(
             "podman build -q -t {IMAGE}:{tag} version && podman push -q {IMAGE}:{tag} && podman rmi -f {IMAGE}:{tag}{then}"
@@ -275,7 +281,7 @@ impl Stand {
     }
 
     pub(crate) fn reboot(&self) {
-        assert!(lab(&["reboot", NAME]).status().unwrap().success());
+        assert!(lab(&["reboot", MACHINE]).status().unwrap().success());
     }
 }
 

@@ -7,9 +7,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::stand::{Stand, stand};
+use crate::stand::{STATE, Stand, stand};
 
-/// Waits for an answer to appear, without end only for a minute.
+/// Waits at most 90 s for an answer.
 fn answer(path: &Path) -> String {
     let deadline = Instant::now() + Duration::from_secs(90);
     loop {
@@ -90,6 +90,64 @@ fn planted_links_are_not_followed() {
     }
     assert!(answer(&status).starts_with("fail - "));
     assert_eq!(fs::read_to_string(stand.path("secret")).unwrap(), "v1");
+}
+
+/// Another user may be able to write to the directory: the one that CI runs as.
+#[test]
+fn entries_of_another_user_are_refused_and_block_no_other_request() {
+    let Some(stand) = stand() else { return };
+    stand.serving();
+    let picture = stand.picture();
+    let (spool, status) = ("/home/app/runner-data", stand.path("runner-data/deploy-status"));
+    let as_other = "setpriv --reuid 1234 --regid 1234 --clear-groups sh -c";
+    stand.root(&format!("chmod 0777 {spool} {spool}/new"));
+    let cases = [
+        ("mkdir deploy-trigger && touch deploy-trigger/file", "cannot be claimed: Permission denied"),
+        ("mkdir .d .d/deep && touch .d/deep/file && chmod 0777 .d && mv .d deploy-trigger", "not a regular file"),
+        ("mkfifo deploy-trigger", "not a regular file"),
+        ("ln -s /etc/passwd deploy-trigger", "a link"),
+        ("(umask 077; echo v1 >deploy-trigger)", "cannot be opened: Permission denied"),
+        ("ln /etc/hostname deploy-trigger 2>/dev/null || echo .. >deploy-trigger", "the tag is not one"),
+    ];
+    for (plant, words) in cases {
+        let _ = fs::remove_file(&status);
+        stand.root(&format!("cd {spool} && {as_other} '{plant}'"));
+        let answer = answer(&status);
+        assert!(answer.starts_with("fail - ") && answer.contains(words), "{plant}: {answer}");
+    }
+    stand.root(&format!("cd {spool}/new && {as_other} 'mkdir a && touch a/file'"));
+    stand.write("runner-data/.b", "no tag");
+    stand.own();
+    fs::rename(stand.path("runner-data/.b"), stand.path("runner-data/new/b")).unwrap();
+    assert!(answer(&stand.path("runner-data/done/b")).starts_with("fail - the tag is not one"));
+    assert!(answer(&stand.path("runner-data/done/a")).contains("cannot be claimed"));
+    assert_eq!(stand.picture(), picture);
+    // Nothing is left that starts the service again.
+    stand.shell("while systemctl --user is-active --quiet stepdown-app.service; do sleep 0.1; done");
+    let left = stand.root(&format!("ls {spool}/new; ls {STATE}/claimed"));
+    assert_eq!(left, "");
+    stand.root(&format!("rm -rf {spool}/.refused-* {spool}/new/.refused-* {STATE}/claimed/.refused-* {spool}/.d && chmod 0755 {spool} {spool}/new"));
+}
+
+#[test]
+fn second_trigger_during_a_deploy_gets_its_own_answer() {
+    let Some(stand) = stand() else { return };
+    stand.serving();
+    let (good, unsigned) = (stand.publish("good", Some("good")), stand.publish("good", None));
+    let (trigger, status) = (stand.path("runner-data/deploy-trigger"), stand.path("runner-data/deploy-status"));
+    let _ = fs::remove_file(&status);
+    for tag in [&good, &unsigned] {
+        stand.write("runner-data/.new", tag);
+        stand.own();
+        fs::rename(stand.path("runner-data/.new"), &trigger).unwrap();
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while *tag == good && trigger.exists() {
+            assert!(Instant::now() < deadline, "the first trigger was not claimed");
+        }
+    }
+    // The second client would read an answer to the first request as its own.
+    assert!(answer(&status).starts_with(&format!("fail {unsigned} verify")));
+    assert_eq!(stand.answers(), good);
 }
 
 #[test]
