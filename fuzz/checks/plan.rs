@@ -4,8 +4,8 @@
 use std::ffi::CStr;
 use std::rc::Rc;
 
+use stepdown::config::args::ReportFormat;
 use stepdown::config::args::{self, Arguments, Format};
-use stepdown::config::control::ReportFormat;
 use stepdown::config::environment::Environment;
 use stepdown::config::{decode, values};
 use stepdown::error::TextFile;

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::config::control::ReportFormat;
+use crate::config::args::ReportFormat;
 use crate::logger;
 
 /// The checks. The keys of the JSON are an interface and are never renamed.

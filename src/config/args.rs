@@ -87,6 +87,15 @@ pub enum Format {
     Kubernetes,
 }
 
+/// How a report is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReportFormat {
+    /// Lines.
+    Text,
+    /// One line of JSON.
+    Json,
+}
+
 impl Action {
     /// Whether it goes beside a running app, so that nothing is prepared again.
     pub fn is_beside(self) -> bool {
@@ -124,8 +133,8 @@ impl Format {
 pub struct Arguments {
     /// What to do.
     pub action: Action,
-    /// Print JSON.
-    pub json: bool,
+    /// How reports are printed.
+    pub format: ReportFormat,
     /// The configuration that was named.
     pub config: Option<String>,
     /// The user that was named.
@@ -149,7 +158,7 @@ pub struct Arguments {
 pub fn parse(words: &[&CStr]) -> Result<Arguments> {
     let mut arguments = Arguments {
         action: Action::Boot,
-        json: false,
+        format: ReportFormat::Text,
         config: None,
         user: None,
         role: None,
@@ -188,7 +197,7 @@ pub fn parse(words: &[&CStr]) -> Result<Arguments> {
                 act(&mut arguments, Action::Check(extent))?;
             }
             Arg::Long("schema") => act(&mut arguments, Action::Schema)?,
-            Arg::Long("json") => arguments.json = true,
+            Arg::Long("json") => arguments.format = ReportFormat::Json,
             Arg::Short('h') | Arg::Long("help") => act(&mut arguments, Action::Help)?,
             Arg::Short('V') | Arg::Long("version") => act(&mut arguments, Action::Version)?,
             Arg::Value(first) => {

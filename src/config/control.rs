@@ -3,18 +3,9 @@
 
 use log::LevelFilter;
 
-use super::args::{Action, Arguments, Extent};
+use super::args::{Action, Arguments, Extent, ReportFormat};
 use super::environment::Environment;
 use crate::error::{Error, Result};
-
-/// How a report is printed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ReportFormat {
-    /// Lines.
-    Text,
-    /// One line of JSON.
-    Json,
-}
 
 /// The log's level.
 ///
@@ -42,7 +33,7 @@ pub fn action(arguments: &Arguments, environment: &Environment) -> Result<Action
         Action::Boot => gate(environment)?,
         named => named,
     };
-    if arguments.json && matches!(action, Action::Boot | Action::Exec | Action::Render(_)) {
+    if arguments.format == ReportFormat::Json && matches!(action, Action::Boot | Action::Exec | Action::Render(_)) {
         return Err(Error::CommandLine { what: "--json goes with --plan, --check and --health".into() });
     }
     Ok(action)
@@ -65,8 +56,8 @@ fn gate(environment: &Environment) -> Result<Action> {
 pub fn report_format(arguments: &Arguments, environment: &Environment) -> Result<ReportFormat> {
     let allowed = "text or json";
     match once(environment, "BOOT_CHECK_FORMAT", allowed)? {
-        None | Some(b"" | b"text") if !arguments.json => Ok(ReportFormat::Text),
-        None | Some(b"" | b"text" | b"json") => Ok(ReportFormat::Json),
+        None | Some(b"" | b"text") => Ok(arguments.format),
+        Some(b"json") => Ok(ReportFormat::Json),
         Some(other) => Err(wrong("BOOT_CHECK_FORMAT", other, allowed)),
     }
 }

@@ -1,6 +1,6 @@
 //! The usual mistakes in a configuration, each with the words that mend it.
 
-use super::keys::{self, Form, Kind, Table};
+use super::keys::{self, Form, Key, Kind, Table};
 
 /// Keys that were given a new name: the table, the key, and what to write instead.
 pub(super) const RENAMED: [(&str, &str, &str); 2] = [
@@ -10,33 +10,33 @@ pub(super) const RENAMED: [(&str, &str, &str); 2] = [
 
 /// What to do about a key that the table does not have.
 pub(super) fn in_key(key: &str, is_table: bool, table: &Table) -> String {
-    let allowed = || format!("allowed here: {}", table.names());
-    let at_top = |key: &str| keys::TOP.all().find(|known| known.name == key);
-    match at_top(key) {
-        _ if table.name == keys::ROLE.name && is_table => {
-            format!("declare the role as [roles.{key}]; {}", allowed())
-        }
-        Some(known) if !table.name.is_empty() && !is_a_table(&known.kind) => {
-            format!("'{key}' is a key of the top level: write it above the first [table]; {}", allowed())
-        }
-        None if table.name.is_empty() => match singular(key) {
-            Some(right) => format!("write [[{right}]], one for each; {}", allowed()),
-            None => allowed(),
-        },
-        _ => allowed(),
-    }
+    let hint = if table.name == keys::ROLE.name && is_table {
+        format!("declare the role as [roles.{key}]; ")
+    } else if let Some(right) = similar(key, table) {
+        let tables = matches!(right.kind, Kind::Tables(_));
+        let (open, close) = if tables { ("[[", "]], one for each") } else { ("", "") };
+        format!("write {open}{}{close}; ", right.name)
+    } else if keys::TOP.get(key).is_some_and(|known| !is_a_table(&known.kind)) {
+        format!("'{key}' is a key of the top level: write it above the first [table]; ")
+    } else if keys::A_ROLE.get(key).is_some() {
+        format!("'{key}' is a key of a role: write it below [roles.NAME]; ")
+    } else {
+        String::new()
+    };
+    format!("{hint}allowed here: {}", table.names())
 }
 
 fn is_a_table(kind: &Kind) -> bool {
     matches!(kind, Kind::Table(_) | Kind::Tables(_) | Kind::Map(..))
 }
 
-/// The key of an array of tables whose plural was written.
-fn singular(key: &str) -> Option<&'static str> {
-    let tables = keys::TOP.all().filter(|known| matches!(known.kind, Kind::Tables(_)));
-    tables.map(|known| known.name).find(|name| {
-        key == format!("{name}s") || name.strip_suffix('y').is_some_and(|stem| key == format!("{stem}ies"))
-    })
+/// The key that differs only in case, hyphens or number.
+fn similar(key: &str, table: &Table) -> Option<&'static Key> {
+    let plain = |name: &str| {
+        let name = name.to_ascii_lowercase().replace('-', "_").replace("ies", "y");
+        name.trim_end_matches('s').to_owned()
+    };
+    table.all().find(|known| plain(known.name) == plain(key))
 }
 
 /// What to do about text that is no TOML, from what stands there.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use toml_spanner::{Arena, Array, Document, Item as Node, Key, Span, Table, Value};
 
-use super::keys::Table as Keys;
+use super::keys::{Form, Kind, Table as Keys};
 use super::{At, Condition, Expandable, mistakes, values};
 use crate::error::{Error, Place, Result, TextFile};
 
@@ -70,7 +70,10 @@ impl<'a> Item<'a> {
             if self.keys.name.is_empty() { "at the top level".to_owned() } else { format!("in {}", self.keys.name) };
         let renamed = mistakes::RENAMED.iter().find(|(table, key, _)| (*table, *key) == (self.keys.name, self.key));
         let renamed = renamed.map(|(_, _, instead)| *instead);
-        let is_table = matches!(self.value.value(), Value::Table(_) | Value::Array(_));
+        let is_table = match self.value.value() {
+            Value::Array(array) => array.iter().any(|item| matches!(item.value(), Value::Table(_))),
+            value => matches!(value, Value::Table(_)),
+        };
         Error::Config {
             place: self.source.place(self.key_at),
             what: format!("unknown key '{}' {table}", self.key),
@@ -125,7 +128,11 @@ impl<'a> Item<'a> {
 
     /// The name of the table that this key holds.
     fn header(&self) -> String {
-        if self.keys.get(self.key).is_some() { self.key.to_owned() } else { format!("roles.{}", self.key) }
+        match self.keys.get(self.key) {
+            Some(key) if matches!(key.kind, Kind::Map(Form::Role, _)) => "roles.NAME".to_owned(),
+            Some(_) => self.key.to_owned(),
+            None => format!("roles.{}", self.key),
+        }
     }
 
     /// The text, if it is a string.

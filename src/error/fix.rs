@@ -53,8 +53,11 @@ mod text {
 impl Error {
     /// What to do about it. No wildcard: a new error needs a new remedy.
     pub fn fix(&self) -> String {
-        if let Some(Errno::EMFILE | Errno::ENFILE) = self.errno() {
-            return text::OPEN_FILES.into();
+        match self.errno() {
+            Some(Errno::EMFILE | Errno::ENFILE) => return text::OPEN_FILES.into(),
+            Some(Errno::EAGAIN) => return text::PROCESSES.into(),
+            Some(Errno::ENOMEM) => return text::MEMORY.into(),
+            _ => {}
         }
         let fixed = match self {
             Error::CommandLine { .. } => text::COMMAND_LINE,
@@ -82,27 +85,27 @@ impl Error {
             Error::NotProved { .. } => text::NOT_PROVED,
             Error::Threads { .. } => text::THREADS,
             Error::SealNotProved { .. } => text::SEAL_NOT_PROVED,
-            Error::Child { errno: Errno::EAGAIN, .. } => text::PROCESSES,
-            Error::Child { errno: Errno::ENOMEM, .. } => text::MEMORY,
             Error::Child { .. } => text::CHILD,
             Error::WorkingDirectory { errno: Errno::EACCES, .. } => text::WORKDIR_DENIED,
             Error::WorkingDirectory { errno: Errno::EXDEV, .. } => text::WORKDIR_OUTSIDE,
             Error::WorkingDirectory { .. } => text::WORKDIR_ABSENT,
             Error::Output { .. } => text::OUTPUT,
             Error::Stopped { .. } => text::STOPPED,
-            Error::OwnVariable { name, allowed, .. } => return format!("give {name} once, as {allowed}, or unset it"),
+            Error::OwnVariable { name, what, allowed } => {
+                return format!("give {name} once, as {allowed}, or unset it{}", around(what));
+            }
             Error::NotDone { call, .. } => return not_done(call),
             Error::NotRoots { fix, .. } => return roots_alone(fix, "(COPY --chown=0:0 --chmod=0644)"),
             Error::StepNotRoots { fix, .. } => return roots_alone(fix, "(off volumes, or in a script of root's own)"),
             Error::NotFound { cause, .. } => return cause.fix(),
-            Error::NotExecutable { cause: Unfit::Other(Errno::EAGAIN), .. } => text::PROCESSES,
-            Error::NotExecutable { cause: Unfit::Other(Errno::ENOMEM), .. } => text::MEMORY,
             Error::NotExecutable { cause, .. } => return cause.fix(),
             Error::Credentials { .. } => text::CREDENTIALS,
             Error::Unmapped { file, mapped, .. } => return unmapped(file, mapped),
             Error::Accounts { path, errno } => return accounts(path, *errno),
             Error::Role { known, .. } if known == NO_ROLES => text::NO_ROLES,
-            Error::Role { variable, known, .. } => return format!("set {variable} to one of: {known}"),
+            Error::Role { what, variable, known } => {
+                return format!("set {variable} to one of: {known}{}", around(what));
+            }
             Error::Unset { name, message, .. } => return set(name, message.is_none()),
             Error::Required { name, hint: None } => return set(name, false),
             Error::Refused { name, is, hint: None } if is == "unset" => return set(name, false),
@@ -170,6 +173,15 @@ fn secret(name: &str, cause: NoSecret) -> String {
         NoSecret::Unreadable => "let only root or only the app's user own and read it, in directories of root's".into(),
         NoSecret::NoValue => "let it be a file with the value in it: not empty, no NUL, at most 64 KiB".into(),
     }
+}
+
+/// Why a quoted value is not one of the allowed ones, where it differs from them only at its ends.
+fn around(what: &str) -> &'static str {
+    let given = what.split_once('\'').and_then(|(_, rest)| rest.rsplit_once('\'')).map_or("", |(given, _)| given);
+    if given.trim_matches(|byte: char| byte.is_whitespace() || matches!(byte, '"' | '\'')) == given {
+        return "";
+    }
+    "; without quotes, blanks and carriage returns around it (save an env file with LF line endings)"
 }
 
 fn not_writable(path: &str, uid: u32, errno: Errno, directory: bool) -> String {

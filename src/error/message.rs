@@ -12,15 +12,8 @@ impl fmt::Display for Error {
             Error::CommandLine { what } => write!(f, "command line: {what}"),
             Error::OwnVariable { name, what, .. } => write!(f, "{name} {what}"),
             Error::PrivilegedInstall { how } => write!(f, "refusing to run /init: {how}"),
-            Error::Signals { call, errno } => write!(f, "cannot keep the signals in order: {}", Reason(call, *errno)),
-            Error::Descriptors { call, object, errno } => {
-                write!(f, "cannot put {object} in order: {}", Reason(call, *errno))
-            }
             Error::NotDone { call, object } => {
                 write!(f, "cannot set {object}: {call} reports success, but it is not so")
-            }
-            Error::ConfigRead { path, call, errno } => {
-                write!(f, "cannot read the configuration {path}: {}", Reason(call, *errno))
             }
             Error::ConfigKind { path, what } => write!(f, "the configuration {path} is {what}"),
             Error::ConfigEncoding { path, what } => write!(f, "the configuration {path} is text, but {what}"),
@@ -28,10 +21,6 @@ impl fmt::Display for Error {
             Error::Config { place, what, .. } => write!(f, "{place}: {what}"),
             Error::Identity { place, given, what } => write!(f, "{place}: '{given}' {what}"),
             Error::Unmapped { place, id, .. } => write!(f, "{place}: {id} does not exist in this user namespace"),
-            Error::Credentials { call, object, errno } => {
-                write!(f, "cannot read what the process was started with, {object}: {}", Reason(call, *errno))
-            }
-            Error::Accounts { path, errno } => write!(f, "cannot read {path}: {}", Reason("read", *errno)),
             Error::Role { what, .. } => f.write_str(what),
             Error::NoCommand { what, .. } => write!(f, "no command to run: {what}"),
             Error::NoHealth { role: Some(role) } => write!(f, "the role '{role}' has no health check"),
@@ -59,8 +48,48 @@ impl fmt::Display for Error {
                 )
             }
             Error::MountPoint { path, what, .. } => write!(f, "{path} {what}"),
-            Error::HandOver { path, call, errno, .. } => write!(f, "cannot hand over {path}: {}", Reason(call, *errno)),
             Error::HandOverUnproved { path, found } => write!(f, "hand-over of {path} not proved: {found}"),
+            Error::NotProved { what } => write!(f, "drop not proved: {what}"),
+            Error::Threads { count } => write!(f, "refusing to drop privilege with {count} threads"),
+            Error::SealPath { path, real } => {
+                write!(f, "cannot seal writes: {path} has a symbolic link in it (it resolves to {real})")
+            }
+            Error::SealNotProved { what } => write!(f, "seal not proved: {what}"),
+            Error::Stopped { signal, during } => write!(f, "stopped by signal {signal} {during}"),
+            Error::Signals { .. }
+            | Error::Descriptors { .. }
+            | Error::ConfigRead { .. }
+            | Error::Credentials { .. }
+            | Error::Accounts { .. }
+            | Error::HandOver { .. }
+            | Error::NotWritable { .. }
+            | Error::Drop { .. }
+            | Error::ProofUnreadable { .. }
+            | Error::SealUnavailable { .. }
+            | Error::Directory { .. }
+            | Error::Child { .. }
+            | Error::WorkingDirectory { .. }
+            | Error::Output { .. } => self.refused_call(f),
+        }
+    }
+}
+
+impl Error {
+    /// A system call that failed: what it was for, the call, the kernel's reason.
+    fn refused_call(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::Signals { call, errno } => write!(f, "cannot keep the signals in order: {}", Reason(call, *errno)),
+            Error::Descriptors { call, object, errno } => {
+                write!(f, "cannot put {object} in order: {}", Reason(call, *errno))
+            }
+            Error::ConfigRead { path, call, errno } => {
+                write!(f, "cannot read the configuration {path}: {}", Reason(call, *errno))
+            }
+            Error::Credentials { call, object, errno } => {
+                write!(f, "cannot read what the process was started with, {object}: {}", Reason(call, *errno))
+            }
+            Error::Accounts { path, errno } => write!(f, "cannot read {path}: {}", Reason("read", *errno)),
+            Error::HandOver { path, call, errno, .. } => write!(f, "cannot hand over {path}: {}", Reason(call, *errno)),
             Error::NotWritable { path, uid, errno, .. } => {
                 write!(f, "{path} is not writable to uid {uid}: {}", Reason("access", *errno))
             }
@@ -70,13 +99,7 @@ impl fmt::Display for Error {
             Error::ProofUnreadable { call, object, errno } => {
                 write!(f, "drop not proved: cannot read back {object}: {}", Reason(call, *errno))
             }
-            Error::NotProved { what } => write!(f, "drop not proved: {what}"),
-            Error::Threads { count } => write!(f, "refusing to drop privilege with {count} threads"),
             Error::SealUnavailable { what, call, errno } => write!(f, "cannot seal {what}: {}", Reason(call, *errno)),
-            Error::SealPath { path, real } => {
-                write!(f, "cannot seal writes: {path} has a symbolic link in it (it resolves to {real})")
-            }
-            Error::SealNotProved { what } => write!(f, "seal not proved: {what}"),
             Error::Directory { path, call, errno, .. } => {
                 write!(f, "cannot make the directory {path}: {}", Reason(call, *errno))
             }
@@ -87,7 +110,7 @@ impl fmt::Display for Error {
                 write!(f, "cannot enter the working directory {path}: {}", Reason("chdir", *errno))
             }
             Error::Output { errno } => write!(f, "cannot write to standard output: {}", Reason("write", *errno)),
-            Error::Stopped { signal, during } => write!(f, "stopped by signal {signal} {during}"),
+            _ => Ok(()),
         }
     }
 }

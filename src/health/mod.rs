@@ -19,7 +19,7 @@ use serde::Serialize;
 use crate::child::fork::{fork, pipe};
 use crate::child::wait::Signals;
 use crate::child::{Change, next_change, systemd};
-use crate::config::control::ReportFormat;
+use crate::config::args::ReportFormat;
 use crate::error::{Error, Result};
 use crate::exec::{self, Launch};
 use crate::logger;

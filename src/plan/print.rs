@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::health::Question;
 use super::{Plan, StartedAs, StepPlan};
-use crate::config::control::ReportFormat;
+use crate::config::args::ReportFormat;
 use crate::logger;
 use crate::privilege::Held;
 

@@ -41,7 +41,8 @@ pub(super) fn select<'a>(
     action: Action,
 ) -> Result<Option<Selected<'a>>> {
     let variable = &config.role_variable;
-    let refuse = |what: String| Error::Role { what, variable: variable.clone(), known: known(config) };
+    let refuse_by = |by: &str, what: String| Error::Role { what, variable: by.to_owned(), known: known(config) };
+    let refuse = |what: String| refuse_by(variable, what);
     if config.roles.is_empty() {
         // Without roles the variable is not ours to judge: the app may have one of that name.
         return match option {
@@ -72,8 +73,8 @@ pub(super) fn select<'a>(
     };
     match config.role(&name) {
         Some((name, role)) => Ok(Some(Selected { name, role, by, taken })),
-        None if name.is_empty() => Err(refuse(format!("the role by {by} is empty"))),
-        None => Err(refuse(format!("unknown role '{name}' by {by}"))),
+        None if name.is_empty() => Err(refuse_by(&by, format!("the role from {by} is empty"))),
+        None => Err(refuse_by(&by, format!("unknown role '{name}' from {by}"))),
     }
 }
 

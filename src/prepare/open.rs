@@ -33,7 +33,10 @@ pub(super) fn directory(path: &str, remedy: impl Fn() -> String) -> Result<Owned
     let mount_point = |what: String, remedy: String| Error::MountPoint { path: path.to_owned(), what, remedy };
     opened.map_err(|reason| match reason {
         Errno::ENOENT => mount_point("does not exist".into(), remedy()),
-        Errno::ENOTDIR => mount_point("is not a directory".into(), remedy()),
+        Errno::ENOTDIR => mount_point(
+            "is not a directory".into(),
+            "remove the file there from the image, or give another path".into(),
+        ),
         Errno::ELOOP => {
             let real =
                 std::fs::canonicalize(path).map_or("nothing that exists".to_owned(), |real| real.display().to_string());

@@ -118,7 +118,7 @@ fn every_role_is_rendered_where_none_is_selected() {
         );
     }
     usual(&["compose", "-r", "nope"], &[]).refused(78, &["unknown role 'nope'", "beat, web, worker"]);
-    usual(&["kubernetes"], &[("ROLE", "")]).refused(78, &["the role by ROLE is empty"]);
+    usual(&["kubernetes"], &[("ROLE", "")]).refused(78, &["the role from ROLE is empty"]);
     let without_default = "[roles.a]\n[roles.b]\n";
     rendered("none", without_default, &["docker"]).refused(78, &["no role is selected", "a, b"]);
     rendered("both", without_default, &["compose"]).has("  a:\n");

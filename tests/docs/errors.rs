@@ -58,10 +58,9 @@ const UNSEEN: [&str; 1] = ["refusing to drop privilege with "];
 /// The fixed text of each message, in pieces: `required variable {name} is unset or empty` has two.
 fn messages() -> Vec<Vec<String>> {
     let source = fs::read_to_string(root().join("src/error/message.rs")).unwrap();
-    let body = source.split("match self {").nth(1).unwrap();
-    let body = body.split("\n        }\n").next().unwrap();
+    let bodies = source.split("match self {").skip(1).map(|rest| rest.split("\n        }\n").next().unwrap());
     let mut all = Vec::new();
-    for arm in body.split("Error::").skip(1) {
+    for arm in bodies.flat_map(|body| body.split("Error::").skip(1)) {
         let Some(format) = arm.split_once('"').and_then(|(_, rest)| rest.split_once('"')) else { continue };
         let plain = format.0.replace("{{", "\u{1}").replace("}}", "\u{2}");
         let pieces = plain.split('{').enumerate().map(|(number, piece)| match number {

@@ -79,9 +79,9 @@ fn roles() -> [Row; 4] {
         })
     };
     [
-        bare("an unknown role", "--env ROLE=wroker", vec![], "unknown role 'wroker' by ROLE"),
-        bare("an unknown role by --role", "--env ROLE=web", vec!["--role", "wbe"], "unknown role 'wbe' by --role"),
-        bare("an empty role", "--env ROLE=", vec![], "the role by ROLE is empty"),
+        bare("an unknown role", "--env ROLE=wroker", vec![], "unknown role 'wroker' from ROLE"),
+        bare("an unknown role by --role", "--env ROLE=web", vec!["--role", "wbe"], "unknown role 'wbe' from --role"),
+        bare("an empty role", "--env ROLE=", vec![], "the role from ROLE is empty"),
         bare("no role and no command", "", vec![], "no role is selected: ROLE is unset"),
     ]
 }

@@ -31,7 +31,7 @@ pub fn rows() -> Vec<Row> {
             refusal(78, &["/home/app does not exist", "add --tmpfs"]),
         ),
         changed("an unknown role", "ROLE=web".into(), "ROLE=wbe", {
-            refusal(78, &["unknown role 'wbe' by ROLE", "set ROLE to one of: beat, flower, web, worker"])
+            refusal(78, &["unknown role 'wbe' from ROLE", "set ROLE to one of: beat, flower, web, worker"])
         }),
         changed(
             "a mistyped gate",

@@ -155,12 +155,18 @@ fn an_unknown_role_is_refused_with_the_known_ones() {
     let none = roles().words::<&str>([]);
     none.clone().env("ROLE=beat").run().refused(78, &["unknown role 'beat'", known, "ROLE"]);
     none.clone().env("ROLE=").run().refused(78, &["empty", known]);
-    none.clone().env("ROLE=web ").run().refused(78, &["unknown role 'web '", known]);
+    for value in ["web ", "web\r", "\"web\""] {
+        let run = none.clone().env(format!("ROLE={value}")).run();
+        run.refused(78, &["unknown role '", known, "without quotes, blanks and carriage returns around it"]);
+    }
     none.clone().env("ROLE=WEB").run().refused(78, &["unknown role 'WEB'"]);
     none.clone().env(b"ROLE=\xff").run().refused(78, &["unknown role"]);
     none.clone().env("ROLE=a\ninit: info: all is well").run().refused(78, &["unknown role 'a\\ninit"]);
     none.clone().run().refused(78, &["no role is selected", "ROLE is unset", known]);
-    none.clone().words(["--role", "beat"]).run().refused(78, &["unknown role 'beat' by --role", known]);
+    none.clone()
+        .words(["--role", "beat"])
+        .run()
+        .refused(78, &["unknown role 'beat' from --role", "set --role to one of"]);
     // A command does not make a mistyped role right.
     none.words(["witness"]).env("ROLE=beat").run().refused(78, &["unknown role 'beat'"]);
 }
