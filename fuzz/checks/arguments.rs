@@ -36,6 +36,6 @@ fn parse(words: &[CString]) -> stepdown::error::Result<Arguments> {
 }
 
 fn options(arguments: &Arguments) -> String {
-    let Arguments { action, json, config, user, role, supervise, tmpfs, image, command: _ } = arguments;
-    format!("{action:?} {json} {config:?} {user:?} {role:?} {supervise} {tmpfs:?} {image:?}")
+    let Arguments { action, format, config, user, role, supervise, tmpfs, image, command: _ } = arguments;
+    format!("{action:?} {format:?} {config:?} {user:?} {role:?} {supervise} {tmpfs:?} {image:?}")
 }

@@ -90,6 +90,46 @@ struct SealShown {
     missing: Vec<String>,
 }
 
+impl StepShown<'_> {
+    fn line(&self) -> String {
+        let mut line = match &self.wait {
+            Some(object) => format!("{}: waits for {object}", self.name),
+            None => format!("{}: {:?}", self.name, self.command),
+        };
+        let more = [
+            (" within ", &self.timeout),
+            (", when there is ", &self.when_exists),
+            (", unless there is ", &self.unless_exists),
+        ];
+        for (word, value) in more {
+            if let Some(value) = value {
+                line.push_str(word);
+                line.push_str(value);
+            }
+        }
+        if self.optional {
+            line.push_str(", optional");
+        }
+        line
+    }
+}
+
+impl SealShown {
+    fn lines(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        if self.writes {
+            let version = self.landlock.map(|version| format!(" (Landlock {version})")).unwrap_or_default();
+            lines.push(format!("writes only below {}{version}", self.below.join(" ")));
+        }
+        if !self.namespaces {
+            lines.push("no new namespace (seccomp)".to_owned());
+        }
+        let otherwise = if self.optional { "a warning" } else { "a refusal" };
+        lines.extend(self.missing.iter().map(|what| format!("MISSING, {otherwise}: {what}")));
+        lines
+    }
+}
+
 /// The plan as it is printed.
 pub fn print(plan: &Plan, held: &Held, format: ReportFormat) -> String {
     match format {
@@ -151,25 +191,7 @@ fn text(plan: &Plan, held: &Held) -> String {
     }
     for (kind, steps) in [("root step", &shown.root_steps), ("step", &shown.steps)] {
         for step in steps {
-            let mut line = match &step.wait {
-                Some(object) => format!("{}: waits for {object}", step.name),
-                None => format!("{}: {:?}", step.name, step.command),
-            };
-            let more = [
-                (" within ", &step.timeout),
-                (", when there is ", &step.when_exists),
-                (", unless there is ", &step.unless_exists),
-            ];
-            for (word, value) in more {
-                if let Some(value) = value {
-                    line.push_str(word);
-                    line.push_str(value);
-                }
-            }
-            if step.optional {
-                line.push_str(", optional");
-            }
-            row(kind, &line);
+            row(kind, &step.line());
         }
     }
     for entry in shown.env {
@@ -180,16 +202,8 @@ fn text(plan: &Plan, held: &Held) -> String {
     }
     row("kept", &if shown.capabilities_kept.is_empty() { "none".into() } else { shown.capabilities_kept.join(" ") });
     if let Some(seal) = &shown.seal {
-        if seal.writes {
-            let version = seal.landlock.map(|version| format!(" (Landlock {version})")).unwrap_or_default();
-            row("seal", &format!("writes only below {}{version}", seal.below.join(" ")));
-        }
-        if !seal.namespaces {
-            row("seal", "no new namespace (seccomp)");
-        }
-        let otherwise = if seal.optional { "a warning" } else { "a refusal" };
-        for what in &seal.missing {
-            row("seal", &format!("MISSING, {otherwise}: {what}"));
+        for line in seal.lines() {
+            row("seal", &line);
         }
     }
     row("home", shown.home.as_deref().unwrap_or(""));
