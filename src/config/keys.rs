@@ -1,7 +1,8 @@
 //! Every key of every table of the configuration: its type, whether it is required, its default, one line about it.
 //!
-//! The decoder refuses what is not listed here, and [`super::schema`] prints this as a JSON Schema. To add a key: a row
-//! here, an arm in `decode`, a field in [`super::Config`], a line in `fuzz/every-key.toml`.
+//! The decoder refuses what is not listed here and what is of another type or form, and [`super::schema`] prints this as
+//! a JSON Schema. To add a key: a row here, a field in [`super::Config`] that `decode` reads, a line in
+//! `fuzz/every-key.toml`.
 
 pub use super::kinds::{Form, Kind};
 
@@ -90,7 +91,8 @@ const NAME: Kind = Kind::Form(Form::Name);
 const VARIABLES: Kind = Kind::Map(Form::Name, &Kind::Text);
 
 /// A value, one of several, set and not empty (`true`), unset or empty (`false`).
-const CONDITION: Kind = Kind::Either(&[Kind::Text, Kind::Texts, Kind::Boolean]);
+const CONDITION: Kind =
+    Kind::Either(&[Kind::Text, Kind::Texts, Kind::Boolean], "a string, an array of strings, true or false");
 const CONDITIONS: Kind = Kind::Map(Form::Name, &CONDITION);
 
 /// What every entry of an array of tables also has.
@@ -107,7 +109,7 @@ pub static TOP: Table = table(
         key("user", Kind::Text, "uid[:gid] or name[:group] of the app").expands().default("\"1001:1001\""),
         key(
             "groups",
-            Kind::Either(&[Kind::Texts, Kind::Word("engine")]),
+            Kind::Either(&[Kind::Texts, Kind::Word("engine")], "an array of strings"),
             "supplementary groups, or engine: those that the engine gave",
         ),
         key("home", Kind::Form(Form::Directory), "HOME of the app"),
@@ -127,7 +129,7 @@ pub static TOP: Table = table(
         key("env", VARIABLES, "variables of steps and app").expands(),
         key(
             "secrets",
-            Kind::Map(Form::Name, &Kind::Either(&[Kind::Text, Kind::Table(&SECRET)])),
+            Kind::Map(Form::Name, &Kind::Either(&[Kind::Text, Kind::Table(&SECRET)], "a string")),
             "variables read from files",
         ),
         key("limits", Kind::Table(&LIMITS), "limits in rendered files"),
@@ -168,7 +170,7 @@ pub static VOLUME: Table = entry(
         key("path", PATH, "the mount point").expands().required(),
         key(
             "recursive",
-            Kind::Either(&[Kind::Boolean, Kind::Word("always")]),
+            Kind::Either(&[Kind::Boolean, Kind::Word("always")], "true, false or \"always\""),
             "hand over what is below too, if the top's owner is wrong, or always",
         )
         .default("false"),

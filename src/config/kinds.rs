@@ -29,13 +29,13 @@ pub enum Kind {
     Table(&'static Table),
     /// An array of tables.
     Tables(&'static Table),
-    /// One of several kinds.
-    Either(&'static [Kind]),
+    /// One of several kinds of different types, and what messages call them.
+    Either(&'static [Kind], &'static str),
     /// This string.
     Word(&'static str),
 }
 
-/// The form of a string, each with its parser in [`super::values`] or in the decoder.
+/// The form of a string, each with its parser in [`super::values`] or [`super::signals`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
     /// Any text.

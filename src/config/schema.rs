@@ -106,7 +106,7 @@ fn kind(page: &mut String, of: &Kind, expands: bool) {
             table(page, inner);
             page.push('}');
         }
-        Kind::Either(kinds) => {
+        Kind::Either(kinds, _) => {
             page.push_str("\"anyOf\": [");
             list(page, *kinds, |page, one| {
                 page.push('{');

@@ -1,16 +1,13 @@
-//! TOML values to Rust ones, with line and column in every refusal.
+//! The parsed file, and the refusals of what is in it, with line and column.
 //!
-//! Only the parser of the library is used: it keeps positions, and a derived decoder would say less. What is written first
-//! is refused first.
+//! Only the parser of the library is used: it keeps positions, and a derived decoder would say less.
 
-use std::collections::BTreeMap;
 use std::rc::Rc;
-use std::time::Duration;
 
-use toml_spanner::{Arena, Array, Document, Item as Node, Key, Span, Table, Value};
+use toml_spanner::{Arena, Array, Document, Item as Node, Span, Table, Value};
 
 use super::keys::{Form, Kind, Table as Keys};
-use super::{At, Condition, Expandable, mistakes, values};
+use super::mistakes;
 use crate::error::{Error, Place, Result, TextFile};
 
 /// The file that positions are in.
@@ -33,35 +30,21 @@ impl<'a> Source<'a> {
     }
 }
 
-/// One key of a table with its value.
+/// One key of a table with its value, or one of the values of its array.
 pub(super) struct Item<'a> {
-    source: Source<'a>,
+    pub(super) source: Source<'a>,
     /// The keys of the table it stands in.
-    keys: &'static Keys,
+    pub(super) keys: &'static Keys,
     pub(super) key: &'a str,
-    key_at: Span,
-    value: &'a Node<'a>,
+    pub(super) key_at: Span,
+    pub(super) node: &'a Node<'a>,
     /// Whether `${` may be in it.
-    expands: bool,
-}
-
-/// The keys of a table, in the order of the file; a refusal for one that the table does not have.
-pub(super) fn items<'a>(
-    source: Source<'a>,
-    keys: &'static Keys,
-    entries: &'a Table<'a>,
-) -> impl Iterator<Item = Result<Item<'a>>> {
-    entries.iter().map(move |(Key { name, span }, value)| {
-        let rule = keys.get(name);
-        let expands = rule.is_some_and(|rule| rule.expands);
-        let item = Item { source, keys, key: name, key_at: *span, value, expands };
-        if rule.is_some() { Ok(item) } else { Err(item.unknown()) }
-    })
+    pub(super) expands: bool,
 }
 
 impl<'a> Item<'a> {
     pub(super) fn place(&self) -> Place {
-        self.source.place(self.value.span())
+        self.source.place(self.node.span())
     }
 
     /// The refusal of a key that the table does not have.
@@ -70,7 +53,7 @@ impl<'a> Item<'a> {
             if self.keys.name.is_empty() { "at the top level".to_owned() } else { format!("in {}", self.keys.name) };
         let renamed = mistakes::RENAMED.iter().find(|(table, key, _)| (*table, *key) == (self.keys.name, self.key));
         let renamed = renamed.map(|(_, _, instead)| *instead);
-        let is_table = match self.value.value() {
+        let is_table = match self.node.value() {
             Value::Array(array) => array.iter().any(|item| matches!(item.value(), Value::Table(_))),
             value => matches!(value, Value::Table(_)),
         };
@@ -86,8 +69,9 @@ impl<'a> Item<'a> {
         refuse(self.place(), format!("{}: {what}", self.key), allowed)
     }
 
-    fn expected(&self, what: &str, value: &Node<'_>) -> Error {
-        let (article, kind) = match value.value() {
+    /// The refusal of a value of another type.
+    pub(super) fn expected(&self, what: &str) -> Error {
+        let (article, kind) = match self.node.value() {
             Value::String(_) => ("a", "string"),
             Value::Integer(_) => ("an", "integer"),
             Value::Float(_) => ("a", "float"),
@@ -96,8 +80,8 @@ impl<'a> Item<'a> {
             Value::Array(_) => ("an", "array"),
             Value::Table(_) => ("a", "table"),
         };
-        let written = self.source.0.text.get(value.span().range()).unwrap_or_default();
-        let fix = match value.value() {
+        let written = self.source.0.text.get(self.node.span().range()).unwrap_or_default();
+        let fix = match self.node.value() {
             Value::Integer(_) | Value::Float(_) | Value::Boolean(_) | Value::DateTime(_) if what == "a string" => {
                 let kind = self.keys.get(self.key).map(|key| key.kind);
                 format!("write it in quotes: \"{}\"", mistakes::quoted(written, kind))
@@ -122,8 +106,7 @@ impl<'a> Item<'a> {
             }
             _ => format!("write {what}"),
         };
-        let place = self.source.place(value.span());
-        refuse(place, format!("{}: {article} {kind} where {what} belongs", self.key), &fix)
+        self.refuse(format!("{article} {kind} where {what} belongs"), &fix)
     }
 
     /// The name of the table that this key holds.
@@ -135,249 +118,69 @@ impl<'a> Item<'a> {
         }
     }
 
-    /// The text, if it is a string.
-    pub(super) fn text(&self) -> Option<&'a str> {
-        match self.value.value() {
-            Value::String(text) => Some(text),
-            _ => None,
+    /// Whether it is of the type of this kind.
+    pub(super) fn is(&self, kind: &Kind) -> bool {
+        match (kind, self.node.value()) {
+            (Kind::Text, Value::String(_))
+            | (Kind::Texts, Value::Array(_))
+            | (Kind::Boolean, Value::Boolean(_))
+            | (Kind::Table(_), Value::Table(_)) => true,
+            (Kind::Word(word), Value::String(text)) => word == text,
+            _ => false,
         }
-    }
-
-    /// Whether it is a table.
-    pub(super) fn is_table(&self) -> bool {
-        matches!(self.value.value(), Value::Table(_))
     }
 
     /// A string.
-    pub(super) fn string(&self) -> Result<At<String>> {
-        self.string_of(self.value)
-    }
-
-    fn string_of(&self, value: &Node<'_>) -> Result<At<String>> {
-        let Value::String(text) = value.value() else {
-            return Err(self.expected("a string", value));
+    pub(super) fn text(&self) -> Result<&'a str> {
+        let Some(text) = self.node.as_str() else {
+            return Err(self.expected("a string"));
         };
-        let place = self.source.place(value.span());
         if text.contains('\0') {
-            return Err(refuse(
-                place,
-                format!("{}: a NUL in a string", self.key),
-                "leave it out: neither paths nor arguments can hold one",
-            ));
+            return Err(
+                self.refuse("a NUL in a string".into(), "leave it out: neither paths nor arguments can hold one")
+            );
         }
         if !self.expands && text.contains("${") {
-            return Err(refuse(
-                place,
-                format!("{}: ${{…}} is not expanded here", self.key),
+            return Err(self.refuse(
+                "${…} is not expanded here".into(),
                 "write the value itself: it must be known before the environment is",
             ));
         }
-        Ok(At { value: (*text).to_owned(), place })
+        Ok(text)
     }
 
     /// Refuses a path with the options of a mount behind it: they are keys of their own.
-    fn refuse_mount_options(&self) -> Result<()> {
-        match self.text().and_then(|path| Some((path, mistakes::mount_options(path)?))) {
+    pub(super) fn refuse_mount_options(&self) -> Result<()> {
+        match self.node.as_str().and_then(|path| Some((path, mistakes::mount_options(path)?))) {
             Some((path, fix)) => Err(self.refuse(format!("'{path}' is a path with mount options"), &fix)),
             None => Ok(()),
         }
     }
 
-    /// The path of a mount point.
-    pub(super) fn mount_path(&self) -> Result<At<String>> {
-        self.refuse_mount_options()?;
-        self.parsed(values::path)
-    }
-
-    /// A string of a small language of its own.
-    pub(super) fn parsed<T>(&self, parse: impl Fn(&str) -> std::result::Result<T, String>) -> Result<At<T>> {
-        let At { value, place } = self.string()?;
-        match parse(&value) {
-            Ok(value) => Ok(At { value, place }),
-            Err(what) => Err(refuse(place, format!("{}: {what}", self.key), "write it in that form")),
-        }
-    }
-
-    /// The same, or one that is expanded into that form.
-    pub(super) fn expandable<T>(
-        &self,
-        parse: impl Fn(&str) -> std::result::Result<T, String>,
-    ) -> Result<Expandable<T>> {
-        let text = self.string()?;
-        if text.value.contains('$') {
-            return Ok(Expandable::Text(text));
-        }
-        self.parsed(parse).map(|at| Expandable::Given(at.value))
-    }
-
-    pub(super) fn duration(&self) -> Result<Duration> {
-        self.parsed(values::duration).map(|at| at.value)
-    }
-
     /// `true` or `false`.
-    pub(super) fn boolean(&self) -> Result<At<bool>> {
-        Ok(At { value: self.boolean_or("true or false")?, place: self.place() })
-    }
-
-    /// The same, where the key takes something else as well: a refusal names both.
-    pub(super) fn boolean_or(&self, what: &str) -> Result<bool> {
-        match self.value.value() {
-            Value::Boolean(value) => Ok(*value),
-            _ => Err(self.expected(what, self.value)),
-        }
+    pub(super) fn boolean(&self) -> Result<()> {
+        self.node.as_bool().map(drop).ok_or_else(|| self.expected("true or false"))
     }
 
     /// An integer within bounds.
-    pub(super) fn integer(&self, least: i64, most: i64) -> Result<At<i64>> {
-        self.integer_of(self.value, least, most)
-    }
-
-    fn integer_of(&self, value: &Node<'_>, least: i64, most: i64) -> Result<At<i64>> {
-        let Value::Integer(number) = value.value() else {
-            return Err(self.expected("an integer", value));
+    pub(super) fn integer(&self, least: i64, most: i64) -> Result<i64> {
+        let Value::Integer(number) = self.node.value() else {
+            return Err(self.expected("an integer"));
         };
-        let place = self.source.place(value.span());
-        match number.as_i64() {
-            Some(value) if (least..=most).contains(&value) => Ok(At { value, place }),
-            _ => Err(refuse(
-                place,
-                format!("{}: {} is out of range", self.key, number.as_i128()),
-                &format!("an integer from {least} to {most}"),
-            )),
-        }
+        number.as_i64().filter(|value| (least..=most).contains(value)).ok_or_else(|| {
+            let allowed = format!("an integer from {least} to {most}");
+            self.refuse(format!("{} is out of range", number.as_i128()), &allowed)
+        })
     }
 
-    /// An array of different integers within bounds.
-    pub(super) fn integers(&self, least: i64, most: i64) -> Result<Vec<i64>> {
-        let mut all = Vec::new();
-        for value in self.array("an array of integers")?.iter() {
-            let At { value, place } = self.integer_of(value, least, most)?;
-            if all.contains(&value) {
-                return Err(refuse(place, format!("{}: {value} is listed twice", self.key), "list it once"));
-            }
-            all.push(value);
-        }
-        if all.is_empty() { Err(self.refuse("an empty array".into(), "leave it out")) } else { Ok(all) }
-    }
-
-    /// An array of strings.
-    pub(super) fn strings(&self) -> Result<Vec<At<String>>> {
-        let array = self.array("an array of strings")?;
-        // Collected, it would have room for more words than most commands have.
-        let mut all = Vec::with_capacity(array.len());
-        for value in array.iter() {
-            all.push(self.string_of(value)?);
-        }
-        Ok(all)
-    }
-
-    /// A condition on a variable: a value, one of several, `true` or `false`.
-    pub(super) fn condition(&self) -> Result<Condition> {
-        match self.value.value() {
-            Value::Boolean(set) => Ok(Condition::Set(*set)),
-            Value::Array(_) => Ok(Condition::OneOf(self.strings()?.into_iter().map(|at| at.value).collect())),
-            Value::String(_) => Ok(Condition::OneOf(vec![self.string()?.value])),
-            _ => Err(self.expected("a string, an array of strings, true or false", self.value)),
-        }
-    }
-
-    /// The names of variables.
-    pub(super) fn variable_names(&self) -> Result<Vec<String>> {
-        let judged = self.strings()?.into_iter().map(|At { value, place }| {
-            values::name(&value).map_err(|what| refuse(place, format!("{}: {what}", self.key), "write it in that form"))
-        });
-        judged.collect()
-    }
-
-    /// An absolute path, or one that is expanded into one.
-    pub(super) fn expandable_path(&self) -> Result<At<String>> {
-        self.refuse_mount_options()?;
-        let text = self.string()?;
-        if text.value.contains('$') { Ok(text) } else { self.parsed(values::path) }
-    }
-
-    /// A command: an array of strings, the first not empty.
-    pub(super) fn command(&self) -> Result<Vec<At<String>>> {
-        let words = self.command_or_none()?;
-        if words.is_empty() { Err(self.empty_command()) } else { Ok(words) }
-    }
-
-    /// The same, or an empty array.
-    pub(super) fn command_or_none(&self) -> Result<Vec<At<String>>> {
-        let words = self.strings()?;
-        match words.first() {
-            None => Ok(words),
-            Some(first) if !first.value.is_empty() => Ok(words),
-            Some(_) => Err(self.empty_command()),
-        }
-    }
-
-    fn empty_command(&self) -> Error {
-        self.refuse("an empty command".into(), "write the program and its arguments, each a string")
-    }
-
-    fn array(&self, what: &str) -> Result<&'a Array<'a>> {
-        match self.value.value() {
-            Value::Array(array) => Ok(array),
-            _ => Err(self.expected(what, self.value)),
-        }
+    /// An array.
+    pub(super) fn array(&self, what: &str) -> Result<&'a Array<'a>> {
+        self.node.as_array().ok_or_else(|| self.expected(what))
     }
 
     /// A table.
     pub(super) fn table(&self) -> Result<&'a Table<'a>> {
-        self.table_of(self.value)
-    }
-
-    fn table_of(&self, value: &'a Node<'a>) -> Result<&'a Table<'a>> {
-        match value.value() {
-            Value::Table(table) => Ok(table),
-            _ => Err(self.expected("a table", value)),
-        }
-    }
-
-    /// An array of tables, each with where it begins.
-    pub(super) fn tables(&self) -> Result<Vec<(&'a Table<'a>, Place)>> {
-        let array = self.array("an array of tables ([[…]])")?;
-        array.iter().map(|value| Ok((self.table_of(value)?, self.source.place(value.span())))).collect()
-    }
-
-    /// A table of variables, each with a string.
-    pub(super) fn variables(&self) -> Result<BTreeMap<String, At<String>>> {
-        self.named(values::name, Item::string)
-    }
-
-    /// A table of names of a form and values of a kind, in the order of the file.
-    pub(super) fn listed<T>(
-        &self,
-        name: impl Fn(&str) -> std::result::Result<String, String>,
-        value: impl Fn(&Item<'a>) -> Result<T>,
-    ) -> Result<Vec<(String, T)>> {
-        let table = self.table()?;
-        let mut all = Vec::with_capacity(table.len());
-        for (key, value_of) in table {
-            let item = Item { key: key.name, key_at: key.span, value: value_of, ..*self };
-            all.push((self.judged(name(item.key), item.key_at)?, value(&item)?));
-        }
-        Ok(all)
-    }
-
-    /// The name of a free key, or its refusal. Apart from its caller, which the compiler copies for each kind of value.
-    #[inline(never)]
-    fn judged(&self, name: std::result::Result<String, String>, at: Span) -> Result<String> {
-        name.map_err(|what| refuse(self.source.place(at), format!("{}: {what}", self.key), "write it in that form"))
-    }
-
-    /// The same, by name.
-    pub(super) fn named<T>(
-        &self,
-        name: impl Fn(&str) -> std::result::Result<String, String>,
-        value: impl Fn(&Item<'a>) -> Result<T>,
-    ) -> Result<BTreeMap<String, T>> {
-        let mut all = BTreeMap::new();
-        for (name, value) in self.listed(name, value)? {
-            all.insert(name, value);
-        }
-        Ok(all)
+        self.node.as_table().ok_or_else(|| self.expected("a table"))
     }
 }
 

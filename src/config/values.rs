@@ -103,6 +103,38 @@ pub fn variable(text: &str) -> Result<String, String> {
     }
 }
 
+/// A home or working directory: an absolute path, `/` included.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn directory(text: &str) -> Result<String, String> {
+    if text == "/" { Ok(text.to_owned()) } else { path(text) }
+}
+
+/// The name of a role.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn role(text: &str) -> Result<(), String> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    if !text.is_empty() && text.bytes().all(plain) {
+        Ok(())
+    } else {
+        Err(format!("'{text}' is not the name of a role: letters, digits, - _ ."))
+    }
+}
+
+/// An exit code in its one decimal form.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn exit_code(text: &str) -> Result<(), String> {
+    match text.parse::<u8>() {
+        Ok(code) if code.to_string() == text => Ok(()),
+        _ => Err(format!("'{text}' is not an exit code from 0 to 255")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

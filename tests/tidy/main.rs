@@ -221,7 +221,7 @@ fn keys_of(table: &Table) -> Vec<&'static str> {
         match kind {
             Kind::Table(table) | Kind::Tables(table) => keys_of(table),
             Kind::Map(_, kind) => inside(kind),
-            Kind::Either(kinds) => kinds.iter().flat_map(inside).collect(),
+            Kind::Either(kinds, _) => kinds.iter().flat_map(inside).collect(),
             _ => Vec::new(),
         }
     }

@@ -1,19 +1,23 @@
-//! Decodes the configuration, a table a function. Which keys a table has is in [`super::keys`].
+//! Decodes the configuration: [`judge`] goes by the key table and refuses every mistake, then the tables are read, a table
+//! a function.
 
+mod accepted;
 mod entries;
+mod judge;
 mod roles;
 mod settings;
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use toml_spanner::{Arena, Table};
+use toml_spanner::Arena;
 
-use super::toml::{Item, Source, items, refuse};
-use super::{At, Config, Groups, Scope, keys, values};
-use crate::error::{Place, Result, TextFile};
+use super::toml::{Source, refuse};
+use super::{At, Config, Groups, Scope, values};
+use crate::error::{Result, TextFile};
+use accepted::Accepted;
 use entries::{directory, refusal, requirement, secret, step, tmpfs, volume};
-use roles::{role, role_name, selection};
+use roles::role;
 use settings::{boot_check, limits, seal, stop, supervise};
 
 /// Decodes a configuration file's text.
@@ -24,41 +28,48 @@ pub fn decode(file: &Rc<TextFile>) -> Result<Config> {
     let source = Source(file);
     let arena = Arena::new();
     let document = source.parse(&arena)?;
-    let mut config = Config::default();
-    for item in items(source, &keys::TOP, document.table()) {
-        let item = item?;
-        match item.key {
-            "image" => config.image = Some(item.string()?),
-            "user" => config.user = Some(item.string()?),
-            "groups" => config.groups = Some(groups(&item)?),
-            "home" => config.home = Some(item.parsed(home)?.value),
-            "umask" => config.umask = Some(item.expandable(values::umask)?),
-            "workdir" => config.workdir = Some(item.parsed(home)?.value),
-            "keep_capabilities" => config.keep_capabilities = item.strings()?,
-            "unset" => config.unset = item.variable_names()?,
-            "role" => selection(source, item.table()?, &mut config)?,
-            "tmpfs" => config.tmpfs = each(&item, |table, place| tmpfs(source, table, place))?,
-            "volume" => config.volumes = each(&item, |table, place| volume(source, table, place))?,
-            "directory" => config.directories = each(&item, |table, place| directory(source, table, place))?,
-            "require" => config.requirements = each(&item, |table, place| requirement(source, table, place))?,
-            "refuse" => config.refusals = each(&item, |table, place| refusal(source, table, place))?,
-            "root_step" => config.root_steps = each(&item, |table, place| step(source, table, place, true))?,
-            "step" => config.steps = each(&item, |table, place| step(source, table, place, false))?,
-            "env" => config.env = item.variables()?,
-            "secrets" => config.secrets = item.listed(values::name, |item| secret(source, item))?,
-            "limits" => config.limits = limits(source, item.table()?)?,
-            "stop" => config.stop = stop(source, &keys::STOP, item.table()?)?,
-            "boot_check" => config.boot_check = boot_check(source, item.table()?)?,
-            "supervise" => config.supervise = supervise(source, item.table()?)?,
-            "seal" => config.seal = seal(source, &item)?,
-            "roles" => config.roles = item.listed(role_name, |item| role(source, item))?,
-            _ => return Err(item.unknown()),
-        }
-    }
+    judge::document(source, document.table())?;
+    let config = read(Accepted::new(source, document.table()));
     check_roles(&config)?;
     check_paths(&config)?;
     check_secrets(&config)?;
     Ok(config)
+}
+
+fn read(top: Accepted<'_>) -> Config {
+    let role_of = top.table("role");
+    Config {
+        image: top.at("image"),
+        user: top.at("user"),
+        groups: top.get("groups").map(|groups| match groups.is_array() {
+            true => Groups::Listed(top.texts("groups")),
+            false => Groups::Engine,
+        }),
+        home: top.parsed("home", values::directory),
+        umask: top.expandable("umask", values::umask),
+        workdir: top.parsed("workdir", values::directory),
+        keep_capabilities: top.texts("keep_capabilities"),
+        unset: top.names("unset"),
+        role_variable: role_of.string("env").unwrap_or_else(|| "ROLE".into()),
+        role_argument: role_of.is("argument"),
+        role_flags: role_of.at("flags"),
+        default_role: role_of.at("default"),
+        tmpfs: top.each("tmpfs", tmpfs),
+        volumes: top.each("volume", volume),
+        directories: top.each("directory", directory),
+        requirements: top.each("require", requirement),
+        refusals: top.each("refuse", refusal),
+        root_steps: top.each("root_step", step),
+        steps: top.each("step", step),
+        env: top.variables("env"),
+        secrets: top.listed("secrets", secret),
+        limits: limits(top.table("limits")),
+        stop: stop(top.table("stop")),
+        boot_check: boot_check(top.table("boot_check")),
+        supervise: supervise(top.table("supervise")),
+        seal: seal(top.table("seal")),
+        roles: top.listed("roles", role),
+    }
 }
 
 /// Every role that is referred to exists: a mistyped one would silently leave its entry out.
@@ -117,30 +128,4 @@ fn check_secrets(config: &Config) -> Result<()> {
     };
     check(&config.env, None)?;
     config.roles.iter().try_for_each(|(name, role)| check(&role.env, Some(name)))
-}
-
-fn each<'a, T>(item: &Item<'a>, decode: impl Fn(&'a Table<'a>, Place) -> Result<T>) -> Result<Vec<T>> {
-    item.tables()?.into_iter().map(|(table, place)| decode(table, place)).collect()
-}
-
-/// The refusal of an entry that lacks a key.
-fn needed<T>(value: Option<T>, entry: &str, key: &str, place: &Place) -> Result<T> {
-    value.ok_or_else(|| refuse(place.clone(), format!("{entry} without {key}"), &format!("add {key} = …")))
-}
-
-/// A list of groups, or the word for the engine's.
-fn groups(item: &Item<'_>) -> Result<Groups> {
-    match item.text() {
-        Some("engine") => Ok(Groups::Engine),
-        Some(other) => Err(item.refuse(
-            format!("'{other}' is neither an array nor \"engine\""),
-            &format!("groups = [\"{other}\"], or groups = \"engine\" to keep those that the engine gave"),
-        )),
-        None => item.strings().map(Groups::Listed),
-    }
-}
-
-/// A home or working directory: absolute, and the root directory is allowed.
-fn home(text: &str) -> std::result::Result<String, String> {
-    if text == "/" { Ok(text.to_owned()) } else { values::path(text) }
 }
