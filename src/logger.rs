@@ -9,6 +9,7 @@ use std::fmt::{self, Write as _};
 use std::io::IoSlice;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
+use env_logger::Logger;
 use log::{LevelFilter, Log, Metadata, Record};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -21,21 +22,25 @@ use crate::sys;
 
 /// Starts the log on standard error. Called once; a second call changes nothing.
 pub fn start(level: LevelFilter) {
-    log::set_max_level(level);
+    let filter = env_logger::Builder::new().filter_level(level).build();
+    log::set_max_level(filter.filter());
     // It only fails if a logger is set already, and then that one is used.
-    drop(log::set_logger(&Records));
+    drop(log::set_boxed_logger(Box::new(Records { filter })));
 }
 
-/// Writes each record of the configured level or a higher one in one write.
-struct Records;
+/// Writes each record that passes the filter in one write. The crate's own writer keeps a buffer for each thread, which
+/// costs more than the one line of a boot.
+struct Records {
+    filter: Logger,
+}
 
 impl Log for Records {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.level() <= log::max_level()
+        self.filter.enabled(metadata)
     }
 
     fn log(&self, record: &Record<'_>) {
-        if self.enabled(record.metadata()) {
+        if self.filter.matches(record) {
             say(record.level().as_str(), *record.args());
         }
     }
