@@ -14,7 +14,6 @@ mod races;
 mod refusals;
 mod stand;
 mod triggers;
-mod units;
 
 /// The name of the machine that these tests boot.
 pub(crate) const MACHINE: &str = "host-tests";
