@@ -308,6 +308,24 @@ pub fn filters_available() -> Result<(), Errno> {
     }
 }
 
+/// Whether the kernel lets this process add filters: without `no_new_privs` and `CAP_SYS_ADMIN` Linux refuses one with
+/// `EACCES` before it reads the program, and reports `EFAULT` otherwise. The program's address is not mapped, so that no
+/// filter is added.
+///
+/// # Errors
+/// `EACCES`; `EINVAL` and `ENOSYS` where the kernel has no filters; `ENODATA` where a filter answered for it.
+pub fn try_filter_without_privilege() -> Result<(), Errno> {
+    // Not null, which Linux refuses with EINVAL, as it does a program that is not valid.
+    let program = libc::sock_fprog { len: 1, filter: std::ptr::without_provenance_mut(8) };
+    // SAFETY: the pointer is to a live sock_fprog, and the kernel answers EFAULT for a program that it cannot read.
+    let answer = unsafe { libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, 0, &raw const program) };
+    match Errno::result(answer) {
+        Err(Errno::EFAULT) => Ok(()),
+        Err(errno) => Err(errno),
+        Ok(_) => Err(Errno::ENODATA),
+    }
+}
+
 /// Tries each call that makes or enters a namespace: a new user namespace, and three that the kernel would refuse for
 /// their arguments. Where one succeeds, this process is not what it was, and must end.
 pub fn try_namespaces() -> [(&'static str, Result<(), Errno>); 4] {

@@ -25,7 +25,9 @@ mod surfaces;
 
 use std::time::Duration;
 
-use crate::error::Result;
+use nix::errno::Errno;
+
+use crate::error::{Error, Result};
 use crate::exec::App;
 use crate::privilege::capability::{self, Set};
 use crate::privilege::{Held, Target};
@@ -126,6 +128,14 @@ impl Plan {
             .collect();
         if !missing.is_empty() {
             return Err(capability::missing(&missing));
+        }
+        if let Some(lines) = held.lacks().filter(|_| !self.target.keep.is_empty()) {
+            return Err(Error::Drop {
+                call: "keep_capabilities",
+                object: format!("{}, without {lines} in /proc/self/status", self.target.keep),
+                errno: Errno::EOPNOTSUPP,
+                remedy: "remove keep_capabilities, or run the container on Linux".into(),
+            });
         }
         self.seal.refuse_unavailable()
     }

@@ -89,7 +89,7 @@ pub fn resolve(given: &Given<'_>) -> Result<Plan> {
     Ok(Plan {
         forced,
         held_back,
-        notes: notes(&dropped, secrets.notes),
+        notes: notes(&dropped, held, secrets.notes),
         secrets: secrets.values,
         stop,
         needs: needs(started_as, !arguments.action.is_beside() && surfaces.are_handed_over(), &steps, &target),
@@ -180,7 +180,13 @@ fn without(mut environment: Environment, unset: &[String]) -> Environment {
 }
 
 /// What an operator should know before anything runs.
-fn notes(dropped: &[u32], mut notes: Vec<String>) -> Vec<String> {
+fn notes(dropped: &[u32], held: &Held, mut notes: Vec<String>) -> Vec<String> {
+    if let Some(lines) = held.lacks() {
+        notes.push(format!(
+            "no {lines} in /proc/self/status, as on gVisor: prctl and attempts prove the drop, and securebits that the \
+             kernel does not have are not locked"
+        ));
+    }
     if !dropped.is_empty() {
         let list = dropped.iter().map(u32::to_string).collect::<Vec<_>>().join(", ");
         notes.push(format!("the app does not get the engine's groups {list}; groups = \"engine\" keeps them"));

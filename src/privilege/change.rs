@@ -5,8 +5,9 @@ use caps::CapSet;
 use nix::errno::Errno;
 use rustix::process::{Gid, Uid};
 use rustix::thread::{
-    CapabilitiesSecureBits as SecureBits, CapabilitySets, set_capabilities, set_capabilities_secure_bits,
-    set_no_new_privs as set_nnp, set_thread_groups, set_thread_res_gid, set_thread_res_uid,
+    CapabilitiesSecureBits as SecureBits, CapabilitySets, capabilities_secure_bits, set_capabilities,
+    set_capabilities_secure_bits, set_no_new_privs as set_nnp, set_thread_groups, set_thread_res_gid,
+    set_thread_res_uid,
 };
 
 use super::capability::Set;
@@ -32,17 +33,20 @@ pub(super) fn set_no_new_privs() -> Result<()> {
     set_nnp(true).map_err(|error| refused("prctl(PR_SET_NO_NEW_PRIVS)", "no_new_privs", errno(error)))
 }
 
-/// Empties the ambient set: what is in it would survive the app's exec.
-pub(super) fn clear_ambient() -> Result<()> {
+/// Empties the ambient set: what is in it would survive the app's exec. A kernel that does not print the set may not
+/// have it; the proof decides.
+pub(super) fn clear_ambient(held: &Held) -> Result<()> {
     // The crate's error is a text; the number is still the thread's errno.
-    caps::clear(None, CapSet::Ambient)
-        .map_err(|_| refused("prctl(PR_CAP_AMBIENT_CLEAR_ALL)", "the ambient set", Errno::last()))
+    match caps::clear(None, CapSet::Ambient).map_err(|_| Errno::last()) {
+        Err(Errno::EINVAL) if held.ambient.is_none() => Ok(()),
+        done => done.map_err(|reason| refused("prctl(PR_CAP_AMBIENT_CLEAR_ALL)", "the ambient set", reason)),
+    }
 }
 
 /// `no_new_privs`, the ambient set, the bounding set: everything above the sets themselves.
 pub(super) fn give_up_bounding_set(keep: Set, held: &Held) -> Result<()> {
     set_no_new_privs()?;
-    clear_ambient()?;
+    clear_ambient(held)?;
     // Only what is there: without SETPCAP even the drop of an absent one fails.
     for one in held.bounding.without(keep).each() {
         let done = match one.known() {
@@ -54,9 +58,26 @@ pub(super) fn give_up_bounding_set(keep: Set, held: &Held) -> Result<()> {
     Ok(())
 }
 
-/// Locks the securebits; with capabilities to keep, the ambient lock comes after they were raised.
-pub(super) fn lock_securebits(keep: Set) -> Result<()> {
-    set_securebits(if keep.is_empty() { locked_securebits() } else { without_ambient_lock() })
+/// Locks the securebits; with capabilities to keep, the ambient lock comes after they were raised. False where the
+/// kernel does not have them, which makes no difference once all sets are empty and `no_new_privs` is set.
+pub(super) fn lock_securebits(keep: Set, held: &Held) -> Result<bool> {
+    match set_securebits(if keep.is_empty() { locked_securebits() } else { without_ambient_lock() }) {
+        Err(_) if keep.is_empty() && are_absent(held) => Ok(false),
+        done => done.map(|()| true),
+    }
+}
+
+/// Whether the kernel has no securebits, as gVisor: an older one knows neither call, a newer one takes `KEEP_CAPS` and
+/// nothing else. A filter that refuses the calls on Linux is not taken for that, since Linux prints all lines.
+fn are_absent(held: &Held) -> bool {
+    match (held.lacks(), held.ambient) {
+        (None, _) => false,
+        (Some(_), None) => capabilities_secure_bits() == Err(rustix::io::Errno::INVAL),
+        (Some(_), Some(_)) => {
+            set_capabilities_secure_bits(SecureBits::empty()).is_ok()
+                && capabilities_secure_bits() == Ok(SecureBits::empty())
+        }
+    }
 }
 
 fn set_securebits(bits: SecureBits) -> Result<()> {

@@ -116,10 +116,10 @@ impl Root {
     /// [`Error::Drop`], [`Error::ProofUnreadable`], [`Error::NotProved`].
     pub fn drop_to(self, target: &Target, held: &Held) -> Result<Dropped> {
         change::give_up_bounding_set(target.keep, held)?;
-        change::lock_securebits(target.keep)?;
+        let locked = change::lock_securebits(target.keep, held)?;
         change::become_user(target, held)?;
         change::give_up_capabilities(target.keep, Set::SETPCAP)?;
-        proof::prove(&proof::Expected { target, bounding: Some(target.keep), before: held.bounding, locked: true })
+        proof::prove(&proof::Expected { target, bounding: Some(target.keep), before: held, locked })
     }
 }
 
@@ -137,23 +137,19 @@ impl User {
             return Err(capability::missing(&missing.names().map(|name| (name, "to keep it")).collect::<Vec<_>>()));
         }
         let may_lock = held.effective.contains(Set::SETPCAP);
+        let mut locked = false;
         if may_lock {
             change::give_up_bounding_set(target.keep, held)?;
-            change::lock_securebits(target.keep)?;
+            locked = change::lock_securebits(target.keep, held)?;
         } else {
             change::set_no_new_privs()?;
-            change::clear_ambient()?;
+            change::clear_ambient(held)?;
             let left = held.bounding.without(target.keep);
             if !left.is_empty() {
                 log::debug!("without CAP_SETPCAP the bounding set keeps {left}; no_new_privs makes it useless");
             }
         }
         change::give_up_capabilities(target.keep, if may_lock { Set::SETPCAP } else { Set::EMPTY })?;
-        proof::prove(&proof::Expected {
-            target,
-            bounding: may_lock.then_some(target.keep),
-            before: held.bounding,
-            locked: may_lock,
-        })
+        proof::prove(&proof::Expected { target, bounding: may_lock.then_some(target.keep), before: held, locked })
     }
 }

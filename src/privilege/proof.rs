@@ -7,7 +7,7 @@
 use rustix::process::{Gid, Uid, getgroups};
 use rustix::thread::{
     CapabilitiesSecureBits as SecureBits, CapabilitySets, capabilities, capabilities_secure_bits,
-    capability_is_in_bounding_set, configure_capability_in_ambient_set, no_new_privs,
+    capability_is_in_ambient_set, capability_is_in_bounding_set, configure_capability_in_ambient_set, no_new_privs,
     remove_capability_from_bounding_set, set_capabilities, set_capabilities_secure_bits, set_thread_groups,
     set_thread_res_gid, set_thread_res_uid,
 };
@@ -16,6 +16,7 @@ use super::capability::Set;
 use super::change::locked_securebits;
 use super::{Dropped, Held, Target};
 use crate::error::{Error, Result, errno};
+use crate::sys;
 
 /// What must be found.
 pub(super) struct Expected<'a> {
@@ -23,8 +24,8 @@ pub(super) struct Expected<'a> {
     pub(super) target: &'a Target,
     /// What the bounding set must be; none where there was no right to change it.
     pub(super) bounding: Option<Set>,
-    /// What the bounding set was before: none of it is there any more but what is kept.
-    pub(super) before: Set,
+    /// The state before: nothing of its bounding set may be left but what is kept.
+    pub(super) before: &'a Held,
     /// Whether the securebits must be locked.
     pub(super) locked: bool,
 }
@@ -73,7 +74,7 @@ fn by_system_call(expected: &Expected<'_>) -> Result<()> {
     let set = no_new_privs().map_err(|error| unreadable("prctl(PR_GET_NO_NEW_PRIVS)", "no_new_privs", errno(error)))?;
     same("no_new_privs", set, true)?;
     if let Some(bounding) = expected.bounding {
-        for one in expected.before.without(bounding).each() {
+        for one in expected.before.bounding.without(bounding).each() {
             let is_in = capability_is_in_bounding_set(one.as_kernel())
                 .map_err(|error| unreadable("prctl(PR_CAPBSET_READ)", "the bounding set", errno(error)))?;
             if is_in {
@@ -98,6 +99,9 @@ fn by_system_call(expected: &Expected<'_>) -> Result<()> {
 fn as_printed(expected: &Expected<'_>) -> Result<()> {
     let Target { uid, gid, groups, keep } = expected.target;
     let held = Held::read()?;
+    if held.lacks() != expected.before.lacks() {
+        return Err(Error::NotProved { what: "the kernel does not print the same lines as at the start".into() });
+    }
     if !held.uid.all_are(*uid) || !held.gid.all_are(*gid) {
         return Err(Error::NotProved {
             what: format!("the kernel prints {:?} and {:?} instead of uid {uid} and gid {gid}", held.uid, held.gid),
@@ -107,12 +111,39 @@ fn as_printed(expected: &Expected<'_>) -> Result<()> {
     same("the inheritable set as printed", held.inheritable, *keep)?;
     same("the permitted set as printed", held.permitted, *keep)?;
     same("the effective set as printed", held.effective, *keep)?;
-    same("the ambient set", held.ambient, *keep)?;
+    match held.ambient {
+        Some(ambient) => same("the ambient set", ambient, *keep)?,
+        None => by_asking_for_ambient(*keep)?,
+    }
     if let Some(bounding) = expected.bounding {
         same("the bounding set", held.bounding, bounding)?;
     }
+    if held.lacks_no_new_privs {
+        by_trying_a_filter(*keep)?;
+    }
     same("no_new_privs as printed", held.no_new_privs, true)?;
     same("the number of threads", held.threads, 1)
+}
+
+/// For a kernel that does not print the ambient set: nothing is in it by `prctl(2)`, or there is no such set. It is a
+/// subset of the permitted and the inheritable set in any case, and both were read twice.
+fn by_asking_for_ambient(keep: Set) -> Result<()> {
+    for one in Set::from_bits(u64::MAX).each() {
+        match capability_is_in_ambient_set(one.as_kernel()) {
+            Ok(is_in) => same("an ambient capability", is_in, keep.contains(one))?,
+            // Beyond the last capability that the kernel has.
+            Err(rustix::io::Errno::INVAL) => break,
+            Err(error) => return Err(unreadable("prctl(PR_CAP_AMBIENT)", "the ambient set", errno(error))),
+        }
+    }
+    same("the set to keep, on a kernel that does not print the ambient set,", keep, Set::EMPTY)
+}
+
+/// For a kernel that does not print `no_new_privs`: Linux refuses a seccomp filter to a process that has neither it nor
+/// `CAP_SYS_ADMIN`.
+fn by_trying_a_filter(keep: Set) -> Result<()> {
+    same("the set to keep, on a kernel that does not print no_new_privs,", keep, Set::EMPTY)?;
+    sys::try_filter_without_privilege().map_err(|errno| unreadable("seccomp", "no_new_privs", errno))
 }
 
 fn same_groups(mut found: Vec<u32>, wanted: &[u32]) -> Result<()> {

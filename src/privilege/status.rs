@@ -55,10 +55,12 @@ pub struct Held {
     pub effective: Set,
     /// The bounding set.
     pub bounding: Set,
-    /// The ambient set.
-    pub ambient: Set,
-    /// `no_new_privs`.
+    /// The ambient set; none where the kernel does not print it.
+    pub ambient: Option<Set>,
+    /// `no_new_privs`, from `prctl(2)` where the kernel does not print it.
     pub no_new_privs: bool,
+    /// Whether the kernel does not print `no_new_privs`.
+    pub lacks_no_new_privs: bool,
     /// Threads of the process.
     pub threads: u32,
 }
@@ -85,7 +87,22 @@ impl Held {
             // Many groups; the kernel has kept the rest of that moment.
             file.read_to_end(text.to_mut()).map_err(|error| failed("read", io_errno(&error)))?;
         }
-        parse(&text).map_err(|line| Error::NotProved { what: format!("{PATH} has no proper line '{line}'") })
+        let mut held =
+            parse(&text).map_err(|line| Error::NotProved { what: format!("{PATH} has no proper line '{line}'") })?;
+        if held.lacks_no_new_privs {
+            held.no_new_privs = rustix::thread::no_new_privs().map_err(|error| failed("prctl", errno(error)))?;
+        }
+        Ok(held)
+    }
+
+    /// The lines that Linux has printed since 4.10 and this kernel does not: gVisor has no `NoNewPrivs`, older ones no
+    /// `CapAmb` either. None on Linux.
+    pub fn lacks(&self) -> Option<&'static str> {
+        match (self.lacks_no_new_privs, self.ambient) {
+            (false, _) => None,
+            (true, Some(_)) => Some("NoNewPrivs"),
+            (true, None) => Some("CapAmb and NoNewPrivs"),
+        }
     }
 }
 
@@ -100,7 +117,7 @@ pub fn parse(text: &[u8]) -> std::result::Result<Held, &'static str> {
         let value = lines.find_map(|line| line.strip_prefix(name.as_bytes())?.strip_prefix(b":")).ok_or(name)?;
         std::str::from_utf8(value.trim_ascii()).map_err(|_| name)
     };
-    Ok(Held {
+    let mut held = Held {
         uid: ids(line("Uid")?).ok_or("Uid")?,
         gid: ids(line("Gid")?).ok_or("Gid")?,
         groups: line("Groups")?
@@ -112,9 +129,20 @@ pub fn parse(text: &[u8]) -> std::result::Result<Held, &'static str> {
         permitted: set(line("CapPrm")?).ok_or("CapPrm")?,
         effective: set(line("CapEff")?).ok_or("CapEff")?,
         bounding: set(line("CapBnd")?).ok_or("CapBnd")?,
-        ambient: set(line("CapAmb")?).ok_or("CapAmb")?,
-        no_new_privs: line("NoNewPrivs")? == "1",
-    })
+        ..Held::default()
+    };
+    // A kernel may lack these. Each is looked for without consuming the other.
+    let last = |name: &str| lines.clone().find_map(|line| line.strip_prefix(name.as_bytes())?.strip_prefix(b":"));
+    let (ambient, no_new_privs) = (last("CapAmb"), last("NoNewPrivs"));
+    held.lacks_no_new_privs = no_new_privs.is_none();
+    held.no_new_privs = no_new_privs.is_some_and(|value| value.trim_ascii() == b"1");
+    held.ambient = match ambient {
+        Some(value) => Some(std::str::from_utf8(value.trim_ascii()).ok().and_then(set).ok_or("CapAmb")?),
+        // No kernel prints the later line without the earlier one.
+        None if held.lacks_no_new_privs => None,
+        None => return Err("CapAmb"),
+    };
+    Ok(held)
 }
 
 fn ids(value: &str) -> Option<Ids> {
@@ -144,11 +172,21 @@ mod tests {
 
     #[test]
     fn a_missing_or_malformed_line_proves_nothing() {
-        for name in ["Uid", "Gid", "Groups", "Threads", "CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb", "NoNewPrivs"]
-        {
+        for name in ["Uid", "Gid", "Groups", "Threads", "CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"] {
             assert_eq!(parse(TEXT.replace(&format!("{name}:"), "Gone:").as_bytes()), Err(name));
         }
         assert_eq!(parse(TEXT.replace("Uid:\t1001", "Uid:\t-1").as_bytes()), Err("Uid"));
+        assert_eq!(parse(TEXT.replace("CapAmb:\t0", "CapAmb:\t-").as_bytes()), Err("CapAmb"));
         assert_eq!(parse(b""), Err("Uid"));
+    }
+
+    #[test]
+    fn a_kernel_may_lack_the_last_lines_and_is_told_from_linux() {
+        assert_eq!(parse(TEXT.as_bytes()).map(|held| held.lacks()), Ok(None));
+        let newer = TEXT.replace("NoNewPrivs:", "Gone:");
+        assert_eq!(parse(newer.as_bytes()).map(|held| held.lacks()), Ok(Some("NoNewPrivs")));
+        let older = parse(newer.replace("CapAmb:", "Gone:").as_bytes()).expect("parses");
+        assert_eq!((older.lacks(), older.ambient, older.no_new_privs), (Some("CapAmb and NoNewPrivs"), None, false));
+        assert_eq!(parse(newer.replace("CapAmb:\t0", "CapAmb:\t-").as_bytes()), Err("CapAmb"));
     }
 }
