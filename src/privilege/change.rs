@@ -3,10 +3,11 @@
 
 use caps::CapSet;
 use nix::errno::Errno;
+use rustix::io::Errno as KernelErrno;
 use rustix::process::{Gid, Uid};
 use rustix::thread::{
-    CapabilitiesSecureBits as SecureBits, CapabilitySets, capabilities_secure_bits, set_capabilities,
-    set_capabilities_secure_bits, set_no_new_privs as set_nnp, set_thread_groups, set_thread_res_gid,
+    CapabilitiesSecureBits as SecureBits, CapabilitySets, capabilities_secure_bits, capability_is_in_ambient_set,
+    set_capabilities, set_capabilities_secure_bits, set_no_new_privs as set_nnp, set_thread_groups, set_thread_res_gid,
     set_thread_res_uid,
 };
 
@@ -67,12 +68,16 @@ pub(super) fn lock_securebits(keep: Set, held: &Held) -> Result<bool> {
     }
 }
 
-/// Whether the kernel has no securebits, as gVisor: an older one knows neither call, a newer one takes `KEEP_CAPS` and
-/// nothing else. A filter that refuses the calls on Linux is not taken for that, since Linux prints all lines.
+/// Whether the kernel has no securebits, as gVisor: an older one knows neither these calls nor ambient ones, a newer one
+/// takes `KEEP_CAPS` and nothing else. A filter that refuses the calls on Linux is not taken for that, since Linux prints
+/// all lines.
 fn are_absent(held: &Held) -> bool {
     match (held.lacks(), held.ambient) {
         (None, _) => false,
-        (Some(_), None) => capabilities_secure_bits() == Err(rustix::io::Errno::INVAL),
+        (Some(_), None) => {
+            capabilities_secure_bits() == Err(KernelErrno::INVAL)
+                && capability_is_in_ambient_set(Set::CHOWN.as_kernel()) == Err(KernelErrno::INVAL)
+        }
         (Some(_), Some(_)) => {
             set_capabilities_secure_bits(SecureBits::empty()).is_ok()
                 && capabilities_secure_bits() == Ok(SecureBits::empty())

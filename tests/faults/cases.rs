@@ -52,6 +52,7 @@ pub fn word(answer: Answer) -> String {
         Answer::Done => "claimed".into(),
         Answer::Value(value) => value.to_string(),
         Answer::Lie => "lie".into(),
+        Answer::Unprinted { .. } => "unprinted".into(),
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::cases::Case;
 use crate::scenes::{CODE, Scene};
-use crate::support::protocol::{Call, Faults};
+use crate::support::protocol::{Call, Fault, Faults};
 use crate::support::run::Run;
 use crate::tolerated::{self, Deviation};
 
@@ -69,7 +69,8 @@ pub enum Verdict {
 
 /// Boots without a fault.
 pub fn clean(scene: &Scene) -> Clean {
-    let recording = scene.sandbox.clone().with(|spec| spec.faults = Some(Faults { record: true, ..Faults::default() }));
+    let faults = Faults { record: true, rules: kernel(scene), ..Faults::default() };
+    let recording = scene.sandbox.clone().with(|spec| spec.faults = Some(faults));
     let run = recording.run();
     let code = run.outcome.code.unwrap_or(-1);
     run.check(code == if scene.starts_app { CODE } else { 0 }, &format!("a clean boot of '{}'", scene.name));
@@ -78,9 +79,15 @@ pub fn clean(scene: &Scene) -> Clean {
     Clean { calls: run.outcome.calls.clone(), code, stdout: run.stdout(), found: found(&run), before, after }
 }
 
+/// The rules of the scene's own kernel.
+fn kernel(scene: &Scene) -> Vec<Fault> {
+    scene.sandbox.spec.faults.as_ref().map(|faults| faults.rules.clone()).unwrap_or_default()
+}
+
 /// Boots with the fault.
 pub fn disturbed(scene: &Scene, case: &Case) -> Run {
-    let faults = Faults { rules: vec![case.fault.clone()], ..Faults::default() };
+    let rules = [vec![case.fault.clone()], kernel(scene)].concat();
+    let faults = Faults { rules, ..Faults::default() };
     let seconds = SECONDS[usize::from(tolerated::covering(case, Deviation::Hang).is_some())];
     scene.sandbox.clone().with(|spec| (spec.faults, spec.seconds) = (Some(faults), seconds)).run()
 }

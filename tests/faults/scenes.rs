@@ -1,7 +1,9 @@
 //! The disturbed boots: each way in which a container starts the app or checks its health.
 
 use crate::support::capability::{FOUR, NET_BIND_SERVICE};
+use crate::support::gvisor;
 use crate::support::protocol::{Content, Kind};
+use crate::support::protocol::{Fault, Faults};
 use crate::support::sandbox::{Sandbox, node, sandbox};
 
 /// The app's exit code, different from 0 so that it is recognised.
@@ -45,6 +47,8 @@ pub fn all() -> Vec<Scene> {
             theirs(sandbox().user(1001, 1001, FOUR)).config("[[tmpfs]]\npath = '/cache'\n").words(app),
         ),
         starts("exec, capability kept", kept().words(app)),
+        starts("exec, older gVisor", on(gvisor::older()).words(app)),
+        starts("exec, newer gVisor", on(gvisor::newer()).words(app)),
         starts("supervise", tmpfs().words(supervised)),
         starts("supervise below", tmpfs().words(supervised).with(|spec| spec.pid_one = false)),
         starts(
@@ -80,6 +84,11 @@ fn handed_over() -> Sandbox {
         node("/data", Kind::Bind("/disk/data".into())),
     ]);
     start.with(|spec| spec.start.descriptors = vec![(5, "/etc/group".into())])
+}
+
+/// On a kernel of these rules.
+fn on(rules: Vec<Fault>) -> Sandbox {
+    sandbox().with(|spec| spec.faults = Some(Faults { rules, ..Faults::default() }))
 }
 
 fn kept() -> Sandbox {

@@ -10,6 +10,7 @@
     clippy::print_stderr
 )]
 
+pub mod gvisor;
 pub mod protocol;
 pub mod run;
 pub mod sandbox;

@@ -208,6 +208,8 @@ pub enum Answer {
     Value(i64),
     /// The read-back shows the expected value, whatever the real one is.
     Lie,
+    /// The status without `NoNewPrivs`, as gVisor prints it; older ones print no `CapAmb` either.
+    Unprinted { ambient: bool },
 }
 
 /// A recorded call, with the low half of its first argument.

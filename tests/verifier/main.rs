@@ -10,6 +10,8 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod gvisor;
+
 use std::fmt::Write as _;
 use std::io::Write as _;
 

@@ -16,14 +16,14 @@ const LOCKED: i64 = 0xef;
 /// Whether a faking rule applies to this call: for `read(2)` only if it reads a `status` in `/proc`.
 pub fn are_about(rule: &Fault, asked: &seccomp_notif) -> bool {
     let is_read = i64::from(asked.data.nr) == libc::SYS_read;
-    !matches!(rule.answer, Answer::Lie) || !is_read || {
+    !matches!(rule.answer, Answer::Lie | Answer::Unprinted { .. }) || !is_read || {
         let link = format!("/proc/{}/fd/{}", asked.pid, asked.data.args[0]);
         fs::read_link(link).is_ok_and(|path| path.ends_with("status"))
     }
 }
 
 /// Writes it where the caller expects it, and gives what the call returns.
-pub fn tell(asked: &seccomp_notif) -> std::io::Result<i64> {
+pub fn tell(asked: &seccomp_notif, answer: Answer) -> std::io::Result<i64> {
     let [first, second, third, ..] = asked.data.args;
     let memory = memory(asked.pid)?;
     let put = |at: u64, bytes: &[u8]| memory.write_all_at(bytes, at);
@@ -43,12 +43,21 @@ pub fn tell(asked: &seccomp_notif) -> std::io::Result<i64> {
             _ => 0,
         }),
         libc::SYS_read => {
-            let text = status(&fs::read_to_string(format!("/proc/{}/status", asked.pid))?);
+            let text = fs::read_to_string(format!("/proc/{}/status", asked.pid))?;
+            let text = match answer {
+                Answer::Unprinted { ambient } => without(&text, ambient),
+                _ => status(&text),
+            };
             let length = text.len().min(usize::try_from(third).unwrap_or(0));
             put(second, &text.as_bytes()[..length]).map(|()| length as i64)
         }
         _ => Ok(0),
     }
+}
+
+fn without(text: &str, ambient: bool) -> String {
+    let stays = |line: &&str| !line.starts_with("NoNewPrivs:") && !(ambient && line.starts_with("CapAmb:"));
+    text.split_inclusive('\n').filter(stays).collect()
 }
 
 fn status(text: &str) -> String {
