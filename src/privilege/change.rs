@@ -68,9 +68,9 @@ pub(super) fn lock_securebits(keep: Set, held: &Held) -> Result<bool> {
     }
 }
 
-/// Whether the kernel has no securebits, as gVisor: an older one knows neither these calls nor ambient ones, a newer one
-/// takes `KEEP_CAPS` and nothing else. A filter that refuses the calls on Linux is not taken for that, since Linux prints
-/// all lines.
+/// Whether the kernel has no securebits, as gVisor: an older one knows neither these calls nor ambient ones, a newer
+/// one takes `KEEP_CAPS` and nothing else. A filter that refuses the calls on Linux is not taken for that, since Linux
+/// prints all lines.
 fn are_absent(held: &Held) -> bool {
     match (held.lacks(), held.ambient) {
         (None, _) => false,

@@ -160,7 +160,10 @@ fn image(root: &Path) {
 }
 
 fn bundle(row: &Row, root: &Path) -> serde_json::Value {
-    let mount = |to: &str, kind: &str, options: &[&str]| json!({ "destination": to, "type": kind, "source": kind, "options": options });
+    let mount = |to: &str, kind: &str, options: &[&str]| {
+        let source = kind;
+        json!({ "destination": to, "type": kind, "source": source, "options": options })
+    };
     let owner = if row.uid == 0 { "mode=0755" } else { "mode=1777" };
     let variables = [&["PATH=/bin"], row.environment].concat();
     let sets = row.capabilities;
