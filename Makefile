@@ -34,6 +34,7 @@ test: tools build lint size cross again dist
 	tests/lab/signed $(NATIVE) $(OTHER)
 	tests/lab/setup
 	tests/lab/setup --docker
+	tests/lab/runsc --version
 	tests/lab/image docker podman-root podman5
 	tests/lab/copy-from dist/stepdown-$(VERSION).oci.tar $(VERSION)
 	tests/lab/broker docker podman-root podman5

@@ -2,8 +2,7 @@
 
 use crate::support::capability::{FOUR, NET_BIND_SERVICE};
 use crate::support::gvisor;
-use crate::support::protocol::{Content, Kind};
-use crate::support::protocol::{Fault, Faults};
+use crate::support::protocol::{Content, Fault, Faults, Kind};
 use crate::support::sandbox::{Sandbox, node, sandbox};
 
 /// The app's exit code, different from 0 so that it is recognised.
