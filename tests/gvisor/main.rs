@@ -1,5 +1,5 @@
 //! The real binary on gVisor's kernel, by `runsc` alone: exec, supervision, a start as another user, the boot check,
-//! the health check, and what is refused there.
+//! the health check, and what is refused there. On both platforms that need no hardware virtualization.
 
 #![allow(
     missing_docs,
@@ -27,6 +27,9 @@ const FOUR: &[&str] = &["CAP_CHOWN", "CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP"];
 const CONFIG: &str = "user = 'app'\nhome = '/cache'\n[[tmpfs]]\npath = '/cache'\nmode = '0700'\n\
     [roles.web]\ncommand = ['/bin/witness', 'pause']\nhealth = { exec = ['/bin/witness', 'setuid0'] }\n\
     [roles.up]\ncommand = ['/bin/witness', 'pause']\nsupervise = true\n[role]\nenv = 'ROLE'\n";
+
+/// The third one, kvm, needs `/dev/kvm`.
+const PLATFORMS: [&str; 2] = ["systrap", "ptrace"];
 
 const ATTEMPTS: [&str; 6] = ["setuid0", "setgid0", "setgroups0", "capset", "ambient", "bounding"];
 
@@ -126,6 +129,29 @@ fn rows() -> Vec<Row> {
             printed: &["init: fatal: cannot drop privilege: keep_capabilities of CHOWN"],
             ..ROW
         },
+        // gVisor has no Landlock, and its seccomp cannot answer whether a filter is supported.
+        Row {
+            name: "sealed writes",
+            words: vec!["/init", "--config", "/etc/writes.toml", "/bin/witness"],
+            code: 77,
+            printed: &[
+                "init: fatal: cannot seal writes: landlock_create_ruleset: Function not implemented (ENOSYS); fix: ",
+            ],
+            ..ROW
+        },
+        Row {
+            name: "sealed namespaces",
+            words: vec!["/init", "--config", "/etc/namespaces.toml", "/bin/witness"],
+            code: 77,
+            printed: &["init: fatal: cannot seal namespaces: seccomp: Invalid argument (EINVAL); fix: "],
+            ..ROW
+        },
+        Row {
+            name: "an optional seal",
+            words: app(&["/init", "--config", "/etc/optional.toml"]),
+            printed: &["init: warn: seal: cannot seal writes: ", "init: warn: seal: cannot seal namespaces: "],
+            ..ROW
+        },
     ]
 }
 
@@ -157,6 +183,13 @@ fn image(root: &Path) {
     fs::write(root.join("etc/group"), "root:x:0:\napp:x:1001:\n").unwrap();
     fs::write(root.join("etc/init.toml"), CONFIG).unwrap();
     fs::write(root.join("etc/keep.toml"), format!("keep_capabilities = ['CHOWN']\n{CONFIG}")).unwrap();
+    for (name, seal) in [
+        ("writes", "writes = true"),
+        ("namespaces", "namespaces = false"),
+        ("optional", "writes = true\nnamespaces = false\noptional = true"),
+    ] {
+        fs::write(root.join(format!("etc/{name}.toml")), format!("{CONFIG}[seal]\n{seal}\n")).unwrap();
+    }
 }
 
 fn bundle(row: &Row, root: &Path) -> serde_json::Value {
@@ -188,13 +221,14 @@ fn bundle(row: &Row, root: &Path) -> serde_json::Value {
 }
 
 /// Runs it, and gives the exit code with all that was printed.
-fn run(row: &Row, number: usize, scene: &Path) -> (Option<i32>, String) {
-    let directory = scene.join(number.to_string());
+fn run(row: &Row, platform: &str, number: usize, scene: &Path) -> (Option<i32>, String) {
+    let directory = scene.join(format!("{platform}-{number}"));
     fs::create_dir(&directory).unwrap();
     fs::write(directory.join("config.json"), bundle(row, &scene.join("root")).to_string()).unwrap();
-    let name = format!("stepdown-{}-{number}", std::process::id());
+    let name = format!("stepdown-{}-{platform}-{number}", std::process::id());
     let log = fs::File::create(directory.join("stderr")).unwrap();
     let mut container = runsc()
+        .env("STEPDOWN_PLATFORM", platform)
         .args(["run", "--bundle"])
         .args([directory.as_os_str(), name.as_ref()])
         .stdin(Stdio::null())
@@ -229,15 +263,20 @@ fn gvisor_boots_drops_and_refuses() {
     }
     let scene = Scene(std::env::temp_dir().join(format!("stepdown-gvisor-{}", std::process::id())));
     image(&scene.0.join("root"));
+    let rows = rows();
+    let cases = PLATFORMS
+        .iter()
+        .flat_map(|platform| rows.iter().enumerate().map(move |(number, row)| (*platform, number, row)));
     let mut wrong = Vec::new();
-    for (number, row) in rows().iter().enumerate() {
-        let (code, text) = run(row, number, &scene.0);
+    for (platform, number, row) in cases {
+        let (code, text) = run(row, platform, number, &scene.0);
         let missing: Vec<_> =
             expected(row).filter(|start| !text.lines().any(|line| line.starts_with(**start))).collect();
         if code != Some(row.code) || !missing.is_empty() {
-            wrong.push(format!("{}: {code:?} instead of {}, without {missing:?}\n{text}", row.name, row.code));
+            let Row { name, code: wanted, .. } = row;
+            wrong.push(format!("{platform}, {name}: {code:?} instead of {wanted}, without {missing:?}\n{text}"));
         }
     }
-    support::cases("gvisor", rows().len());
+    support::cases("gvisor", rows.len() * PLATFORMS.len());
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
