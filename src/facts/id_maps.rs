@@ -80,10 +80,11 @@ impl IdMap {
 /// The whole text. The kernel stops before a line that does not fit, so one read with room to spare is all of it.
 fn text(mut file: File) -> std::io::Result<String> {
     const LINE: usize = 64;
-    let mut bytes = vec![0_u8; 1024];
-    let length = file.read(&mut bytes)?;
-    bytes.truncate(length);
-    if length + LINE > 1024 {
+    // On the stack: zeroed memory of the heap would be new pages in each boot.
+    let mut buffer = [0_u8; 512];
+    let length = file.read(&mut buffer)?;
+    let mut bytes = buffer.get(..length).unwrap_or(&[]).to_vec();
+    if length + LINE > buffer.len() {
         file.read_to_end(&mut bytes)?;
     }
     Ok(String::from_utf8_lossy(&bytes).into_owned())
