@@ -153,3 +153,15 @@ impl User {
         proof::prove(&proof::Expected { target, bounding: may_lock.then_some(target.keep), before: held, locked })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // Takes the privilege of the test process, which only one test may do.
+    #[test]
+    fn a_process_with_a_second_thread_is_refused() {
+        let held = Held { threads: 2, ..Held::default() };
+        assert!(matches!(take(&held), Err(Error::Threads { count: 2 })));
+    }
+}

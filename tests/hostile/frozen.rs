@@ -78,6 +78,10 @@ fn no_window_of_the_walk_hands_over_a_file_outside() {
     let below = |base| directory(directory(base, "P", 1001, 0o755), "P/D1", 0, 0o755);
     let other = |base| directory(below(base), "P/M", 1001, 0o700);
     try_all("a directory renamed", &|base| linked(other(base), "P/D1/x"), &[rename("P/D1", "P/Z")]);
+    // Both are the app's, and the file is root's.
+    let apps = |base| directory(directory(base, "D1", 1001, 0o755), "D2", 1001, 0o755);
+    try_all("a name moved on by the owner", &|base| linked(apps(base), "D1/x"), &[rename("D1/x", "D2/x")]);
+    try_all("a name moved back by the owner", &|base| linked(apps(base), "D2/x"), &[rename("D2/x", "D1/x")]);
     // From a directory of root's to one of the app's, and the other way.
     let mixed = |base| directory(directory(base, "D1", 0, 0o755), "D2", 1001, 0o755);
     try_all("a name moved out", &|base| linked(mixed(base), "D1/x"), &[rename("D1/x", "D2/x")]);
