@@ -309,8 +309,8 @@ pub fn filters_available() -> Result<(), Errno> {
 }
 
 /// Whether the kernel lets this process add filters: without `no_new_privs` and `CAP_SYS_ADMIN` Linux refuses one with
-/// `EACCES` before it reads the program, and reports `EFAULT` otherwise. The program's address is not mapped, so that no
-/// filter is added.
+/// `EACCES` before it reads the program, and reports `EFAULT` otherwise. The program's address is not mapped, so that
+/// no filter is added.
 ///
 /// # Errors
 /// `EACCES`; `EINVAL` and `ENOSYS` where the kernel has no filters; `ENODATA` where a filter answered for it.

@@ -60,8 +60,8 @@ pub(super) fn check(
             report.fail(
                 "health",
                 "passes before the app was started: something else answers it".into(),
-                "check in a network namespace of its own (neither --network=host nor a pod), and let the health check ask \
-                 this app only",
+                "check in a network namespace of its own (neither --network=host nor a pod), and let the health check \
+                 ask this app only",
             );
             watch.until_settled(how, report)
         }

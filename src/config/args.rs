@@ -40,14 +40,14 @@ Exit codes: 0 and 1 check or health, 64 command line, 70 step, 71 system call, 7
 126 not executable, 127 not found; else the app's own.
 ";
 
-/// What to do instead of, or on the way to, starting the app.
+/// What the process does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
     /// Start the app.
     Boot,
     /// Print the plan.
     Plan,
-    /// Ask the health check.
+    /// Run the health check.
     Health,
     /// Run a command beside the app.
     Exec,
@@ -97,7 +97,7 @@ pub enum ReportFormat {
 }
 
 impl Action {
-    /// Whether it goes beside a running app, so that nothing is prepared again.
+    /// Whether the process runs beside the app, where nothing is prepared again.
     pub fn is_beside(self) -> bool {
         matches!(self, Action::Health | Action::Exec)
     }
@@ -143,7 +143,7 @@ pub struct Arguments {
     pub role: Option<String>,
     /// The image that was named.
     pub image: Option<String>,
-    /// Stay with the app, whatever the role says.
+    /// Supervise the app, even if the role does not ask for it.
     pub supervise: bool,
     /// Further tmpfs mount points: path and mode.
     pub tmpfs: Vec<(String, u32)>,
@@ -234,7 +234,7 @@ fn act(arguments: &mut Arguments, action: Action) -> Result<()> {
     Ok(())
 }
 
-/// A value of an option that may be given once: the second of two would win in silence.
+/// Reads the value of an option that may be given only once: a second one would silently replace the first.
 fn once(option: &'static str, slot: &mut Option<String>, parser: &mut Parser) -> Result<()> {
     let value = text(option, parser)?;
     if slot.replace(value).is_some() {
@@ -248,7 +248,7 @@ fn text(option: &'static str, parser: &mut Parser) -> Result<String> {
     value.into_string().map_err(|value| wrong(format!("the value of {option} is not UTF-8: {}", value.display())))
 }
 
-/// `PATH[:MODE]`. Only a last part that could be a mode is taken for one, since a path may hold a colon.
+/// `PATH[:MODE]`. A path may contain a colon, so a last part with a slash in it belongs to the path.
 fn tmpfs(value: &str) -> Result<(String, u32)> {
     let (path, mode) = match value.rsplit_once(':') {
         Some((path, mode)) if !mode.contains('/') => (path, mode),

@@ -4,26 +4,26 @@ use std::fmt;
 
 use super::At;
 
-/// A value that is given, or a text that is expanded into one.
+/// A literal value, or a text that expands to one.
 #[derive(Clone, Debug)]
 pub enum Expandable<T> {
-    /// Given.
+    /// A literal value.
     Given(T),
     /// A text with `${…}`.
     Text(At<String>),
 }
 
-/// What a variable must be.
+/// A condition on a variable.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Condition {
-    /// One of these values.
+    /// It has one of these values.
     OneOf(Vec<String>),
-    /// Set and not empty, or not.
+    /// It is set and not empty (`true`), or unset or empty (`false`).
     Set(bool),
 }
 
 impl Condition {
-    /// Whether a variable's value is so; none if it is unset.
+    /// Whether it holds for this value; none if the variable is unset.
     pub fn holds(&self, value: Option<&[u8]>) -> bool {
         match self {
             Condition::OneOf(values) => value.is_some_and(|value| values.iter().any(|one| one.as_bytes() == value)),

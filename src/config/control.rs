@@ -23,12 +23,12 @@ pub fn log_level(environment: &Environment) -> Result<LevelFilter> {
     })
 }
 
-/// The action of the options, else of `BOOT_CHECK_ONLY`.
+/// The action that an option selects, or else `BOOT_CHECK_ONLY`.
 ///
 /// # Errors
 /// [`Error::OwnVariable`]; [`Error::CommandLine`] for `--json` where nothing is reported.
 pub fn action(arguments: &Arguments, environment: &Environment) -> Result<Action> {
-    // An engine runs the health check of a container with the container's variables, those of a gate included.
+    // An engine runs a container's health check with its variables, `BOOT_CHECK_ONLY` among them.
     let action = match arguments.action {
         Action::Boot => gate(environment)?,
         named => named,

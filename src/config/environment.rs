@@ -1,4 +1,4 @@
-//! The environment as bytes, in its order, with everything in it that no one asked to change.
+//! The environment as bytes: entries that are not changed keep their order and their form.
 //!
 //! Not `std::env`: that drops entries without `=`, cannot show a duplicate, and panics on non-UTF-8 in its text form.
 //! `environ(7)`.
@@ -6,13 +6,13 @@
 use std::borrow::Cow;
 use std::ffi::{CStr, CString};
 
-/// The environment of the app to be.
+/// The environment of the app.
 #[derive(Clone, Debug, Default)]
 pub struct Environment {
     entries: Vec<Entry>,
 }
 
-/// One entry, and where its `=` is: a boot asks for some dozen variables, and most entries are of another length.
+/// One entry and the position of its `=`. A lookup compares lengths first, which excludes most entries.
 #[derive(Clone, Debug)]
 struct Entry {
     text: Cow<'static, CStr>,
@@ -40,7 +40,7 @@ impl Entry {
         self.text.to_bytes().get(..self.sign?)
     }
 
-    /// The value, if the entry is this variable's.
+    /// The value, if the entry is for this variable.
     fn value_of(&self, name: &str) -> Option<&[u8]> {
         if self.sign != Some(name.len()) {
             return None;
@@ -55,12 +55,12 @@ impl Environment {
         Environment { entries: handed.into_iter().map(|text| Entry::new(Cow::Borrowed(text))).collect() }
     }
 
-    /// The value of a variable: of its first entry, as `getenv(3)` answers.
+    /// The value of a variable's first entry, which `getenv(3)` returns too.
     pub fn get(&self, name: &str) -> Option<&[u8]> {
         self.entries.iter().find_map(|entry| entry.value_of(name))
     }
 
-    /// The value of a variable; how many entries it has where there are several.
+    /// The value of a variable. If it has several entries, their number is the error.
     ///
     /// # Errors
     /// Their number.
@@ -73,8 +73,8 @@ impl Environment {
         }
     }
 
-    /// Sets a variable at the place of its first entry, or at the end. Further entries of that name go.
-    /// False, and nothing changed, if the value holds a NUL, which no environment can.
+    /// Sets a variable in place of its first entry, or at the end, and removes further entries of that name.
+    /// Returns false and changes nothing if the value contains a NUL.
     #[must_use]
     pub fn set(&mut self, name: &str, value: &[u8]) -> bool {
         let Some(entry) = Entry::of(name, value) else { return false };
@@ -89,11 +89,11 @@ impl Environment {
         true
     }
 
-    /// Sets several, given in the order of their names, as if one after the other. There may be thousands, so this
-    /// searches what is to be set for each entry, and not the other way round.
+    /// Sets several variables, sorted by name. There may be thousands of entries, so each entry is searched in
+    /// `values`, which is sorted, and not the other way round.
     ///
     /// # Errors
-    /// The first whose value holds a NUL; nothing is changed then.
+    /// The first variable whose value contains a NUL; nothing is changed.
     pub fn set_all<'a>(&mut self, values: &[(&'a str, Vec<u8>)]) -> Result<(), &'a str> {
         let mut fresh = Vec::with_capacity(values.len());
         for (name, value) in values {

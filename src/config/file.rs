@@ -1,5 +1,5 @@
-//! Finds and reads the configuration file. A start as root judges it before a byte of it is read: who could write the
-//! file could also write whom it is judged against. A directory, a FIFO and an endless file are refused. `open(2)`.
+//! Finds and reads the configuration file. Started as root, it checks who can write the file before it reads any of it:
+//! the file itself names the app's user. A directory, a FIFO and an endless file are refused. `open(2)`.
 
 use std::io::Read;
 use std::path::Path;
@@ -12,23 +12,24 @@ use super::{Config, decode};
 use crate::error::{Error, Result, TextFile, io_errno};
 use crate::trust::{Denied, Trust};
 
-/// Where the configuration is unless it is named.
+/// The path of the configuration if none is named.
 pub const DEFAULT_PATH: &str = "/etc/init.toml";
 
-/// A configuration is a page or two; what is longer is a mistake or an attack.
+/// The size limit. A configuration has a few pages; a larger file is a mistake or an attack.
 const LARGEST: u64 = 1 << 20;
 
 /// A configuration, and the file it came from.
 #[derive(Debug)]
 pub struct Loaded {
-    /// The decoded file; the defaults where there is none.
+    /// The decoded file, or the defaults if there is none.
     pub config: Config,
 }
 
-/// Reads the named file, or the default one if it is there.
+/// Reads the named file, or the default one if it exists.
 ///
 /// # Errors
-/// [`Error::ConfigRead`] (a named file may not be absent), [`Error::NotRoots`], [`Error::ConfigKind`], [`Error::Config`].
+/// [`Error::ConfigRead`] (a named file may not be absent), [`Error::NotRoots`], [`Error::ConfigKind`],
+/// [`Error::Config`].
 pub fn load(named: Option<&str>, trust: &Trust) -> Result<Loaded> {
     let path = named.unwrap_or(DEFAULT_PATH);
     match read(path, trust) {
@@ -47,7 +48,7 @@ fn read(path: &str, trust: &Trust) -> Result<String> {
     let failed =
         |call, error: &std::io::Error| Error::ConfigRead { path: path.to_owned(), call, errno: io_errno(error) };
     let kind = |what: String| Error::ConfigKind { path: path.to_owned(), what };
-    // Without O_NONBLOCK a FIFO in its place would hold the boot until somebody writes to it.
+    // Without O_NONBLOCK, opening a FIFO would block until another process writes to it.
     let (mut file, facts) =
         trust.open(Path::new(path), OFlags::NONBLOCK | OFlags::NOCTTY).map_err(|denied| match denied {
             Denied::Call(call, errno) => Error::ConfigRead { path: path.to_owned(), call, errno },
@@ -62,7 +63,7 @@ fn read(path: &str, trust: &Trust) -> Result<String> {
     let length = facts.st_size.cast_unsigned();
     let mut bytes = Vec::with_capacity(usize::try_from(length.min(LARGEST)).unwrap_or(0) + 1);
     (&mut file).take(LARGEST + 1).read_to_end(&mut bytes).map_err(|error| failed("read", &error))?;
-    // The rest of it might be what keeps root, or the app, from something.
+    // The part beyond the limit may hold restrictions.
     if length > bytes.len() as u64 && length <= LARGEST {
         return Err(Error::ConfigRead { path: path.to_owned(), call: "read", errno: Errno::ENODATA });
     }

@@ -1,7 +1,7 @@
 //! Every key of every table of the configuration: its type, whether it is required, its default, one line about it.
 //!
-//! The decoder refuses what is not listed here and what is of another type or form, and [`super::schema`] prints this as
-//! a JSON Schema. To add a key: a row here, a field in [`super::Config`] that `decode` reads, a line in
+//! The decoder refuses what is not listed here and what is of another type or form, and [`super::schema`] prints this
+//! as a JSON Schema. To add a key: a row here, a field in [`super::Config`] that `decode` reads, a line in
 //! `fuzz/every-key.toml`.
 
 pub use super::kinds::{Form, Kind};
@@ -11,13 +11,13 @@ pub use super::kinds::{Form, Kind};
 pub struct Key {
     /// Its name.
     pub name: &'static str,
-    /// What it takes.
+    /// The kind of its value.
     pub kind: Kind,
     /// Whether the table is refused without it.
     pub required: bool,
-    /// Whether `${` may be in it, to be expanded or, in a hint, shown; elsewhere it is refused.
+    /// Whether its value may contain `${`, which is refused elsewhere. A hint shows it, all others expand it.
     pub expands: bool,
-    /// What it is when it is not given, as JSON; empty where that is nothing.
+    /// The default as JSON, or empty if there is none.
     pub default: &'static str,
     /// One line about it.
     pub about: &'static str,
@@ -32,9 +32,9 @@ pub struct Table {
     pub keys: &'static [Key],
     /// Whether it also has `roles`, `when` and `unless`.
     pub scoped: bool,
-    /// Exactly one of these keys must be there, if there are any.
+    /// Exactly one of these keys is required, unless the list is empty.
     pub one_of: &'static [&'static str],
-    /// Keys that go only with another one: the key, the other.
+    /// Keys that need another key: the key, the other.
     pub with: &'static [(&'static str, &'static str)],
 }
 
@@ -95,7 +95,7 @@ const CONDITION: Kind =
     Kind::Either(&[Kind::Text, Kind::Texts, Kind::Boolean], "a string, an array of strings, true or false");
 const CONDITIONS: Kind = Kind::Map(Form::Name, &CONDITION);
 
-/// What every entry of an array of tables also has.
+/// The keys that every entry of an array of tables has.
 static SCOPE: &[Key] = &[
     key("roles", Kind::Texts, "only for these roles"),
     key("when", CONDITIONS, "only if each of these variables is so"),
@@ -228,7 +228,7 @@ pub static STEP: Table = Table {
     with: &[],
 };
 
-/// What a step waits for.
+/// The condition that a step waits for.
 pub static WAIT: Table = Table {
     name: "wait",
     // A wait has no liveness.
@@ -327,7 +327,7 @@ pub static A_ROLE: Table = Table {
 pub static HEALTH: Table =
     Table { name: "health", keys: HEALTH_KEYS, scoped: false, one_of: QUESTIONS, with: QUESTION_KEYS };
 
-/// The first nine are those of a wait too.
+/// The first nine are also the keys of a wait.
 const HEALTH_KEYS: &[Key] = &[
     key("http", Kind::Text, "an http:// URL").expands(),
     key("unix", Kind::Text, "the socket that http connects to").expands(),

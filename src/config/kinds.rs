@@ -1,8 +1,8 @@
-//! What a value of the configuration may be, for the key table.
+//! The kinds of values, for the key table.
 
 use super::keys::Table;
 
-/// What a value may be.
+/// The kind of a value.
 #[derive(Clone, Copy, Debug)]
 pub enum Kind {
     /// Any string.

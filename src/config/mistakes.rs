@@ -1,14 +1,14 @@
-//! The usual mistakes in a configuration, each with the words that mend it.
+//! The usual mistakes in a configuration, each with its fix.
 
 use super::keys::{self, Form, Key, Kind, Table};
 
-/// Keys that were given a new name: the table, the key, and what to write instead.
+/// Renamed keys: the table, the key, and what to write instead.
 pub(super) const RENAMED: [(&str, &str, &str); 2] = [
     ("[boot_check]", "grace", "write it as grace in [stop], which the check, supervision and the rendered flags share"),
     ("[supervise]", "grace", "write it as grace in [stop], which the check, supervision and the rendered flags share"),
 ];
 
-/// What to do about a key that the table does not have.
+/// The fix for a key that the table does not have.
 pub(super) fn in_key(key: &str, is_table: bool, table: &Table) -> String {
     let hint = if table.name == keys::ROLE.name && is_table {
         format!("declare the role as [roles.{key}]; ")
@@ -39,7 +39,7 @@ fn similar(key: &str, table: &Table) -> Option<&'static Key> {
     table.all().find(|known| plain(known.name) == plain(key))
 }
 
-/// What to do about text that is no TOML, from what stands there.
+/// The fix for invalid TOML, guessed from the line.
 pub(super) fn in_syntax(text: &str, offset: usize) -> String {
     let start = text.get(..offset).and_then(|before| before.rfind('\n')).map_or(0, |newline| newline + 1);
     let line = text.get(start..).and_then(|rest| rest.lines().next()).unwrap_or_default();
@@ -57,7 +57,7 @@ pub(super) fn in_syntax(text: &str, offset: usize) -> String {
     }
 }
 
-/// What belongs in the quotes where a number was written without them.
+/// The text in quotes for a value that was written without them.
 pub(super) fn quoted(written: &str, kind: Option<Kind>) -> String {
     match kind {
         Some(Kind::Form(Form::Duration)) => format!("{written}s"),
@@ -66,7 +66,7 @@ pub(super) fn quoted(written: &str, kind: Option<Kind>) -> String {
     }
 }
 
-/// The options of a mount in a path, if that is what stands behind its last colon: `/x:rw,size=16m`.
+/// The fix for a path that is followed by mount options: `/x:rw,size=16m`.
 pub(super) fn mount_options(path: &str) -> Option<String> {
     const KNOWN: [&str; 16] = [
         "rw",
@@ -98,5 +98,8 @@ pub(super) fn mount_options(path: &str) -> Option<String> {
         let (name, value) = option.split_once('=')?;
         matches!(name, "size" | "mode").then(|| format!(", {name} = \"{value}\""))
     });
-    Some(format!("write only the path, and what is a key of its own: path = \"{plain}\"{}", kept.collect::<String>()))
+    Some(format!(
+        "write the path alone, and size and mode as their own keys: path = \"{plain}\"{}",
+        kept.collect::<String>()
+    ))
 }

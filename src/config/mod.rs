@@ -1,8 +1,7 @@
-//! argv, environment and TOML to [`Config`]. No system call but reading the file.
+//! argv, environment and TOML to [`Config`]. Reading the file is the only system call.
 //!
-//! It knows what may be written, never what it leads to: whether a user exists, a role has a command or a path is a
-//! mount point is the plan's to find out. Every value keeps its [`Place`], so that a later refusal can name line and
-//! column.
+//! It checks the form of each value. Whether a user exists, a role has a command or a path is a mount point is checked
+//! by the plan. Every value keeps its [`Place`], so that a later refusal can name line and column.
 
 pub mod args;
 mod condition;
@@ -24,16 +23,16 @@ use std::time::Duration;
 use crate::error::Place;
 pub use condition::{Condition, Expandable};
 
-/// A value and where it stands.
+/// A value and its place in the file.
 #[derive(Clone, Debug)]
 pub struct At<T> {
     /// The value.
     pub value: T,
-    /// Where it stands.
+    /// Its place.
     pub place: Place,
 }
 
-/// The configuration file, as written; defaults are filled in where the interface fixes one.
+/// The configuration file, with defaults filled in.
 #[derive(Debug)]
 pub struct Config {
     /// `image`, with `${…}`.
@@ -98,7 +97,7 @@ impl Config {
         self.roles.iter().find(|(known, _)| known == name)
     }
 
-    /// The names of the roles, in their own order.
+    /// The names of the roles, sorted.
     pub fn role_names(&self) -> Vec<&str> {
         let mut names: Vec<&str> = Vec::with_capacity(self.roles.len());
         // There are few, and an instance of the library's sort for texts is 2.8 KB of the binary.
@@ -148,23 +147,23 @@ impl Default for Config {
 pub enum Groups {
     /// These, by name or number.
     Listed(Vec<At<String>>),
-    /// Those that the engine gave the process.
+    /// The groups that the engine set.
     Engine,
 }
 
-/// For which boots an entry counts: `roles`, `when` and `unless`.
+/// The boots that an entry applies to: `roles`, `when` and `unless`.
 #[derive(Clone, Debug, Default)]
 pub struct Scope {
-    /// Only for these roles; none given: for all.
+    /// Only these roles; all roles if there is no list.
     pub roles: Option<Vec<At<String>>>,
-    /// Only if each of these variables is so.
+    /// All of these conditions must hold.
     pub when: BTreeMap<String, Condition>,
-    /// Not if each of these variables is so.
+    /// Not all of these conditions may hold.
     pub unless: BTreeMap<String, Condition>,
 }
 
 impl Scope {
-    /// Whether `roles` lets it count for this role.
+    /// Whether `roles` includes this role.
     pub fn has(&self, role: Option<&str>) -> bool {
         self.roles.as_ref().is_none_or(|roles| roles.iter().any(|listed| Some(listed.value.as_str()) == role))
     }
@@ -179,9 +178,9 @@ pub struct Tmpfs {
     pub mode: u32,
     /// Its size, for the flags.
     pub size: Option<String>,
-    /// Whether what is below it is handed over too.
+    /// Whether its content is handed over too.
     pub recursive: bool,
-    /// When it counts.
+    /// When it applies.
     pub scope: Scope,
 }
 
@@ -190,11 +189,11 @@ pub struct Tmpfs {
 pub struct Volume {
     /// Its path, with `${…}`.
     pub path: At<String>,
-    /// Whether what is below it is handed over too, when its top is wrong.
+    /// Whether its content is handed over too if its top has another owner.
     pub recursive: bool,
-    /// Whether that is done at every start.
+    /// Whether its content is handed over at every start.
     pub always: bool,
-    /// When it counts.
+    /// When it applies.
     pub scope: Scope,
 }
 
@@ -205,31 +204,31 @@ pub struct Directory {
     pub path: At<String>,
     /// Its mode.
     pub mode: u32,
-    /// When it counts.
+    /// When it applies.
     pub scope: Scope,
 }
 
-/// A variable without which nothing starts.
+/// A required variable.
 #[derive(Debug)]
 pub struct Requirement {
     /// Its name.
     pub env: String,
-    /// What to tell the reader.
+    /// The fix in the message.
     pub hint: Option<String>,
-    /// When it counts.
+    /// When it applies.
     pub scope: Scope,
 }
 
-/// A variable with which nothing starts.
+/// A refused variable.
 #[derive(Debug)]
 pub struct Refusal {
     /// Its name.
     pub env: String,
-    /// What it must not be.
+    /// The condition that is refused.
     pub value: Condition,
-    /// What to tell the reader.
+    /// The fix in the message.
     pub hint: Option<String>,
-    /// When it counts.
+    /// When it applies.
     pub scope: Scope,
 }
 
@@ -252,9 +251,9 @@ pub struct Step {
     pub capabilities: Vec<At<String>>,
     /// The environment of a root step, with `${…}`.
     pub env: BTreeMap<String, At<String>>,
-    /// How long it may take.
+    /// Its timeout.
     pub timeout: Option<Expandable<Duration>>,
-    /// When it counts.
+    /// When it applies.
     pub scope: Scope,
 }
 
@@ -318,11 +317,11 @@ pub struct Supervise {
 /// `[seal]`.
 #[derive(Debug)]
 pub struct Seal {
-    /// Whether the app writes only below its surfaces.
+    /// Whether the app can write only below its surfaces.
     pub writes: bool,
-    /// Where it may write beside them, with `${…}`.
+    /// Further paths that it can write to, with `${…}`.
     pub also: Vec<At<String>>,
-    /// Whether it may make and enter namespaces.
+    /// Whether it can create and enter namespaces.
     pub namespaces: bool,
     /// Whether a kernel that cannot seal is a warning instead of a refusal.
     pub optional: bool,
@@ -337,15 +336,15 @@ impl Default for Seal {
 /// One of `[roles]`.
 #[derive(Debug)]
 pub struct Role {
-    /// Where it stands.
+    /// Its place.
     pub place: Place,
-    /// Its words, with `${…}`; none at all where only steps run.
+    /// Its words, with `${…}`; empty if the role only runs steps.
     pub command: Option<Vec<At<String>>>,
-    /// Whether `/init` stays.
+    /// Whether `/init` supervises it.
     pub supervise: Option<At<bool>>,
-    /// Its environment, over `[env]`.
+    /// Its environment; overrides `[env]`.
     pub env: BTreeMap<String, At<String>>,
-    /// How to tell that it works.
+    /// Its health check.
     pub health: Option<Box<Health>>,
     /// The TCP ports that it listens on.
     pub ports: Vec<u16>,
@@ -353,22 +352,22 @@ pub struct Role {
     pub activation: bool,
     /// Whether it must never run twice.
     pub at_most_one: bool,
-    /// How it is stopped, over `[stop]`.
+    /// How it is stopped; overrides `[stop]`.
     pub stop: Stop,
 }
 
 /// A health check.
 #[derive(Debug)]
 pub struct Health {
-    /// What is asked.
+    /// The kind of check.
     pub probe: Probe,
-    /// How long it may take.
+    /// Its timeout.
     pub timeout: Expandable<Duration>,
     /// Whether Kubernetes restarts a container that fails it.
     pub liveness: bool,
 }
 
-/// What a health check asks.
+/// The kind of a health check.
 #[derive(Debug)]
 pub enum Probe {
     /// An HTTP answer of this status.

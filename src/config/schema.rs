@@ -1,7 +1,7 @@
 //! The key table as a JSON Schema (draft 2020-12), for editors and for checks before a build: `--schema`.
 //!
-//! It refuses what the decoder refuses wherever a schema can see it. It is written by hand: every text in the table is
-//! plain, so that nothing has to be escaped but the backslash, which no pattern has.
+//! It refuses what the decoder refuses, as far as a schema can express it. It is written without a JSON library: no
+//! text in the table needs escaping.
 
 use super::keys::{self, Form, Key, Kind, Table};
 
@@ -125,7 +125,7 @@ fn texts(page: &mut String, form: Form, expands: bool) {
 }
 
 fn text(page: &mut String, form: Form, expands: bool) {
-    // What it expands to is not known here.
+    // The expanded value is unknown here.
     pattern(page, form, if expands { "|[$]" } else { "" });
     if !expands && matches!(form, Form::Any | Form::Path | Form::Directory) {
         page.push_str(", \"not\": {\"pattern\": \"[$][{]\"}");

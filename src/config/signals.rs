@@ -2,10 +2,11 @@
 
 use libc::{SIGCHLD, SIGSTOP};
 
-/// What may be written where a signal is named.
+/// The allowed forms of a signal, for messages.
 pub const ALLOWED: &str = "a name such as TERM or RTMIN+3, or a number from 1 to 64";
 
-/// A signal that can stop an app, by name or number. `STOP` only freezes it, and every child that ends sends `CHLD`.
+/// A signal that can stop an app, by name or number. `STOP` only suspends it, and `CHLD` is sent for every child that
+/// ends.
 ///
 /// # Errors
 /// What is wrong with it.
@@ -17,7 +18,7 @@ pub fn stop(name: &str) -> Result<i32, String> {
     }
 }
 
-/// The name of a signal: `SIGTERM`, `SIGRTMIN+3`. Those that the C library keeps for itself have only numbers.
+/// The name of a signal: `SIGTERM`, `SIGRTMIN+3`. The C library's own real-time signals have only numbers.
 pub fn name(number: i32) -> String {
     let known = usize::try_from(number - 1).ok().and_then(|at| NAMES.get(at));
     match (known, number) {

@@ -10,12 +10,12 @@ use super::keys::{Form, Kind, Table as Keys};
 use super::mistakes;
 use crate::error::{Error, Place, Result, TextFile};
 
-/// The file that positions are in.
+/// The file that positions refer to.
 #[derive(Clone, Copy)]
 pub(super) struct Source<'a>(pub(super) &'a Rc<TextFile>);
 
 impl<'a> Source<'a> {
-    /// Where it begins.
+    /// Its first byte.
     pub(super) fn place(self, span: Span) -> Place {
         Place::File { file: Rc::clone(self.0), offset: span.range().start }
     }
@@ -33,12 +33,12 @@ impl<'a> Source<'a> {
 /// One key of a table with its value, or one of the values of its array.
 pub(super) struct Item<'a> {
     pub(super) source: Source<'a>,
-    /// The keys of the table it stands in.
+    /// The keys of its table.
     pub(super) keys: &'static Keys,
     pub(super) key: &'a str,
     pub(super) key_at: Span,
     pub(super) node: &'a Node<'a>,
-    /// Whether `${` may be in it.
+    /// Whether it may contain `${`.
     pub(super) expands: bool,
 }
 
@@ -137,7 +137,7 @@ impl<'a> Item<'a> {
         };
         if text.contains('\0') {
             return Err(
-                self.refuse("a NUL in a string".into(), "leave it out: neither paths nor arguments can hold one")
+                self.refuse("a NUL in a string".into(), "leave it out: neither paths nor arguments can contain one")
             );
         }
         if !self.expands && text.contains("${") {
@@ -149,7 +149,7 @@ impl<'a> Item<'a> {
         Ok(text)
     }
 
-    /// Refuses a path with the options of a mount behind it: they are keys of their own.
+    /// Refuses a path that is followed by mount options, which are separate keys.
     pub(super) fn refuse_mount_options(&self) -> Result<()> {
         match self.node.as_str().and_then(|path| Some((path, mistakes::mount_options(path)?))) {
             Some((path, fix)) => Err(self.refuse(format!("'{path}' is a path with mount options"), &fix)),
@@ -184,7 +184,7 @@ impl<'a> Item<'a> {
     }
 }
 
-/// A refusal of something that stands at a place.
+/// The refusal of something at this place.
 pub(super) fn refuse(place: Place, what: String, allowed: &str) -> Error {
     Error::Config { place, what, allowed: allowed.to_owned() }
 }

@@ -1,6 +1,6 @@
-//! The small languages inside strings: modes, paths, durations, variable names.
+//! Parsers of string forms: modes, paths, durations, variable names.
 //!
-//! Each takes text and gives a value or the reason why not; where it stood is the caller's to say.
+//! Each returns the value, or what is wrong with the text; the caller adds its place.
 
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ pub fn umask(text: &str) -> Result<u32, String> {
     }
 }
 
-/// An absolute path in its one plain form, without a slash at its end. `/` itself is no place to hand over.
+/// An absolute path in its normal form, without a slash at its end. `/` itself cannot be handed over.
 ///
 /// # Errors
 /// What is wrong with it: relative, the root itself, `.`, `..` or an empty component in it, or a NUL.
@@ -56,7 +56,7 @@ pub fn duration(text: &str) -> Result<Duration, String> {
         _ => None,
     };
     match (number.parse::<u64>(), milliseconds) {
-        // A day is longer than any step or stop should take, and keeps every sum of them in range.
+        // No step or stop should take a day, and sums of durations cannot overflow.
         (Ok(number), Some(each)) if number > 0 && number <= 86_400_000 / each => {
             Ok(Duration::from_millis(number * each))
         }
@@ -66,7 +66,7 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// A size as engines take it: `64m`.
+/// A size in the form of the engines: `64m`.
 ///
 /// # Errors
 /// What is wrong with it.
@@ -78,7 +78,7 @@ pub fn size(text: &str) -> Result<String, String> {
     }
 }
 
-/// The name of a variable as `execve(2)` takes it: anything but an `=`.
+/// The name of a variable as `execve(2)` accepts it: anything without `=`.
 ///
 /// # Errors
 /// What is wrong with it.

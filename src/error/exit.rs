@@ -2,8 +2,7 @@
 
 use super::Error;
 
-/// The exit codes, the numbers of `sysexits.h` where it has one (`systemctl status` names those) and the shell's for
-/// commands.
+/// The exit codes: those of `sysexits.h`, which `systemctl status` shows by name, and the shell's for commands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
     /// The command line or the gate variable is wrong (`EX_USAGE`).
@@ -14,7 +13,7 @@ pub enum Exit {
     System = 71,
     /// A capability is missing, or the drop could not be proved (`EX_NOPERM`).
     Privilege = 77,
-    /// The configuration is wrong, or what it names is not there (`EX_CONFIG`).
+    /// The configuration is wrong, or it names something that does not exist (`EX_CONFIG`).
     Config = 78,
     /// The command is not executable.
     NotExecutable = 126,
@@ -23,7 +22,7 @@ pub enum Exit {
 }
 
 impl Error {
-    /// The exit code that goes with it.
+    /// Its exit code.
     pub fn exit_code(&self) -> u8 {
         let exit = match self {
             Error::CommandLine { .. } | Error::OwnVariable { .. } | Error::NothingBeside => Exit::Usage,

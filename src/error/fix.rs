@@ -1,57 +1,57 @@
-//! The remedy of every error. No wildcard: an error without one does not compile.
+//! The remedy of every error. The match has no wildcard, so an error without a remedy does not compile.
 
 use nix::errno::Errno;
 
 use super::{Error, NO_ROLES, NoSecret, Unfit};
 
-/// Remedies that need nothing of the error.
+/// Remedies that do not depend on the error's fields.
 mod text {
     pub(super) const COMMAND_LINE: &str = "see /init --help; put -- before a command that begins with a dash";
     pub(super) const OPEN_FILES: &str = "allow more open files (--ulimit nofile=1024)";
     pub(super) const PRIVILEGED_INSTALL: &str = "install it with mode 0711, without set-user-ID, set-group-ID and file \
         capabilities (chmod 0711 /init; setcap -r /init)";
     pub(super) const SIGNALS: &str = "let the seccomp profile allow rt_sigprocmask, rt_sigpending and rt_sigtimedwait";
-    pub(super) const DESCRIPTORS: &str = "give the container a /dev with null, and do not close its standard streams";
+    pub(super) const DESCRIPTORS: &str = "mount a /dev with /dev/null, and leave the standard streams open";
     pub(super) const CONFIG_ABSENT: &str = "COPY the file into the image, or leave --config out to use /etc/init.toml";
-    pub(super) const CONFIG_DENIED: &str = "let the user that /init starts as read it (COPY --chmod=0644) and enter the \
-        directories above it";
+    pub(super) const CONFIG_DENIED: &str = "let the user that /init starts as read it (COPY --chmod=0644) and enter \
+        the directories above it";
     pub(super) const CONFIG_UNREADABLE: &str = "give the path of a regular file, without loops of symbolic links";
     pub(super) const CONFIG_ENCODING: &str = "save it as UTF-8 without a byte order mark";
     pub(super) const CONFIG_KIND: &str = "give a regular TOML file of at most 1 MiB";
-    pub(super) const IDENTITY: &str = "give a number from 1 to 4294967294, or a name that is in the image's /etc/passwd \
-        (user) or /etc/group (group)";
-    pub(super) const NO_ROLES: &str = "declare it in the configuration (a table [roles.NAME] with its command), or leave \
-        --role out";
+    pub(super) const IDENTITY: &str = "give a number from 1 to 4294967294, or a name that is in the image's \
+        /etc/passwd (user) or /etc/group (group)";
+    pub(super) const NO_ROLES: &str = "declare it in the configuration (a table [roles.NAME] with its command), or \
+        leave --role out";
     pub(super) const NO_HEALTH: &str =
         "add health = { http = … }, { tcp = … }, { exec = … } or { file = … } to the role";
     pub(super) const NOTHING_BESIDE: &str = "start the container without --exec, then run it in there (podman exec \
         CONTAINER /init --exec COMMAND)";
     pub(super) const ROOT_STEPS: &str = "start the container as root of its user namespace (USER 0, no --user): /init \
         drops to the user itself";
-    pub(super) const NOT_HANDED_OVER: &str = "do not let anything else change it during the boot; the kernel or a filter \
-        of system calls did not do what it reported";
-    pub(super) const CREDENTIALS: &str = "mount /proc in the container, and let nothing mask files of /proc/self";
+    pub(super) const NOT_HANDED_OVER: &str = "keep other processes from changing it during the boot, and any seccomp \
+        filter from faking the call";
+    pub(super) const CREDENTIALS: &str = "mount /proc in the container without masking files of /proc/self";
     pub(super) const PROOF_UNREADABLE: &str =
-        "mount /proc in the container, and let the seccomp profile answer capget, prctl and getres*id";
+        "mount /proc in the container, and let the seccomp profile allow capget, prctl and getres*id";
     pub(super) const NOT_PROVED: &str = "report it with the engine's version, its seccomp profile and the output of \
         /init --plan: nothing was started";
-    pub(super) const THREADS: &str = "start /init by the engine's exec, as a process of its own";
+    pub(super) const THREADS: &str = "let the engine execute /init directly, as its own process";
     pub(super) const PROCESSES: &str = "allow more processes (--pids-limit, --ulimit nproc)";
     pub(super) const MEMORY: &str = "give the container more memory (--memory)";
     pub(super) const CHILD: &str = "let the seccomp profile allow the call";
     pub(super) const WORKDIR_ABSENT: &str = "create it in the image, or change workdir";
     pub(super) const WORKDIR_DENIED: &str =
         "let the user enter it and each directory above it (chmod o+x), or change workdir";
-    pub(super) const WORKDIR_OUTSIDE: &str = "set workdir to a directory of the image, and update the engine if it starts \
-        containers in a directory of the host";
-    pub(super) const OUTPUT: &str = "keep standard output open and give it room";
-    pub(super) const SEAL_NOT_PROVED: &str = "mount /proc writable in the container, and let the seccomp profile carry the \
-        calls of landlock(7) and seccomp(2) out";
-    pub(super) const STOPPED: &str = "no fix needed: the container was told to stop while it was starting";
+    pub(super) const WORKDIR_OUTSIDE: &str = "set workdir to a directory of the image, and update the engine if it \
+        starts containers in a directory of the host";
+    pub(super) const OUTPUT: &str = "keep standard output open, on a device with free space";
+    pub(super) const SEAL_NOT_PROVED: &str = "mount /proc writable in the container, and let the seccomp profile \
+        allow the calls of landlock(7) and seccomp(2)";
+    pub(super) const STOPPED: &str = "none needed: the container was stopped while it was starting";
 }
 
 impl Error {
-    /// What to do about it. No wildcard: a new error needs a new remedy.
+    /// What to do about it.
     pub fn fix(&self) -> String {
         match self.errno() {
             Some(Errno::EMFILE | Errno::ENFILE) => return text::OPEN_FILES.into(),
@@ -120,7 +120,7 @@ impl Error {
         fixed.to_owned()
     }
 
-    /// The kernel's reason, where it may be a limit of the process instead of a fault of the object.
+    /// The errno, which may be about a limit of the process instead of the object.
     fn errno(&self) -> Option<Errno> {
         match self {
             Error::Signals { errno, .. }
@@ -141,11 +141,11 @@ impl Error {
 }
 
 fn not_done(call: &str) -> String {
-    format!("let the kernel carry {call} out: neither a filter of system calls nor the file system may only claim it")
+    format!("keep seccomp filters and the file system from faking {call}")
 }
 
 fn roots_alone(fix: &str, how: &str) -> String {
-    format!("make it root's alone: {fix} {how}, since others could tell root what to do at the next start")
+    format!("let only root own and write it: {fix} {how}; anyone else could control root at the next start")
 }
 
 fn unmapped(file: &str, mapped: &str) -> String {
@@ -175,7 +175,7 @@ fn secret(name: &str, cause: NoSecret) -> String {
     }
 }
 
-/// Why a quoted value is not one of the allowed ones, where it differs from them only at its ends.
+/// An addition for a quoted value with blanks, quotes or a carriage return at its ends.
 fn around(what: &str) -> &'static str {
     let given = what.split_once('\'').and_then(|(_, rest)| rest.rsplit_once('\'')).map_or("", |(given, _)| given);
     if given.trim_matches(|byte: char| byte.is_whitespace() || matches!(byte, '"' | '\'')) == given {
@@ -188,8 +188,8 @@ fn not_writable(path: &str, uid: u32, errno: Errno, directory: bool) -> String {
     match errno {
         Errno::EROFS if directory => "put it below a writable mount, or leave it out if the app only reads it".into(),
         _ if directory => format!(
-            "make it uid {uid}'s: in the image (COPY --chown), or by recursive, true in the [[tmpfs]] or \"always\" in the \
-             [[volume]] that it is in"
+            "let uid {uid} own it: COPY --chown in the image, or recursive = true in its [[tmpfs]], or recursive = \
+             \"always\" in its [[volume]]"
         ),
         Errno::EROFS => format!(
             "mount something writable there (--tmpfs {path}:rw,mode=0777, a volume, or an emptyDir with fsGroup)"
@@ -209,18 +209,19 @@ fn directory(path: &str, uid: u32, errno: Errno) -> String {
     }
 }
 
-/// By the reason: what the kernel lacks, and what a filter of system calls keeps.
+/// Depends on the errno: the kernel lacks the feature, or a seccomp filter refuses it.
 fn seal(what: &str, errno: Errno) -> String {
-    let mend = match (what, errno) {
+    let fix = match (what, errno) {
         ("writes", Errno::EOPNOTSUPP) => "boot the host with landlock among the names of lsm=",
         ("writes", Errno::ENOSYS) => {
-            "run it on Linux 5.13 or newer with Landlock, under a seccomp profile that knows it"
+            "run it on Linux 5.13 or newer with Landlock, with a seccomp profile that knows it"
         }
         ("writes", _) => {
-            "let the seccomp profile allow landlock_create_ruleset, landlock_add_rule, landlock_restrict_self and openat2"
+            "let the seccomp profile allow landlock_create_ruleset, landlock_add_rule, landlock_restrict_self and \
+             openat2"
         }
         (_, Errno::EINVAL) => "run it on Linux 4.17 or newer with seccomp filters",
-        _ => "let the engine's own profile allow the seccomp call",
+        _ => "let the seccomp profile allow the seccomp call",
     };
-    format!("{mend}; or set seal.optional = true")
+    format!("{fix}; or set seal.optional = true")
 }

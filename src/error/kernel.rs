@@ -1,4 +1,4 @@
-//! The kernel's reasons, as errors hold and show them.
+//! Errnos in errors: conversion and text.
 
 use std::fmt;
 
@@ -13,12 +13,12 @@ impl fmt::Display for Kernel {
     }
 }
 
-/// rustix's errno as the one type that errors hold.
+/// Converts an errno of rustix.
 pub fn errno(of: rustix::io::Errno) -> Errno {
     Errno::from_raw(of.raw_os_error())
 }
 
-/// An I/O error of the standard library as an errno; one without a number is `EIO`.
+/// Converts an I/O error of the standard library; one without an errno becomes `EIO`.
 pub fn io_errno(of: &std::io::Error) -> Errno {
     of.raw_os_error().map_or(Errno::EIO, Errno::from_raw)
 }

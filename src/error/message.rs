@@ -1,4 +1,4 @@
-//! What failed, on what, and the kernel's reason, in the one shape that all messages have.
+//! The text of every error: what failed, on what, and the kernel's reason.
 
 use std::fmt;
 
@@ -13,7 +13,7 @@ impl fmt::Display for Error {
             Error::OwnVariable { name, what, .. } => write!(f, "{name} {what}"),
             Error::PrivilegedInstall { how } => write!(f, "refusing to run /init: {how}"),
             Error::NotDone { call, object } => {
-                write!(f, "cannot set {object}: {call} reports success, but it is not so")
+                write!(f, "cannot set {object}: {call} reports success but has no effect")
             }
             Error::ConfigKind { path, what } => write!(f, "the configuration {path} is {what}"),
             Error::ConfigEncoding { path, what } => write!(f, "the configuration {path} is text, but {what}"),
@@ -42,10 +42,7 @@ impl fmt::Display for Error {
             Error::NotExecutable { path, cause } => write!(f, "cannot run {path}: {cause}"),
             Error::CapabilityMissing { missing, .. } => write!(f, "missing capability {missing}"),
             Error::RootStepsWithoutRoot { uid, step } => {
-                write!(
-                    f,
-                    "started as uid {uid}, but the root step '{step}' needs root: the app must not be reached without it"
-                )
+                write!(f, "started as uid {uid}, but the root step '{step}' must run as root")
             }
             Error::MountPoint { path, what, .. } => write!(f, "{path} {what}"),
             Error::HandOverUnproved { path, found } => write!(f, "hand-over of {path} not proved: {found}"),
@@ -78,15 +75,15 @@ impl Error {
     /// A system call that failed: what it was for, the call, the kernel's reason.
     fn refused_call(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Error::Signals { call, errno } => write!(f, "cannot keep the signals in order: {}", Reason(call, *errno)),
+            Error::Signals { call, errno } => write!(f, "cannot set up signals: {}", Reason(call, *errno)),
             Error::Descriptors { call, object, errno } => {
-                write!(f, "cannot put {object} in order: {}", Reason(call, *errno))
+                write!(f, "cannot set up {object}: {}", Reason(call, *errno))
             }
             Error::ConfigRead { path, call, errno } => {
                 write!(f, "cannot read the configuration {path}: {}", Reason(call, *errno))
             }
             Error::Credentials { call, object, errno } => {
-                write!(f, "cannot read what the process was started with, {object}: {}", Reason(call, *errno))
+                write!(f, "cannot read the credentials of this process from {object}: {}", Reason(call, *errno))
             }
             Error::Accounts { path, errno } => write!(f, "cannot read {path}: {}", Reason("read", *errno)),
             Error::HandOver { path, call, errno, .. } => write!(f, "cannot hand over {path}: {}", Reason(call, *errno)),
@@ -101,7 +98,7 @@ impl Error {
             }
             Error::SealUnavailable { what, call, errno } => write!(f, "cannot seal {what}: {}", Reason(call, *errno)),
             Error::Directory { path, call, errno, .. } => {
-                write!(f, "cannot make the directory {path}: {}", Reason(call, *errno))
+                write!(f, "cannot create the directory {path}: {}", Reason(call, *errno))
             }
             Error::Child { call, errno } => {
                 write!(f, "cannot start or wait for a child process: {}", Reason(call, *errno))

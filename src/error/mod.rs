@@ -1,8 +1,8 @@
 //! What failed, on what, the kernel's reason, the fix, the exit code.
 //!
-//! One enum by *operation*. Each variant names its object and, where the kernel said no, its reason; nothing converts
-//! into an [`Error`] by itself, so no call can lose the path it was about. [`Error::fix`] has an arm for every variant:
-//! one without a remedy does not compile.
+//! One enum with a variant for each *operation*. A variant contains the object and the errno. There is no `From`
+//! conversion, so no error can lose its path. [`Error::fix`] has an arm for every variant: a variant without a remedy
+//! does not compile.
 
 mod exit;
 mod fix;
@@ -20,30 +20,30 @@ pub use kernel::{Kernel, errno, io_errno};
 pub use place::{Place, TextFile};
 pub use unfit::{Missing, NoSecret, Unfit};
 
-/// The result of everything that can end a boot.
+/// The result of operations that can end a boot.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// What stands for the list of roles where the configuration has none.
+/// The list of roles of a configuration without roles.
 pub const NO_ROLES: &str = "none";
 
-/// Everything that stops a boot.
+/// The reasons that end a boot.
 #[derive(Debug)]
 pub enum Error {
-    /// The command line is not one of ours.
+    /// The command line is invalid.
     CommandLine {
         /// What is wrong with it.
         what: String,
     },
-    /// A variable that `/init` itself obeys is in the environment more than once, or makes no sense.
+    /// A variable that configures `/init` is set more than once or has an invalid value.
     OwnVariable {
         /// Its name.
         name: &'static str,
         /// What is wrong with it.
         what: String,
-        /// The values that would be right.
+        /// The valid values.
         allowed: &'static str,
     },
-    /// `/init` itself is installed so that it gives its caller privilege.
+    /// `/init` is installed with privilege: set-user-ID, set-group-ID or file capabilities.
     PrivilegedInstall {
         /// In what way.
         how: &'static str,
@@ -55,7 +55,7 @@ pub enum Error {
         /// The kernel's reason.
         errno: Errno,
     },
-    /// Standard streams or inherited descriptors could not be put in order.
+    /// Standard streams or inherited descriptors could not be set up.
     Descriptors {
         /// The call.
         call: &'static str,
@@ -73,18 +73,18 @@ pub enum Error {
         /// The kernel's reason.
         errno: Errno,
     },
-    /// A call that reports success has not done what it was asked for.
+    /// A call reported success, but had no effect.
     NotDone {
         /// The call.
         call: &'static str,
-        /// What it was asked for.
+        /// The object that it should have changed.
         object: String,
     },
-    /// The configuration is no regular file of a sane size.
+    /// The configuration is not a regular file or is too large.
     ConfigKind {
         /// The file.
         path: String,
-        /// What it is instead.
+        /// Its kind.
         what: String,
     },
     /// The configuration is text of another encoding than UTF-8.
@@ -94,16 +94,16 @@ pub enum Error {
         /// What it is.
         what: String,
     },
-    /// Somebody else than root could have written the configuration or the accounts that root would obey.
+    /// A user other than root could have written the configuration or the accounts.
     NotRoots {
         /// The file.
         path: String,
-        /// Which part of its path is whose.
+        /// The part of its path that others can write, and its owner.
         how: String,
-        /// What makes it root's alone.
+        /// The command that corrects it.
         fix: String,
     },
-    /// The configuration says something that is not allowed.
+    /// A mistake in the configuration.
     Config {
         /// Where.
         place: Place,
@@ -121,15 +121,15 @@ pub enum Error {
         /// What is wrong with it.
         what: String,
     },
-    /// The user namespace has no such id: the kernel would refuse the drop, after root steps had run.
+    /// The user namespace does not map the id. Without this check the drop would fail after root steps had run.
     Unmapped {
         /// Where it was given.
         place: Place,
         /// What kind of id it is, and which.
         id: String,
-        /// The file of the kernel that lists what is mapped.
+        /// The file in /proc that lists the mapped ids.
         file: &'static str,
-        /// What is mapped.
+        /// The mapped ids.
         mapped: String,
     },
     /// The credentials that the process was started with could not be read.
@@ -157,19 +157,19 @@ pub enum Error {
         /// The roles there are.
         known: String,
     },
-    /// Neither a command nor a role that has one.
+    /// There is no command: neither an argument nor one of a role.
     NoCommand {
-        /// What was looked at.
+        /// What is missing.
         what: String,
-        /// How to give one, if it is not by a role.
+        /// How to give a command.
         known: String,
     },
-    /// A health check was asked for where none is configured.
+    /// The role has no health check, or no role is selected.
     NoHealth {
         /// The selected role.
         role: Option<String>,
     },
-    /// `--exec` where there is no app that it could go beside.
+    /// `--exec` was given to the first process of a container, which has no running app.
     NothingBeside,
     /// A `${VARIABLE}` that has no value.
     Unset {
@@ -180,7 +180,7 @@ pub enum Error {
         /// The text of `${NAME:?text}`.
         message: Option<String>,
     },
-    /// A secret cannot be used. Its value is in no message.
+    /// A secret cannot be used. No message contains its value.
     Secret {
         /// Its variable.
         name: String,
@@ -195,31 +195,31 @@ pub enum Error {
     Step {
         /// Its name.
         name: String,
-        /// What became of it.
+        /// What happened.
         what: String,
         /// What to do about it.
         remedy: Cow<'static, str>,
-        /// Whether a stop ended it, which is no failure of its own.
+        /// Whether a stop signal ended it.
         stopped: bool,
     },
-    /// The configuration needs what a format of `--render` cannot say.
+    /// A format of `--render` cannot express the configuration.
     Inexpressible {
         /// The format.
         format: &'static str,
-        /// What it cannot say.
+        /// What it cannot express.
         what: String,
         /// What to do about it.
         remedy: &'static str,
     },
-    /// A root step would obey what somebody else than root could have written.
+    /// A root step would read a file that a user other than root could have written.
     StepNotRoots {
         /// The root step.
         name: String,
         /// Its program, its interpreter, or one of its words or variables.
         path: String,
-        /// Which part of it is whose.
+        /// The part that others can write, and its owner.
         how: String,
-        /// What makes it root's alone.
+        /// The command that corrects it.
         fix: String,
     },
     /// A required variable is missing.
@@ -229,7 +229,7 @@ pub enum Error {
         /// The configuration's hint.
         hint: Option<String>,
     },
-    /// A variable is set with which nothing starts.
+    /// A refused variable is set.
     Refused {
         /// The variable.
         name: String,
@@ -238,14 +238,14 @@ pub enum Error {
         /// The configuration's hint.
         hint: Option<String>,
     },
-    /// The command was found nowhere.
+    /// The command does not exist.
     NotFound {
         /// As given.
         name: String,
         /// What is missing.
         cause: Missing,
     },
-    /// The command is there and cannot be run.
+    /// The command exists and cannot be executed.
     NotExecutable {
         /// The file.
         path: String,
@@ -266,13 +266,13 @@ pub enum Error {
         /// The name of the first one.
         step: String,
     },
-    /// A path to hand over is not what the configuration says.
+    /// A mount point to hand over is missing or is something else.
     MountPoint {
         /// The path.
         path: String,
         /// What is wrong with it.
         what: String,
-        /// The flag or the edit that mends it.
+        /// The flag or the edit that corrects it.
         remedy: String,
     },
     /// A path could not be handed over.
@@ -286,14 +286,14 @@ pub enum Error {
         /// What to do about it.
         remedy: String,
     },
-    /// A hand-over that claims success cannot be read back.
+    /// A hand-over reported success, but the path has another owner or mode.
     HandOverUnproved {
         /// The path.
         path: String,
         /// What was read instead.
         found: String,
     },
-    /// A path that must be writable to the user is not.
+    /// The user cannot write to a surface.
     NotWritable {
         /// The path.
         path: String,
@@ -301,7 +301,7 @@ pub enum Error {
         uid: u32,
         /// The kernel's reason.
         errno: Errno,
-        /// Whether it is a directory that the user would have made.
+        /// Whether it is a `[[directory]]`.
         directory: bool,
     },
     /// A step of the drop failed.
@@ -312,7 +312,7 @@ pub enum Error {
         object: String,
         /// The kernel's reason.
         errno: Errno,
-        /// The kernel's reason translated, where the errno misleads.
+        /// The remedy for this errno.
         remedy: String,
     },
     /// The kernel's state could not be read back after the drop.
@@ -324,17 +324,17 @@ pub enum Error {
         /// The kernel's reason.
         errno: Errno,
     },
-    /// What was read back differs from what was set, or privilege could be regained.
+    /// The state that was read back differs from the expected one, or privilege could be regained.
     NotProved {
         /// The difference.
         what: String,
     },
-    /// More than one thread: credentials belong to threads, so one of them would keep what the others drop.
+    /// More than one thread: credentials are per thread, so another thread would keep its privilege.
     Threads {
         /// How many.
         count: u32,
     },
-    /// The kernel, or a filter of system calls, does not have what the seal needs.
+    /// The kernel or a seccomp filter does not allow the seal.
     SealUnavailable {
         /// `writes` or `namespaces`.
         what: &'static str,
@@ -343,19 +343,19 @@ pub enum Error {
         /// The kernel's reason.
         errno: Errno,
     },
-    /// A place that the seal is to leave writable is reached through a link.
+    /// A path that the seal should leave writable contains a symbolic link.
     SealPath {
         /// As configured.
         path: String,
         /// What it resolves to.
         real: String,
     },
-    /// What the seal refuses was not refused, or what it allows was.
+    /// The seal allows what it should refuse, or the reverse.
     SealNotProved {
         /// What was found.
         what: String,
     },
-    /// A directory of the user's could not be made.
+    /// A directory could not be created by the user.
     Directory {
         /// The directory.
         path: String,
@@ -385,11 +385,11 @@ pub enum Error {
         /// The kernel's reason.
         errno: Errno,
     },
-    /// A stop signal came before the app existed.
+    /// A stop signal arrived before the app was started.
     Stopped {
         /// The signal's number.
         signal: i32,
-        /// What it ended.
+        /// The phase that it ended.
         during: &'static str,
     },
 }

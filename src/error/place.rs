@@ -1,22 +1,21 @@
-//! Where a name or a number was given: it opens the message, so that the reader knows what to edit.
+//! Where a value was given: messages begin with it, so that the reader knows what to edit.
 
 use std::fmt;
 use std::rc::Rc;
 
-/// A text file, as it was read.
+/// A text file.
 #[derive(Debug, PartialEq, Eq)]
 pub struct TextFile {
-    /// The file as it was named.
+    /// Its path, as given.
     pub path: String,
-    /// What is in it.
+    /// Its content.
     pub text: String,
 }
 
 /// Where it was given.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Place {
-    /// A byte of a configuration file. Every value has its place and few are ever shown, so line and column are counted
-    /// only then.
+    /// A byte of a configuration file. Line and column are computed only for messages, since every value has a place.
     File {
         /// The file.
         file: Rc<TextFile>,

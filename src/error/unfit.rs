@@ -1,4 +1,4 @@
-//! Why a command cannot be executed, by cause: each cause has its own words and its own remedy.
+//! Why a command cannot be executed. Each cause has its own text and its own remedy.
 
 use std::fmt;
 
@@ -19,7 +19,7 @@ pub enum NoSecret {
     NoValue,
 }
 
-/// What is not there.
+/// What is missing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Missing {
     /// The file: what its path leads to, where that is something else.
@@ -40,7 +40,7 @@ pub enum Missing {
     CarriageReturn(String),
     /// The dynamic loader of a program, or what its path leads to.
     Loader(String, Option<String>),
-    /// Something that the file needs; the file cannot be read, so what it is stays unknown.
+    /// Something that the file needs; the file cannot be read to find out what.
     Unknown,
 }
 
@@ -49,7 +49,7 @@ impl fmt::Display for Missing {
         match self {
             Missing::File(target) => write!(f, "no such file{}", Target(target)),
             Missing::InPath(path) => write!(f, "it is in no directory of PATH={path}"),
-            Missing::NamesRole(role, _) => write!(f, "it is no program of the image, and '{role}' is a role"),
+            Missing::NamesRole(role, _) => write!(f, "the image has no such program, but '{role}' is a role"),
             Missing::OneWord(_) => f.write_str("the command line is one word, with blanks or quotes in it"),
             Missing::ShellSyntax => f.write_str("it is written for a shell, and no shell reads it"),
             Missing::Shell => f.write_str("no such file: the image has no shell for a command in shell form"),
@@ -60,7 +60,7 @@ impl fmt::Display for Missing {
                 write!(f, "its interpreter '{interpreter}' is missing: its first line ends with a carriage return")
             }
             Missing::Loader(loader, target) => write!(f, "its dynamic loader {loader} is missing{}", Target(target)),
-            Missing::Unknown => f.write_str("it cannot be read, and something that it needs is missing"),
+            Missing::Unknown => f.write_str("it cannot be read, and its interpreter or loader is missing"),
         }
     }
 }
@@ -148,9 +148,9 @@ pub enum Unfit {
     },
     /// A mount with `noexec`.
     NoExec,
-    /// The kernel's refusal has no visible reason: a security module, or a file that cannot be looked at.
+    /// The reason is not visible: a security module, or a file that cannot be examined.
     Denied,
-    /// What runs it cannot be run: the interpreter or loader, and why.
+    /// Its interpreter or loader cannot be executed: which one, and why.
     Runner(String, Box<Unfit>),
     /// A byte order mark before `#!`.
     ByteOrderMark,
@@ -166,11 +166,11 @@ pub enum Unfit {
     Empty,
     /// A program for another machine: that, and this one.
     Machine(String, &'static str),
-    /// A file for something else, such as a program for Windows.
+    /// A file of another format, such as a program for Windows.
     Foreign(&'static str),
     /// A damaged or unlinked ELF file.
     Elf(&'static str),
-    /// None of these.
+    /// Unknown content.
     Unrecognized,
     /// File capabilities that the empty bounding set cannot give.
     FileCapabilities,
@@ -178,7 +178,7 @@ pub enum Unfit {
     TooLong(Option<(String, usize)>),
     /// It is open for writing.
     Busy,
-    /// Any other reason of the kernel's.
+    /// Another errno.
     Other(Errno),
 }
 
@@ -197,7 +197,7 @@ impl fmt::Display for Unfit {
             Unfit::NoExec => f.write_str("it is on a mount with noexec"),
             Unfit::Denied => denied.fmt(f),
             Unfit::Runner(path, why) => write!(f, "{path}, which runs it: {why}"),
-            Unfit::ByteOrderMark => f.write_str("a byte order mark (BOM) stands before its #!"),
+            Unfit::ByteOrderMark => f.write_str("a byte order mark (BOM) precedes its #!"),
             Unfit::Utf16 => f.write_str("it is UTF-16 text"),
             Unfit::LongLine => f.write_str("its #! line is longer than the 255 bytes that the kernel reads"),
             Unfit::NoInterpreter => f.write_str("its #! line names no interpreter"),
@@ -206,7 +206,7 @@ impl fmt::Display for Unfit {
             Unfit::Machine(its, ours) => write!(f, "it is a program for {its}, and this machine is {ours}"),
             Unfit::Foreign(what) => write!(f, "it is {what}"),
             Unfit::Elf(what) => write!(f, "it is {what}"),
-            Unfit::Unrecognized => f.write_str("it is no program for this machine"),
+            Unfit::Unrecognized => f.write_str("it is not a program for this machine"),
             Unfit::FileCapabilities => {
                 write!(f, "{}: file capabilities that the empty bounding set cannot give", Kernel(Errno::EPERM))
             }
@@ -240,15 +240,15 @@ impl Unfit {
         match self {
             Unfit::Directory | Unfit::NotRegular => "name the program's file instead",
             Unfit::NoPermission | Unfit::NotForUser { .. } => "let the user execute it (chmod 0755)",
-            Unfit::Links => "link to the program itself, and name a program as the interpreter, not a script",
-            Unfit::NoExec => "put it elsewhere, or mount with exec",
+            Unfit::Links => "link directly to the program, and let the interpreter be a program, not a script",
+            Unfit::NoExec => "install it on another file system, or mount this one with exec",
             Unfit::Denied => {
                 "let the user execute it and enter every directory above it (chmod 0755), and look into the audit log \
                  (SELinux, AppArmor)"
             }
             Unfit::ByteOrderMark => "save the script as UTF-8 without a byte order mark",
             Unfit::Utf16 => "save the script as UTF-8",
-            Unfit::LongLine => "name a shorter path in the #! line (a symbolic link will do)",
+            Unfit::LongLine => "shorten the path in the #! line, for example by a symbolic link",
             Unfit::NoInterpreter => "name the interpreter in the first line: #!/bin/sh",
             Unfit::NoHashBang => {
                 "begin the script with #! and its interpreter, no byte before it: no shell guesses one"
@@ -260,9 +260,9 @@ impl Unfit {
             Unfit::Elf(_) => "link it as a program, or copy it into the image again",
             Unfit::FileCapabilities => "list them in keep_capabilities, or remove them from the file (setcap -r)",
             Unfit::TooLong(_) => "pass less in arguments and environment: long values belong in files",
-            Unfit::Busy => "close it before the start: nothing may write to the program's file",
+            Unfit::Busy => "let the process that writes it close it before the start",
             Unfit::Unrecognized | Unfit::Other(_) | Unfit::Runner(..) | Unfit::Barred { .. } | Unfit::Machine(..) => {
-                "run it by hand in the image to see what is wrong with it"
+                "run it by hand in the image to find the reason"
             }
         }
     }

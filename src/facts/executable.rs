@@ -96,8 +96,8 @@ fn target(path: &Path) -> Option<String> {
     }
 }
 
-/// Where and why a path ends, links followed as the kernel follows them: what does not exist, or the directory that this
-/// process may not search or that is none.
+/// Where and why a path ends, links followed as the kernel follows them: what does not exist, or the directory that
+/// this process may not search or that is none.
 fn end(path: &Path) -> Option<(PathBuf, Errno)> {
     let absolute = std::path::absolute(path).ok()?;
     let names =

@@ -91,8 +91,8 @@ fn parse(status: &str) -> Option<Dispositions> {
     Some(Dispositions { blocked: set("SigBlk:")?, ignored: set("SigIgn:")?, caught: set("SigCgt:")? })
 }
 
-/// The words of PID 1's command line, and one of its variables, as far as this process may read them. The app can change
-/// what is shown of itself.
+/// The words of PID 1's command line, and one of its variables, as far as this process may read them. The app can
+/// change what is shown of itself.
 pub fn first_process(variable: &str) -> (Vec<CString>, Option<Vec<u8>>) {
     let read = |file: &str| {
         let mut text = Vec::new();

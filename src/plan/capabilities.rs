@@ -29,7 +29,7 @@ pub(super) fn kept(names: &[At<String>]) -> Result<Set> {
         if Set::named(&name.value).is_some_and(|one| never.contains(one)) {
             return Err(refuse(
                 name,
-                format!("{} cannot be kept: with it the drop proves nothing", name.value),
+                format!("{} cannot be kept: with it the app could regain privilege", name.value),
                 "leave it out",
             ));
         }

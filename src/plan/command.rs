@@ -46,7 +46,7 @@ impl Command {
 /// Commands that only a shell has.
 const BUILTINS: [&str; 9] = [".", "cd", "eval", "exec", "export", "set", "source", "ulimit", "umask"];
 
-/// The refusal of a program that is nowhere, by the mistake behind it.
+/// The error for a missing program, by the probable mistake.
 fn not_a_name(error: Error, words: &[CString]) -> Error {
     let Error::NotFound { name, cause } = error else { return error };
     let shell = matches!(name.rsplit('/').next(), Some("sh" | "bash" | "ash" | "dash"));
@@ -62,7 +62,7 @@ fn not_a_name(error: Error, words: &[CString]) -> Error {
     Error::NotFound { name, cause }
 }
 
-/// The refusal of a COMMAND that is no program, but a role.
+/// The error for a COMMAND that is the name of a role, not of a program.
 pub(super) fn names_role(error: Error, config: &Config, arguments: &Arguments) -> Error {
     match error {
         Error::NotFound { name, .. } if !arguments.command.is_empty() && config.role(&name).is_some() => {
@@ -73,7 +73,7 @@ pub(super) fn names_role(error: Error, config: &Config, arguments: &Arguments) -
     }
 }
 
-/// Refuses a working directory that is not there. What root may not look into, the user will see.
+/// Refuses a missing working directory. One that root cannot examine is left to the exec, as the user.
 pub(super) fn refuse_missing_directory(directory: &str) -> Result<()> {
     match std::fs::metadata(directory).map_err(|error| io_errno(&error)) {
         Ok(facts) if !facts.is_dir() => {
@@ -86,7 +86,7 @@ pub(super) fn refuse_missing_directory(directory: &str) -> Result<()> {
     }
 }
 
-/// The command line of the app: the one given, or the role's.
+/// The command line of the app: the given one, or the role's.
 pub(super) fn words(
     config: &Config,
     selected: Option<&Selected<'_>>,
@@ -107,7 +107,7 @@ pub(super) fn words(
         );
     };
     let Some(command) = &selected.role.command else {
-        // The role of a first word, without a command of its own, takes what follows.
+        // A role that is selected by the first word and has no command runs the rest of the words.
         if taken == Some(1) && !appended.is_empty() {
             return Ok(appended.to_vec());
         }

@@ -1,5 +1,5 @@
-//! How the container of each role must be started: a start as root with everything given, whatever this process itself
-//! was started with. No program, secret or variable of the app has to be there yet.
+//! The container of each role: how it must be started, whatever this process was started with. Programs, secrets and
+//! variables of the app need not exist.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -26,39 +26,39 @@ use crate::privilege::capability::Set;
 pub struct Container<'a> {
     /// The role variable and the role.
     pub role: Option<(&'a str, &'a str)>,
-    /// The image, where it is known.
+    /// The image, if known.
     pub image: Option<String>,
-    /// Who the app will be.
+    /// The app's identity.
     pub target: Target,
     /// The capabilities of the start, each with its purpose.
     pub needs: Vec<(Set, &'static str)>,
-    /// The name of a root step: with one, only root may start it.
+    /// The name of the first root step: with one, it must start as root.
     pub root_step: Option<&'a str>,
     /// tmpfs mount points.
     pub tmpfs: Vec<TmpfsPlan>,
     /// Volumes.
     pub volumes: Vec<VolumePlan>,
-    /// Directories that the user makes, as configured and as far as their paths are known.
+    /// Directories that the user creates, as configured, if their paths are known.
     pub directories: Vec<(&'a str, PathBuf)>,
     /// The files of secrets, each once.
     pub secrets: Vec<&'a str>,
-    /// Variables that the operator gives.
+    /// Variables that the operator must set.
     pub required: Vec<&'a Requirement>,
-    /// What it is limited to.
+    /// Its limits.
     pub limits: &'a Limits,
     /// The ports that the app listens on.
     pub ports: Vec<u16>,
     /// Whether systemd holds the ports and hands them to the app.
     pub activation: bool,
-    /// Whether a second one must never run beside it.
+    /// Whether a second one must never run at the same time.
     pub at_most_one: bool,
     /// Other roles that a step waits for.
     pub waits_for: Vec<&'a str>,
     /// The role's health check.
     pub health: Option<Asked>,
-    /// Whether `/init` stays, and tells itself when the app is ready.
+    /// Whether `/init` supervises the app and notifies the manager when it is ready.
     pub supervised: bool,
-    /// How long the app may take to become healthy, its steps included.
+    /// The time for steps and app until the app is healthy.
     pub start: Duration,
     /// The configured stop signal.
     pub stop_signal: Option<String>,
@@ -68,20 +68,20 @@ pub struct Container<'a> {
     pub stop_code: Option<u8>,
 }
 
-/// How an engine asks the health check.
+/// The engine's health check.
 #[derive(Debug)]
 pub struct Asked {
     /// The command.
     pub command: Vec<String>,
-    /// When the engine gives up on it: later than `/init` itself.
+    /// The engine's timeout, longer than that of `/init`.
     pub timeout: Duration,
-    /// Between two questions.
+    /// The interval.
     pub interval: Duration,
-    /// Whether an orchestrator restarts a container that fails it.
+    /// Whether Kubernetes restarts a container that fails it.
     pub liveness: bool,
 }
 
-/// What an engine needs to start the question and to hear the answer.
+/// The time that an engine needs to start a health check and read its result.
 const MARGIN: Duration = Duration::from_secs(5);
 
 /// The containers of a configuration. Formats of one container take the selected role; the others, where neither option
@@ -138,7 +138,7 @@ fn container<'a>(
     }
     let directories = config.directories.iter().filter(|entry| counts(&entry.scope));
     let mut secrets: Vec<&str> = Vec::new();
-    // An engine refuses to start with a secret that it does not have, so that optional ones are the site's to add.
+    // An engine refuses to start with a missing secret, so optional secrets are left to the site.
     for secret in
         config.secrets.iter().map(|(_, secret)| secret).filter(|secret| !secret.optional && secret.scope.has(name))
     {
@@ -180,7 +180,7 @@ fn container<'a>(
     })
 }
 
-/// The other roles that are the host of an address for which a step waits.
+/// The other roles whose names are hosts that a step waits for.
 fn waits_for<'a>(config: &'a Config, boot: Boot<'_>) -> Vec<&'a str> {
     let mut hosts: Vec<Vec<u8>> = Vec::new();
     for step in config.steps.iter().filter(|step| boot.includes(&step.scope)) {
@@ -198,7 +198,7 @@ fn waits_for<'a>(config: &'a Config, boot: Boot<'_>) -> Vec<&'a str> {
     others.filter(|name| hosts.iter().any(|host| host == name.as_bytes())).collect()
 }
 
-/// What `when` and `unless` look at. A value that refers to what is not there yet is left out.
+/// The environment for `when` and `unless`. Values with references to unset variables are left out.
 fn conditions(config: &Config, selected: Option<&Selected<'_>>, handed: &Environment) -> Environment {
     let mut environment = handed.clone();
     let none = BTreeMap::new();
@@ -206,7 +206,7 @@ fn conditions(config: &Config, selected: Option<&Selected<'_>>, handed: &Environ
         let before = environment.clone();
         for (name, value) in values {
             if let Ok(value) = expand(value, &before) {
-                // A value with a NUL is refused where it counts: at the start.
+                // A value with a NUL is refused at the start.
                 let _ = environment.set(name, &value);
             }
         }
@@ -228,7 +228,7 @@ fn stop_code(config: &Config, stop: StopPlan, supervised: bool) -> Result<Option
     Ok((seen != 0).then_some(seen))
 }
 
-/// The image of `--image`, else the configured one, else the one that Podman says it started.
+/// The image of `--image`, else the configured one, else the one in Podman's `/run/.containerenv`.
 fn image(config: &Config, arguments: &Arguments, environment: &Environment) -> Result<Option<String>> {
     if let Some(name) = &arguments.image {
         return if is_image(name) {
@@ -258,7 +258,7 @@ fn asked(health: &Health, arguments: &Arguments, environment: &Environment) -> R
     Ok(Asked { command: health_command(arguments), timeout, interval: timeout * 2, liveness: health.liveness })
 }
 
-/// The question is asked by a process of its own, which must be told the same as the one that boots.
+/// The health check runs in its own process, which needs the same options as the one that boots.
 fn health_command(arguments: &Arguments) -> Vec<String> {
     let mut command = vec!["/init".to_owned()];
     for (option, value) in [("--config=", &arguments.config), ("--user=", &arguments.user)] {

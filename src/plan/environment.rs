@@ -1,5 +1,5 @@
-//! The app's environment: the engine's, `HOME`, `USER` and `LOGNAME` of the user, then the secrets, then `[env]`, then the
-//! role's.
+//! The app's environment: the engine's, `HOME`, `USER` and `LOGNAME` of the user, then the secrets, then `[env]`, then
+//! the role's.
 
 use std::collections::BTreeMap;
 
@@ -10,8 +10,8 @@ use crate::error::{Error, Place, Result};
 use crate::facts::accounts::{Accounts, User};
 use crate::privilege::Target;
 
-/// Forces what is configured. Values of `[env]` refer to the environment before `[env]`, those of a role to the one before
-/// the role's, so that the order of keys means nothing.
+/// Sets the configured variables. Values of `[env]` refer to the environment before `[env]`, those of a role to the one
+/// before the role's, so that the order of keys means nothing.
 ///
 /// # Errors
 /// [`Error::Unset`], [`Error::Config`].
@@ -66,13 +66,13 @@ pub(super) fn follow_user(
     let home = match (&config.home, login) {
         (Some(home), _) => Some(home.as_str()),
         _ if chosen => None,
-        // What engines set for a user without an entry, or without a home in it.
+        // The value that engines set for a user without an entry or home directory.
         (None, login) => Some(login.map(|user| user.home).filter(|home| !home.is_empty()).unwrap_or("/")),
     };
     if let Some(home) = home {
         set(environment, "HOME", home)?;
     }
-    // Without an entry the number is used: programs fail if there is no name.
+    // Without an entry the number is used: some programs fail without a name.
     let number = target.uid.to_string();
     let name = login.map_or(number.as_str(), |user| user.name);
     for variable in ["USER", "LOGNAME"] {

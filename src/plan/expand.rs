@@ -1,5 +1,5 @@
 //! `${VAR}`, `${VAR:-default}`, `${VAR:+word}`, `${VAR:?message}` and `$$`, on bytes. Defaults and words may hold
-//! further expansions. Nothing else of a shell: no splitting, no globs, no commands. Any other `$` is refused.
+//! further expansions. There is no word splitting, globbing or command substitution. Any other `$` is refused.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use crate::config::environment::Environment;
 use crate::config::{At, Config, Expandable, values};
 use crate::error::{Error, Place, Result};
 
-/// The depth of nested defaults: more than anyone writes, and safe for the stack.
+/// The maximum depth of nested defaults, which bounds the stack.
 const DEEPEST: usize = 16;
 
 /// Expands the variables of an argument, a path or a value.
@@ -35,7 +35,7 @@ pub(super) fn words(all: &[At<String>], environment: &Environment) -> Result<Vec
     Ok(expanded)
 }
 
-/// A value that is given, or that is expanded and then read in the same form.
+/// A literal value, or a text that is expanded and then parsed.
 ///
 /// # Errors
 /// As [`expand`], and [`Error::Config`] for what is not of the form.
@@ -80,7 +80,7 @@ fn is_conditional(text: &str) -> bool {
     })
 }
 
-/// What stands before the brace that closes an expansion, and what comes after it.
+/// Splits at the brace that closes an expansion.
 fn inside(text: &str) -> Option<(&str, &str)> {
     let (mut open, mut at) = (0_usize, 0);
     let bytes = text.as_bytes();
@@ -144,7 +144,7 @@ impl Expansion<'_> {
         match (sign, full) {
             ("", _) => expanded.extend_from_slice(value.ok_or_else(|| unset(None))?),
             ("-", Some(value)) => {
-                // Judged even where it does not count, so that a mistake in it is found before it does.
+                // Checked even if it is not used, so that a mistake in it is found early.
                 self.append(word, depth + 1, &mut Vec::new()).or_else(only_unset)?;
                 expanded.extend_from_slice(value);
             }
@@ -161,19 +161,19 @@ impl Expansion<'_> {
     fn refuse(&self, text: &str) -> Error {
         Error::Config {
             place: self.place.clone(),
-            what: format!("a $ in '{text}' is no expansion"),
+            what: format!("a $ in '{text}' is not an expansion"),
             allowed: "write ${VAR}, ${VAR:-default}, ${VAR:+word} or ${VAR:?message}, and $$ for a plain $".into(),
         }
     }
 }
 
-/// Whether a reference can be to this variable. A dash is none of its bytes: `${VAR-default}` is a mistake.
+/// Whether a reference can name this variable. A dash is not allowed: `${VAR-default}` is a mistake.
 fn is_name(text: &str) -> bool {
     let first = text.bytes().next().is_some_and(|byte| byte.is_ascii_alphabetic() || byte == b'_');
     first && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.".contains(&byte))
 }
 
-/// An unset variable is an error only where its value is needed.
+/// An unset variable is an error only if its value is needed.
 fn only_unset(error: Error) -> Result<()> {
     match error {
         Error::Unset { .. } => Ok(()),

@@ -1,20 +1,20 @@
-//! The flags that a container needs, as engines take them: messages, the boot check and `--render` have them from here.
+//! The engine flags that a container needs, for messages, the boot check and `--render`.
 
 use super::{TmpfsPlan, VolumePlan};
 
-/// `/` is not to be written to.
+/// Makes `/` read-only.
 pub const READ_ONLY: &str = "--read-only";
-/// No program is to gain anything by being executed.
+/// Sets `no_new_privs`.
 pub const NO_NEW_PRIVILEGES: &str = "--security-opt=no-new-privileges";
-/// What to do about an init above `/init`.
+/// Removes an init above `/init`.
 pub const NO_INIT: &str = "drop --init, so that /init is PID 1; supervise = true reaps and forwards";
-/// No capability but those added by name.
+/// Drops all capabilities except those added by name.
 pub const DROP_ALL: &str = "--cap-drop=ALL";
 
 /// A tmpfs without a size may take half of the machine's memory.
 pub const DEFAULT_SIZE: &str = "64m";
 
-/// A published port: this machine's loopback only, since other addresses are a site's own choice.
+/// A published port, on this machine's loopback address only: other addresses are the site's choice.
 pub fn publish(port: u16) -> String {
     format!("127.0.0.1:{port}:{port}")
 }
@@ -35,16 +35,16 @@ impl TmpfsPlan {
         self.size.as_deref().unwrap_or(DEFAULT_SIZE)
     }
 
-    /// The value of `--tmpfs`. Never `uid=` or `gid=`, which Podman refuses; `nosuid` and `nodev` are what engines
-    /// add by themselves.
+    /// The value of `--tmpfs`, without `uid=` and `gid=`, which Podman refuses. Engines add `nosuid` and `nodev`
+    /// themselves.
     pub fn mount(&self) -> String {
         format!("{}:rw,size={},mode={:04o}", self.path, self.size(), self.mode)
     }
 }
 
 impl VolumePlan {
-    /// The value of `--volume` for a volume of this name. `U` is Podman's own and lets it change the owner; a label of
-    /// the container's own would lock out the other roles.
+    /// The value of `--volume` for a volume of this name. `U`, which only Podman has, changes the owner. `Z`, a private
+    /// label, would lock out other roles.
     pub fn mount(&self, name: &str, podman: bool) -> String {
         let owner = if podman && !self.recursive { "U," } else { "" };
         let label = if self.shared { 'z' } else { 'Z' };
@@ -52,7 +52,7 @@ impl VolumePlan {
     }
 }
 
-/// A size as engines write it, in bytes; its form was checked when it was read.
+/// A size in bytes; its form was checked by the decoder.
 pub fn bytes(size: &str) -> u64 {
     let digits = size.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
     let unit = match size.get(digits.len()..).map(str::to_ascii_lowercase).as_deref() {

@@ -1,4 +1,4 @@
-//! A role's health check, resolved: nothing in it is left to expand or to look up.
+//! A role's health check, fully resolved.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -14,16 +14,16 @@ use crate::exec::App;
 /// A health check.
 #[derive(Clone, Debug)]
 pub struct HealthPlan {
-    /// What is asked.
+    /// The kind of check.
     pub question: Question,
-    /// How long the answer may take.
+    /// Its timeout.
     pub timeout: Duration,
 }
 
-/// What a health check asks.
+/// The kind of a health check.
 #[derive(Clone, Debug)]
 pub enum Question {
-    /// Does this URL answer with this status?
+    /// This URL must answer with this status.
     Http {
         /// The URL; http only.
         url: String,
@@ -34,11 +34,11 @@ pub enum Question {
         /// Headers to send.
         headers: Vec<(String, String)>,
     },
-    /// Does someone accept a connection to this `HOST:PORT`?
+    /// This `HOST:PORT` must accept a connection.
     Tcp(String),
-    /// Does this program end with 0?
+    /// This program must exit with 0.
     Exec(App),
-    /// Is this file there and, with an age, no older?
+    /// This file must exist and, with an age, be no older.
     File {
         /// Its path.
         path: PathBuf,
@@ -48,7 +48,7 @@ pub enum Question {
 }
 
 impl Question {
-    /// What a step waits for.
+    /// What it checks, for messages about a wait.
     pub fn object(&self) -> String {
         match self {
             Question::Http { url, unix: None, .. } => url.clone(),
@@ -63,7 +63,7 @@ impl Question {
     }
 }
 
-/// Resolves it. `app` gives environment, working directory and umask to a program that is asked.
+/// Resolves it. Its program gets the app's environment, working directory and umask.
 ///
 /// # Errors
 /// [`Error::Config`], [`Error::Unset`]; [`Error::NotFound`] and [`Error::NotExecutable`] for its program.

@@ -1,7 +1,6 @@
 //! The app's identity: `user` and `groups` to ids, by number or by the image's own files.
 //!
-//! A name is never taken for a number or a number for a name, and nothing that is unknown, empty or root becomes a
-//! user.
+//! A name is never read as a number or the reverse, and unknown, empty and root users are refused.
 
 use super::expand::expand;
 use super::{Given, capabilities};
@@ -23,17 +22,17 @@ pub struct Identity {
     pub uid: u32,
     /// The primary group.
     pub gid: u32,
-    /// In order, the primary one among them.
+    /// Sorted; includes the primary group.
     pub groups: Vec<u32>,
-    /// Whether a name was looked up: then the image's files decide who the app is.
+    /// Whether a name was looked up: then the app's identity depends on the image's files.
     pub by_name: bool,
 }
 
 /// The id that the kernel shows for a group that the user namespace does not map (`/proc/sys/kernel/overflowgid`).
 const OVERFLOW: u32 = 65534;
 
-/// The user that is configured: the ids, and whether names had to be looked up for them. `user` is expanded from the
-/// environment that the engine handed over; what comes out is judged like a user that was written down.
+/// The configured user: the ids, and whether names had to be looked up. `user` is expanded from the engine's
+/// environment, and the result is checked like a literal.
 ///
 /// # Errors
 /// [`Error::Identity`], [`Error::Accounts`], [`Error::Unset`], [`Error::Config`].
@@ -63,12 +62,12 @@ pub(super) fn wanted(
 #[derive(Debug)]
 pub(super) struct Resolved {
     pub(super) target: Target,
-    /// Groups that the engine gave and the app does not get.
+    /// Groups that the engine set and the app does not get.
     pub(super) dropped: Vec<u32>,
 }
 
-/// The credentials of the app. A start as another user than root checks the configuration just the same, so that it
-/// does not fail only where root starts it, and keeps its own.
+/// The credentials of the app. A start as non-root keeps its own, but checks the configured ones too, so that a mistake
+/// does not show up only in a start as root.
 ///
 /// # Errors
 /// [`Error::Identity`], [`Error::Accounts`], [`Error::Config`], [`Error::Unset`]; [`Error::Unmapped`] for an id that
@@ -85,7 +84,7 @@ pub(super) fn target(given: &Given<'_>) -> Result<Resolved> {
     }
     refuse_unmapped(given, uid, gid, &groups)?;
     let wants_engines = matches!(config.groups, Some(Groups::Engine));
-    // Where the list is only told, an unreadable /etc/group must not keep a boot by numbers from starting.
+    // If the list is only logged, an unreadable /etc/group must not fail a boot with numeric ids.
     let mut dropped = match engines(held, accounts) {
         Err(error) if wants_engines => return Err(error),
         given => given.unwrap_or_default(),
@@ -95,7 +94,7 @@ pub(super) fn target(given: &Given<'_>) -> Result<Resolved> {
         groups = if dropped.iter().all(settable) {
             sorted(gid, dropped.clone())
         } else {
-            // Groups of the host (keep-groups) can be kept only by leaving the list as it is.
+            // Unmapped groups (keep-groups) can only be kept by not calling setgroups(2).
             let mut all = held.groups.clone();
             all.sort_unstable();
             all
@@ -108,8 +107,7 @@ pub(super) fn target(given: &Given<'_>) -> Result<Resolved> {
     Ok(Resolved { target: Target { uid, gid, groups, keep }, dropped })
 }
 
-/// The groups that the operator requested from the engine. An engine also sets root's own group and the groups of root
-/// in the image; the app does not get those.
+/// The groups that the operator requested from the engine, without root's own groups, which engines set too.
 fn engines(held: &Held, accounts: &Accounts) -> Result<Vec<u32>> {
     let mut given: Vec<u32> = held.groups.iter().copied().filter(|id| *id != 0).collect();
     if !given.is_empty() {
@@ -121,7 +119,7 @@ fn engines(held: &Held, accounts: &Accounts) -> Result<Vec<u32>> {
     Ok(given)
 }
 
-/// The kernel refuses an unmapped id with EINVAL, when root steps have run and surfaces have changed hands.
+/// Refuses unmapped ids before root steps run: the drop would fail with EINVAL after them.
 fn refuse_unmapped(given: &Given<'_>, uid: u32, gid: u32, groups: &[u32]) -> Result<()> {
     let Given { config, arguments, ids, .. } = *given;
     let refuse = |place: Place, id: String, file: &'static str, map: &IdMap| {
@@ -169,7 +167,7 @@ pub fn resolve(user: &At<String>, groups: Option<&[At<String>]>, accounts: &Acco
     }
     let gid = match group {
         Some(group) => gid_of(group, accounts)?.ok_or_else(|| refuse("names no known group"))?,
-        // As engines do: the user's own group; for a number that no one has, the same number.
+        // Like engines: the user's own group, or for an unknown number the same number.
         None => named.or_else(|| accounts.user_with(uid)).map_or(uid, |entry| entry.gid),
     };
     let supplementary = match groups {
@@ -248,7 +246,7 @@ mod tests {
             ("app", Some(&["50", "users"][..]), 1001, 100, &[50, 100]),
             ("app", Some(&[]), 1001, 100, &[100]),
             ("1001:0", None, 1001, 0, &[0]),
-            // A number is never a name, even if a user has that name.
+            // A number is never read as a name, even if a user has that name.
             ("1002", None, 1002, 1002, &[1002]),
         ] {
             let found = resolved(user, groups).expect(user);

@@ -1,7 +1,7 @@
-//! Configuration and facts to [`Plan`]: everything that will be done, decided before anything is done.
+//! Configuration and facts to [`Plan`]: everything that will be done.
 //!
 //! Planning reads the accounts and the files of `PATH` and changes nothing. Whatever can be refused is refused here,
-//! while the container is still as the engine made it.
+//! before any change to the container.
 
 mod capabilities;
 mod command;
@@ -37,10 +37,10 @@ pub use steps::StepPlan;
 pub use supervision::Supervision;
 pub use surfaces::{Surfaces, TmpfsPlan, VolumePlan};
 
-/// What the engine started the process as.
+/// The user that the engine started the process as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StartedAs {
-    /// Uid 0 of its user namespace: there is privilege to use and to give up.
+    /// Uid 0 of its user namespace.
     Root,
     /// Any other user.
     User,
@@ -57,37 +57,37 @@ impl StartedAs {
 pub struct Plan {
     /// The role and what selected it.
     pub role: Option<(String, String)>,
-    /// Whether there is root to give up.
+    /// The user at the start.
     pub started_as: StartedAs,
-    /// Who the app will be.
+    /// The app's identity.
     pub target: Target,
-    /// What the operator should know: logged by a boot, printed by a plan.
+    /// Notes for the operator, which a boot logs and a plan prints.
     pub notes: Vec<String>,
-    /// The work that needs root, and what the user must find done otherwise.
+    /// The surfaces: root hands them over, or the user must be able to write to them.
     pub surfaces: Surfaces,
-    /// What runs before the app.
+    /// The steps before the app.
     pub steps: Steps,
-    /// What the process becomes or starts.
+    /// The app.
     pub app: App,
     /// The selected role's health check.
     pub health: Option<health::HealthPlan>,
     /// How the container is stopped.
     pub stop: stop::StopPlan,
-    /// What the app may no longer do.
+    /// The restrictions of the app.
     pub seal: seal::SealPlan,
-    /// How the process stays with the app; none where it becomes the app.
+    /// Supervision; none if the process executes the app itself.
     pub supervision: Option<Supervision>,
-    /// The secrets in the environment, the longest first, each with its value, which is printed nowhere.
+    /// The secrets in the environment, the longest first. Their values are never printed.
     pub secrets: Vec<(String, Vec<u8>)>,
     /// The variables of `[env]` and of the role, for the printed plan.
     pub forced: Vec<String>,
-    /// The entries that are not part of this boot, each with the reason, for the printed plan.
+    /// The entries that do not apply to this boot, each with the reason, for the printed plan.
     pub held_back: Vec<String>,
     /// The capabilities that the start needs, each with its purpose.
     pub needs: Vec<(Set, &'static str)>,
 }
 
-/// What runs to its end before the app.
+/// The steps before the app.
 #[derive(Debug)]
 pub struct Steps {
     /// Before the drop.
@@ -102,7 +102,7 @@ impl Steps {
         self.as_root.is_empty() && self.as_user.is_empty()
     }
 
-    /// Gives every step without a timeout this one: a check must end.
+    /// Sets this timeout for every step without one: a check must end.
     pub fn end_within(&mut self, timeout: Duration) {
         for step in self.as_root.iter_mut().chain(&mut self.as_user) {
             step.timeout.get_or_insert(timeout);
@@ -116,7 +116,7 @@ impl Plan {
     /// # Errors
     /// [`Error::CapabilityMissing`] with the flags that add them; [`Error::SealUnavailable`].
     pub fn preflight(&self, held: &Held) -> Result<()> {
-        // What is kept must also be inheritable by a user's process, so it must be permitted and in the bounding set.
+        // An ambient capability must be permitted and, for the proof, in the bounding set.
         let there = |need: Set| {
             held.permitted.contains(need) && (!self.target.keep.contains(need) || held.bounding.contains(need))
         };

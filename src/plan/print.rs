@@ -1,4 +1,4 @@
-//! The plan as people read it, and as JSON. The values of secrets are in neither.
+//! The plan as text and as JSON, without the values of secrets.
 
 use std::ffi::CString;
 use std::fmt::Write as _;
@@ -12,7 +12,7 @@ use crate::config::args::ReportFormat;
 use crate::logger;
 use crate::privilege::Held;
 
-/// What JSON shows. Its keys are an interface: none is ever renamed.
+/// The JSON document. Its keys are an interface and are never renamed.
 #[derive(Serialize)]
 struct Shown<'a> {
     role: Option<&'a str>,
@@ -140,7 +140,7 @@ pub fn print(plan: &Plan, held: &Held, format: ReportFormat) -> String {
 
 /// One line of JSON.
 fn json(plan: &Plan, held: &Held) -> String {
-    // Serialising strings and numbers into a String has no way to fail; an empty line would be no JSON, and tell.
+    // Serialising strings and numbers into a String cannot fail.
     let mut line = serde_json::to_string(&shown(plan, held)).unwrap_or_default();
     line.push('\n');
     line
@@ -219,12 +219,12 @@ fn text(plan: &Plan, held: &Held) -> String {
         row("note", note);
     }
     row("program", &shown.program);
-    // Debug form: one line whatever is in a word, and where one ends and the next begins stays visible.
+    // The debug form is one line for any content and shows where each word ends.
     row("command", &format!("{:?}", shown.command));
     page
 }
 
-/// A word with the values of secrets, which `${…}` may have put into it, taken out again.
+/// A word with the values of secrets, which `${…}` may have inserted, replaced by their names.
 fn masked(word: &str, plan: &Plan) -> String {
     plan.secrets.iter().filter(|(_, value)| !value.is_empty()).fold(word.to_owned(), |word, (name, value)| {
         word.replace(String::from_utf8_lossy(value).as_ref(), &format!("<secret {name}>"))
@@ -248,7 +248,7 @@ fn steps<'a>(steps: &'a [StepPlan], plan: &Plan) -> Vec<StepShown<'a>> {
     steps.iter().map(shown).collect()
 }
 
-/// The path that must be there for the step to run, or must not.
+/// The path that must (not) exist for the step to run.
 fn exists(step: &StepPlan, wanted: bool, plan: &Plan) -> Option<String> {
     let (path, _) = step.exists.iter().find(|(_, there)| *there == wanted)?;
     Some(masked(&path.display().to_string(), plan))

@@ -1,4 +1,4 @@
-//! The resolution itself: one part of the plan after the other.
+//! Resolves the plan, one part after the other.
 
 use std::collections::BTreeMap;
 
@@ -31,7 +31,7 @@ pub struct Given<'a> {
     pub config: &'a Config,
     /// The command line.
     pub arguments: &'a Arguments,
-    /// The environment that the engine handed over.
+    /// The environment that the engine set.
     pub environment: &'a Environment,
     /// The accounts of the image.
     pub accounts: &'a Accounts,
@@ -59,7 +59,7 @@ pub fn resolve(given: &Given<'_>) -> Result<Plan> {
     environment::follow_user(&mut environment, config, &target, login, accounts)?;
     let by_word = selected.as_ref().is_some_and(|selected| selected.taken.is_some());
     if let Some(name) = name.filter(|_| option.is_some() || by_word) {
-        // The app, and a health check beside it, must not read another role there.
+        // The app and its health check must not read another role there.
         environment::set(&mut environment, &config.role_variable, name)?;
     }
     let trust = Trust::new(started_as == StartedAs::Root);
@@ -125,10 +125,10 @@ fn running_role(given: &Given<'_>, started_as: StartedAs, target: &Target) -> Re
     Ok(role::of_first(config, first))
 }
 
-/// Refuses a boot that could not become what the configuration says.
+/// Refuses a boot that cannot do what is configured.
 fn refuse_impossible(given: &Given<'_>, boot: &Boot<'_>) -> Result<()> {
     let Given { config, arguments, held, .. } = *given;
-    // A process beside the app does not boot: its container was started already.
+    // A process beside the app does not boot the container.
     if StartedAs::of(held) == StartedAs::User
         && !arguments.action.is_beside()
         && let Some(step) = config.root_steps.iter().find(|step| boot.includes(&step.scope))
@@ -149,7 +149,8 @@ fn refuse_impossible(given: &Given<'_>, boot: &Boot<'_>) -> Result<()> {
     }
 }
 
-/// The variables of `[env]` and of the role for the printed plan: as configured, since a reference may be to a password.
+/// The variables of `[env]` and of the role for the printed plan: as configured, since a reference may be to a
+/// password.
 fn forced(config: &Config, role: Option<&BTreeMap<String, At<String>>>) -> Vec<String> {
     let others = config.env.iter().filter(|(name, _)| !role.is_some_and(|role| role.contains_key(*name)));
     let all = others.chain(role.into_iter().flatten());
@@ -173,13 +174,13 @@ fn held_back(config: &Config, boot: &Boot<'_>, mut all: Vec<String>) -> Vec<Stri
     all
 }
 
-/// The app's part of the environment that the steps have.
+/// The app's environment: that of the steps without `unset`.
 fn without(mut environment: Environment, unset: &[String]) -> Environment {
     unset.iter().for_each(|name| environment.remove(name));
     environment
 }
 
-/// What an operator should know before anything runs.
+/// Notes for the operator.
 fn notes(dropped: &[u32], held: &Held, mut notes: Vec<String>) -> Vec<String> {
     if let Some(lines) = held.lacks() {
         notes.push(format!(
@@ -199,8 +200,8 @@ fn stays(arguments: &Arguments, selected: Option<&Selected<'_>>) -> bool {
     arguments.supervise || supervise.is_some_and(|at| at.value)
 }
 
-/// The app's command line. A health check needs none, since the app runs already, and neither does a printed plan, since
-/// the engine's CMD is not among its words.
+/// The app's command line. A health check needs none, since the app runs already, and neither does a printed plan,
+/// since the engine's CMD is not among its words.
 fn command(
     given: &Given<'_>,
     selected: Option<&Selected<'_>>,

@@ -1,4 +1,4 @@
-//! Which role: `--role`, then the role variable, then `role.default`. Never a guess.
+//! Selects the role: `--role`, then the role variable, then `role.default`.
 
 use std::ffi::{CStr, CString};
 
@@ -13,8 +13,8 @@ pub(super) struct Selected<'a> {
     pub(super) name: &'a str,
     pub(super) role: &'a Role,
     pub(super) by: String,
-    /// Where a word of the command selected it: how many of them belong to the selection. The others are appended to the
-    /// role's command.
+    /// Where a word of the command selected it: how many of them belong to the selection. The others are appended to
+    /// the role's command.
     pub(super) taken: Option<usize>,
 }
 
@@ -28,8 +28,8 @@ fn by_word<'a>(config: &'a Config, words: &[CString]) -> Option<(&'a str, &'stat
     }
 }
 
-/// Selects the role; none where the configuration has no roles, or nothing selects one and a command is given. The command of
-/// `--exec` selects none.
+/// Selects the role; none where the configuration has no roles, or nothing selects one and a command is given. The
+/// command of `--exec` selects none.
 ///
 /// # Errors
 /// [`Error::Role`] for an unknown, empty, doubled or missing selection.
@@ -44,13 +44,13 @@ pub(super) fn select<'a>(
     let refuse_by = |by: &str, what: String| Error::Role { what, variable: by.to_owned(), known: known(config) };
     let refuse = |what: String| refuse_by(variable, what);
     if config.roles.is_empty() {
-        // Without roles the variable is not ours to judge: the app may have one of that name.
+        // Without roles the variable is not checked: it may be the app's.
         return match option {
             Some(name) => Err(refuse(format!("--role {name}, but the configuration has no roles"))),
             None => Ok(None),
         };
     }
-    // getenv and most languages take the first, others the last: two roles at once.
+    // getenv and most languages read the first entry, others the last one.
     let given = || {
         environment.only(variable).map_err(|times| refuse(format!("the role variable {variable} is set {times} times")))
     };
@@ -78,8 +78,8 @@ pub(super) fn select<'a>(
     }
 }
 
-/// The role that PID 1 runs, for a process beside it: of its `--role` or argument, where PID 1 or what it started is `/init`; else of
-/// the variable that the app has.
+/// The role that PID 1 runs, for a process beside it: of its `--role` or argument, where PID 1 or what it started is
+/// `/init`; else of the variable that the app has.
 pub(super) fn of_first(config: &Config, (words, variable): (Vec<CString>, Option<Vec<u8>>)) -> Option<String> {
     let at = words.iter().position(|word| word.to_bytes().rsplit(|byte| *byte == b'/').next() == Some(b"init"));
     let words: Vec<&CStr> = words.iter().skip(at.map_or(words.len(), |at| at + 1)).map(CString::as_c_str).collect();

@@ -1,4 +1,5 @@
-//! The root steps that count in this boot, resolved: nothing of the app's reaches them, and all that they obey is judged.
+//! Resolves the root steps of this boot. They get nothing from the app's environment, and every file that they read is
+//! checked.
 
 use std::ffi::{CString, OsStr};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -14,13 +15,13 @@ use crate::exec::App;
 use crate::facts::obeyed::{Obeyed, Program};
 use crate::trust::{Denied, Trust};
 
-/// Where a root step finds programs, unless its `env` has a `PATH`.
+/// The `PATH` of a root step, unless its `env` has one.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// The working directory: an app's own would put its files into the search of interpreters.
+/// The working directory: interpreters search it for modules, so it must not belong to the app.
 const WORKING_DIRECTORY: &str = "/";
 
-/// What a root step writes is for others to read, whatever the app's own mask is.
+/// The umask: files of a root step are readable to others, whatever the app's umask is.
 const UMASK: u32 = 0o022;
 
 /// Resolves the root steps.
@@ -59,8 +60,8 @@ fn resolve_one(step: &Step, environment: &Environment, trust: &Trust) -> Result<
     Ok(plan)
 }
 
-/// Judges all that a root step obeys, as it is now; returns its program. An earlier step may have made what a later one
-/// reads, so each is judged again just before it runs.
+/// Checks every file that a root step reads, as it is now; returns its program. An earlier step may create files for a
+/// later one, so each step is checked again just before it runs.
 ///
 /// # Errors
 /// [`Error::StepNotRoots`], [`Error::NotFound`], [`Error::NotExecutable`].

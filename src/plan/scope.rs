@@ -3,7 +3,7 @@
 use crate::config::environment::Environment;
 use crate::config::{Condition, Scope};
 
-/// What `roles`, `when` and `unless` of an entry are compared with.
+/// The values that `roles`, `when` and `unless` of an entry are compared with.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Boot<'a> {
     pub(super) role: Option<&'a str>,
@@ -19,7 +19,7 @@ impl Boot<'_> {
             && (scope.unless.is_empty() || !scope.unless.iter().all(holds))
     }
 
-    /// Why an entry of this scope is not part of this boot. The values of variables are not in it.
+    /// Why an entry of this scope does not apply to this boot, without the values of variables.
     pub(super) fn why_not(&self, scope: &Scope) -> Option<String> {
         if self.includes(scope) {
             return None;

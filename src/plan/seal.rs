@@ -1,4 +1,4 @@
-//! The restrictions of the seal: writes outside of the app's surfaces, new namespaces.
+//! The restrictions of the seal: no writes outside of the app's surfaces, no new namespaces.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::facts::landlock;
 use crate::sys;
 
-/// Where every app may write: its terminal, `/dev/null`, `/dev/shm`.
+/// Every app can write there: its terminal, `/dev/null`, `/dev/shm`.
 pub const DEVICES: &str = "/dev";
 
 /// The seal of a start. By default nothing is sealed.
@@ -58,7 +58,7 @@ fn expanded(path: &At<String>, environment: &Environment) -> Result<PathBuf> {
 }
 
 impl SealPlan {
-    /// Refuses a kernel that cannot seal, unless that is only to be a warning.
+    /// Refuses a kernel that does not support the seal, unless it is optional.
     ///
     /// # Errors
     /// [`Error::SealUnavailable`].
@@ -88,7 +88,7 @@ impl SealPlan {
         tmpfs.chain(volumes).chain(made).chain(also).chain([Path::new(DEVICES)]).collect()
     }
 
-    /// Whether the seal keeps the app from writing there.
+    /// Whether the seal forbids writes to this path.
     pub fn bars(&self, path: &Path, surfaces: &Surfaces) -> bool {
         self.writes.as_ref().is_some_and(|writes| writes.landlock.is_ok())
             && !self.below(surfaces).iter().any(|place| path.starts_with(place))

@@ -1,4 +1,4 @@
-//! `[secrets]`: each from the file that `NAME_FILE` names, or from the path given, or as the operator set it.
+//! `[secrets]`: each is read from the file that `NAME_FILE` names or from the configured path, or the operator set it.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -20,14 +20,14 @@ pub(super) struct Reader<'a> {
     pub(super) held: &'a Held,
 }
 
-/// What has become of the secrets.
+/// The resolved secrets.
 #[derive(Debug, Default)]
 pub(super) struct Resolved {
-    /// Name and value of each: the value is printed nowhere.
+    /// Name and value of each. The value is never printed.
     pub(super) values: Vec<(String, Vec<u8>)>,
-    /// What the operator should know.
+    /// Notes for the operator.
     pub(super) notes: Vec<String>,
-    /// Those that are left out.
+    /// The secrets that are left out.
     pub(super) held_back: Vec<String>,
 }
 
@@ -75,7 +75,7 @@ pub(super) fn resolve(
         if !environment.set(name, &value) {
             return Err(refuse(NoSecret::NoValue, "it holds a NUL".into()));
         }
-        // The longest first: one may hold another, and both are taken out of what is printed.
+        // The longest first: one may contain another, and both are replaced in printed text.
         let at = resolved.values.iter().position(|(_, other)| other.len() < value.len());
         resolved.values.insert(at.unwrap_or(resolved.values.len()), (name.clone(), value));
     }
@@ -83,9 +83,9 @@ pub(super) fn resolve(
 }
 
 impl Reader<'_> {
-    /// The content, or why there is none. A start as root reads files that only root can change as root, since some are
-    /// readable only to root. It reads every other file as the user: a path that others can change could lead to
-    /// another file of root, and only the user may be able to read its own file.
+    /// The content, or why it could not be read. A start as root reads files that only root can change as root, since
+    /// some are readable only to root. It reads every other file as the user: a path that others can change could lead
+    /// to another file of root, and only the user may be able to read its own file.
     fn read(&self, path: &Path) -> Result<std::result::Result<Vec<u8>, Unread>> {
         if self.started_as == StartedAs::User {
             return Ok(secrets::read_as_user(path));

@@ -1,4 +1,4 @@
-//! The user's steps that count in this boot, resolved: programs found, words expanded.
+//! Resolves the user's steps of this boot: finds programs, expands words.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
@@ -18,7 +18,7 @@ use crate::privilege::capability::Set;
 /// One step.
 #[derive(Clone, Debug)]
 pub struct StepPlan {
-    /// What messages call it.
+    /// Its name in messages.
     pub name: String,
     /// What it runs.
     pub app: App,
@@ -26,9 +26,9 @@ pub struct StepPlan {
     pub timeout: Option<Duration>,
     /// Capabilities it needs beyond the four.
     pub capabilities: Set,
-    /// What is waited for, instead of running a command.
+    /// The condition to wait for, instead of a command.
     pub wait: Option<HealthPlan>,
-    /// Paths, and whether each must be there for the step to run.
+    /// Paths, and whether each must exist for the step to run.
     pub exists: Vec<(PathBuf, bool)>,
     /// A failure is a warning.
     pub optional: bool,

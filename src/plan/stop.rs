@@ -9,10 +9,10 @@ use crate::config::{Config, Role};
 /// The default grace period, the same as the engines'.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// How the container is stopped. The check, supervision and the rendered flags all take it from here.
+/// How the container is stopped, for the check, supervision and the rendered flags.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StopPlan {
-    /// The signal that is configured; none where the image's own `STOPSIGNAL` counts.
+    /// The configured signal; none if the image's `STOPSIGNAL` applies.
     pub configured: Option<i32>,
     /// From that signal to `SIGKILL`.
     pub grace: Duration,

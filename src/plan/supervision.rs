@@ -12,7 +12,7 @@ pub struct Supervision {
     pub stop: StopPlan,
     /// The recipient of signals.
     pub recipient: Recipient,
-    /// How to tell that the app is ready, where the role has a check.
+    /// The health check that shows that the app is ready, if the role has one.
     pub health: Option<HealthPlan>,
     /// Signals by number: from, to; 0 drops one.
     pub rewrite: Vec<(i32, i32)>,

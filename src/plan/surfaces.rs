@@ -17,7 +17,7 @@ pub struct Surfaces {
     pub tmpfs: Vec<TmpfsPlan>,
     /// Volumes.
     pub volumes: Vec<VolumePlan>,
-    /// Directories that the user makes.
+    /// Directories that the user creates.
     pub directories: Vec<(PathBuf, u32)>,
 }
 
@@ -46,9 +46,9 @@ pub struct TmpfsPlan {
 pub struct VolumePlan {
     /// Its path.
     pub path: String,
-    /// Whether to walk it when its top is wrong.
+    /// Whether to walk it if its top has another owner.
     pub recursive: bool,
-    /// Whether to walk it also when its top is right.
+    /// Whether to walk it at every start.
     pub always: bool,
     /// Whether other roles have it too.
     pub shared: bool,
@@ -102,7 +102,7 @@ pub(super) fn volume(entry: &Volume, config: &Config, environment: &Environment)
 
 pub(super) fn directory(entry: &Directory, environment: &Environment) -> Result<(PathBuf, u32)> {
     let path = expand::expand(&entry.path, environment)?;
-    // Judged as text, made as the bytes that the app will look for: what is not UTF-8 is no slash, no dot and no NUL.
+    // Checked as text, used as bytes: invalid UTF-8 contains no slash, dot or NUL.
     values::path(&String::from_utf8_lossy(&path)).map_err(|what| Error::Config {
         place: entry.path.place.clone(),
         what: format!("path: {what}"),

@@ -1,5 +1,5 @@
-//! What the user does for itself after the drop: the modes of what it owns, its directories; and, where it was started
-//! without root, whether what it needs is there.
+//! Preparation after the drop, as the user: modes of its own mount points and its directories. After a start as
+//! non-root it also checks that every surface is writable.
 
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use rustix::fs::{Access, AtFlags, CWD, FileType, Mode, accessat, chmod, fstat, m
 
 use super::Left;
 use super::ownership::{bits, set_mode};
-use super::tmpfs::Unmended;
+use super::tmpfs::WrongMode;
 use super::volume::Kept;
 use crate::error::{Error, Result, errno};
 use crate::plan::{Surfaces, TmpfsPlan};
@@ -17,19 +17,19 @@ use crate::privilege::{Dropped, Target};
 
 const SET_GROUP_ID: u32 = 0o2000;
 
-/// Sets the modes that root, without `CAP_FOWNER`, could not set because the directory was not root's; and accepts each
-/// volume that kept its owner if the user can write to it.
+/// Sets the modes that root could not set without `CAP_FOWNER`, since the directory was not root's. Accepts a volume
+/// whose owner could not be changed if the user can write to it.
 ///
 /// # Errors
 /// [`Error::HandOver`], [`Error::HandOverUnproved`].
-pub fn mend(_dropped: &Dropped, left: Left, target: &Target) -> Result<()> {
+pub fn finish(_dropped: &Dropped, left: Left, target: &Target) -> Result<()> {
     for Kept { path, error } in left.volumes {
         if writable(Path::new(&path)).is_err() {
             return Err(error);
         }
         log::warn!("{error}; uid {} can write to it as it is", target.uid);
     }
-    for Unmended { directory, path, mode } in left.modes {
+    for WrongMode { directory, path, mode } in left.modes {
         let failed = |call, errno| Error::HandOver {
             path: path.clone(),
             call,
@@ -48,8 +48,8 @@ pub fn mend(_dropped: &Dropped, left: Left, target: &Target) -> Result<()> {
     Ok(())
 }
 
-/// Refuses a surface that the user cannot write to, whoever owns it: an ACL or a group may be how it is meant. Sets the
-/// mode of what the user owns.
+/// Refuses a surface that the user cannot write to. Its owner does not matter: an ACL or a group may give access. Sets
+/// the mode of surfaces that the user owns.
 ///
 /// # Errors
 /// [`Error::NotWritable`].
@@ -68,13 +68,13 @@ pub fn refuse_unwritable(_dropped: &Dropped, surfaces: &Surfaces, target: &Targe
     Ok(())
 }
 
-/// Whether the user can write there. By the real ids, which are the effective ones now: asking by the effective ones is a
-/// call that older filters refuse.
+/// Whether the user can write there. It uses the real ids, which equal the effective ones now: older seccomp filters
+/// refuse the call that checks effective ids.
 fn writable(path: &Path) -> std::result::Result<(), Errno> {
     accessat(CWD, path, Access::WRITE_OK | Access::EXEC_OK, AtFlags::empty()).map_err(errno)
 }
 
-/// Sets the mode where the user owns the mount point. Without root there is no more to be done than to say that it stays.
+/// Sets the mode if the user owns the mount point; otherwise logs that the mode stays.
 fn set_own_mode(entry: &TmpfsPlan, uid: u32) {
     let look = || stat(&entry.path).map(|facts| (facts.st_uid, bits(facts.st_mode)));
     let Ok((owner, mut mode)) = look() else { return };
@@ -86,8 +86,8 @@ fn set_own_mode(entry: &TmpfsPlan, uid: u32) {
     }
 }
 
-/// Makes each directory, and those above it, unless it is there: then it must be writable. The mode is set on what was
-/// made, whatever the umask.
+/// Creates each directory and its parents. One that exists must be writable. The mode of a created directory does not
+/// depend on the umask.
 ///
 /// # Errors
 /// [`Error::Directory`], [`Error::NotWritable`].
@@ -98,7 +98,7 @@ pub fn make_directories(_dropped: &Dropped, directories: &[(PathBuf, u32)], targ
         for directory in above.into_iter().rev() {
             match mkdir(directory, Mode::from_raw_mode(0o755)).map_err(errno) {
                 Ok(()) | Err(Errno::EEXIST) => {}
-                // It may be there and its parent read-only or another's: the last one decides.
+                // It exists, and its parent is read-only or not the user's.
                 Err(_) if stat(directory).is_ok() => {}
                 Err(reason) => return Err(failed("mkdir", reason)),
             }
@@ -107,7 +107,7 @@ pub fn make_directories(_dropped: &Dropped, directories: &[(PathBuf, u32)], targ
             Ok(()) => {
                 chmod(path, Mode::from_raw_mode(*mode)).map_err(|error| failed("chmod", errno(error)))?;
                 let after = stat(path).map_err(|error| failed("stat", errno(error)))?;
-                // The kernel takes set-group-ID away in silence where the group is not the user's.
+                // The kernel silently clears set-group-ID if the user is not in the group.
                 if (bits(after.st_mode) ^ mode) & !SET_GROUP_ID != 0 {
                     return Err(Error::NotDone {
                         call: "chmod",

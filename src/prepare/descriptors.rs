@@ -1,7 +1,7 @@
-//! Descriptors in order before anything is opened: 0, 1 and 2 are open, and nothing else reaches the app but what was
-//! passed to it on purpose (`sd_listen_fds(3)`).
+//! Sanitizes descriptors before any file is opened: 0, 1 and 2 are open, and the app inherits no others except those of
+//! socket activation (`sd_listen_fds(3)`).
 //!
-//! An inherited descriptor of an engine has led out of the container before (CVE-2024-21626).
+//! An engine's leaked descriptor once gave access to the host (CVE-2024-21626).
 
 use std::os::fd::IntoRawFd;
 
@@ -18,8 +18,8 @@ const STANDARD_OUTPUT: i32 = 1;
 /// The first descriptor after the standard ones, `SD_LISTEN_FDS_START`.
 const FIRST: i32 = 3;
 
-/// Opens what is closed of 0, 1 and 2 on `/dev/null`, and marks all else close-on-exec. Whether standard output was
-/// open.
+/// Opens `/dev/null` as each closed one of 0, 1 and 2, and marks all others close-on-exec. Returns whether standard
+/// output was open.
 ///
 /// # Errors
 /// [`Error::Descriptors`].
@@ -27,7 +27,7 @@ pub fn put_in_order(environment: &Environment) -> Result<bool> {
     let output_open = sys::is_open(STANDARD_OUTPUT);
     for descriptor in 0..FIRST {
         if !sys::is_open(descriptor) {
-            // The lowest free number is the closed one, since those below it are open.
+            // open(2) returns the lowest free number, which is this one: those below it are open.
             let null = openat(CWD, "/dev/null", OFlags::RDWR | OFlags::NOCTTY, Mode::empty())
                 .map_err(|error| failed("open", "/dev/null", errno(error)))?;
             let number = null.into_raw_fd();
@@ -43,8 +43,8 @@ pub fn put_in_order(environment: &Environment) -> Result<bool> {
     Ok(output_open)
 }
 
-/// Marks them by one call. Whether it did: it does not before Linux 5.11, nor where a filter answers for it, and one
-/// more descriptor, unmarked, tells that from success.
+/// Marks them with one call. Returns whether that worked: the call needs Linux 5.11, and a seccomp filter may fake its
+/// success, so an unmarked probe descriptor is checked afterwards.
 fn mark_all(first: i32) -> bool {
     let witness = rustix::io::dup(rustix::stdio::stderr());
     let marked = sys::close_on_exec_from(first.unsigned_abs()).is_ok();
@@ -53,7 +53,7 @@ fn mark_all(first: i32) -> bool {
             .is_ok_and(|witness| rustix::io::fcntl_getfd(&witness).is_ok_and(|flags| flags.contains(FdFlags::CLOEXEC)))
 }
 
-/// How many descriptors systemd or an engine passes on: only if they are meant for this very process.
+/// The number of socket activation descriptors, if they are meant for this process.
 fn passed_on_purpose(environment: &Environment) -> i32 {
     let number = |name| {
         environment

@@ -11,7 +11,7 @@ use rustix::fs::{FileType, RawDir};
 
 use crate::error::errno;
 
-/// Of one call, in bytes: some thousand names.
+/// The size of the buffer in bytes: a thousand names or more.
 const BUFFER: usize = 256 * 1024;
 
 /// How much of a directory is read at a time.
@@ -19,16 +19,16 @@ const BUFFER: usize = 256 * 1024;
 pub(super) enum Pieces {
     /// As much as fits into the buffer.
     Small,
-    /// All of it: otherwise names could be added as fast as they are processed.
+    /// The whole directory: otherwise names could be added as fast as they are processed.
     Whole,
 }
 
 /// Names of one directory.
 #[derive(Default)]
 pub(super) struct Names {
-    /// Each with its zero.
+    /// All names, each with its terminating NUL.
     text: Vec<u8>,
-    /// Of each: the inode, where its name begins, and whether it is listed as a directory.
+    /// For each name its inode, its offset, and whether it is listed as a directory.
     order: Vec<(u64, usize, bool)>,
 }
 
@@ -43,7 +43,7 @@ impl Names {
         self.order.clear();
     }
 
-    /// Each name, its inode, and whether it is listed as a directory, which is only a hint.
+    /// Each name, its inode, and whether it is listed as a directory, which is a hint only.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&CStr, u64, bool)> {
         let name = |from| CStr::from_bytes_until_nul(self.text.get(from..)?).ok();
         self.order.iter().filter_map(move |(inode, from, directory)| Some((name(*from)?, *inode, *directory)))
@@ -61,7 +61,7 @@ impl Listing {
     /// Calls `piece` with each part of the directory.
     ///
     /// # Errors
-    /// `getdents64(2)`'s, put into words by `failed`, and those of `piece`.
+    /// Errors of `getdents64(2)`, converted by `failed`, and those of `piece`.
     pub(super) fn read<E>(
         &mut self,
         directory: &OwnedFd,

@@ -1,8 +1,8 @@
-//! What must be right before the app starts: descriptors, ownership of what it writes to, its directories.
+//! Preparation before the app starts: descriptors, ownership of the surfaces, the user's directories.
 //!
-//! Work that needs root takes `&Root`, work for the user `&Dropped`; neither ever does the other's.
-//! Paths are opened without following a symbolic link anywhere in them, and changed through the descriptor: the app of
-//! a previous life may have owned the directory and left one. `path_resolution(7)`, `openat2(2)`, `chown(2)`.
+//! Work that needs root takes `&Root`, work of the user takes `&Dropped`. Paths are opened without following symbolic
+//! links and changed through the descriptor: an earlier container's app may have owned the directory and left a link
+//! there. `path_resolution(7)`, `openat2(2)`, `chown(2)`.
 
 mod as_user;
 pub mod descriptors;
@@ -17,18 +17,18 @@ mod walk;
 use crate::error::Result;
 use crate::plan::Surfaces;
 use crate::privilege::{Root, Target};
-pub use as_user::{make_directories, mend, refuse_unwritable};
-pub use tmpfs::Unmended;
+pub use as_user::{finish, make_directories, refuse_unwritable};
+pub use tmpfs::WrongMode;
 pub use volume::Kept;
 
-/// What only the user can mend or judge, after the drop.
+/// What only the user can finish or check after the drop.
 #[derive(Debug, Default)]
 pub struct Left {
-    modes: Vec<Unmended>,
+    modes: Vec<WrongMode>,
     volumes: Vec<Kept>,
 }
 
-/// Hands the surfaces and the standard streams to the user. What is right already is left alone.
+/// Hands the surfaces and the standard streams to the user, except those that already belong to it.
 ///
 /// # Errors
 /// [`crate::error::Error::MountPoint`], [`crate::error::Error::HandOver`], [`crate::error::Error::HandOverUnproved`].

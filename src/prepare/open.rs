@@ -1,4 +1,4 @@
-//! Opens a directory by a path in which nothing is a symbolic link.
+//! Opens a directory by a path without symbolic links.
 
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::Path;
@@ -12,21 +12,21 @@ use crate::error::{Error, Result, errno, io_errno};
 use crate::facts::mounts::{Mount, mounted_at, parse};
 use crate::trust::{HANDLE, mount_root};
 
-/// Opens the directory: readable, which lets its mode be changed through it, or as a mere handle. `remedy` is what to
-/// do where there is none.
+/// Opens the directory for reading, so that its mode can be changed through the descriptor, or else with `O_PATH`.
+/// `remedy` is the fix if it does not exist.
 ///
 /// # Errors
 /// [`Error::MountPoint`], [`Error::HandOver`].
 pub(super) fn directory(path: &str, remedy: impl Fn() -> String) -> Result<OwnedFd> {
-    // Not O_NOFOLLOW: with it a link at the end is opened itself, and then is "not a directory" instead of a link.
+    // Not O_NOFOLLOW: with it the error for a link at the end would be ENOTDIR instead of ELOOP.
     let flags = OFlags::DIRECTORY | OFlags::CLOEXEC;
     let whole = |kind| {
         openat2(CWD, path, flags | kind, Mode::empty(), ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS)
             .map_err(errno)
     };
     let opened = match whole(OFlags::RDONLY).or_else(|_| whole(OFlags::PATH)) {
-        // Before Linux 5.6; EPERM and EACCES also from filters that do not know the call: the walk then says what is
-        // so.
+        // Before Linux 5.6, or EPERM and EACCES from a seccomp filter that does not know the call: the walk finds the
+        // real reason.
         Err(Errno::ENOSYS | Errno::EPERM | Errno::EACCES) => walk(path),
         other => other,
     };
@@ -68,7 +68,7 @@ fn walk(path: &str) -> std::result::Result<OwnedFd, Errno> {
     Ok(here)
 }
 
-/// Whether the directory seen at this path is the root of a mount; the mount table answers where the kernel does not.
+/// Whether the directory at this path is the root of a mount, by `statx(2)` or else by the mount table.
 ///
 /// # Errors
 /// [`Error::HandOver`].

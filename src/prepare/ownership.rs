@@ -1,4 +1,4 @@
-//! Owner and mode through a handle, and what to say where the kernel refuses: shared by all that is handed over.
+//! Changes owner and mode through a descriptor, and translates the kernel's refusals; shared by all hand-overs.
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
@@ -9,14 +9,14 @@ use super::open::Seen;
 use crate::error::{Error, errno};
 use crate::privilege::Target;
 
-/// Makes it the user's: `fchownat(2)` of the handle itself.
+/// Makes the user its owner: `fchownat(2)` on the descriptor itself.
 pub(super) fn give(handle: impl AsFd, target: &Target) -> std::result::Result<(), Errno> {
     let (uid, gid) = (Uid::from_raw(target.uid), Gid::from_raw(target.gid));
     chownat(handle, "", Some(uid), Some(gid), AtFlags::EMPTY_PATH).map_err(errno)
 }
 
-/// Sets the mode of an open directory. One that is only a handle is changed by its name in `/proc`, which follows no link
-/// but the handle itself.
+/// Sets the mode of an open directory. An `O_PATH` descriptor is changed through `/proc/self/fd`, which follows only
+/// the descriptor's own link.
 pub(super) fn set_mode(directory: BorrowedFd<'_>, mode: u32) -> std::result::Result<(), Errno> {
     let mode = Mode::from_raw_mode(mode);
     match fchmod(directory, mode).map_err(errno) {
@@ -35,8 +35,7 @@ pub(super) fn is_theirs(seen: &Seen, target: &Target) -> bool {
     seen.owner == (target.uid, target.gid)
 }
 
-/// The kernel's reason for refusing a hand-over, translated: EPERM in spite of `CAP_CHOWN` is an owner that the user
-/// namespace does not map.
+/// The error for a refused hand-over. EPERM despite `CAP_CHOWN` means that the user namespace does not map the owner.
 fn remedy(errno: Errno, mount: &str) -> String {
     let fixed = match errno {
         Errno::EPERM => {
@@ -52,17 +51,17 @@ fn remedy(errno: Errno, mount: &str) -> String {
     fixed.to_owned()
 }
 
-/// A call on a mount point that the kernel refused.
+/// The error for a refused call on a mount point.
 pub(super) fn failed(mount: &str, call: &'static str, errno: Errno) -> Error {
     failed_at(mount.to_owned(), mount, call, errno)
 }
 
-/// A call on something below a mount point that the kernel refused.
+/// The error for a refused call on something below a mount point.
 pub(super) fn failed_at(path: String, mount: &str, call: &'static str, errno: Errno) -> Error {
     Error::HandOver { path, call, errno, remedy: remedy(errno, mount) }
 }
 
-/// What is not the user's although the call that made it theirs reports success.
+/// The error for an owner that did not change although the call reported success.
 pub(super) fn unproved(path: String, after: &Seen, target: &Target) -> Error {
     let (uid, gid) = after.owner;
     let found = format!("it belongs to {uid}:{gid} instead of {}:{}", target.uid, target.gid);

@@ -1,7 +1,8 @@
 //! Hands the standard streams to the user, so that the app can reopen `/dev/stdout` and `/dev/stdin` after the drop.
 //!
-//! An engine's pipe is root's with mode 0600, and opening it again by name asks for permission anew. Only pipes, ptys
-//! and sockets: a file is somebody's, and stays theirs. Best effort: the app has the open descriptors in any case.
+//! An engine's pipe belongs to root with mode 0600, and opening it again by name checks permissions again. Only pipes,
+//! ptys and sockets are handed over; files keep their owners. Failures are ignored: the app has the open descriptors
+//! anyway.
 
 use std::os::fd::BorrowedFd;
 
@@ -13,7 +14,7 @@ use crate::privilege::{Root, Target};
 /// The major device numbers of pseudo-terminals' far ends, `devices.txt` of the kernel.
 const PTY_MAJORS: std::ops::RangeInclusive<u32> = 136..=143;
 
-/// Hands each over where it is of those kinds and not the user's yet.
+/// Hands over each stream of those kinds that does not belong to the user yet.
 pub(super) fn hand_over(_root: &Root, target: &Target) {
     for (name, stream) in [("input", stdin()), ("output", stdout()), ("error", stderr())] {
         if let Err(error) = change(stream, target.uid) {
@@ -30,7 +31,7 @@ fn change(stream: BorrowedFd<'_>, uid: u32) -> rustix::io::Result<()> {
         _ => false,
     };
     if ours && facts.st_uid != uid {
-        // The group stays: a terminal's is tty, and write(1) goes by it.
+        // The group stays: write(1) needs the group tty on a terminal.
         fchown(stream, Some(Uid::from_raw(uid)), None)?;
     }
     Ok(())

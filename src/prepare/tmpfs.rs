@@ -1,9 +1,7 @@
-//! Hands a tmpfs mount point to the user: mode, then owner, through the descriptor; and what is below it only when asked
-//! to.
+//! Hands a tmpfs mount point to the user: mode, then owner, through the descriptor; its content only if configured.
 //!
-//! The engine leaves the mount point root's, whatever the image says, since Podman takes no `uid=`; what the image had
-//! there is copied up with its own owners. The mode comes first, because without `CAP_FOWNER` root can only change that
-//! of what it owns.
+//! An engine mounts it owned by root, since Podman refuses `uid=`, and copies the image's files there with their
+//! owners. The mode is set first: without `CAP_FOWNER` root can only change modes of its own files.
 
 use std::os::fd::{AsFd, OwnedFd};
 
@@ -17,16 +15,16 @@ use crate::plan::TmpfsPlan;
 use crate::privilege::{Root, Target};
 use crate::trust::TMPFS;
 
-/// A mount point that is the user's, with another mode than the configured one.
+/// A mount point of the user whose mode is not the configured one.
 #[derive(Debug)]
-pub struct Unmended {
+pub struct WrongMode {
     pub(super) directory: OwnedFd,
     pub(super) path: String,
     pub(super) mode: u32,
 }
 
-/// Hands it over, unless it is right already.
-pub(super) fn hand_over(_root: &Root, entry: &TmpfsPlan, target: &Target) -> Result<Option<Unmended>> {
+/// Hands it over, unless owner and mode are right already.
+pub(super) fn hand_over(_root: &Root, entry: &TmpfsPlan, target: &Target) -> Result<Option<WrongMode>> {
     let path = &entry.path;
     let directory = open::directory(path, || flag(entry))?;
     let kind = fstatfs(&directory).map_err(|error| failed(path, "fstatfs", errno(error)))?.f_type;
@@ -45,7 +43,7 @@ pub(super) fn hand_over(_root: &Root, entry: &TmpfsPlan, target: &Target) -> Res
     if wrong && before.owner.0 == 0 && bits(before.mode) != entry.mode {
         set_mode(directory.as_fd(), entry.mode).map_err(|reason| failed(path, "fchmod", reason))?;
     }
-    // Engines copy the image's directory with its owner too, so a right top says nothing about what is below.
+    // Engines copy the directory's owner from the image too, so the content may have other owners than the top.
     if entry.recursive {
         walk::hand_over(path, &directory, target)?;
     }
@@ -58,7 +56,7 @@ pub(super) fn hand_over(_root: &Root, entry: &TmpfsPlan, target: &Target) -> Res
     }
     log::debug!("{path} belongs to {}:{}, mode {:04o}", target.uid, target.gid, bits(after.mode));
     let unmended = bits(after.mode) != entry.mode;
-    Ok(unmended.then(|| Unmended { directory, path: path.clone(), mode: entry.mode }))
+    Ok(unmended.then(|| WrongMode { directory, path: path.clone(), mode: entry.mode }))
 }
 
 /// The flag that makes the mount point, as an operator would write it.

@@ -1,8 +1,8 @@
-//! Hands a volume to the user: its top, and what is below it only when asked to and, unless that is for every start, only
-//! when the top is wrong.
+//! Hands a volume to the user: its top, and with `recursive` its content, if the top has another owner or at every
+//! start.
 //!
-//! The top comes last: a walk that was cut short is done again. File systems of another machine often change no owner, and
-//! are writable all the same; whether such a volume is, the user finds out after the drop. `chown(2)`.
+//! The top is changed last, so that an interrupted walk is repeated. Network file systems often refuse a change of
+//! owner but are writable; after the drop the user checks whether such a volume is. `chown(2)`.
 
 use super::open;
 use super::ownership::{failed, give, is_theirs, unproved};
@@ -15,11 +15,11 @@ use crate::privilege::{Root, Target};
 #[derive(Debug)]
 pub struct Kept {
     pub(super) path: String,
-    /// Why its owner is not the user, for the case that it is not writable.
+    /// Why its owner could not be changed; the error if it is not writable.
     pub(super) error: Error,
 }
 
-/// Hands it over, unless it is right already.
+/// Hands it over, unless it already belongs to the user.
 pub(super) fn hand_over(_root: &Root, entry: &VolumePlan, target: &Target) -> Result<Option<Kept>> {
     let path = &entry.path;
     let remedy = || format!("mount it: --volume {}, or a throw-away --tmpfs {path}", entry.mount("NAME", true));
@@ -39,14 +39,14 @@ pub(super) fn hand_over(_root: &Root, entry: &VolumePlan, target: &Target) -> Re
         return walked.map(|()| None);
     }
     let refused = match give(&top, target) {
-        // The volume takes a new owner, so the fault is that of an entry.
+        // The volume accepts a new owner, so the error concerns an entry.
         Ok(()) if walked.is_err() => {
             walk::give_back(path, &top, &before);
             return walked.map(|()| None);
         }
         Ok(()) => {
             let after = look()?;
-            // Its group is its owner's to choose from now on.
+            // The owner may choose another group from now on.
             (after.owner.0 != target.uid).then(|| unproved(path.clone(), &after, target))
         }
         Err(reason) => {

@@ -1,14 +1,13 @@
-//! Hands over what is below the top of a volume.
+//! Hands over the content of a volume.
 //!
-//! The app of a previous life may have owned all of it, and another container's app may own it now. So every entry is
-//! opened as a handle without following a link, judged and changed through the handle; other mounts and device nodes are
-//! left alone. `chown(2)`, `fchownat(2)`.
+//! An earlier container's app may have owned the content, and another container's app may change it now. So every entry
+//! is opened with `O_PATH` without following links, then checked and changed through the descriptor. Other mounts and
+//! device nodes are skipped. `chown(2)`, `fchownat(2)`.
 //!
-//! A file with several names may have one outside, and handing it over would hand over what is not the volume's
-//! (CVE-2017-18078). It is handed over only while all of its names are proved to be inside: each was met in a directory
-//! that nobody but root, or the file's own owner, could change since, and that still is theirs. So a directory that root
-//! took over to read it does not count, and one in which names were counted is handed over only after the whole walk, by
-//! a second one. What the app bars root from entering is left with a warning, and gets its owner back.
+//! A file with several hard links may have one outside of the volume (CVE-2017-18078). It is handed over only if all of
+//! its names were found inside, each in a directory that only root or the file's owner could have changed since. A
+//! directory that root took over to read it does not count, and a directory in which names were counted is handed over
+//! by a second walk at the end. A directory that root cannot enter is skipped with a warning and gets its owner back.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::CStr;
@@ -32,7 +31,7 @@ const WRITE_OF_OTHERS: u32 = 0o022;
 
 const ROOT: u32 = Uid::ROOT.as_raw();
 
-/// Deeper trees would take more descriptors than a process has by default.
+/// The maximum depth: deeper trees need more descriptors than the default limit.
 const DEEPEST: usize = 200;
 
 /// Hands over everything below the open top, but not the top itself.
@@ -67,36 +66,36 @@ struct Walk<'a> {
     target: &'a Target,
     device: u64,
     mount: String,
-    /// How many names of a file were counted, while there are others.
+    /// The number of counted names of each file that has others.
     links: BTreeMap<u64, u64>,
-    /// The directories in which names were counted, by inode: they keep their owners until the second walk.
+    /// The directories with counted names, by inode; they keep their owners until the second walk.
     counted: BTreeSet<u64>,
-    /// Whether only directories are left to be handed over.
+    /// Whether this is the second walk, for directories only.
     second: bool,
     told: Told,
 }
 
-/// What the log says at the end.
+/// Counters for the log.
 #[derive(Default)]
 struct Told {
     changed: u64,
     left: u64,
-    /// Set-user-ID and set-group-ID files among those that are left.
+    /// Set-user-ID and set-group-ID files that were skipped.
     set_id: u64,
     /// Directories that root could not enter, and names in them that it could not open.
     barred: u64,
 }
 
-/// An open directory whose entries are gone through.
+/// An open directory that is being walked.
 struct Directory<'a> {
     handle: &'a OwnedFd,
     inode: u64,
-    /// Who alone could change its names, and none if that is not so or they were counted already.
+    /// The only uid that could change its names; none if there is no such uid or the names were counted already.
     keeper: Option<u32>,
 }
 
 impl Walk<'_> {
-    /// Everything below one open directory; not the directory itself. `before` is what it was when it was met.
+    /// Hands over the content of an open directory, but not the directory itself. `before` is its metadata before that.
     fn directory(&mut self, handle: &OwnedFd, before: &Seen, depth: usize, listing: &mut Listing) -> Result<()> {
         let readable = if depth > DEEPEST { None } else { self.readable(handle)? };
         let Some((readable, taken_over)) = readable else {
@@ -117,24 +116,24 @@ impl Walk<'_> {
             Ok(())
         });
         match listed {
-            // ENOENT: it was removed while it was read.
+            // ENOENT: the directory was removed during the walk.
             Ok(()) | Err(Unlisted::Call(Errno::ENOENT)) => {}
             Err(Unlisted::Call(reason)) => return Err(self.failed(handle, None, "getdents64", reason)),
             Err(Unlisted::Entry(error)) => return Err(error),
         }
-        // Its descriptor is not needed below, and there may be many levels.
+        // Its descriptor is not needed any more, and there may be many levels.
         drop(readable);
         below.iter().try_for_each(|(name, ..)| self.below(handle, name, depth, listing))
     }
 
-    /// An entry that is not listed as a directory. Whether it is one all the same, and nothing is done yet.
+    /// Handles an entry that is not listed as a directory. Returns true if it is one; then nothing was done.
     fn entry(&mut self, directory: &Directory<'_>, name: &CStr) -> Result<bool> {
         let Some(entry) = self.open(directory.handle, name)? else { return Ok(false) };
         let seen = self.look(&entry)?;
         self.judge(Some(directory), &entry, &seen)
     }
 
-    /// What is in it comes first where it is a directory.
+    /// Handles a directory: its content first.
     fn below(&mut self, directory: &OwnedFd, name: &CStr, depth: usize, listing: &mut Listing) -> Result<()> {
         let Some(entry) = self.open(directory, name)? else { return Ok(()) };
         let seen = self.look(&entry)?;
@@ -149,12 +148,13 @@ impl Walk<'_> {
         if !self.second && self.counted.contains(&seen.inode) {
             return Ok(());
         }
-        // It may have changed hands to be read.
+        // Its owner may have changed to read it.
         let seen = self.look(&entry)?;
         self.give(&entry, &seen)
     }
 
-    /// A handle that follows no link; None where the name is gone since it was listed, or its directory was closed.
+    /// Opens an entry with `O_PATH` without following a link. None if the name is gone or its directory cannot be
+    /// searched.
     fn open(&mut self, directory: &OwnedFd, name: &CStr) -> Result<Option<OwnedFd>> {
         match openat(directory, name, HANDLE, Mode::empty()).map_err(errno) {
             Ok(handle) => Ok(Some(handle)),
@@ -171,7 +171,7 @@ impl Walk<'_> {
         open::look(entry).map_err(|reason| self.failed(entry, None, "fstat", reason))
     }
 
-    /// Whether it is another mount, even of the same file system.
+    /// Whether it is another mount, perhaps of the same file system.
     fn leaves_mount(&self, entry: &OwnedFd, seen: &Seen) -> Result<bool> {
         match seen.mount_root {
             Some(root) => Ok(root),
@@ -179,8 +179,8 @@ impl Walk<'_> {
         }
     }
 
-    /// Hands it over or leaves it. Whether it is a directory, to which neither is done. A name that was met without its
-    /// directory does not count.
+    /// Hands the entry over or skips it. Returns true for a directory, which is left to the caller. A name is counted
+    /// only with its directory.
     fn judge(&mut self, directory: Option<&Directory<'_>>, entry: &OwnedFd, seen: &Seen) -> Result<bool> {
         let leaves = seen.device != self.device || self.leaves_mount(entry, seen)?;
         let kind = FileType::from_raw_mode(seen.mode);
@@ -193,13 +193,13 @@ impl Walk<'_> {
                 return Ok(false);
             }
             FileType::Directory => return Ok(true),
-            // A device in the user's hands would be more than a file.
+            // The owner of a device node could change its mode and use the device.
             FileType::BlockDevice | FileType::CharacterDevice | FileType::Unknown => {
                 self.told.left += 1;
                 return Ok(false);
             }
             _ if seen.owner == self.user() => return Ok(false),
-            // Handed over by the last of its names: a handle of each until then would be more than a process may have.
+            // It is handed over at the last of its names: keeping a descriptor for each file would exceed the limit.
             _ if seen.names > 1 && !self.all_names_met(directory, seen) => return Ok(false),
             _ => {}
         }
@@ -207,7 +207,7 @@ impl Walk<'_> {
         Ok(false)
     }
 
-    /// Counts this name of a file where it cannot be moved. Whether it was the last.
+    /// Counts this name if nobody can have moved it. Returns whether it is the last one.
     fn all_names_met(&mut self, directory: Option<&Directory<'_>>, seen: &Seen) -> bool {
         let met = self.links.entry(seen.inode).or_insert(0);
         if let Some(Directory { inode, keeper: Some(keeper), .. }) = directory
@@ -230,14 +230,14 @@ impl Walk<'_> {
         match give(entry, self.target) {
             Ok(()) => {
                 let after = self.look(entry)?;
-                // Its group is its owner's to choose from now on.
+                // The owner may choose another group from now on.
                 if after.owner.0 != self.target.uid {
                     return Err(unproved(self.place(entry, None), &after, self.target));
                 }
                 self.told.changed += 1;
             }
-            // A new owner takes such a bit away, and without CAP_FOWNER only its owner may change a mode. It gives nothing
-            // after the drop.
+            // A change of owner clears these bits, and without CAP_FOWNER they cannot be set again. After the drop they
+            // have no effect.
             Err(Errno::EPERM) if before.mode & SET_ID != 0 => {
                 self.told.left += 1;
                 self.told.set_id += 1;
@@ -251,8 +251,8 @@ impl Walk<'_> {
         (self.target.uid, self.target.gid)
     }
 
-    /// The directory opened to be listed, and whether root had to own it for that, as it may without `CAP_DAC_OVERRIDE`.
-    /// None where root cannot enter it even so.
+    /// Opens the directory for listing. Without `CAP_DAC_OVERRIDE` root may have to own it for that, which is returned
+    /// too. None if root cannot enter it even then.
     fn readable(&self, handle: &OwnedFd) -> Result<Option<(OwnedFd, bool)>> {
         let open =
             || openat(handle, ".", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).map_err(errno);
@@ -268,13 +268,14 @@ impl Walk<'_> {
         };
         match opened {
             Ok(readable) => Ok(Some((readable, taken_over))),
-            // ENOENT: it was removed meanwhile.
+            // ENOENT: it was removed in the meantime.
             Err(Errno::EACCES | Errno::ENOENT) => Ok(None),
             Err(reason) => Err(self.failed(handle, None, "openat", reason)),
         }
     }
 
-    /// In one line each. What is left of the files with several names has one outside, or where it does not count.
+    /// Logs the counters. Files that still have uncounted names have one outside, or in a directory that does not
+    /// count.
     fn tell_what_is_left(&mut self, first: bool) {
         let Told { changed, left, set_id, barred } = self.told;
         if set_id > 0 {
@@ -283,18 +284,20 @@ impl Walk<'_> {
         let links = self.links.len() as u64;
         if links > 0 {
             log::warn!(
-                "{}: files with a name outside of it, or in a directory that others may write to, stay as they are: {links}",
+                "{}: files with a name outside of it, or in a directory that others may write to, stay as they are: \
+                 {links}",
                 self.path
             );
         }
         if barred > 0 {
             log::warn!(
-                "{}: what is in directories that root cannot enter, or is more than {DEEPEST} levels deep, stays as it is: {barred}",
+                "{}: what is in directories that root cannot enter, or is more than {DEEPEST} levels deep, stays as \
+                 it is: {barred}",
                 self.path
             );
         }
         let left = left + links + barred;
-        // A walk at every start that finds nothing to do is no news; the first hand-over is, even of an empty volume.
+        // A walk that finds nothing to do is logged only if it is the first hand-over of the volume.
         let level = if first || changed + left > 0 { log::Level::Info } else { log::Level::Debug };
         log::log!(level, "{}: {changed} entries handed over, {left} left as they are", self.path);
     }
@@ -303,7 +306,7 @@ impl Walk<'_> {
         failed_at(self.place(at, name), self.path, call, reason)
     }
 
-    /// The path of an open entry, or of a name in it. The walk itself knows none: the entries may be moved meanwhile.
+    /// The path of an open entry or of a name in it, for messages. The walk uses no paths, since entries may be moved.
     fn place(&self, at: &OwnedFd, name: Option<&CStr>) -> String {
         let place = readlink(format!("/proc/self/fd/{}", at.as_raw_fd()), Vec::new());
         let mut place = place.map_or_else(|_| self.path.to_owned(), |place| place.to_string_lossy().into_owned());
@@ -315,7 +318,7 @@ impl Walk<'_> {
     }
 }
 
-/// Undoes that a directory changed hands, where the hand-over ends for another reason, which is what gets reported.
+/// Restores a directory's owner after another error, which is the one that gets reported.
 pub(super) fn give_back(path: &str, directory: &OwnedFd, before: &Seen) {
     if open::look(directory).is_ok_and(|now| now.owner != before.owner) {
         let (uid, gid) = (Uid::from_raw(before.owner.0), Gid::from_raw(before.owner.1));
@@ -325,7 +328,7 @@ pub(super) fn give_back(path: &str, directory: &OwnedFd, before: &Seen) {
     }
 }
 
-/// Why a directory was not gone through.
+/// Why a directory was not walked.
 enum Unlisted {
     Call(Errno),
     Entry(Error),

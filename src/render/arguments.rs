@@ -38,10 +38,10 @@ fn arguments(format: Format, flag: &Flag<'_>) -> Result<Vec<String>> {
         Flag::Volume(entry, name) => vec![format!("--volume={}", entry.mount(name, podman))],
         Flag::Lost(_) => Vec::new(),
         Flag::Secret(secret) if podman => vec![format!("--secret={}", secret.mount())],
-        // Docker has secrets in a swarm only: the host's file at the same path is mounted.
+        // Docker has secrets only in a swarm, so the host's file at the same path is mounted.
         Flag::Secret(secret) => vec![format!("--mount=type=bind,source={0},target={0},readonly", secret.path)],
         Flag::Role(variable, role) => vec![format!("--env={variable}={role}")],
-        // Without a value the engine takes the caller's.
+        // Without a value the engine uses the caller's.
         Flag::Required(Requirement { env: name, .. }) => vec![format!("--env={name}")],
         Flag::Pids(limit) => vec![flags::pids(*limit)],
         Flag::Memory(limit) => vec![flags::memory(limit)],
@@ -58,8 +58,8 @@ fn arguments(format: Format, flag: &Flag<'_>) -> Result<Vec<String>> {
     })
 }
 
-/// Podman takes a JSON list and needs no shell. Docker hands the value to the image's `/bin/sh`: `${IFS}` separates the
-/// words there, so that the argument has no blank that the caller's shell would split it at.
+/// Podman accepts a JSON list. Docker passes the value to the image's `/bin/sh`; `${IFS}` separates the words, since
+/// the caller's shell would split the argument at a blank.
 fn health_command(format: Format, asked: &Asked) -> Result<String> {
     if format == Format::Podman {
         return Ok(serde_json::to_string(&asked.command).unwrap_or_default());

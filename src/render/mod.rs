@@ -1,7 +1,7 @@
 //! `--render`: the run-time flags that a configuration needs, in the format of each engine.
 //!
-//! Every format gets the same list of settings and has an arm for each: a format that cannot express a setting refuses
-//! the page, and never leaves it out. Of the app's environment only names are printed.
+//! Every format gets the same list of settings and has an arm for each. A format that cannot express a setting refuses
+//! the page instead of leaving the setting out. Only the names of variables are printed, never their values.
 
 mod arguments;
 mod compose;

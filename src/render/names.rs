@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::plan::VolumePlan;
 use crate::plan::container::Container;
 
-/// A secret of the engine's.
+/// A secret of the engine.
 #[derive(Debug)]
 pub(super) struct Secret<'a> {
     /// Its name there.
@@ -19,7 +19,7 @@ pub(super) struct Secret<'a> {
 }
 
 impl Secret<'_> {
-    /// The value of Podman's `--secret`. Root reads it before the drop; nobody else has to.
+    /// The value of Podman's `--secret`, readable to root only, which reads it before the drop.
     pub(super) fn mount(&self) -> String {
         let Secret { name, path, usual } = self;
         if *usual { format!("{name},mode=0400") } else { format!("{name},mode=0400,target={path}") }
@@ -64,13 +64,13 @@ pub(super) fn check_ports(containers: &[Container<'_>], format: Format) -> Resul
     Ok(())
 }
 
-/// The volumes with a name each. The same path has the same name in every role: it is the same data.
+/// The volumes, each with a name. A path has the same name in every role, since it is the same data.
 pub(super) fn of_volumes<'a>(container: &'a Container<'_>, format: Format) -> Result<Vec<(&'a VolumePlan, String)>> {
     let names = distinct(container.volumes.iter().map(|entry| entry.path.as_str()), format)?;
     Ok(container.volumes.iter().zip(names).collect())
 }
 
-/// The secrets with a name each: the file's own below `/run/secrets`, else one made from the path.
+/// The secrets, each with a name: the file's name below `/run/secrets`, else one made from the path.
 pub(super) fn of_secrets<'a>(container: &Container<'a>, format: Format) -> Result<Vec<Secret<'a>>> {
     let inside = |path: &'a str| path.strip_prefix(SECRETS);
     let names = distinct(container.secrets.iter().map(|path| inside(path).unwrap_or(path)), format)?;

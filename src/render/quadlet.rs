@@ -10,17 +10,16 @@ use crate::logger;
 use crate::plan::container::{Asked, Container};
 use crate::plan::flags;
 
-/// Exit codes of `/init` after which another start would end the same way: command line, capability, configuration. Not
-/// 70 and 71, since a step or a system call may succeed later; not 126 and 127, which are also Podman's own and may
-/// mean a port that is still taken.
+/// Exit codes of `/init` after which a restart would fail again: command line, capability, configuration. Not 70 and
+/// 71: a step or a system call may succeed later. Not 126 and 127: Podman uses them too, for example for a port in use.
 const PERMANENT: &str = "64 77 78";
 
-/// Failed starts in a row until systemd leaves the unit failed, and the delays between them, in seconds.
+/// The number of failed starts in a row after which the unit stays failed, and the delays between them in seconds.
 const STARTS: u64 = 5;
 const FIRST_DELAY: u64 = 2;
 const LAST_DELAY: u64 = 20;
 
-/// Seconds that Podman needs beside the container's own time.
+/// Seconds that Podman needs in addition to the container's own time.
 const SLACK: u64 = 30;
 
 /// Several units are separated the way that `podman quadlet install` splits them.
@@ -107,7 +106,7 @@ fn service_section(unit: &mut Unit, container: &Container<'_>, start: u64, stop:
     unit.key("TimeoutStopSec", &stop.to_string(), Some("longer than StopTimeout"));
 }
 
-/// The socket of an activated role. It is systemd's own unit, so no Quadlet directory takes it.
+/// The socket of an activated role. It is a systemd unit, which Quadlet directories ignore.
 fn socket(container: &Container<'_>) -> String {
     let service = of_service(container);
     let mut unit = Unit::default();
@@ -140,7 +139,7 @@ fn keys(flag: &Flag<'_>, service: &str) -> Vec<(&'static str, String)> {
         Flag::Role(variable, role) => vec![("Environment", word(&format!("{variable}={role}")))],
         Flag::Required(..) => vec![("EnvironmentFile", literal(&format!("{service}.env")))],
         Flag::Pids(limit) => vec![("PidsLimit", limit.to_string())],
-        // The generator has the key Memory since Podman 5.5 only.
+        // The generator has the key Memory only since Podman 5.5.
         Flag::Memory(limit) => vec![("PodmanArgs", flags::memory(limit))],
         Flag::Port(port) => vec![("PublishPort", flags::publish(*port))],
         Flag::Health(asked, start) => vec![
@@ -155,8 +154,8 @@ fn keys(flag: &Flag<'_>, service: &str) -> Vec<(&'static str, String)> {
     }
 }
 
-/// Without a health check of its own the start waits for the usual interval, and without `kill` nothing restarts an app
-/// that turns unhealthy; Podman's own restart would be hidden from systemd.
+/// A startup health check avoids waiting for the usual interval. `kill` lets systemd restart an app that becomes
+/// unhealthy; it would not see a restart by Podman.
 fn startup_health(unit: &mut Unit, asked: &Asked) {
     unit.key("HealthStartupCmd", &health_command(asked), Some("asked each second until it passes for the first time"));
     unit.key("HealthStartupInterval", &format!("{STARTUP_INTERVAL}s"), None);

@@ -20,7 +20,7 @@ pub(super) enum Flag<'a> {
     ReadOnly,
     /// `no_new_privs`.
     NoNewPrivileges,
-    /// No capability but those that follow.
+    /// No capabilities except those that follow.
     DropAll,
     /// One capability and its purpose.
     Add(String, &'static str),
@@ -76,7 +76,7 @@ pub(super) fn all<'a>(container: &'a Container<'_>, format: Format) -> Result<Ve
     Ok(all)
 }
 
-/// What Podman mounts by itself where the root is read-only.
+/// The paths that Podman mounts itself if the root is read-only.
 const PODMANS: [&str; 4] = ["/tmp", "/var/tmp", "/run", "/dev/shm"];
 
 fn is_mounted(path: &Path, container: &Container<'_>, format: Format) -> bool {
@@ -119,7 +119,7 @@ impl Flag<'_> {
     }
 }
 
-/// Whole seconds, rounded up: every engine takes them.
+/// Whole seconds, rounded up, which every engine accepts.
 pub(super) fn seconds(time: Duration) -> u64 {
     time.as_secs() + u64::from(time.subsec_nanos() > 0)
 }
@@ -127,7 +127,7 @@ pub(super) fn seconds(time: Duration) -> u64 {
 /// Failed health checks in a row that make a container unhealthy.
 pub(super) const RETRIES: u64 = 3;
 
-/// Seconds between two health checks of an app that starts: a start must not wait for the usual interval.
+/// Seconds between two health checks during the start, shorter than the usual interval.
 pub(super) const STARTUP_INTERVAL: u64 = 1;
 
 #[cfg(test)]

@@ -1,11 +1,11 @@
-//! Writes YAML, with comments above entries. Text is written without quotes where every YAML reader takes it as text;
-//! all other text stands in double quotes, escaped as in JSON, which YAML includes.
+//! Writes YAML, with comments above entries. Text that every YAML parser reads as text is written without quotes; all
+//! other text is in double quotes, escaped as in JSON, which is a subset of YAML.
 
 use std::fmt::Write as _;
 
 use crate::logger;
 
-/// A page, or a part of one that is put into another at its depth.
+/// A page, or a part of one that is inserted into another at its depth.
 #[derive(Debug, Default)]
 pub(super) struct Yaml {
     page: String,
@@ -104,13 +104,13 @@ impl Yaml {
     }
 }
 
-/// A key or a value: plain if it can be nothing but text, else quoted.
+/// A key or a value: plain if it can only be text, else quoted.
 fn scalar(value: &str) -> String {
     if is_plain(value) { value.to_owned() } else { quoted(value) }
 }
 
-/// Whether every reader of YAML 1.1 and 1.2 takes it for text. Its beginning rules out numbers, dates and base-60
-/// numbers; what is left are the words for null and the truth values.
+/// Whether every parser of YAML 1.1 and 1.2 reads it as text. The first character excludes numbers and dates; the words
+/// for null and the booleans remain.
 fn is_plain(value: &str) -> bool {
     const WORDS: [&str; 10] = ["null", "true", "false", "yes", "no", "on", "off", "y", "n", "nan"];
     let letter = |text: &str| text.starts_with(|first: char| first.is_ascii_alphabetic());
@@ -124,13 +124,13 @@ fn is_plain(value: &str) -> bool {
     is_text && !WORDS.iter().any(|word| word.eq_ignore_ascii_case(value)) || is_quantity(value)
 }
 
-/// Digits and a unit, such as `64Mi` or `20s`, which no number of YAML ends with.
+/// Digits and a unit, such as `64Mi` or `20s`, which is never a number in YAML.
 fn is_quantity(value: &str) -> bool {
     let unit = value.trim_start_matches(|letter: char| letter.is_ascii_digit());
     unit.len() < value.len() && ["s", "k", "m", "g", "K", "M", "G", "Ki", "Mi", "Gi"].contains(&unit)
 }
 
-/// Text in double quotes. JSON leaves DEL and the C1 controls as they are, which YAML does not.
+/// Text in double quotes. DEL and the C1 controls are escaped, which YAML requires and JSON does not.
 fn quoted(value: &str) -> String {
     let mut quoted = String::new();
     for letter in serde_json::to_string(value).unwrap_or_default().chars() {

@@ -34,12 +34,12 @@ const MOST_HELD: usize = 16;
 /// The id that the kernel shows for an unmapped owner. Most user namespaces also map a user with that number.
 const OVERFLOW: u32 = 65534;
 
-/// The flags of a descriptor that is checked, changed through, or used as a directory, but never read or written: neither
-/// the mode of a file nor a FIFO in its place can stop the boot.
+/// The flags of a descriptor that is checked, changed through, or used as a directory, but never read or written:
+/// neither the mode of a file nor a FIFO in its place can stop the boot.
 pub(crate) const HANDLE: OFlags = OFlags::PATH.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
-/// Engines mount a tmpfs here for every container, often writable to everyone. Before PID 1 has started anything, a name
-/// that is missing there is about to be made by root.
+/// Engines mount a tmpfs here for every container, often writable to everyone. Before PID 1 has started anything, a
+/// name that is missing there is about to be made by root.
 const ENGINES_TMPFS: &str = "/run";
 
 /// `TMPFS_MAGIC` of `statfs(2)`.

@@ -102,7 +102,7 @@ pub fn rows() -> Vec<Row> {
             { refusal(78, &["required variable KEY is unset", "fix: Add it to the env file."]).late() },
         ),
         refused_with("a [[directory]] on what is read-only", USUAL, "[[directory]]\npath = \"/srv/cache\"\n", {
-            refusal(71, &["cannot make the directory /srv/cache", "(EROFS)", "--tmpfs /srv/cache"]).late()
+            refusal(71, &["cannot create the directory /srv/cache", "(EROFS)", "--tmpfs /srv/cache"]).late()
         }),
         refused_with("a capability to keep that is not there", FOUR, "keep_capabilities = [\"NET_BIND_SERVICE\"]\n", {
             refusal(77, &["missing capability NET_BIND_SERVICE (to keep it)", "--cap-add=NET_BIND_SERVICE"])

@@ -64,7 +64,7 @@ fn missing() -> Vec<Row> {
                 };
                 format!("{} {none}", gate_less("--tmpfs /tmp:rw,size=64m,mode=1777"))
             },
-            ends(71, "cannot make the directory /tmp/app_cache: mkdir: Read-only file system (EROFS)"),
+            ends(71, "cannot create the directory /tmp/app_cache: mkdir: Read-only file system (EROFS)"),
         ),
         broken("the volume missing", BOTH, |_| gate_less(THROW_AWAY), ends(78, "/app/runtime is not a mount point")),
         broken(

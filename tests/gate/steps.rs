@@ -70,7 +70,7 @@ pub fn rows() -> Vec<Row> {
             PODMAN,
             with("[[directory]]\npath = \"/opt/cache\""),
             &["serve"],
-            { ends(71, "cannot make the directory /opt/cache: mkdir: Read-only file system (EROFS)") },
+            { ends(71, "cannot create the directory /opt/cache: mkdir: Read-only file system (EROFS)") },
         ),
         Row::new("a root step's script that the app can write", PODMAN, |scene| {
             let entry = "[[root_step]]\nname = \"the step\"\ncommand = [\"/usr/local/libexec/script\"]";

@@ -49,7 +49,7 @@ fn a_link_leads_no_further_than_the_user_could_go() {
         ("/dev/null", "/home/app/cache"),
     ] {
         let run = planted(link("/home/app/cache", to), path);
-        run.refused_late(71, &["cannot make the directory /home/app/cache"]);
+        run.refused_late(71, &["cannot create the directory /home/app/cache"]);
     }
     cases("links in place of a directory", 15);
 }
@@ -60,7 +60,7 @@ fn what_is_no_directory_is_refused_without_waiting() {
         let run = planted(|base| base.owned("/home/app/cache", kind, (1001, 1001), 0o644), "/home/app/cache");
         run.refused_late(
             71,
-            &["cannot make the directory /home/app/cache", "ENOTDIR", "fix: make each part of its path a directory"],
+            &["cannot create the directory /home/app/cache", "ENOTDIR", "fix: make each part of its path a directory"],
         );
     }
     cases("other things in place of a directory", 4);

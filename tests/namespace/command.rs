@@ -92,7 +92,7 @@ fn a_file_of_an_unknown_format_is_described() {
         (b"echo no shell guesses this\n", "it is text without a #! line", "begin the script with #!"),
         (b"\xef\xbb\xbf#!/bin/witness\n", "a byte order mark (BOM)", "without a byte order mark"),
         (b"\xff\xfe#\0!\0", "it is UTF-16 text", "save the script as UTF-8"),
-        (long.as_bytes(), "longer than the 255 bytes", "a shorter path"),
+        (long.as_bytes(), "longer than the 255 bytes", "shorten the path"),
         (b"#! \n", "names no interpreter", "#!/bin/sh"),
         (b"#\0!\0/\0b\0", "it is UTF-16 text", "save the script as UTF-8"),
         (b"\n#!/bin/witness\n", "it is text without a #! line", "no byte before it"),
@@ -103,7 +103,7 @@ fn a_file_of_an_unknown_format_is_described() {
         (b"version https://git-lfs.github.com/spec/v1\n", "a Git LFS pointer", "fetch it"),
         (&foreign(), "it is a program for ", "--platform"),
         (b"\x7fELF and no more", "it is a ", "run"),
-        (b"\x01\x02\x03", "it is no program for this machine", "run it by hand"),
+        (b"\x01\x02\x03", "it is not a program for this machine", "run it by hand"),
     ] {
         let base = stocked().file_mode("/bin/odd", bytes(content), 0o755);
         both(&base, "odd", 126, &["cannot run /bin/odd", what, "fix: ", fix]);

@@ -207,7 +207,7 @@ fn an_expansion_without_a_value_is_refused() {
     let of = |word: &str| busy().config(text(word)).words::<&str>([]).run();
     of("${NOPE}").refused(78, &["${NOPE} is unset", "/etc/init.toml:4:23", "--env NOPE="]);
     of("${NOPE:?tell me}").refused(78, &["NOPE is unset: tell me"]);
-    of("$HOME").refused(78, &["no expansion", "$$"]);
+    of("$HOME").refused(78, &["not an expansion", "$$"]);
     assert_eq!(of("${NOPE:-8000}$$").app().all("argv"), ["witness", "8000$"]);
 }
 

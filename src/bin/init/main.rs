@@ -199,7 +199,7 @@ fn step_down(plan: &Plan, held: &Held, mask: SignalMask) -> Result<(Dropped, Dur
             let took = steps::run_as_root(Launch::new(&root, mask), &plan.steps.as_root)?;
             let left = prepare::hand_over(&root, &plan.surfaces, &plan.target)?;
             let dropped = root.drop_to(&plan.target, held)?;
-            prepare::mend(&dropped, left, &plan.target)?;
+            prepare::finish(&dropped, left, &plan.target)?;
             Ok((dropped, took))
         }
         Start::User(user) => {

@@ -1,5 +1,5 @@
-//! Decodes the configuration: [`judge`] goes by the key table and refuses every mistake, then the tables are read, a table
-//! a function.
+//! Decodes the configuration: [`judge`] checks it against the key table and refuses every mistake; then one function
+//! for each table reads the values.
 
 mod accepted;
 mod entries;
@@ -72,7 +72,7 @@ fn read(top: Accepted<'_>) -> Config {
     }
 }
 
-/// Every role that is referred to exists: a mistyped one would silently leave its entry out.
+/// Refuses references to unknown roles: an entry for a mistyped role would be skipped silently.
 fn check_roles(config: &Config) -> Result<()> {
     let scopes = (config.tmpfs.iter().map(|entry| &entry.scope))
         .chain(config.volumes.iter().map(|entry| &entry.scope))
@@ -94,7 +94,7 @@ fn check_roles(config: &Config) -> Result<()> {
     Ok(())
 }
 
-/// A path is handed over by one entry: two would contradict each other. Entries for different roles may share one.
+/// Refuses two entries for one path, unless they are for different roles.
 fn check_paths(config: &Config) -> Result<()> {
     let paths = (config.tmpfs.iter().map(|entry| (&entry.path, &entry.scope)))
         .chain(config.volumes.iter().map(|entry| (&entry.path, &entry.scope)));
@@ -111,7 +111,7 @@ fn check_paths(config: &Config) -> Result<()> {
     Ok(())
 }
 
-/// A variable has one source: a value of `[env]` or of a role would silently replace that of the file.
+/// Refuses a variable that is set by `[env]` or a role and also by `[secrets]`: one would silently replace the other.
 fn check_secrets(config: &Config) -> Result<()> {
     let check = |variables: &BTreeMap<String, At<String>>, role: Option<&str>| {
         for (name, secret) in &config.secrets {

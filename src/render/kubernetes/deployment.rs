@@ -1,4 +1,4 @@
-//! The Deployment of a role, and the budget that keeps its Pods through a drain.
+//! The Deployment of a role, and its PodDisruptionBudget.
 
 use super::pod::{self, Purpose};
 use super::{Names, head, labels, selector};
@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::plan::container::Container;
 use crate::render::setting::seconds;
 
-/// Seconds that a cluster needs beside the container's own start: to pull the image, and to find a node.
+/// Seconds that a cluster needs in addition to the container's start: to schedule the Pod and pull the image.
 pub(super) const SLACK: u64 = 300;
 
 /// The API's default of `progressDeadlineSeconds`.

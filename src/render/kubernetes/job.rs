@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::plan::container::Container;
 use crate::render::setting::seconds;
 
-/// Seconds until a finished Job is removed: a Job's template cannot be changed, so the next one needs its name.
+/// Seconds until a finished Job is removed: the template of a Job is immutable, so the next Job needs the name.
 const KEPT: u64 = 3600;
 
 pub(super) fn check(container: &Container<'_>, names: &Names) -> Result<String> {

@@ -1,5 +1,5 @@
 //! Manifests for Kubernetes: a Deployment and a PodDisruptionBudget for each role, a Service where it has ports, and a
-//! Job that is its boot check. They are a base: `kubectl kustomize` adds what belongs to a site.
+//! Job that is its boot check. They are a base for `kubectl kustomize`, which adds the settings of a site.
 
 mod deployment;
 mod job;
@@ -21,7 +21,7 @@ const GATE_LABEL: &str = "boot-check";
 /// The longest name of an object, and of a label.
 const LONGEST: usize = 63;
 
-/// What the objects of a role are called.
+/// The names of a role's objects.
 struct Names {
     /// The Deployment, its Service and its budget.
     role: String,

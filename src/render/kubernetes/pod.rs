@@ -1,8 +1,8 @@
 //! The Pod of a role, as the template of its Deployment and of its boot check.
 //!
-//! A Pod needs no root: with `fsGroup` the kubelet mounts volumes that the app's group may write to, so it starts as
-//! the user, at the restricted Pod Security level. Root steps and kept capabilities need root; then it starts as root
-//! of a user namespace, with the capabilities of the plan.
+//! With `fsGroup` the kubelet makes volumes writable to the app's group, so a Pod starts as the user, at the restricted
+//! Pod Security level. With root steps or kept capabilities it starts as root of a user namespace, with the
+//! capabilities of the plan.
 
 use super::service::port_name;
 use super::{FORMAT, LONGEST, Names, labels};
@@ -18,22 +18,22 @@ use crate::render::{IMAGE, image_note, inexpressible, names};
 /// Seconds between two readiness checks: the API's default.
 const READINESS_INTERVAL: u64 = 10;
 
-/// Seconds that a Pod with ports goes on serving after it was told to stop: its Service forgets it in that time.
+/// Seconds that a Pod with ports keeps serving before it is stopped, while its Service removes it.
 const PAUSE: u64 = 5;
 
 /// What the Pod is for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Purpose {
-    /// It serves.
+    /// To run the app.
     Serve,
-    /// It checks its own boot and ends.
+    /// To run a boot check.
     Check,
 }
 
 /// The depth of a Pod's keys in the template of a Deployment or a Job.
 const SPEC: usize = 3;
 
-/// Groups of settings that belong to different places of a Pod, collected while its settings are gone through.
+/// The parts of a Pod, collected from its settings.
 struct Parts<'a> {
     /// The name of the Secret with the required variables.
     secret: String,
@@ -115,7 +115,7 @@ pub(super) fn template(container: &Container<'_>, names: &Names, purpose: Purpos
     Ok(template)
 }
 
-/// Why it must be started as root, where it must.
+/// Why it must start as root, if it must.
 fn needs_root(container: &Container<'_>) -> Option<String> {
     let then = "needs root, so this is not the restricted level; its root is no user of the node";
     match &container.root_step {
@@ -125,7 +125,7 @@ fn needs_root(container: &Container<'_>) -> Option<String> {
     }
 }
 
-/// Pods of one role on different nodes, as far as there are nodes.
+/// Spreads the Pods of a role over nodes.
 fn spread(template: &mut Yaml, names: &Names, component: &str) {
     template.map("topologySpreadConstraints", |template| {
         template.open_item();
@@ -175,7 +175,7 @@ fn confine(template: &mut Yaml, container: &Container<'_>, added: Option<&Yaml>)
 }
 
 impl Parts<'_> {
-    /// Writes a setting to its place.
+    /// Adds a setting to its part.
     fn take(&mut self, flag: &Flag<'_>) -> Result<()> {
         let why = flag.why();
         match flag {
@@ -196,7 +196,7 @@ impl Parts<'_> {
             })?,
             Flag::Lost(_) => self.spec.comment(&why),
             Flag::Secret(secret) => {
-                // For root alone; or for the group, to which fsGroup gives it.
+                // Readable to root only, or to the group that fsGroup sets.
                 let mode = if self.as_root { "0400" } else { "0440" };
                 self.mount(&why, "secret", secret.path, Some(&secret.name), |source| {
                     source.map("secret", |source| {
@@ -220,7 +220,7 @@ impl Parts<'_> {
                     }
                 });
             }
-            // No Service leads to a boot check.
+            // A boot check has no Service.
             Flag::Port(_) if self.purpose == Purpose::Check => {}
             Flag::Port(port) => {
                 self.ports.open_item();
@@ -237,7 +237,7 @@ impl Parts<'_> {
         Ok(())
     }
 
-    /// Mounts a volume; `source` writes where it comes from.
+    /// Mounts a volume; `source` writes its source.
     fn mount(
         &mut self,
         why: &str,
@@ -283,7 +283,7 @@ impl Parts<'_> {
         });
     }
 
-    /// A boot check asks the health itself, and no probe may end it before.
+    /// A boot check runs the health check itself, so it has no probes.
     fn probes(&mut self, why: &str, asked: &Asked, start: u64) {
         if self.purpose == Purpose::Check {
             return;
@@ -304,7 +304,7 @@ impl Parts<'_> {
         }
     }
 
-    /// The pause counts, so the grace is longer by it.
+    /// The grace period includes the pause.
     fn stop(&mut self, why: &str, grace: u64) {
         let pauses = self.purpose == Purpose::Serve && !self.container.ports.is_empty();
         self.spec.comment(why);
@@ -317,7 +317,7 @@ impl Parts<'_> {
         }
     }
 
-    /// A full check starts the app, which a role that must never run twice forbids.
+    /// A full check starts the app, which is not allowed for a role that must never run twice.
     fn gate(&mut self) {
         let (value, why) = if self.container.at_most_one {
             ("init", "at_most_one: through the drop; the app itself is not started")
@@ -337,7 +337,7 @@ fn volume_name(kind: &str, path: &str) -> Result<String> {
     }
 }
 
-/// A size in the units of Kubernetes, where `m` is a thousandth.
+/// A size in the units of Kubernetes, where `m` means a thousandth.
 fn quantity(size: &str) -> String {
     let bytes = bytes(size);
     let unit = [("Gi", 30), ("Mi", 20), ("Ki", 10)].into_iter().find(|(_, shift)| bytes.trailing_zeros() >= *shift);
