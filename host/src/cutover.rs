@@ -245,8 +245,8 @@ fn kept_after_restore<'a>(store: &'a Store, before: Option<&'a Release>) -> Vec<
     images
 }
 
-/// The pointer, then every unit: the one that failed first, the others in reverse. One that cannot be mended does not
-/// keep the others from it.
+/// Restores the pointer, then every unit: the failed one first, the others in reverse order. A unit that cannot be restored
+/// does not stop the others from being restored.
 fn reconcile(job: &Job, before: &Release, failed: Option<&str>) -> Result<(), Failure> {
     podman::tag(&before.image, &job.pointer())?;
     let mut result = Ok(());
@@ -254,14 +254,14 @@ fn reconcile(job: &Job, before: &Release, failed: Option<&str>) -> Result<(), Fa
     names.sort_by_key(|name| Some(name.as_str()) != failed);
     for name in names {
         let step = format!("restore {name}");
-        let mended = systemd::unit(name).and_then(|unit| {
+        let restored = systemd::unit(name).and_then(|unit| {
             let runs = podman::container(unit.container()?)?.filter(|found| found.running);
             if unit.active == "active" && runs.is_some_and(|found| found.image == before.image) {
                 return Ok(());
             }
             job.report.step(&step, || replace(job, &unit, &before.image), |_| "healthy".to_owned()).map(|_| ())
         });
-        result = result.and(mended);
+        result = result.and(restored);
     }
     result
 }

@@ -84,7 +84,8 @@ pub(crate) fn run(job: &Job, store: &mut Store, order: &Order) -> Result<Ended, 
     }
 }
 
-/// Ends what an earlier process left: before the cutover there is nothing to mend, from there on it is restored.
+/// Ends a run that an earlier process left: before the cutover nothing has changed; from the cutover on, the previous image
+/// is restored.
 pub(crate) fn recover(job: &Job, store: &mut Store) -> Result<Option<Ended>, Failure> {
     podman::sweep(&format!("{LABEL}={}", job.place.app))?;
     let Some(run) = store.state.run.clone() else { return Ok(None) };

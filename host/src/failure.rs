@@ -1,4 +1,4 @@
-//! What failed, why, and what mends it. A failure ends the command with its exit code.
+//! What failed, why, and the fix. A failure ends the command with its exit code.
 
 use std::process::ExitCode;
 
@@ -19,7 +19,7 @@ pub(crate) struct Failure {
     #[help]
     pub(crate) fix: Option<String>,
     pub(crate) code: u8,
-    /// The unit that failed: it is mended first.
+    /// The unit that failed: it is restored first.
     pub(crate) unit: Option<String>,
     #[source_code]
     source_code: Option<NamedSource<String>>,

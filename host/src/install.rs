@@ -23,7 +23,7 @@ WantedBy=default.target
 ";
 
 const SERVICE: &str = "\
-# Answers the requests that wait. Started at boot too, it mends what a power cut interrupted.
+# Answers the waiting requests. At boot it restores the previous image after an interrupted deploy.
 [Unit]
 Description=Deploy APP
 Wants=network-online.target

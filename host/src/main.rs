@@ -172,7 +172,8 @@ fn target(job: &Job, store: &Store, tag: Option<&Tag>) -> Result<Release, Failur
     })
 }
 
-/// What the service does at each start: mend, then answer until no request waits. The last run's end is the exit code.
+/// The service runs this at each start: it restores after an interrupted run, then answers until no request waits. The exit
+/// code is that of the last run.
 fn answer_requests(job: &Job) -> Result<ExitCode, Failure> {
     let spool = job.config.spool.as_ref().ok_or_else(|| {
         Failure::configuration("deploy --trigger", "[spool] dir is not configured").fix("set it, or name a tag")
