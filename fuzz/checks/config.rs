@@ -88,6 +88,13 @@ fn sound(config: &Config, text: &str) {
         assert!(entry.mode <= 0o3777);
         scope(text, &entry.scope, config);
     }
+    for entry in &config.files {
+        string(text, &entry.path);
+        string(text, &entry.template);
+        entry.variables.iter().for_each(|name| string(text, name));
+        assert!(entry.mode <= 0o3777 && entry.variables.iter().all(|name| values::variable(&name.value).is_ok()));
+        scope(text, &entry.scope, config);
+    }
     for entry in &config.requirements {
         assert!(values::name(&entry.env).is_ok());
         scope(text, &entry.scope, config);

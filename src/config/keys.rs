@@ -122,6 +122,7 @@ pub static TOP: Table = table(
         key("tmpfs", Kind::Tables(&TMPFS), "tmpfs mount points, handed to the user"),
         key("volume", Kind::Tables(&VOLUME), "volumes, handed to the user"),
         key("directory", Kind::Tables(&DIRECTORY), "directories that the user makes"),
+        key("file", Kind::Tables(&FILE), "files that the user writes from templates"),
         key("require", Kind::Tables(&REQUIRE), "variables that must be set"),
         key("refuse", Kind::Tables(&REFUSE), "variables that must not be set"),
         key("root_step", Kind::Tables(&ROOT_STEP), "commands run as root before the drop"),
@@ -181,6 +182,17 @@ pub static VOLUME: Table = entry(
 pub static DIRECTORY: Table = entry(
     "[[directory]]",
     &[key("path", Kind::Text, "its path").expands().required(), key("mode", MODE, "its mode").default("\"0755\"")],
+);
+
+/// `[[file]]`.
+pub static FILE: Table = entry(
+    "[[file]]",
+    &[
+        key("path", Kind::Text, "where it is written").expands().required(),
+        key("template", Kind::Text, "the file that it is made from").expands().required(),
+        key("variables", Kind::Forms(Form::Variable), "the variables that are replaced in it"),
+        key("mode", MODE, "its mode").default("\"0644\""),
+    ],
 );
 
 /// `[[require]]`.

@@ -14,6 +14,7 @@ mod kinds;
 mod mistakes;
 pub mod schema;
 pub mod signals;
+mod surfaces;
 mod toml;
 pub mod values;
 
@@ -22,6 +23,7 @@ use std::time::Duration;
 
 use crate::error::Place;
 pub use condition::{Condition, Expandable};
+pub use surfaces::{Directory, Template, Tmpfs, Volume};
 
 /// A value and its place in the file.
 #[derive(Clone, Debug)]
@@ -65,6 +67,8 @@ pub struct Config {
     pub volumes: Vec<Volume>,
     /// `[[directory]]`.
     pub directories: Vec<Directory>,
+    /// `[[file]]`.
+    pub files: Vec<Template>,
     /// `[[require]]`.
     pub requirements: Vec<Requirement>,
     /// `[[refuse]]`.
@@ -126,6 +130,7 @@ impl Default for Config {
             tmpfs: Vec::new(),
             volumes: Vec::new(),
             directories: Vec::new(),
+            files: Vec::new(),
             requirements: Vec::new(),
             refusals: Vec::new(),
             root_steps: Vec::new(),
@@ -167,45 +172,6 @@ impl Scope {
     pub fn has(&self, role: Option<&str>) -> bool {
         self.roles.as_ref().is_none_or(|roles| roles.iter().any(|listed| Some(listed.value.as_str()) == role))
     }
-}
-
-/// A tmpfs mount point that is handed to the user.
-#[derive(Debug)]
-pub struct Tmpfs {
-    /// Its path.
-    pub path: At<String>,
-    /// Its mode afterwards.
-    pub mode: u32,
-    /// Its size, for the flags.
-    pub size: Option<String>,
-    /// Whether its content is handed over too.
-    pub recursive: bool,
-    /// When it applies.
-    pub scope: Scope,
-}
-
-/// A bind mount or named volume.
-#[derive(Debug)]
-pub struct Volume {
-    /// Its path, with `${…}`.
-    pub path: At<String>,
-    /// Whether its content is handed over too if its top has another owner.
-    pub recursive: bool,
-    /// Whether its content is handed over at every start.
-    pub always: bool,
-    /// When it applies.
-    pub scope: Scope,
-}
-
-/// A directory that the user makes.
-#[derive(Debug)]
-pub struct Directory {
-    /// Its path, with `${…}`.
-    pub path: At<String>,
-    /// Its mode.
-    pub mode: u32,
-    /// When it applies.
-    pub scope: Scope,
 }
 
 /// A required variable.

@@ -31,7 +31,7 @@ impl Error {
             | Error::NotDone { .. }
             | Error::HandOver { .. }
             | Error::HandOverUnproved { .. }
-            | Error::Directory { .. }
+            | Error::Create { .. }
             | Error::Child { .. }
             | Error::WorkingDirectory { .. }
             | Error::Output { .. } => Exit::System,

@@ -115,7 +115,7 @@ impl Error {
             Error::SealUnavailable { what, errno, .. } => return seal(what, *errno),
             Error::SealPath { real, .. } => return format!("give the path without links: {real}"),
             Error::NotWritable { path, uid, errno, directory } => return not_writable(path, *uid, *errno, *directory),
-            Error::Directory { path, uid, errno, .. } => return directory(path, *uid, *errno),
+            Error::Create { path, uid, errno, .. } => return made(path, *uid, *errno),
         };
         fixed.to_owned()
     }
@@ -131,7 +131,7 @@ impl Error {
             | Error::HandOver { errno, .. }
             | Error::ProofUnreadable { errno, .. }
             | Error::SealUnavailable { errno, .. }
-            | Error::Directory { errno, .. }
+            | Error::Create { errno, .. }
             | Error::Child { errno, .. }
             | Error::NotExecutable { cause: Unfit::Other(errno), .. }
             | Error::WorkingDirectory { errno, .. } => Some(*errno),
@@ -198,9 +198,10 @@ fn not_writable(path: &str, uid: u32, errno: Errno, directory: bool) -> String {
     }
 }
 
-fn directory(path: &str, uid: u32, errno: Errno) -> String {
+fn made(path: &str, uid: u32, errno: Errno) -> String {
     match errno {
         Errno::EROFS => format!("put it below a writable mount, or mount one (--tmpfs {path})"),
+        Errno::EISDIR => "remove the directory that is in its place".into(),
         Errno::ENOSPC | Errno::EDQUOT => "free space or inodes there, or mount it larger".into(),
         Errno::EACCES | Errno::EPERM => {
             format!("let uid {uid} enter each directory above it and write to the last one")

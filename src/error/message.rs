@@ -63,7 +63,7 @@ impl fmt::Display for Error {
             | Error::Drop { .. }
             | Error::ProofUnreadable { .. }
             | Error::SealUnavailable { .. }
-            | Error::Directory { .. }
+            | Error::Create { .. }
             | Error::Child { .. }
             | Error::WorkingDirectory { .. }
             | Error::Output { .. } => self.refused_call(f),
@@ -97,8 +97,8 @@ impl Error {
                 write!(f, "drop not proved: cannot read back {object}: {}", Reason(call, *errno))
             }
             Error::SealUnavailable { what, call, errno } => write!(f, "cannot seal {what}: {}", Reason(call, *errno)),
-            Error::Directory { path, call, errno, .. } => {
-                write!(f, "cannot create the directory {path}: {}", Reason(call, *errno))
+            Error::Create { what, path, call, errno, .. } => {
+                write!(f, "cannot create the {what} {path}: {}", Reason(call, *errno))
             }
             Error::Child { call, errno } => {
                 write!(f, "cannot start or wait for a child process: {}", Reason(call, *errno))

@@ -355,9 +355,11 @@ pub enum Error {
         /// What was found.
         what: String,
     },
-    /// A directory could not be created by the user.
-    Directory {
-        /// The directory.
+    /// A directory or file could not be created by the user.
+    Create {
+        /// `directory` or `file`.
+        what: &'static str,
+        /// Its path.
         path: String,
         /// The call.
         call: &'static str,

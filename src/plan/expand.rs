@@ -1,6 +1,9 @@
 //! `${VAR}`, `${VAR:-default}`, `${VAR:+word}`, `${VAR:?message}` and `$$`, on bytes. Defaults and words may hold
 //! further expansions. There is no word splitting, globbing or command substitution. Any other `$` is refused.
 
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::config::environment::Environment;
@@ -33,6 +36,20 @@ pub(super) fn words(all: &[At<String>], environment: &Environment) -> Result<Vec
         }
     }
     Ok(expanded)
+}
+
+/// An absolute path. Checked as text, used as bytes: invalid UTF-8 contains no slash, dot or NUL.
+///
+/// # Errors
+/// As [`expand`], and [`Error::Config`] for another path.
+pub(super) fn path(key: &str, text: &At<String>, environment: &Environment) -> Result<PathBuf> {
+    let path = expand(text, environment)?;
+    values::path(&String::from_utf8_lossy(&path)).map_err(|what| Error::Config {
+        place: text.place.clone(),
+        what: format!("{key}: {what}"),
+        allowed: "let it expand to an absolute path below /".into(),
+    })?;
+    Ok(PathBuf::from(OsString::from_vec(path)))
 }
 
 /// A literal value, or a text that is expanded and then parsed.

@@ -8,6 +8,7 @@ mod command;
 pub mod container;
 mod environment;
 pub mod expand;
+pub mod files;
 pub mod flags;
 pub mod health;
 pub mod identity;

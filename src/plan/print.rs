@@ -30,6 +30,7 @@ struct Shown<'a> {
     tmpfs: Vec<Place<'a>>,
     volumes: Vec<VolumeShown<'a>>,
     directories: Vec<DirectoryShown>,
+    files: Vec<FileShown<'a>>,
     root_steps: Vec<StepShown<'a>>,
     steps: Vec<StepShown<'a>>,
     env: &'a [String],
@@ -59,6 +60,14 @@ struct VolumeShown<'a> {
 #[derive(Serialize)]
 struct DirectoryShown {
     path: String,
+    mode: String,
+}
+
+#[derive(Serialize)]
+struct FileShown<'a> {
+    path: String,
+    template: String,
+    variables: Vec<&'a str>,
     mode: String,
 }
 
@@ -189,6 +198,9 @@ fn text(plan: &Plan, held: &Held) -> String {
     for place in &shown.directories {
         row("directory", &format!("{} mode {}", place.path, place.mode));
     }
+    for file in &shown.files {
+        row("file", &format!("{} mode {} from {} {:?}", file.path, file.mode, file.template, file.variables));
+    }
     for (kind, steps) in [("root step", &shown.root_steps), ("step", &shown.steps)] {
         for step in steps {
             row(kind, &step.line());
@@ -306,6 +318,17 @@ fn shown<'a>(plan: &'a Plan, held: &Held) -> Shown<'a> {
             .directories
             .iter()
             .map(|(path, bits)| DirectoryShown { path: masked(&path.display().to_string(), plan), mode: mode(*bits) })
+            .collect(),
+        files: plan
+            .surfaces
+            .files
+            .iter()
+            .map(|file| FileShown {
+                path: masked(&file.path.display().to_string(), plan),
+                template: masked(&file.template.display().to_string(), plan),
+                variables: file.values.iter().map(|(name, _)| name.as_str()).collect(),
+                mode: mode(file.mode),
+            })
             .collect(),
         root_steps: steps(&plan.steps.as_root, plan),
         steps: steps(&plan.steps.as_user, plan),

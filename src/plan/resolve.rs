@@ -167,6 +167,7 @@ fn held_back(config: &Config, boot: &Boot<'_>, mut all: Vec<String>) -> Vec<Stri
     config.tmpfs.iter().for_each(|entry| add("tmpfs", &entry.path.value, &entry.scope));
     config.volumes.iter().for_each(|entry| add("volume", &entry.path.value, &entry.scope));
     config.directories.iter().for_each(|entry| add("directory", &entry.path.value, &entry.scope));
+    config.files.iter().for_each(|entry| add("file", &entry.path.value, &entry.scope));
     config.requirements.iter().for_each(|entry| add("require", &entry.env, &entry.scope));
     config.refusals.iter().for_each(|entry| add("refuse", &entry.env, &entry.scope));
     config.root_steps.iter().for_each(|entry| add("root step", &entry.name.value, &entry.scope));
@@ -211,7 +212,7 @@ fn command(
 ) -> Result<Command> {
     let Given { config, arguments, .. } = *given;
     let workdir = config.workdir.as_deref();
-    let made_later = !surfaces.directories.is_empty() || !steps.is_empty();
+    let made_later = !surfaces.directories.is_empty() || !surfaces.files.is_empty() || !steps.is_empty();
     if let Some(directory) = workdir.filter(|_| !made_later) {
         command::refuse_missing_directory(directory)?;
     }

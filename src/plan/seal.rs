@@ -1,15 +1,13 @@
 //! The restrictions of the seal: no writes outside of the app's surfaces, no new namespaces.
 
-use std::ffi::OsString;
-use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 
 use super::Surfaces;
-use super::expand::expand;
+use super::expand;
+use crate::config::Seal;
 use crate::config::environment::Environment;
-use crate::config::{At, Seal, values};
 use crate::error::{Error, Result};
 use crate::facts::landlock;
 use crate::sys;
@@ -39,22 +37,12 @@ pub struct Writes {
 
 /// Resolves the seal, and checks the kernel's support before anything is changed.
 pub(super) fn resolve(seal: &Seal, environment: &Environment) -> Result<SealPlan> {
-    let also = || seal.also.iter().map(|path| expanded(path, environment)).collect::<Result<_>>();
+    let also = || seal.also.iter().map(|path| expand::path("also", path, environment)).collect::<Result<_>>();
     Ok(SealPlan {
         writes: seal.writes.then(|| Ok(Writes { also: also()?, landlock: landlock::version() })).transpose()?,
         namespaces: (!seal.namespaces).then(sys::filters_available),
         optional: seal.optional,
     })
-}
-
-fn expanded(path: &At<String>, environment: &Environment) -> Result<PathBuf> {
-    let bytes = expand(path, environment)?;
-    values::path(&String::from_utf8_lossy(&bytes)).map_err(|what| Error::Config {
-        place: path.place.clone(),
-        what: format!("also: {what}"),
-        allowed: "let it expand to an absolute path below /".into(),
-    })?;
-    Ok(PathBuf::from(OsString::from_vec(bytes)))
 }
 
 impl SealPlan {
@@ -84,8 +72,9 @@ impl SealPlan {
         let tmpfs = surfaces.tmpfs.iter().map(|entry| Path::new(&entry.path));
         let volumes = surfaces.volumes.iter().map(|entry| Path::new(&entry.path));
         let made = surfaces.directories.iter().map(|(path, _)| path.as_path());
+        let files = surfaces.files.iter().filter_map(|file| file.path.parent());
         let also = writes.also.iter().map(PathBuf::as_path);
-        tmpfs.chain(volumes).chain(made).chain(also).chain([Path::new(DEVICES)]).collect()
+        tmpfs.chain(volumes).chain(made).chain(files).chain(also).chain([Path::new(DEVICES)]).collect()
     }
 
     /// Whether the seal forbids writes to this path.

@@ -1,14 +1,13 @@
 //! The places that the app writes to, resolved.
 
-use std::ffi::OsString;
-use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
 use super::expand;
+use super::files::{self, FilePlan};
 use super::scope::Boot;
 use crate::config::environment::Environment;
 use crate::config::{Config, Directory, Expandable, Tmpfs, Volume, values};
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// The places that the app writes to.
 #[derive(Debug)]
@@ -19,6 +18,8 @@ pub struct Surfaces {
     pub volumes: Vec<VolumePlan>,
     /// Directories that the user creates.
     pub directories: Vec<(PathBuf, u32)>,
+    /// Files that the user writes.
+    pub files: Vec<FilePlan>,
 }
 
 impl Surfaces {
@@ -72,6 +73,9 @@ pub(super) fn resolve(
         directories: (config.directories.iter().filter(|entry| boot.includes(&entry.scope)))
             .map(|entry| directory(entry, environment))
             .collect::<Result<_>>()?,
+        files: (config.files.iter().filter(|entry| boot.includes(&entry.scope)))
+            .map(|entry| files::resolve(entry, environment))
+            .collect::<Result<_>>()?,
     })
 }
 
@@ -101,21 +105,14 @@ pub(super) fn volume(entry: &Volume, config: &Config, environment: &Environment)
 }
 
 pub(super) fn directory(entry: &Directory, environment: &Environment) -> Result<(PathBuf, u32)> {
-    let path = expand::expand(&entry.path, environment)?;
-    // Checked as text, used as bytes: invalid UTF-8 contains no slash, dot or NUL.
-    values::path(&String::from_utf8_lossy(&path)).map_err(|what| Error::Config {
-        place: entry.path.place.clone(),
-        what: format!("path: {what}"),
-        allowed: "let it expand to an absolute path".into(),
-    })?;
-    Ok((PathBuf::from(OsString::from_vec(path)), entry.mode))
+    Ok((expand::path("path", &entry.path, environment)?, entry.mode))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::config::{At, Scope};
-    use crate::error::Place;
+    use crate::error::{Error, Place};
     use std::os::unix::ffi::OsStrExt;
 
     #[test]

@@ -90,10 +90,16 @@ fn set_own_mode(entry: &TmpfsPlan, uid: u32) {
 /// depend on the umask.
 ///
 /// # Errors
-/// [`Error::Directory`], [`Error::NotWritable`].
+/// [`Error::Create`], [`Error::NotWritable`].
 pub fn make_directories(_dropped: &Dropped, directories: &[(PathBuf, u32)], target: &Target) -> Result<()> {
     for (path, mode) in directories {
-        let failed = |call, errno| Error::Directory { path: path.display().to_string(), call, errno, uid: target.uid };
+        let failed = |call, errno| Error::Create {
+            what: "directory",
+            path: path.display().to_string(),
+            call,
+            errno,
+            uid: target.uid,
+        };
         let above: Vec<_> = path.ancestors().skip(1).filter(|above| above.parent().is_some()).collect();
         for directory in above.into_iter().rev() {
             match mkdir(directory, Mode::from_raw_mode(0o755)).map_err(errno) {

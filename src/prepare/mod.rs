@@ -6,6 +6,7 @@
 
 mod as_user;
 pub mod descriptors;
+pub mod files;
 mod listing;
 mod open;
 mod ownership;

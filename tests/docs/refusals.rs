@@ -164,6 +164,7 @@ fn root() -> Vec<Refusal> {
 }
 
 fn surfaces() -> Vec<Refusal> {
+    let file = "[[file]]\npath = \"/etc/nginx.conf\"\ntemplate = \"/etc/nginx.conf.template\"\n";
     let directory = "[[directory]]\npath = \"/var/cache/app\"\n";
     let linked = APP.replace("path = \"/home/app\"", "path = \"/link\"");
     let link = Kind::Symlink("/target".into());
@@ -178,6 +179,8 @@ fn surfaces() -> Vec<Refusal> {
         refusal("started as non-root, and the tmpfs is root's", app().user(1001, 1001, 0)),
         refusal("started as non-root, and nothing is mounted", bare().user(1001, 1001, 0)),
         refusal("a directory on the read-only root", with(directory)),
+        refusal("a file's template is missing", with(file)),
+        refusal("a file on the read-only root", with(file).file("/etc/nginx.conf.template", b"")),
     ]
 }
 

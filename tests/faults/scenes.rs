@@ -18,6 +18,7 @@ pub struct Scene {
 
 const HANDED_OVER: &str = "umask = '0027'\nworkdir = '/srv'\ngroups = ['video']\n[env]\nMARK = 'x'\n\
     [[require]]\nenv = 'TERM'\n[[tmpfs]]\npath = '/cache'\nmode = '0700'\n[[directory]]\npath = '/cache/made/below'\nmode = '0770'\n\
+    [[file]]\npath = '/cache/made/conf'\ntemplate = '/etc/group'\nvariables = ['MARK']\n\
     [[volume]]\npath = '/plain'\n[[volume]]\npath = '/data'\nrecursive = true\n";
 
 const STEPS: &str = "[[tmpfs]]\npath = '/cache'\nmode = '0700'\n\

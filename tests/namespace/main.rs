@@ -9,6 +9,7 @@ mod beside;
 mod command;
 mod configuration;
 mod drop;
+mod files;
 mod handover;
 mod identity;
 mod install;

@@ -1,6 +1,7 @@
 //! The app is sealed however it is started, and so are the processes beside it.
 
 use crate::support::capability::FOUR;
+use crate::support::protocol::Kind;
 use crate::support::sandbox::Sandbox;
 use crate::{APP, container, ends};
 
@@ -59,6 +60,15 @@ fn a_root_step_is_not_sealed() {
     let step = format!("{BOTH}\n[[root_step]]\nname = 'x'\ncommand = ['/bin/witness', 'create=/root/new']");
     let run = container(&step).run();
     run.check(run.stderr().contains("step: x: try: create=/root/new: ok"), "a root step that writes");
+}
+
+#[test]
+fn a_sealed_app_writes_where_its_files_are() {
+    let file = "\n[[file]]\npath = '/root/conf/app.conf'\ntemplate = '/etc/group'\n";
+    let base = container(&format!("{BOTH}{file}")).owned("/root/conf", Kind::Directory, (1001, 1001), 0o755);
+    let run = base.words(["witness", "write=/root/conf/app.conf", "create=/root/conf/x", "create=/root/x"]).run();
+    ends(&run, &[("write=/root/conf/app.conf", "ok"), ("create=/root/conf/x", "ok"), ("create=/root/x", "EACCES")]);
+    run.owns("/root/conf/app.conf", 1001, 1001, 0o644);
 }
 
 #[test]

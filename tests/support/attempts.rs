@@ -38,6 +38,7 @@ pub fn attempt(word: &str) -> Option<String> {
         "chmod" => by_std(fs::set_permissions(object, fs::Permissions::from_mode(0o700))),
         "publish" => by_std(fs::set_permissions(object, fs::Permissions::from_mode(0o777))),
         "read" => by_std(OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(object).map(drop)),
+        "content" => fs::read(object).map_or_else(|error| by_std(Err(error)), |bytes| bytes.escape_ascii().to_string()),
         "write" => by_std(OpenOptions::new().write(true).custom_flags(libc::O_NONBLOCK).open(object).map(drop)),
         "create" => by_std(OpenOptions::new().write(true).create_new(true).open(object).map(drop)),
         "install" => by_std(fs::copy("/proc/self/exe", object).map(drop)),

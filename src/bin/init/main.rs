@@ -166,6 +166,7 @@ fn run(mut plan: Plan, held: &Held, request: &Request, check: Option<(Extent, &C
         privilege::forbid_tracing()?;
     }
     prepare::make_directories(&dropped, &plan.surfaces.directories, &plan.target)?;
+    prepare::files::write(&dropped, &plan.surfaces.files, &plan.target)?;
     let sealed = put_seal_on(&dropped, &plan)?;
     let as_user = match check {
         Some((Extent::Init, _)) => Duration::ZERO,

@@ -2,7 +2,7 @@
 
 use super::accepted::Accepted;
 use super::roles::health;
-use crate::config::{Condition, Directory, Refusal, Requirement, Secret, Step, Tmpfs, Volume, values};
+use crate::config::{Condition, Directory, Refusal, Requirement, Secret, Step, Template, Tmpfs, Volume, values};
 
 pub(super) fn tmpfs(entry: Accepted<'_>) -> Tmpfs {
     Tmpfs {
@@ -25,6 +25,16 @@ pub(super) fn directory(entry: Accepted<'_>) -> Directory {
     Directory {
         path: entry.needed("path"),
         mode: entry.parsed("mode", values::mode).unwrap_or(0o755),
+        scope: entry.scope(),
+    }
+}
+
+pub(super) fn file(entry: Accepted<'_>) -> Template {
+    Template {
+        path: entry.needed("path"),
+        template: entry.needed("template"),
+        variables: entry.texts("variables"),
+        mode: entry.parsed("mode", values::mode).unwrap_or(0o644),
         scope: entry.scope(),
     }
 }

@@ -16,7 +16,7 @@ use super::toml::{Source, refuse};
 use super::{At, Config, Groups, Scope, values};
 use crate::error::{Result, TextFile};
 use accepted::Accepted;
-use entries::{directory, refusal, requirement, secret, step, tmpfs, volume};
+use entries::{directory, file, refusal, requirement, secret, step, tmpfs, volume};
 use roles::role;
 use settings::{boot_check, limits, seal, stop, supervise};
 
@@ -57,6 +57,7 @@ fn read(top: Accepted<'_>) -> Config {
         tmpfs: top.each("tmpfs", tmpfs),
         volumes: top.each("volume", volume),
         directories: top.each("directory", directory),
+        files: top.each("file", file),
         requirements: top.each("require", requirement),
         refusals: top.each("refuse", refusal),
         root_steps: top.each("root_step", step),
@@ -77,6 +78,7 @@ fn check_roles(config: &Config) -> Result<()> {
     let scopes = (config.tmpfs.iter().map(|entry| &entry.scope))
         .chain(config.volumes.iter().map(|entry| &entry.scope))
         .chain(config.directories.iter().map(|entry| &entry.scope))
+        .chain(config.files.iter().map(|entry| &entry.scope))
         .chain(config.requirements.iter().map(|entry| &entry.scope))
         .chain(config.refusals.iter().map(|entry| &entry.scope))
         .chain(config.secrets.iter().map(|(_, secret)| &secret.scope))

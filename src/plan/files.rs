@@ -1,0 +1,46 @@
+//! `[[file]]`: what is written where, with the values of its variables.
+
+use std::path::PathBuf;
+
+use super::expand;
+use crate::config::Template;
+use crate::config::environment::Environment;
+use crate::error::{Error, Place, Result};
+
+/// A file that the user writes from a template.
+#[derive(Debug)]
+pub struct FilePlan {
+    /// Its path.
+    pub path: PathBuf,
+    /// What it is made from.
+    pub template: PathBuf,
+    /// Where the configuration names the template.
+    pub place: Place,
+    /// The variables that are replaced, each with its value.
+    pub values: Vec<(String, Vec<u8>)>,
+    /// Its mode.
+    pub mode: u32,
+}
+
+/// Resolves one.
+///
+/// # Errors
+/// [`Error::Config`], [`Error::Unset`].
+pub(super) fn resolve(file: &Template, environment: &Environment) -> Result<FilePlan> {
+    let mut values = Vec::with_capacity(file.variables.len());
+    for name in &file.variables {
+        let value = environment.get(&name.value).ok_or_else(|| Error::Unset {
+            name: name.value.clone(),
+            place: name.place.clone(),
+            message: None,
+        })?;
+        values.push((name.value.clone(), value.to_vec()));
+    }
+    Ok(FilePlan {
+        values,
+        path: expand::path("path", &file.path, environment)?,
+        template: expand::path("template", &file.template, environment)?,
+        place: file.template.place.clone(),
+        mode: file.mode,
+    })
+}

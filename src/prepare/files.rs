@@ -1,0 +1,173 @@
+//! Writes the user's files from their templates: whole or not at all, and never through a link.
+//!
+//! The text goes into a new file beside the path, which then takes the path's name: `open(2)` with `O_EXCL`, `rename(2)`.
+//! It is done as the user, after the drop, so that nothing is read or written that the app could not read or write.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io::{Read, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use nix::errno::Errno;
+use rustix::fs::{AtFlags, Mode, OFlags, fchmod, open, openat, renameat, statat, unlinkat};
+
+use super::ownership::bits;
+use crate::error::{Error, Kernel, Result, errno, io_errno};
+use crate::plan::files::FilePlan;
+use crate::privilege::{Dropped, Target};
+
+/// Of a template and of what is made from it: a configuration has some pages, and PID 1 holds it in memory.
+const LARGEST: usize = 1 << 20;
+
+/// Names that are tried for the new file: a boot that was killed may have left one, and another may run at the same time.
+const NAMES: u32 = 16;
+
+/// Writes each file.
+///
+/// # Errors
+/// [`Error::Config`] for a template that cannot be used, [`Error::Create`].
+pub fn write(_dropped: &Dropped, files: &[FilePlan], target: &Target) -> Result<()> {
+    for file in files {
+        let text = text_of(file)?;
+        put(file, &text).map_err(|(call, errno)| Error::Create {
+            what: "file",
+            path: file.path.display().to_string(),
+            call,
+            errno,
+            uid: target.uid,
+        })?;
+    }
+    Ok(())
+}
+
+/// The template's text with the values in it.
+fn text_of(file: &FilePlan) -> Result<Vec<u8>> {
+    let text = read(&file.template).and_then(|text| {
+        substituted(&text, &file.values).ok_or_else(|| format!("with its variables it is larger than {LARGEST} bytes"))
+    });
+    text.map_err(|what| Error::Config {
+        place: file.place.clone(),
+        what: format!("template {}: {what}", file.template.display()),
+        allowed: "copy it into the image as a file that the user can read (COPY --chmod=0644), of at most 1 MiB".into(),
+    })
+}
+
+fn read(template: &Path) -> std::result::Result<Vec<u8>, String> {
+    let failed = |call: &str, errno: Errno| format!("{call}: {}", Kernel(errno));
+    // A FIFO in its place would block the boot without O_NONBLOCK.
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+    let mut opened = File::from(open(template, flags, Mode::empty()).map_err(|error| failed("open", errno(error)))?);
+    let facts = opened.metadata().map_err(|error| failed("fstat", io_errno(&error)))?;
+    if !facts.is_file() {
+        return Err("it is not a regular file".into());
+    }
+    let mut text = Vec::new();
+    let limit = LARGEST as u64 + 1;
+    (&mut opened).take(limit).read_to_end(&mut text).map_err(|error| failed("read", io_errno(&error)))?;
+    if text.len() > LARGEST {
+        return Err(format!("it is larger than {LARGEST} bytes"));
+    }
+    // A text that ends early could lack what protects something.
+    if (text.len() as u64) < facts.len() { Err(failed("read", Errno::ENODATA)) } else { Ok(text) }
+}
+
+/// Replaces `$NAME` and `${NAME}` of the listed variables, as `envsubst` with a list; every other `$` stays. None for what
+/// is too large.
+fn substituted(text: &[u8], values: &[(String, Vec<u8>)]) -> Option<Vec<u8>> {
+    let mut all = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.iter().position(|byte| *byte == b'$') {
+        let (before, dollar) = rest.split_at(at);
+        all.extend_from_slice(before);
+        let after = dollar.get(1..)?;
+        let (braces, from) = after.strip_prefix(b"{").map_or((0, after), |from| (1, from));
+        let length = from.iter().take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_').count();
+        let closed = braces == 0 || from.get(length) == Some(&b'}');
+        let value = values.iter().find(|(name, _)| closed && Some(name.as_bytes()) == from.get(..length));
+        let (written, left) = match value {
+            Some((_, value)) => (value.as_slice(), from.get(length + braces..)?),
+            None => (&b"$"[..], after),
+        };
+        all.extend_from_slice(written);
+        rest = left;
+        if all.len() > LARGEST {
+            return None;
+        }
+    }
+    all.extend_from_slice(rest);
+    (all.len() <= LARGEST).then_some(all)
+}
+
+/// The new file, its mode and its place; all of it is read back.
+fn put(file: &FilePlan, text: &[u8]) -> std::result::Result<(), (&'static str, Errno)> {
+    let call = |name: &'static str| move |error| (name, errno(error));
+    let above = file.path.parent().unwrap_or(Path::new("/"));
+    let name = file.path.file_name().unwrap_or_default();
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let directory = open(above, flags, Mode::empty()).map_err(call("open"))?;
+    let (new, beside) = new_file(&directory, name)?;
+    let placed = fill(new, text, file.mode).and_then(|inode| {
+        renameat(&directory, &beside, &directory, name).map_err(call("rename"))?;
+        let there = statat(&directory, name, AtFlags::SYMLINK_NOFOLLOW).map_err(call("stat"))?;
+        if there.st_ino == inode { Ok(()) } else { Err(("rename", Errno::ENODATA)) }
+    });
+    if placed.is_err() {
+        let _ = unlinkat(&directory, &beside, AtFlags::empty());
+    }
+    placed
+}
+
+/// A new file in the directory, with a hidden name of its own.
+fn new_file(directory: &OwnedFd, name: &OsStr) -> std::result::Result<(OwnedFd, OsString), (&'static str, Errno)> {
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let mut number = 0;
+    loop {
+        let mut beside = OsString::from(".");
+        beside.push(name);
+        beside.push(format!(".{number}"));
+        match openat(directory, &beside, flags, Mode::RUSR | Mode::WUSR).map_err(errno) {
+            Err(Errno::EEXIST) if number < NAMES => number += 1,
+            opened => return opened.map(|new| (new, beside)).map_err(|errno| ("open", errno)),
+        }
+    }
+}
+
+/// Writes all of it and sets the mode. Returns the file's number.
+fn fill(new: OwnedFd, text: &[u8], mode: u32) -> std::result::Result<u64, (&'static str, Errno)> {
+    let mut new = File::from(new);
+    new.write_all(text).map_err(|error| ("write", io_errno(&error)))?;
+    fchmod(&new, Mode::from_raw_mode(mode)).map_err(|error| ("fchmod", errno(error)))?;
+    let facts = new.metadata().map_err(|error| ("fstat", io_errno(&error)))?;
+    if facts.len() != text.len() as u64 {
+        return Err(("write", Errno::ENODATA));
+    }
+    if bits(facts.mode()) != mode {
+        return Err(("fchmod", Errno::ENODATA));
+    }
+    Ok(facts.ino())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_listed_variables_are_replaced() {
+        let values = [("HOST".to_owned(), b"h".to_vec()), ("BYTES".to_owned(), b"\xff$HOST".to_vec())];
+        for (text, expected) in [
+            (&b"$HOST ${HOST} $HOSTS ${HOSTS} $host"[..], &b"h h $HOSTS ${HOSTS} $host"[..]),
+            (b"$$HOST ${HOST", b"$h ${HOST"),
+            (b"${HOST:-x} ${HOST }$", b"${HOST:-x} ${HOST }$"),
+            (b"$BYTES;$", b"\xff$HOST;$"),
+            (b"Host $host$HOST$request_uri;", b"Host $hosth$request_uri;"),
+            (b"", b""),
+            (b"${}$ {HOST}\0$HOST.", b"${}$ {HOST}\0h."),
+        ] {
+            assert_eq!(substituted(text, &values).as_deref(), Some(expected));
+        }
+        assert_eq!(substituted(&b"$HOST".repeat(LARGEST / 8), &values).map(|all| all.len()), Some(LARGEST / 8));
+        assert_eq!(substituted(b"$A$A", &[("A".to_owned(), vec![b'a'; LARGEST / 2 + 1])]), None);
+    }
+}

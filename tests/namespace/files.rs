@@ -1,0 +1,114 @@
+//! `[[file]]`: what the user writes from a template, and what it is not written over.
+
+use crate::support::protocol::{Content, Kind};
+use crate::support::run::Run;
+use crate::support::sandbox::{Sandbox, sandbox};
+
+const TEMPLATE: &str = "/etc/server.conf.template";
+const PATH: &str = "/cache/server.conf";
+
+/// A tmpfs with a file to be written into it.
+fn with(keys: &str) -> Sandbox {
+    sandbox()
+        .tmpfs("/cache")
+        .owned(TEMPLATE, Kind::File(Content::Bytes(b"server ${NAME}; root $ROOT; host $host;\n".into())), (0, 0), 0o644)
+        .config(format!("[[tmpfs]]\npath = '/cache'\n[[file]]\npath = '{PATH}'\ntemplate = '{TEMPLATE}'\n{keys}"))
+        .env("NAME=example.org")
+        .env("ROOT=/srv/$NAME")
+        .words(["witness", "content=/cache/server.conf", "list=/cache"])
+}
+
+fn written(run: &Run, content: &str) {
+    run.app().is_dropped_to(1001, 1001, "1001");
+    let found = run.app();
+    run.check(found.attempt("content=/cache/server.conf") == content, &format!("the content {content}"));
+    run.check(!run.outcome.after.keys().any(|path| path.starts_with("/cache/.")), "that nothing else is left");
+}
+
+#[test]
+fn only_the_listed_variables_are_replaced_and_values_are_not_expanded_again() {
+    let run = with("variables = ['NAME', 'ROOT']\nmode = '0640'").with(|spec| spec.start.umask = 0o077).run();
+    written(&run, "server example.org; root /srv/$NAME; host $host;\\n");
+    run.owns(PATH, 1001, 1001, 0o640);
+    let run = with("variables = ['NAME']").run();
+    written(&run, "server example.org; root $ROOT; host $host;\\n");
+    run.owns(PATH, 1001, 1001, 0o644);
+    written(&with("").run(), "server ${NAME}; root $ROOT; host $host;\\n");
+}
+
+#[test]
+fn a_file_is_written_in_a_boot_without_root_and_in_a_check() {
+    let base = with("variables = ['NAME']").owned("/cache", Kind::Tmpfs, (1001, 1001), 0o700);
+    let run = base.clone().user(1001, 1001, 0).run();
+    run.check(run.stdout().contains("server example.org;"), "the content without root");
+    let run = with("variables = ['NAME']\n[boot_check]\nrequire_read_only_root = false")
+        .words(["--check=init", "witness"])
+        .run();
+    run.owns(PATH, 1001, 1001, 0o644);
+}
+
+#[test]
+fn what_is_in_the_place_of_the_file_is_replaced_and_never_written_through() {
+    let link = |to: &str| Kind::Symlink(to.into());
+    let victim = || Kind::File(Content::Bytes(b"victim".into()));
+    let kinds = [link("/data/victim"), link("/nowhere"), link("/cache"), Kind::Fifo, Kind::Socket, victim()];
+    for kind in kinds {
+        let base = with("variables = ['NAME']")
+            .with(|spec| spec.read_only = false)
+            .owned("/data", Kind::Directory, (1001, 1001), 0o755)
+            .owned("/data/victim", victim(), (1001, 1001), 0o644)
+            .owned(PATH, kind, (1001, 1001), 0o644);
+        let run = base.run();
+        written(&run, "server example.org; root $ROOT; host $host;\\n");
+        run.untouched("/data/victim");
+    }
+    // A name that a killed boot left is neither written to nor in the way.
+    let run =
+        with("variables = ['NAME']").owned("/cache/.server.conf.0", link("/data/victim"), (1001, 1001), 0o777).run();
+    run.owns(PATH, 1001, 1001, 0o644);
+    run.untouched("/cache/.server.conf.0");
+}
+
+#[test]
+fn a_file_that_cannot_be_made_is_refused_and_leaves_nothing() {
+    let there = |path: &str| with("variables = ['NAME']").owned(path, Kind::Directory, (1001, 1001), 0o755).run();
+    let run = there(PATH);
+    run.refused_late(
+        71,
+        &["cannot create the file /cache/server.conf: rename: ", "EISDIR", "fix: remove the directory"],
+    );
+    run.check(!run.outcome.after.contains_key("/cache/.server.conf.0"), "that no temporary file is left");
+    let elsewhere = |path: &str| {
+        sandbox()
+            .owned(TEMPLATE, Kind::File(Content::Bytes(b"x".into())), (0, 0), 0o644)
+            .config(format!("[[file]]\npath = '{path}'\ntemplate = '{TEMPLATE}'"))
+            .run()
+    };
+    elsewhere("/srv/x").refused(71, &["cannot create the file /srv/x: open: ", "EROFS", "--tmpfs"]);
+    elsewhere("/none/x").refused(71, &["cannot create the file /none/x: open: ", "ENOENT"]);
+    elsewhere("/").refused(78, &["/etc/init.toml:2:8: path: '/' is not an absolute path below /"]);
+}
+
+#[test]
+fn a_template_that_cannot_be_used_is_refused() {
+    let template = |kind: Kind, mode| {
+        sandbox()
+            .tmpfs("/cache")
+            .owned("/etc/other", kind, (0, 0), mode)
+            .config("[[tmpfs]]\npath = '/cache'\n[[file]]\npath = '/cache/x'\ntemplate = '/etc/other'")
+            .run()
+    };
+    let bytes = |bytes: &[u8]| Kind::File(Content::Bytes(bytes.into()));
+    for (kind, mode, what) in [
+        (bytes(b"x"), 0o600, "open: "),
+        (Kind::Directory, 0o755, "it is not a regular file"),
+        (Kind::Fifo, 0o644, "it is not a regular file"),
+        (Kind::Symlink("/nowhere".into()), 0o777, "open: "),
+        (bytes(&vec![b'x'; (1 << 20) + 1]), 0o644, "it is larger than 1048576 bytes"),
+    ] {
+        let run = template(kind, mode);
+        run.refused_late(78, &["/etc/init.toml:5:12: template /etc/other: ", what, "fix: copy it into the image"]);
+    }
+    let unset = with("variables = ['NAME', 'MISSING']").run();
+    unset.refused(78, &["/etc/init.toml:6:22: ${MISSING} is unset", "fix: set MISSING (--env MISSING=…)"]);
+}
