@@ -99,6 +99,14 @@ struct SealShown {
     missing: Vec<String>,
 }
 
+impl Place<'_> {
+    fn line(&self) -> String {
+        let size = self.size.map(|size| format!(" size {size}")).unwrap_or_default();
+        let walk = if self.recursive { " recursive" } else { "" };
+        format!("{} mode {}{size}{walk}", self.path, self.mode)
+    }
+}
+
 impl StepShown<'_> {
     fn line(&self) -> String {
         let mut line = match &self.wait {
@@ -176,16 +184,7 @@ fn text(plan: &Plan, held: &Held) -> String {
         ),
     );
     for place in &shown.tmpfs {
-        row(
-            "tmpfs",
-            &format!(
-                "{} mode {}{}{}",
-                place.path,
-                place.mode,
-                place.size.map(|size| format!(" size {size}")).unwrap_or_default(),
-                if place.recursive { " recursive" } else { "" }
-            ),
-        );
+        row("tmpfs", &place.line());
     }
     for place in &shown.volumes {
         let walk = match place.recursive {
