@@ -7,14 +7,14 @@ use std::time::{Duration, Instant};
 
 use libc::SIGCHLD;
 
-use crate::child::run::{End, Runner, run};
+use crate::child::run::{End, MOST_CAPTURED, Runner, run};
 use crate::child::wait::{Event, Signals};
 use crate::child::{Change, next_change};
 use crate::error::{Error, Result};
 use crate::exec::{Launch, STOPS};
 use crate::health::{self, Poll};
 use crate::plan::health::HealthPlan;
-use crate::plan::{StepPlan, root_steps};
+use crate::plan::{self, Given, Plan, StepPlan, root_steps};
 use crate::privilege::{Dropped, Root};
 use crate::sys::SignalMask;
 use crate::trust::Trust;
@@ -37,43 +37,83 @@ pub fn run_as_root(launch: Launch<'_, Root>, steps: &[StepPlan]) -> Result<Durat
     for (number, step) in steps.iter().enumerate() {
         // The first one was judged with the plan, and nothing has run since.
         if number == 0 {
-            run_one(Runner::Root(launch), step)?;
+            run_one(Runner::Root(launch), step, None)?;
             continue;
         }
         let mut judged = step.clone();
         judged.app.programs = vec![root_steps::judge(step, &Trust::new(true))?];
-        run_one(Runner::Root(launch), &judged)?;
+        run_one(Runner::Root(launch), &judged, None)?;
     }
     Ok(if steps.is_empty() { Duration::ZERO } else { began.elapsed() })
 }
 
-/// Runs the user's steps; returns how long they took.
+/// Runs the user's steps; returns how long they took. After a step with an output the plan is resolved again; `most` is
+/// the timeout of a step that has none.
 ///
 /// # Errors
-/// [`Error::Step`].
-pub fn run_as_user(launch: Launch<'_, Dropped>, steps: &[StepPlan]) -> Result<Duration> {
+/// [`Error::Step`]; what a resolution refuses.
+pub fn run_as_user(
+    launch: Launch<'_, Dropped>,
+    plan: &mut Plan,
+    given: &Given<'_>,
+    most: Option<Duration>,
+) -> Result<Duration> {
+    if plan.steps.as_user.is_empty() {
+        return Ok(Duration::ZERO);
+    }
     let began = Instant::now();
-    steps.iter().try_for_each(|step| user_step(launch, step))?;
-    Ok(if steps.is_empty() { Duration::ZERO } else { began.elapsed() })
+    let mut rest = std::mem::take(&mut plan.steps.as_user).into_iter();
+    while let Some(mut step) = rest.next() {
+        step.timeout = step.timeout.or(most);
+        let output = user_step(launch, &step)?;
+        if step.output.is_some() {
+            rest = plan::resolve_after(given, plan, &step, output.as_deref())?.into_iter();
+        }
+    }
+    Ok(began.elapsed())
 }
 
-/// Runs one step of the user, unless a path holds it back.
-fn user_step(launch: Launch<'_, Dropped>, step: &StepPlan) -> Result<()> {
+/// Runs one step of the user, unless a path holds it back. Returns its output, where it is to become a variable.
+fn user_step(launch: Launch<'_, Dropped>, step: &StepPlan) -> Result<Option<Vec<u8>>> {
     if let Some((path, _)) = step.exists.iter().find(|(path, wanted)| is_there(path) != *wanted) {
         log::info!("step {} is held back by {}", step.name, path.display());
-        return Ok(());
+        return Ok(None);
     }
-    let done = match &step.wait {
-        Some(wait) => wait_for(launch, step, wait),
-        None => run_one(Runner::User(launch), step),
+    let done = match (&step.wait, &step.output) {
+        (Some(wait), _) => wait_for(launch, step, wait).map(|()| None),
+        (None, None) => run_one(Runner::User(launch), step, None).map(|()| None),
+        (None, Some(variable)) => {
+            let mut output = Vec::new();
+            run_one(Runner::User(launch), step, Some(&mut output))
+                .and_then(|()| one_line(step, variable, output).map(Some))
+        }
     };
     match done {
         Err(error @ Error::Step { stopped: false, .. }) if step.optional => {
             log::warn!("{error}; going on, since the step is optional");
-            Ok(())
+            Ok(None)
         }
         done => done,
     }
+}
+
+/// The one line of an output, without its end.
+fn one_line(step: &StepPlan, variable: &str, mut output: Vec<u8>) -> Result<Vec<u8>> {
+    output.pop_if(|last| *last == b'\n');
+    let what = if output.len() > MOST_CAPTURED {
+        "more than 4 KiB"
+    } else if output.contains(&b'\n') {
+        "more than one line"
+    } else if output.contains(&0) {
+        "a NUL"
+    } else {
+        return Ok(output);
+    };
+    Err(failed(
+        step,
+        format!("printed {what}, and its output becomes {variable}"),
+        Cow::Borrowed("let it print the value as one line, and everything else on standard error"),
+    ))
 }
 
 /// Whether something is there, a dangling link included.
@@ -81,10 +121,10 @@ fn is_there(path: &Path) -> bool {
     path.symlink_metadata().is_ok()
 }
 
-fn run_one(runner: Runner<'_>, step: &StepPlan) -> Result<()> {
+fn run_one(runner: Runner<'_>, step: &StepPlan, captured: Option<&mut Vec<u8>>) -> Result<()> {
     log::info!("step {}", step.name);
     let failed = |what, remedy| Err(failed(step, what, remedy));
-    let (end, last) = run(runner, &step.name, &step.app, step.timeout)?;
+    let (end, last) = run(runner, &step.name, &step.app, step.timeout, captured)?;
     // Its last line is usually its reason.
     let said = if last.is_empty() { String::new() } else { format!(", saying '{last}'") };
     match end {

@@ -105,6 +105,7 @@ fn sound(config: &Config, text: &str) {
     }
     assert!(config.unset.iter().all(|name| values::variable(name).is_ok()));
     for step in config.root_steps.iter().chain(&config.steps) {
+        assert!(step.output.as_ref().is_none_or(|name| step.wait.is_none() && values::name(name).is_ok()));
         match &step.wait {
             Some(wait) => asked(text, &wait.probe),
             None => command(text, &step.command),

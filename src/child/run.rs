@@ -1,11 +1,12 @@
 //! Runs a command until it ends, with a timeout. Its output is logged line by line, a stop signal ends it, and none of
 //! its processes is left running.
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use libc::SIGCHLD;
 use rustix::fs::{CWD, Mode, OFlags, openat};
+use rustix::io::Errno;
 use rustix::process::Pid;
 
 use super::fork::{fork, pipe};
@@ -64,18 +65,26 @@ pub enum End {
     },
 }
 
-/// Runs the command. Its output goes to standard error, each line after the name. Also returns its last line.
+/// Runs the command. Its output goes to standard error, each line after the name; standard output into `captured`, where
+/// that is given, which then has at most two bytes more than [`MOST_CAPTURED`]. Also returns its last line.
 ///
 /// # Errors
 /// [`Error::Child`].
-pub fn run(runner: Runner<'_>, name: &str, app: &App, timeout: Option<Duration>) -> Result<(End, String)> {
+pub fn run(
+    runner: Runner<'_>,
+    name: &str,
+    app: &App,
+    timeout: Option<Duration>,
+    captured: Option<&mut Vec<u8>>,
+) -> Result<(End, String)> {
     let ((output, into_output), (refusal, into_refusal)) = (pipe()?, pipe()?);
+    let capture = captured.is_some().then(pipe).transpose()?;
     // Only what can end a step. All other signals stay pending for the app.
     let signals = Signals::receive(
         STOPS.into_iter().fold(SignalMask::only(SIGCHLD), |set, stop| set.with(SignalMask::only(stop))),
     );
     let pid = fork(|| {
-        let redirected = redirect(&into_output);
+        let redirected = redirect(capture.as_ref().map_or(&into_output, |(_, into)| into), &into_output);
         // The descriptors of socket activation are the app's.
         let _ = sys::close_on_exec_from(3);
         let mut app = app.clone();
@@ -89,7 +98,12 @@ pub fn run(runner: Runner<'_>, name: &str, app: &App, timeout: Option<Duration>)
         error.exit_code()
     })?;
     drop((into_output, into_refusal));
-    let mut relay = Relay { name, output, line: Vec::new(), last: String::new(), open: true };
+    let capture = capture.map(|(output, into)| {
+        drop(into);
+        Output::new(output)
+    });
+    let output = Output::new(output);
+    let mut relay = Relay { name, output, line: Vec::new(), last: String::new(), capture, captured };
     let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
     let end = wait(pid, &signals, &mut relay, deadline, runner)?;
     // After a timeout or a stop, leftover processes are expected and not reported.
@@ -110,13 +124,13 @@ pub fn run(runner: Runner<'_>, name: &str, app: &App, timeout: Option<Duration>)
     Ok((end, relay.last))
 }
 
-/// Connects standard input to `/dev/null` and both outputs to the pipe.
-fn redirect(output: &OwnedFd) -> rustix::io::Result<()> {
+/// Connects standard input to `/dev/null` and the outputs to pipes.
+fn redirect(output: &OwnedFd, errors: &OwnedFd) -> rustix::io::Result<()> {
     if let Ok(null) = openat(CWD, "/dev/null", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()) {
         rustix::stdio::dup2_stdin(null)?;
     }
     rustix::stdio::dup2_stdout(output)?;
-    rustix::stdio::dup2_stderr(output)
+    rustix::stdio::dup2_stderr(errors)
 }
 
 fn wait(
@@ -133,8 +147,10 @@ fn wait(
                 return Ok(End::Changed(change));
             }
         }
-        match signals.next_or(deadline, relay.open.then(|| relay.output.as_fd()))? {
-            Event::Readable => relay.some(),
+        match signals.next_or(deadline, [relay.output.watched(), relay.capture.as_ref().and_then(Output::watched)])? {
+            Event::Readable => {
+                relay.some();
+            }
             Event::Deadline => return Ok(End::TimedOut),
             Event::Signal(signal) if runner.is_stop(signal.number) => return Ok(End::Stopped(signal.number)),
             Event::Signal(_) => {}
@@ -142,22 +158,65 @@ fn wait(
     }
 }
 
-/// Logs the lines of a command's output.
-struct Relay<'a> {
-    name: &'a str,
-    output: OwnedFd,
-    line: Vec<u8>,
-    last: String,
+/// More than this of a captured output is dropped.
+pub const MOST_CAPTURED: usize = 4096;
+
+/// The end of a pipe that is read without waiting.
+struct Output {
+    pipe: OwnedFd,
     open: bool,
 }
 
+impl Output {
+    fn new(pipe: OwnedFd) -> Output {
+        let _ = rustix::io::ioctl_fionbio(&pipe, true);
+        Output { pipe, open: true }
+    }
+
+    fn watched(&self) -> Option<BorrowedFd<'_>> {
+        self.open.then(|| self.pipe.as_fd())
+    }
+
+    /// Reads what is there.
+    fn read<'a>(&mut self, bytes: &'a mut [u8]) -> &'a [u8] {
+        let length = match rustix::io::read(&self.pipe, &mut *bytes) {
+            Ok(length) => {
+                self.open = length > 0;
+                length
+            }
+            Err(Errno::AGAIN | Errno::INTR) => 0,
+            Err(_) => {
+                self.open = false;
+                0
+            }
+        };
+        bytes.get(..length).unwrap_or(&[])
+    }
+}
+
+/// Logs the lines of a command's output, and keeps what is captured.
+struct Relay<'a> {
+    name: &'a str,
+    output: Output,
+    line: Vec<u8>,
+    last: String,
+    capture: Option<Output>,
+    captured: Option<&'a mut Vec<u8>>,
+}
+
 impl Relay<'_> {
-    /// Reads once and logs the complete lines.
-    fn some(&mut self) {
+    /// Reads once and logs the complete lines; whether there was something.
+    fn some(&mut self) -> bool {
         let mut bytes = [0_u8; 4096];
-        let length = rustix::io::read(&self.output, &mut bytes).unwrap_or(0);
-        self.open = length > 0;
-        for byte in bytes.get(..length).unwrap_or(&[]) {
+        let mut any = false;
+        if let (Some(capture), Some(captured)) = (&mut self.capture, &mut self.captured) {
+            let read = capture.read(&mut bytes);
+            any = !read.is_empty();
+            let room = (MOST_CAPTURED + 2).saturating_sub(captured.len());
+            captured.extend_from_slice(read.get(..room).unwrap_or(read));
+        }
+        let read = self.output.read(&mut bytes);
+        for byte in read {
             if *byte == b'\n' || self.line.len() >= LONGEST_LINE {
                 self.flush();
             }
@@ -165,14 +224,12 @@ impl Relay<'_> {
                 self.line.push(*byte);
             }
         }
+        any || !read.is_empty()
     }
 
     /// Reads the rest, without waiting for a process that SIGKILL did not end.
     fn rest(&mut self) {
-        let _ = rustix::io::ioctl_fionbio(&self.output, true);
-        while self.open {
-            self.some();
-        }
+        while self.some() {}
         if !self.line.is_empty() {
             self.flush();
         }

@@ -5,7 +5,7 @@
 //! `rt_sigtimedwait(2)`, `signalfd(2)`.
 
 use std::cell::{Cell, OnceCell};
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -47,14 +47,16 @@ impl Signals {
     /// # Errors
     /// [`Error::Child`].
     pub fn next(&self, deadline: Option<Instant>) -> Result<Event> {
-        self.next_or(deadline, None)
+        self.next_or(deadline, [None, None])
     }
 
-    /// The same, or until the descriptor is readable.
+    /// The same, or until one of the descriptors is readable.
     ///
     /// # Errors
     /// [`Error::Child`].
-    pub fn next_or(&self, deadline: Option<Instant>, watched: Option<BorrowedFd<'_>>) -> Result<Event> {
+    pub fn next_or(&self, deadline: Option<Instant>, watched: [Option<BorrowedFd<'_>>; 2]) -> Result<Event> {
+        let [one, other] = watched;
+        let watched = one.or(other).map(|one| [one, other.unwrap_or(one)]);
         loop {
             let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
             // A deadline in the past alternates with the other events.
@@ -82,9 +84,9 @@ impl Signals {
         }
     }
 
-    /// Sleeps until the descriptor is readable or the deadline has passed; none if a signal is pending, which the
+    /// Sleeps until one of the descriptors is readable or the deadline has passed; none if a signal is pending, which the
     /// caller takes.
-    fn beside(&self, left: Option<Duration>, watched: BorrowedFd<'_>) -> Result<Option<Event>> {
+    fn beside(&self, left: Option<Duration>, [one, other]: [BorrowedFd<'_>; 2]) -> Result<Option<Event>> {
         let failed = |call, errno| Error::Child { call, errno };
         let descriptor = match self.descriptor.get() {
             Some(descriptor) => descriptor,
@@ -97,7 +99,8 @@ impl Signals {
             tv_sec: i64::try_from(left.as_secs()).unwrap_or(i64::MAX),
             tv_nsec: left.subsec_nanos().into(),
         });
-        let mut polled = [PollFd::new(descriptor, PollFlags::IN), PollFd::from_borrowed_fd(watched, PollFlags::IN)];
+        let watch = |descriptor| PollFd::from_borrowed_fd(descriptor, PollFlags::IN);
+        let mut polled = [watch(descriptor.as_fd()), watch(one), watch(other)];
         match poll(&mut polled, timeout.as_ref()).map_err(errno) {
             Ok(0) => Ok(Some(Event::Deadline)),
             Ok(_) => Ok(polled.first().is_some_and(|signals| signals.revents().is_empty()).then_some(Event::Readable)),

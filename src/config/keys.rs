@@ -230,6 +230,7 @@ pub static STEP: Table = Table {
         key("name", Kind::Text, "what messages call it").required(),
         key("command", Kind::Command, "the program and its arguments").expands(),
         key("wait", Kind::Table(&WAIT), "what is waited for, instead of a command"),
+        key("output", NAME, "the variable that gets the line of its standard output"),
         key("timeout", DURATION, "how long it may take").expands(),
         key("optional", Kind::Boolean, "a failure is a warning").default("false"),
         key("when_exists", Kind::Text, "only if this path is there").expands(),
@@ -237,7 +238,7 @@ pub static STEP: Table = Table {
     ],
     scoped: true,
     one_of: &["command", "wait"],
-    with: &[],
+    with: &[("output", "command")],
 };
 
 /// The condition that a step waits for.

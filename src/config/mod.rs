@@ -103,11 +103,8 @@ impl Config {
 
     /// The names of the roles, sorted.
     pub fn role_names(&self) -> Vec<&str> {
-        let mut names: Vec<&str> = Vec::with_capacity(self.roles.len());
-        // There are few, and an instance of the library's sort for texts is 2.8 KB of the binary.
-        for (name, _) in &self.roles {
-            names.insert(names.partition_point(|known| *known < name.as_str()), name);
-        }
+        let mut names: Vec<&str> = self.roles.iter().map(|(name, _)| name.as_str()).collect();
+        names.sort_unstable();
         names
     }
 }
@@ -207,6 +204,8 @@ pub struct Step {
     pub command: Vec<At<String>>,
     /// What is waited for, instead of running a command.
     pub wait: Option<Box<Health>>,
+    /// The variable that gets its standard output.
+    pub output: Option<String>,
     /// A failure is a warning.
     pub optional: bool,
     /// Only if this path is there, with `${…}`.

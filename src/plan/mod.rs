@@ -33,7 +33,7 @@ use crate::exec::App;
 use crate::privilege::capability::{self, Set};
 use crate::privilege::{Held, Target};
 pub use print::print;
-pub use resolve::{Given, resolve};
+pub use resolve::{Given, resolve, resolve_after};
 pub use steps::StepPlan;
 pub use supervision::Supervision;
 pub use surfaces::{Surfaces, TmpfsPlan, VolumePlan};

@@ -76,6 +76,7 @@ struct StepShown<'a> {
     name: &'a str,
     command: Vec<String>,
     wait: Option<String>,
+    output: Option<&'a str>,
     timeout: Option<String>,
     optional: bool,
     when_exists: Option<String>,
@@ -123,6 +124,10 @@ impl StepShown<'_> {
                 line.push_str(word);
                 line.push_str(value);
             }
+        }
+        if let Some(variable) = self.output {
+            line.push_str(", output to ");
+            line.push_str(variable);
         }
         if self.optional {
             line.push_str(", optional");
@@ -251,6 +256,7 @@ fn steps<'a>(steps: &'a [StepPlan], plan: &Plan) -> Vec<StepShown<'a>> {
         name: &step.name,
         command: masked_words(&step.app.arguments, plan),
         wait: step.wait.as_ref().map(|wait| masked(&wait.question.object(), plan)),
+        output: step.output.as_deref(),
         timeout: step.timeout.map(duration),
         optional: step.optional,
         when_exists: exists(step, true, plan),

@@ -9,7 +9,7 @@ use super::identity::Resolved;
 use super::role::{self, Selected};
 use super::scope::Boot;
 use super::{
-    Plan, StartedAs, Steps, Surfaces, capabilities, environment, expand, health, identity, root_steps, seal, secrets,
+    Plan, StartedAs, StepPlan, Steps, capabilities, environment, expand, health, identity, root_steps, seal, secrets,
     steps, stop, supervision, surfaces,
 };
 use crate::config::args::{Action, Arguments};
@@ -71,11 +71,11 @@ pub fn resolve(given: &Given<'_>) -> Result<Plan> {
 
     refuse_impossible(given, &boot)?;
     let surfaces = surfaces::resolve(config, &arguments.tmpfs, &boot, &environment)?;
-    let counts = |step: &&Step| !arguments.action.is_beside() && boot.includes(&step.scope);
-    let steps = Steps {
-        as_root: root_steps::resolve(config.root_steps.iter().filter(counts), &environment, &trust)?,
-        as_user: steps::as_user(config, config.steps.iter().filter(counts), &environment)?,
-    };
+    let beside = arguments.action.is_beside();
+    let counts = |step: &&Step| !beside && boot.includes(&step.scope);
+    let (as_user, later) = steps::as_user(config, &boot, if beside { config.steps.len() } else { 0 })?;
+    let as_root = root_steps::resolve(config.root_steps.iter().filter(counts), &environment, &trust)?;
+    let steps = Steps { as_root, as_user };
     let role_health = selected.as_ref().and_then(|selected| selected.role.health.as_ref());
     let health = role_health.map(|health| health::resolve(config, health, &environment)).transpose()?;
     let stop = stop::resolve(config, selected.as_ref().map(|selected| selected.role));
@@ -85,7 +85,9 @@ pub fn resolve(given: &Given<'_>) -> Result<Plan> {
         Action::Plan => (forced(config, role_env), held_back(config, &boot, secrets.held_back)),
         _ => Default::default(),
     };
-    let Command { programs, words } = command(given, selected.as_ref(), &surfaces, &steps, &environment)?;
+    let made_later = !surfaces.directories.is_empty() || !surfaces.files.is_empty() || !steps.is_empty();
+    let after_steps = later.as_ref().unwrap_or(&environment);
+    let Command { programs, words } = command(given, selected.as_ref(), made_later, after_steps)?;
     Ok(Plan {
         forced,
         held_back,
@@ -109,6 +111,33 @@ pub fn resolve(given: &Given<'_>) -> Result<Plan> {
         health,
         seal,
     })
+}
+
+/// Resolves what follows a step again, now that its output is known, or that it has none: the steps, which it returns, and
+/// the app.
+///
+/// # Errors
+/// As [`resolve`].
+pub fn resolve_after(
+    given: &Given<'_>,
+    plan: &mut Plan,
+    step: &StepPlan,
+    output: Option<&[u8]>,
+) -> Result<Vec<StepPlan>> {
+    let Given { config, arguments, .. } = *given;
+    let mut environment = step.app.environment.clone();
+    if let (Some(name), Some(output)) = (&step.output, output) {
+        // False only for a NUL, which no output has.
+        let _ = environment.set(name, output);
+    }
+    let role =
+        role::select(config, arguments.role.as_deref(), given.environment, &arguments.command, arguments.action)?;
+    let boot = Boot { role: role.as_ref().map(|role| role.name), environment: &environment };
+    let (steps, later) = steps::as_user(config, &boot, step.number + 1)?;
+    let command = command(given, role.as_ref(), true, later.as_ref().unwrap_or(&environment))?;
+    (plan.app.programs, plan.app.arguments) = (command.programs, command.words);
+    plan.app.environment = without(environment, &config.unset);
+    Ok(steps)
 }
 
 /// The role that PID 1 runs, where this process goes beside it. Only the user's own rights show what an app has there.
@@ -206,13 +235,11 @@ fn stays(arguments: &Arguments, selected: Option<&Selected<'_>>) -> bool {
 fn command(
     given: &Given<'_>,
     selected: Option<&Selected<'_>>,
-    surfaces: &Surfaces,
-    steps: &Steps,
+    made_later: bool,
     environment: &Environment,
 ) -> Result<Command> {
     let Given { config, arguments, .. } = *given;
     let workdir = config.workdir.as_deref();
-    let made_later = !surfaces.directories.is_empty() || !surfaces.files.is_empty() || !steps.is_empty();
     if let Some(directory) = workdir.filter(|_| !made_later) {
         command::refuse_missing_directory(directory)?;
     }

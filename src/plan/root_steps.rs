@@ -54,6 +54,8 @@ fn resolve_one(step: &Step, environment: &Environment, trust: &Trust) -> Result<
         capabilities,
         wait: None,
         exists: Vec::new(),
+        output: None,
+        number: 0,
         optional: false,
     };
     plan.app.programs = vec![judge(&plan, trust)?];

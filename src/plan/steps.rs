@@ -5,10 +5,11 @@ use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::capabilities;
 use super::command::Command;
 use super::expand::{self, expand};
 use super::health::{self, HealthPlan};
+use super::scope::Boot;
+use super::{capabilities, environment};
 use crate::config::environment::Environment;
 use crate::config::{Config, Step};
 use crate::error::Result;
@@ -30,23 +31,40 @@ pub struct StepPlan {
     pub wait: Option<HealthPlan>,
     /// Paths, and whether each must exist for the step to run.
     pub exists: Vec<(PathBuf, bool)>,
+    /// The variable that gets the line of its standard output.
+    pub output: Option<String>,
+    /// Its number among the configured ones.
+    pub(super) number: usize,
     /// A failure is a warning.
     pub optional: bool,
 }
 
-/// Resolves the user's steps.
+/// Resolves the user's steps of this boot from this number on. Where one has an output, also returns the environment of
+/// what follows the last one, with a text in the place of each output: what refers to it is judged with that, and
+/// resolved again when the output is known.
 ///
 /// # Errors
 /// All of exit codes 78, 126 and 127.
-pub(super) fn as_user<'a>(
-    config: &Config,
-    steps: impl Iterator<Item = &'a Step>,
-    environment: &Environment,
-) -> Result<Vec<StepPlan>> {
-    steps.map(|step| resolve(config, step, environment)).collect()
+pub(super) fn as_user(config: &Config, boot: &Boot<'_>, from: usize) -> Result<(Vec<StepPlan>, Option<Environment>)> {
+    let (mut all, mut later) = (Vec::new(), None);
+    for (number, step) in config.steps.iter().enumerate().skip(from) {
+        let environment = later.as_ref().unwrap_or(boot.environment);
+        if !(Boot { environment, ..*boot }).includes(&step.scope) {
+            continue;
+        }
+        all.push(resolve(config, step, number, environment)?);
+        if let Some(name) = &step.output {
+            environment::set(
+                later.get_or_insert_with(|| boot.environment.clone()),
+                name,
+                &format!("<output of {}>", step.name.value),
+            )?;
+        }
+    }
+    Ok((all, later))
 }
 
-fn resolve(config: &Config, step: &Step, environment: &Environment) -> Result<StepPlan> {
+fn resolve(config: &Config, step: &Step, number: usize, environment: &Environment) -> Result<StepPlan> {
     let workdir = config.workdir.as_deref();
     let wait = step.wait.as_ref().map(|wait| health::resolve(config, wait, environment)).transpose()?;
     let Command { programs, words } =
@@ -72,6 +90,8 @@ fn resolve(config: &Config, step: &Step, environment: &Environment) -> Result<St
         capabilities: capabilities::set(&step.capabilities)?,
         wait,
         exists,
+        output: step.output.clone(),
+        number,
         optional: step.optional,
     })
 }

@@ -137,7 +137,7 @@ impl Supervisor<'_> {
         let ask_at = self.service.as_ref().and_then(Service::wake_at);
         let deadline = kill_at.into_iter().chain(ask_at).min();
         let Some(relay) = self.service.as_ref().and_then(Service::relay) else { return signals.next(deadline) };
-        let event = signals.next_or(deadline, Some(relay.as_fd()));
+        let event = signals.next_or(deadline, [Some(relay.as_fd()), None]);
         if event.is_ok() {
             return event;
         }

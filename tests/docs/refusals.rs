@@ -200,6 +200,7 @@ fn steps() -> Vec<Refusal> {
     };
     vec![
         refusal("a step fails", fails("[\"manage\", \"exit=2\"]")),
+        refusal("its output is not one line", fails("[\"manage\", \"x\"]\noutput = \"LINE\"")),
         refusal("its program is not in the image", fails("[\"manage.py\"]")),
         refusal("its interpreter is not in the image", step("#!/usr/bin/python3\n")),
         refusal("what it waits for accepts no connection", waits("{ tcp = \"127.0.0.1:1\" }")),

@@ -14,7 +14,7 @@ pub(crate) fn with_shell() -> Sandbox {
         let made = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("shell");
         std::fs::create_dir_all(made.join("bin")).unwrap();
         std::fs::create_dir_all(made.join("lib")).unwrap();
-        for tool in ["sh", "cat", "ls", "true", "false", "sleep"] {
+        for tool in ["sh", "cat", "ls", "true", "false", "sleep", "head", "tr"] {
             let path = PathBuf::from("/usr/bin").join(tool);
             std::fs::copy(&path, made.join("bin").join(tool)).unwrap();
             let listed = Command::new("ldd").arg(&path).output().unwrap().stdout;
@@ -39,6 +39,80 @@ fn shell(config: &str) -> Run {
 
 fn step(rest: &str) -> String {
     format!("[[tmpfs]]\npath = '/data'\n[[step]]\nname = 'x'\n{rest}\n")
+}
+
+fn prints(text: &str) -> String {
+    step(&format!("command = ['sh', '-c', '{text}']\noutput = 'LINE'"))
+}
+
+#[test]
+fn an_output_becomes_the_variable_of_what_follows_and_of_the_app() {
+    let config = prints("echo noise >&2; printf \"a  b\\n\"")
+        + "[[step]]\nname = 'y'\ncommand = ['sh', '-c', 'echo \"[$$LINE]\" $$0', '${LINE}']\n\
+         [[step]]\nname = 'z'\ncommand = ['sh', '-c', 'echo RAN z']\nwhen = { LINE = 'a  b' }\n\
+         [[step]]\nname = 'not'\ncommand = ['sh', '-c', 'echo RAN not']\nunless = { LINE = true }\n\
+         [[step]]\nname = 'second'\ncommand = ['sh', '-c', 'echo \"$$0\"', '<${LINE}>']\noutput = 'SECOND'\n\
+         [role]\ndefault = 'app'\n[roles.app]\ncommand = ['witness', 'word=${LINE}', '${LINE:+yes}', '${SECOND}']\n";
+    let run = with_shell().config(config.clone()).tmpfs("/data").words::<&str>([]).run();
+    let app = run.app();
+    assert_eq!((app.variable("LINE"), app.variable("SECOND")), ("a  b", "<a  b>"), "{}", run.shown());
+    assert_eq!(app.all("argv"), ["witness", "word=a  b", "yes", "<a  b>"], "{}", run.shown());
+    for line in ["step: x: noise", "step: y: [a  b] a b", "step: z: RAN z"] {
+        assert!(run.stderr().lines().any(|said| said.ends_with(line)), "{line}: {}", run.shown());
+    }
+    assert!(!run.stderr().contains("RAN not"), "{}", run.shown());
+    let plan = with_shell().config(config).tmpfs("/data").words(["--plan"]).run();
+    plan.check(plan.stdout().contains("word=<output of x>") && plan.stdout().contains(", output to LINE"), "the plan");
+}
+
+#[test]
+fn a_step_that_did_not_run_leaves_the_variable_as_it_was() {
+    let config = |more: &str| {
+        prints("echo new; exit 3")
+            + more
+            + "[role]\ndefault = 'app'\n[roles.app]\ncommand = ['witness', '${LINE:-none}']\n"
+    };
+    for (more, env, expected) in [
+        ("optional = true\n", "A=1", "none"),
+        ("optional = true\n", "LINE=old", "old"),
+        ("when_exists = '/nowhere'\n", "LINE=old", "old"),
+        ("unless = { LINE = true }\n", "LINE=old", "old"),
+    ] {
+        let run = with_shell().config(config(more)).tmpfs("/data").words::<&str>([]).env(env).run();
+        assert_eq!(run.app().all("argv"), ["witness", expected], "{}", run.shown());
+    }
+    let run =
+        with_shell().config(config("optional = true\n").replace(":-none", "")).tmpfs("/data").words::<&str>([]).run();
+    run.refused_late(78, &["LINE"]);
+}
+
+#[test]
+fn an_output_is_unset_for_the_app_where_the_configuration_says_so() {
+    let run = shell(&("unset = ['LINE']\n".to_owned() + &prints("echo secret")));
+    assert!(run.app().all("env").iter().all(|entry| !entry.starts_with("LINE=")), "{}", run.shown());
+}
+
+#[test]
+fn an_output_is_one_line_of_at_most_4_kib_without_a_nul() {
+    for (text, said) in [
+        ("echo a; echo b", "more than one line"),
+        ("printf \"a\\0b\"", "a NUL"),
+        ("head -c 4097 /dev/zero | tr \"\\0\" x", "more than 4 KiB"),
+        ("head -c 1000000 /dev/zero", "more than 4 KiB"),
+    ] {
+        shell(&prints(text)).refused_late(70, &[said, "its output becomes LINE", "as one line"]);
+    }
+    for (text, length) in [("true", 0), ("echo", 0), ("head -c 4096 /dev/zero | tr \"\\0\" x", 4096)] {
+        let run = shell(&prints(text));
+        assert_eq!(run.app().variable("LINE").len(), length, "{text}: {}", run.shown());
+    }
+    assert_eq!(shell(&prints("printf \"\\377\"")).app().variable("LINE"), "\\xff");
+}
+
+#[test]
+fn a_step_with_an_output_ends_in_time_also_where_it_prints_for_ever() {
+    let run = shell(&prints("cat /dev/zero").replace("output", "timeout = '300ms'\noutput"));
+    run.refused_late(70, &["did not end within 300ms"]);
 }
 
 #[test]

@@ -26,13 +26,13 @@ use stepdown::child::{self, Orphans};
 use stepdown::config::args::ReportFormat;
 use stepdown::config::args::{self, Action, Arguments, Extent};
 use stepdown::config::environment::Environment;
-use stepdown::config::{Config, control, file, schema};
+use stepdown::config::{control, file, schema};
 use stepdown::error::{Error, Result, io_errno};
 use stepdown::exec::{App, Launch};
 use stepdown::facts::accounts::Accounts;
 use stepdown::facts::id_maps::IdMaps;
 use stepdown::facts::{processes, self_check};
-use stepdown::plan::{self, Plan, Supervision, container, flags};
+use stepdown::plan::{self, Given, Plan, Supervision, container, flags};
 use stepdown::prepare::{self, descriptors};
 use stepdown::privilege::{self, Dropped, Held, Start};
 use stepdown::seal::{self, Sealed};
@@ -129,13 +129,14 @@ fn boot(handed: entry::Handed, report: &mut Option<ReportFormat>) -> Result<Next
     // Only a start as root changes ids.
     let ids = if held.uid.effective == 0 { IdMaps::read()? } else { IdMaps::everything() };
     let (config, accounts, held) = (&loaded.config, &accounts, &held);
-    let plan = plan::resolve(&plan::Given { config, arguments, environment, accounts, held, ids: &ids })?;
+    let given = Given { config, arguments, environment, accounts, held, ids: &ids };
+    let plan = plan::resolve(&given)?;
     let next = match request.action {
         Action::Plan => return out.print(&plan::print(&plan, held, request.format)),
         Action::Health => return ask_health(&plan, held, &request, &out),
         Action::Exec => go_beside(plan, held, mask)?,
-        Action::Check(extent) => run(plan, held, &request, Some((extent, config)), &out)?,
-        _ => run(plan, held, &request, None, &out)?,
+        Action::Check(extent) => run(plan, &given, &request, Some(extent), &out)?,
+        _ => run(plan, &given, &request, None, &out)?,
     };
     if let Next::Become(..) = next {
         // An exec frees all memory at once; a PID 1 that stays has to free it here.
@@ -145,10 +146,12 @@ fn boot(handed: entry::Handed, report: &mut Option<ReportFormat>) -> Result<Next
 }
 
 /// Hands over, drops, prepares as the user, and checks or leaves the app to be started.
-fn run(mut plan: Plan, held: &Held, request: &Request, check: Option<(Extent, &Config)>, out: &Out) -> Result<Next> {
+fn run(mut plan: Plan, given: &Given<'_>, request: &Request, check: Option<Extent>, out: &Out) -> Result<Next> {
+    let Given { config, held, .. } = *given;
     let mask = request.mask;
-    if let Some((_, config)) = check {
-        plan.steps.end_within(config.boot_check.timeout);
+    let most = check.map(|_| config.boot_check.timeout);
+    if let Some(timeout) = most {
+        plan.steps.end_within(timeout);
     }
     plan.preflight(held)?;
     let has_children = plan.supervision.is_some() || check.is_some() || !plan.steps.is_empty();
@@ -169,11 +172,11 @@ fn run(mut plan: Plan, held: &Held, request: &Request, check: Option<(Extent, &C
     prepare::files::write(&dropped, &plan.surfaces.files, &plan.target)?;
     let sealed = put_seal_on(&dropped, &plan)?;
     let as_user = match check {
-        Some((Extent::Init, _)) => Duration::ZERO,
-        _ => steps::run_as_user(Launch::new(&dropped, mask), &plan.steps.as_user)?,
+        Some(Extent::Init) => Duration::ZERO,
+        _ => steps::run_as_user(Launch::new(&dropped, mask), &mut plan, given, most)?,
     };
     announce(&plan, request.started.elapsed(), as_root + as_user);
-    if let Some((extent, config)) = check {
+    if let Some(extent) = check {
         let report = check::run(Launch::new(&dropped, mask), &plan, &sealed, config, held, extent)?;
         let printed = out.print(&report.print(request.format))?;
         return Ok(if report.passed() { printed } else { Next::Exit(1) });

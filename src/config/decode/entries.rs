@@ -63,6 +63,7 @@ pub(super) fn step(entry: Accepted<'_>) -> Step {
         name: entry.needed("name"),
         command: entry.texts("command"),
         wait: entry.get("wait").map(|wait| Box::new(health(wait))),
+        output: entry.string("output"),
         optional: entry.is("optional"),
         when_exists: entry.at("when_exists"),
         unless_exists: entry.at("unless_exists"),

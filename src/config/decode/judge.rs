@@ -178,10 +178,13 @@ fn together<'a>(item: &Item<'a>, keys: &keys::Table, entries: &'a Table<'a>) -> 
     let given = |key: &str| entries.contains_key(key);
     match keys.with.iter().find(|(key, other)| given(key) && !given(other)) {
         None => Ok(()),
-        Some((key, _)) if keys.name == keys::A_ROLE.name => {
+        Some((key, _)) if keys.name == keys::A_ROLE.name || keys.name == keys::STEP.name => {
             let place = entries.get(key).map_or_else(|| item.place(), |node| item.source.place(node.span()));
-            let allowed = "add ports = [8000], the ports that systemd is to hold";
-            Err(refuse(place, format!("{key}: a role without ports"), allowed))
+            let (what, allowed) = match *key {
+                "output" => ("a step that waits", "remove it: only a command has an output"),
+                _ => ("a role without ports", "add ports = [8000], the ports that systemd is to hold"),
+            };
+            Err(refuse(place, format!("{key}: {what}"), allowed))
         }
         Some(_) => Err(item.refuse(
             "a key that its check does not have".into(),
