@@ -247,11 +247,18 @@ fn every_file_and_every_role_has_a_boot() {
         .map(|entry| entry.unwrap().path().file_stem().unwrap().to_str().unwrap().to_owned())
         .collect();
     listed.sort();
+    let documented = include_str!("../../docs/migrate.md");
     assert_eq!(listed, images.iter().map(|image| image.name).collect::<Vec<_>>(), "one block for each file, in order");
     for image in &images {
         let text = text(image);
         let header: String = text.lines().take_while(|line| line.starts_with('#')).collect::<Vec<_>>().join(" ");
-        assert!(header.contains("Missing: "), "{}: a header that names the image and what is missing", image.name);
+        let missing = header
+            .replace("# ", "")
+            .split_once("Missing: ")
+            .map(|(_, missing)| missing.trim_end_matches('.').to_owned());
+        let row =
+            format!("| [{0}](../tests/entrypoints/files/{0}.toml) | {1} |", image.name, missing.unwrap_or_default());
+        assert!(documented.contains(&row), "the header and docs/migrate.md say the same of what is missing: {row}");
         let document: Table = text.parse().unwrap();
         let variable = document.get("role").and_then(|role| role.get("env")).and_then(Value::as_str).unwrap_or("ROLE");
         let default = document.get("role").and_then(|role| role.get("default")).and_then(Value::as_str);
