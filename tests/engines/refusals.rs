@@ -71,11 +71,12 @@ fn capabilities() -> Vec<Row> {
 }
 
 fn roles() -> [Row; 4] {
-    let known = "set ROLE to one of: beat, flower, web, worker";
+    let known = "to one of: beat, flower, web, worker";
     // Without a command: nothing but the role says what to run.
     let bare = |name: &str, options: &'static str, words: Vec<&'static str>, said: &'static str| {
         Row::new(name, BOTH, move |scene| {
-            refusal(78, &[said, known]).judge(&scene.run(&format!("{USUAL} {options}"), &words)?)
+            refusal(78, &[said, if words.is_empty() { "set ROLE" } else { "set --role" }, known])
+                .judge(&scene.run(&format!("{USUAL} {options}"), &words)?)
         })
     };
     [

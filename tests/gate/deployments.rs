@@ -211,7 +211,7 @@ fn operator() -> Vec<Row> {
         mistyped("2"),
         broken("an unknown role", BOTH, |_| format!("{} --env ROLE=webb", gate()), ends(78, "webb")),
         broken("--user 1001: root steps without root", BOTH, |_| format!("{} --user 1001", gate()), {
-            ends(78, "started as uid 1001, but the root step 'egress rules' needs root")
+            ends(78, "started as uid 1001, but the root step 'egress rules' must run as root")
         }),
         configured("an unknown key", replaced(CONFIGURATION, "workdir", "workdirectory"), ends(78, "/etc/init.toml:")),
         configured(
