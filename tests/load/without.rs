@@ -73,7 +73,7 @@ fn without_dev_tmp_or_run_it_boots() {
 fn without_dev_a_closed_stream_is_reported() {
     use crate::support::protocol::Stream;
     let base = busy().with(|spec| (spec.without, spec.streams[0]) = (vec!["/dev".into()], Stream::Closed));
-    base.run().refused(71, &["/dev/null", "ENOENT", "/dev with null"]);
+    base.run().refused(71, &["/dev/null", "ENOENT", "mount a /dev with /dev/null"]);
     cases("no /dev/null", 1);
 }
 
