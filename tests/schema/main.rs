@@ -9,6 +9,7 @@ use std::path::Path;
 use std::process::Command;
 use std::rc::Rc;
 
+use regex_lite::Regex;
 use serde_json::{Value, json};
 use stepdown::config::keys::{self, Kind, Table};
 use stepdown::config::{decode, schema};
@@ -82,7 +83,7 @@ fn every_configuration_of_the_repository_validates() {
     }
 }
 
-/// The decoder has an arm for every key of the table: the file has them all, and it is decoded.
+/// What the file has, the tests below change; so it has every key.
 #[test]
 fn every_key_of_the_table_is_in_the_file_of_every_key() {
     fn missing(table: &Table, instances: &[&Value], all: &mut Vec<String>) {
@@ -129,6 +130,59 @@ fn places(document: &Value, at: String, all: &mut Vec<String>) {
     if !at.is_empty() {
         all.push(at);
     }
+}
+
+/// The decoded configuration without the places of its values; none if the document is refused.
+fn decoded(document: &Value) -> Option<String> {
+    let text = written(document);
+    let file = Rc::new(TextFile { path: "init.toml".into(), text: text.clone() });
+    let shown = format!("{:?}", decode::decode(&file).ok()?).replace(&format!("{text:?}"), "");
+    Some(Regex::new("offset: [0-9]+").unwrap().replace_all(&shown, "").into_owned())
+}
+
+/// A key that the decoder accepts and does not read would be a setting without effect.
+#[test]
+fn every_value_of_the_file_of_every_key_is_read() {
+    let others = [
+        json!(1),
+        json!(204),
+        json!(true),
+        json!(false),
+        json!("x"),
+        json!("/x"),
+        json!("0700"),
+        json!("10s"),
+        json!("64m"),
+        json!("HUP"),
+        json!("worker"),
+        json!(["/x", "b"]),
+        json!([1]),
+    ];
+    let mut without_also = every_key();
+    without_also["seal"].as_object_mut().unwrap().remove("also");
+    let (mut all, mut read) = (Vec::new(), Vec::new());
+    for document in [every_key(), without_also] {
+        let (before, mut places_here) = (decoded(&document).unwrap(), Vec::new());
+        places(&document, String::new(), &mut places_here);
+        places_here.retain(|place| !document.pointer(place).unwrap().is_object());
+        for place in &places_here {
+            let changed = |other: &Value| {
+                let mut changed = document.clone();
+                *changed.pointer_mut(place).unwrap() = other.clone();
+                decoded(&changed)
+            };
+            let (above, key) = place.rsplit_once('/').unwrap();
+            let mut without = document.clone();
+            without.pointer_mut(above).unwrap().as_object_mut().map(|table| table.remove(key));
+            let mut after = others.iter().map(changed).chain([decoded(&without)]).flatten();
+            if after.any(|after| after != before) {
+                read.push(place.clone());
+            }
+        }
+        all.append(&mut places_here);
+    }
+    all.retain(|place| !read.contains(place) && !place.ends_with("/root_step") && !place.ends_with("/step"));
+    assert!(all.is_empty() && read.len() > 100, "accepted, and not read: {all:?}");
 }
 
 #[test]
