@@ -209,6 +209,12 @@ pub fn parse(words: &[&CStr]) -> Result<Arguments> {
             other => return Err(unusable(other.unexpected())),
         }
     }
+    let Arguments { config, role, image, .. } = &arguments;
+    for (option, value) in [("--config", config), ("--role", role), ("--image", image)] {
+        if value.as_deref() == Some("") {
+            return Err(wrong(format!("{option} with an empty value")));
+        }
+    }
     if arguments.command.first().is_some_and(|first| first.is_empty()) {
         return Err(wrong("the command is an empty word".into()));
     }
@@ -298,6 +304,8 @@ mod tests {
         for words in [
             &[c"-u", c"a", c"--user", c"b"][..],
             &[c"--config"],
+            &[c"--config", c""],
+            &[c"--role="],
             &[c"--plan=yes"],
             &[c"--plan", c"--version"],
             &[c"--check=maybe"],

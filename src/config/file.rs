@@ -52,7 +52,7 @@ fn read(path: &str, trust: &Trust) -> Result<String> {
     let (mut file, facts) =
         trust.open(Path::new(path), OFlags::NONBLOCK | OFlags::NOCTTY).map_err(|denied| match denied {
             Denied::Call(call, errno) => Error::ConfigRead { path: path.to_owned(), call, errno },
-            denied => Error::NotRoots { path: path.to_owned(), how: denied.to_string(), fix: denied.fix() },
+            denied => Error::NotRoots { step: None, path: path.to_owned(), how: denied.to_string(), fix: denied.fix() },
         })?;
     match FileType::from_raw_mode(facts.st_mode) {
         FileType::RegularFile => {}

@@ -60,7 +60,6 @@ impl Error {
             | Error::Refused { .. }
             | Error::Secret { .. }
             | Error::Inexpressible { .. }
-            | Error::StepNotRoots { .. }
             | Error::RootStepsWithoutRoot { .. }
             | Error::SealPath { .. }
             | Error::MountPoint { .. }
@@ -68,6 +67,7 @@ impl Error {
             Error::Step { .. } => Exit::Step,
             Error::NotExecutable { .. } => Exit::NotExecutable,
             Error::NotFound { .. } => Exit::NotFound,
+            Error::Part { error, .. } => return error.exit_code(),
             Error::Stopped { signal, .. } => return u8::try_from(128 + signal).unwrap_or(255),
         };
         exit as u8

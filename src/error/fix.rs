@@ -95,8 +95,9 @@ impl Error {
                 return format!("give {name} once, as {allowed}, or unset it{}", around(what));
             }
             Error::NotDone { call, .. } => return not_done(call),
-            Error::NotRoots { fix, .. } => return roots_alone(fix, "(COPY --chown=0:0 --chmod=0644)"),
-            Error::StepNotRoots { fix, .. } => return roots_alone(fix, "(off volumes, or in a script of root's own)"),
+            Error::NotRoots { step: None, fix, .. } => return roots_alone(fix, "(COPY --chown=0:0 --chmod=0644)"),
+            Error::NotRoots { fix, .. } => return roots_alone(fix, "(off volumes, or in a script of root's own)"),
+            Error::Part { error, .. } => return error.fix(),
             Error::NotFound { cause, .. } => return cause.fix(),
             Error::NotExecutable { cause, .. } => return cause.fix(),
             Error::Credentials { .. } => text::CREDENTIALS,

@@ -17,7 +17,10 @@ impl fmt::Display for Error {
             }
             Error::ConfigKind { path, what } => write!(f, "the configuration {path} is {what}"),
             Error::ConfigEncoding { path, what } => write!(f, "the configuration {path} is text, but {what}"),
-            Error::NotRoots { path, how, .. } => write!(f, "refusing {path}: {how}"),
+            Error::NotRoots { step: None, path, how, .. } => write!(f, "refusing {path}: {how}"),
+            Error::NotRoots { step: Some(name), path, how, .. } => {
+                write!(f, "refusing the root step '{name}': {path}: {how}")
+            }
             Error::Config { place, what, .. } => write!(f, "{place}: {what}"),
             Error::Identity { place, given, what } => write!(f, "{place}: '{given}' {what}"),
             Error::Unmapped { place, id, .. } => write!(f, "{place}: {id} does not exist in this user namespace"),
@@ -32,7 +35,6 @@ impl fmt::Display for Error {
             Error::Unset { name, place, message: None } => write!(f, "{place}: ${{{name}}} is unset"),
             Error::Secret { name, path, what, .. } => write!(f, "secret {name} from {path}: {what}"),
             Error::Inexpressible { format, what, .. } => write!(f, "cannot render for {format}: {what}"),
-            Error::StepNotRoots { name, path, how, .. } => write!(f, "refusing the root step '{name}': {path}: {how}"),
             Error::Step { name, what, .. } => write!(f, "step '{name}' {what}"),
             Error::Required { name, .. } => write!(f, "required variable {name} is unset or empty"),
             Error::Refused { name, is, .. } => {
@@ -40,6 +42,7 @@ impl fmt::Display for Error {
             }
             Error::NotFound { name, cause } => write!(f, "command '{name}' not found: {cause}"),
             Error::NotExecutable { path, cause } => write!(f, "cannot run {path}: {cause}"),
+            Error::Part { of, error } => write!(f, "{of}: {error}"),
             Error::CapabilityMissing { missing, .. } => write!(f, "missing capability {missing}"),
             Error::RootStepsWithoutRoot { uid, step } => {
                 write!(f, "started as uid {uid}, but the root step '{step}' must run as root")
@@ -72,6 +75,14 @@ impl fmt::Display for Error {
 }
 
 impl Error {
+    /// Says whose command it is that cannot be executed: of a step or a health check. Other errors have a place.
+    pub fn about(self, of: impl FnOnce() -> String) -> Error {
+        match self {
+            Error::NotFound { .. } | Error::NotExecutable { .. } => Error::Part { of: of(), error: Box::new(self) },
+            other => other,
+        }
+    }
+
     /// A system call that failed: what it was for, the call, the kernel's reason.
     fn refused_call(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

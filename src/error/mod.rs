@@ -94,8 +94,11 @@ pub enum Error {
         /// What it is.
         what: String,
     },
-    /// A user other than root could have written the configuration or the accounts.
+    /// Root would read a file that another user could have written: the configuration, the accounts, or a file of a
+    /// root step.
     NotRoots {
+        /// The root step, if it is about one.
+        step: Option<String>,
         /// The file.
         path: String,
         /// The part of its path that others can write, and its owner.
@@ -211,17 +214,6 @@ pub enum Error {
         /// What to do about it.
         remedy: &'static str,
     },
-    /// A root step would read a file that a user other than root could have written.
-    StepNotRoots {
-        /// The root step.
-        name: String,
-        /// Its program, its interpreter, or one of its words or variables.
-        path: String,
-        /// The part that others can write, and its owner.
-        how: String,
-        /// The command that corrects it.
-        fix: String,
-    },
     /// A required variable is missing.
     Required {
         /// The variable.
@@ -251,6 +243,13 @@ pub enum Error {
         path: String,
         /// Why.
         cause: Unfit,
+    },
+    /// One of the two errors above, about the command of a step or a health check.
+    Part {
+        /// Whose command it is, as messages call it.
+        of: String,
+        /// The error.
+        error: Box<Error>,
     },
     /// Root lacks capabilities that the plan needs.
     CapabilityMissing {

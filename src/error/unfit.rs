@@ -28,6 +28,8 @@ pub enum Missing {
     InPath(String),
     /// A command of that name, but there is a role of that name: the role and its variable.
     NamesRole(String, String),
+    /// A program of that name: the word is what `--check=` takes.
+    CheckExtent,
     /// A program of that name: the word holds blanks or quotes, so it is a whole command line, this one.
     OneWord(String),
     /// The same, with the syntax or a builtin of a shell.
@@ -50,6 +52,7 @@ impl fmt::Display for Missing {
             Missing::File(target) => write!(f, "no such file{}", Target(target)),
             Missing::InPath(path) => write!(f, "it is in no directory of PATH={path}"),
             Missing::NamesRole(role, _) => write!(f, "the image has no such program, but '{role}' is a role"),
+            Missing::CheckExtent => f.write_str("it is taken as the command, since it follows --check as its own word"),
             Missing::OneWord(_) => f.write_str("the command line is one word, with blanks or quotes in it"),
             Missing::ShellSyntax => f.write_str("it is written for a shell, and no shell reads it"),
             Missing::Shell => f.write_str("no such file: the image has no shell for a command in shell form"),
@@ -85,6 +88,7 @@ impl Missing {
             Missing::NamesRole(role, variable) => {
                 format!("select the role: --role {role} instead of {role}, or {variable}={role}")
             }
+            Missing::CheckExtent => "write --check=full or --check=init".into(),
             Missing::OneWord(line) => {
                 let words = line.split(|byte: char| byte.is_whitespace() || matches!(byte, '"' | '\''));
                 let words: Vec<String> =
@@ -172,6 +176,8 @@ pub enum Unfit {
     Elf(&'static str),
     /// Unknown content.
     Unrecognized,
+    /// A seccomp filter or a security module forbids the call.
+    Filtered,
     /// File capabilities that the empty bounding set cannot give.
     FileCapabilities,
     /// Arguments and environment are too long: the longest string, if it alone is, and its length.
@@ -207,6 +213,7 @@ impl fmt::Display for Unfit {
             Unfit::Foreign(what) => write!(f, "it is {what}"),
             Unfit::Elf(what) => write!(f, "it is {what}"),
             Unfit::Unrecognized => f.write_str("it is not a program for this machine"),
+            Unfit::Filtered => write!(f, "{}, and it has no file capabilities", Kernel(Errno::EPERM)),
             Unfit::FileCapabilities => {
                 write!(f, "{}: file capabilities that the empty bounding set cannot give", Kernel(Errno::EPERM))
             }
@@ -258,6 +265,7 @@ impl Unfit {
                 "put a program for Linux there (build, unpack or fetch it), or run the program that reads this"
             }
             Unfit::Elf(_) => "link it as a program, or copy it into the image again",
+            Unfit::Filtered => "let the seccomp profile and the security module (audit log) allow execve of this file",
             Unfit::FileCapabilities => "list them in keep_capabilities, or remove them from the file (setcap -r)",
             Unfit::TooLong(_) => "pass less in arguments and environment: long values belong in files",
             Unfit::Busy => "let the process that writes it close it before the start",

@@ -72,7 +72,7 @@ impl Accounts {
             None => Ok(()),
             Some(denied) => {
                 let fix = format!("{}, or give user and groups as numbers (uid:gid)", denied.fix());
-                Err(Error::NotRoots { path: path.to_owned(), how: denied.to_string(), fix })
+                Err(Error::NotRoots { step: None, path: path.to_owned(), how: denied.to_string(), fix })
             }
         };
         refuse(PASSWD, &self.passwd)?;

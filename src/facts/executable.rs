@@ -33,7 +33,14 @@ pub fn refused(program: &CStr, reason: Errno, longest: Option<(String, usize)>) 
         Errno::ENOENT | Errno::ENOTDIR => Error::NotFound { name, cause: missing(path, DEEPEST) },
         Errno::EACCES => Error::NotExecutable { path: name, cause: denied(path, DEEPEST) },
         Errno::ENOEXEC | Errno::ELIBBAD => Error::NotExecutable { path: name, cause: malformed(path, DEEPEST) },
-        Errno::EPERM => Error::NotExecutable { path: name, cause: Unfit::FileCapabilities },
+        Errno::EPERM if has_capabilities(program) => {
+            Error::NotExecutable { path: name, cause: Unfit::FileCapabilities }
+        }
+        Errno::EPERM => Error::NotExecutable { path: name, cause: Unfit::Filtered },
+        // An ELF file whose loader is shorter than a header; or the file system failed.
+        Errno::EIO if matches!(malformed(path, DEEPEST), Unfit::Runner(..)) => {
+            Error::NotExecutable { path: name, cause: malformed(path, DEEPEST) }
+        }
         Errno::E2BIG => {
             Error::NotExecutable { path: name, cause: Unfit::TooLong(longest.filter(|(_, length)| *length > LONGEST)) }
         }
@@ -41,6 +48,12 @@ pub fn refused(program: &CStr, reason: Errno, longest: Option<(String, usize)>) 
         Errno::ELOOP => Error::NotExecutable { path: name, cause: Unfit::Links },
         other => Error::NotExecutable { path: name, cause: Unfit::Other(other) },
     }
+}
+
+/// Whether a file has file capabilities.
+fn has_capabilities(file: &CStr) -> bool {
+    // The kernel's structure has 24 bytes at most.
+    rustix::fs::getxattr(file, c"security.capability", &mut [0_u8; 32]).is_ok()
 }
 
 /// What is missing: the file, or what its first line or its header asks for.
@@ -280,7 +293,18 @@ fn head(path: &Path) -> std::io::Result<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
+    use std::ffi::CString;
+
     use super::*;
+
+    #[test]
+    fn a_forbidden_exec_is_not_blamed_on_file_capabilities() {
+        let program = CString::new(std::env::current_exe().unwrap().into_os_string().into_vec()).unwrap();
+        match refused(&program, Errno::EPERM, None) {
+            Error::NotExecutable { cause: Unfit::Filtered, .. } => {}
+            other => panic!("{other:?}"),
+        }
+    }
 
     #[test]
     fn headers_of_other_machines_are_named() {

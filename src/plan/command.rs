@@ -7,7 +7,7 @@ use nix::errno::Errno;
 
 use super::expand;
 use super::role::{self, Selected};
-use crate::config::args::Arguments;
+use crate::config::args::{Action, Arguments};
 use crate::config::environment::Environment;
 use crate::config::{At, Config};
 use crate::error::{Error, Missing, Place, Result, io_errno};
@@ -62,11 +62,17 @@ fn not_a_name(error: Error, words: &[CString]) -> Error {
     Error::NotFound { name, cause }
 }
 
-/// The error for a COMMAND that is the name of a role, not of a program.
+/// The error for a COMMAND that is the name of a role or the extent of a check, not of a program.
 pub(super) fn names_role(error: Error, config: &Config, arguments: &Arguments) -> Error {
     match error {
         Error::NotFound { name, .. } if !arguments.command.is_empty() && config.role(&name).is_some() => {
             let cause = Missing::NamesRole(name.clone(), config.role_variable.clone());
+            Error::NotFound { name, cause }
+        }
+        Error::NotFound { name, .. }
+            if matches!(arguments.action, Action::Check(_)) && matches!(name.as_str(), "full" | "init") =>
+        {
+            let cause = Missing::CheckExtent;
             Error::NotFound { name, cause }
         }
         other => other,

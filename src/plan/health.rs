@@ -118,11 +118,12 @@ fn http_url(at: &At<String>, environment: &Environment) -> Result<String> {
     if plain {
         Ok(url)
     } else {
-        Err(refuse(
-            at,
-            format!("'{}' expands to no http:// URL", at.value),
-            "http://127.0.0.1:PORT/PATH: inside the container there is no TLS to check",
-        ))
+        let allowed = match url.strip_prefix("unix:") {
+            Some(path) => format!("http = \"http://localhost/PATH\", unix = \"/{}\"", path.trim_start_matches('/')),
+            None if url.starts_with("https:") => "http://127.0.0.1:PORT/PATH: /init has no TLS".into(),
+            None => "http://127.0.0.1:PORT/PATH".into(),
+        };
+        Err(refuse(at, is_not(at, "an http:// URL"), &allowed))
     }
 }
 
@@ -133,8 +134,14 @@ fn address_of(at: &At<String>, environment: &Environment) -> Result<String> {
     if port.is_some() {
         Ok(address)
     } else {
-        Err(refuse(at, format!("'{}' expands to no HOST:PORT", at.value), "such as 127.0.0.1:5555"))
+        Err(refuse(at, is_not(at, "HOST:PORT"), "write both, such as 127.0.0.1:5555"))
     }
+}
+
+/// As configured: an expanded value may contain a secret.
+fn is_not(at: &At<String>, form: &str) -> String {
+    let verb = if at.value.contains('$') { "does not expand to" } else { "is not" };
+    format!("'{}' {verb} {form}", at.value)
 }
 
 fn refuse(at: &At<String>, what: String, allowed: &str) -> Error {

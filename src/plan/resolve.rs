@@ -77,7 +77,8 @@ pub fn resolve(given: &Given<'_>) -> Result<Plan> {
     let as_root = root_steps::resolve(config.root_steps.iter().filter(counts), &environment, &trust)?;
     let steps = Steps { as_root, as_user };
     let role_health = selected.as_ref().and_then(|selected| selected.role.health.as_ref());
-    let health = role_health.map(|health| health::resolve(config, health, &environment)).transpose()?;
+    let health = role_health.map(|health| health::resolve(config, health, &environment)).transpose();
+    let health = health.map_err(|error| error.about(|| "health check".into()))?;
     let stop = stop::resolve(config, selected.as_ref().map(|selected| selected.role));
     let supervision = supervision::resolve(config, stop, health.clone())?;
     let seal = seal::resolve(&config.seal, &environment)?;

@@ -7,7 +7,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use super::capabilities;
 use super::command::expand_words;
 use super::expand::{expand, timeout};
-use super::steps::StepPlan;
+use super::steps::{self, StepPlan};
 use crate::config::Step;
 use crate::config::environment::Environment;
 use crate::error::{Error, Missing, Result};
@@ -27,7 +27,7 @@ const UMASK: u32 = 0o022;
 /// Resolves the root steps.
 ///
 /// # Errors
-/// All of exit codes 78, 126 and 127; [`Error::StepNotRoots`].
+/// All of exit codes 78, 126 and 127; [`Error::NotRoots`].
 pub(super) fn resolve<'a>(
     steps: impl Iterator<Item = &'a Step>,
     environment: &Environment,
@@ -66,12 +66,12 @@ fn resolve_one(step: &Step, environment: &Environment, trust: &Trust) -> Result<
 /// later one, so each step is checked again just before it runs.
 ///
 /// # Errors
-/// [`Error::StepNotRoots`], [`Error::NotFound`], [`Error::NotExecutable`].
+/// [`Error::NotRoots`], [`Error::NotFound`], [`Error::NotExecutable`].
 pub fn judge(step: &StepPlan, trust: &Trust) -> Result<CString> {
     let refuse = |path: &[u8]| {
         let path = String::from_utf8_lossy(path).into_owned();
-        move |denied: Denied| Error::StepNotRoots {
-            name: step.name.clone(),
+        move |denied: Denied| Error::NotRoots {
+            step: Some(step.name.clone()),
             path,
             how: denied.to_string(),
             fix: denied.fix(),
@@ -81,7 +81,8 @@ pub fn judge(step: &StepPlan, trust: &Trust) -> Result<CString> {
     let path = environment.get("PATH").unwrap_or_default();
     let mut obeyed = Obeyed::new(trust, path).map_err(refuse(b"PATH"))?;
     let name = arguments.first().map_or(&b""[..], |word| word.to_bytes());
-    let program = found(obeyed.program(name).map_err(refuse(name))?, name, path)?;
+    let found = found(obeyed.program(name).map_err(refuse(name))?, name, path);
+    let program = found.map_err(|error| error.about(|| steps::called(&step.name)))?;
     for word in arguments.iter().skip(1).map(|word| word.to_bytes()) {
         obeyed.word(word).map_err(refuse(word))?;
     }

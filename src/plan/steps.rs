@@ -12,9 +12,14 @@ use super::scope::Boot;
 use super::{capabilities, environment};
 use crate::config::environment::Environment;
 use crate::config::{Config, Step};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::exec::App;
 use crate::privilege::capability::Set;
+
+/// What messages call a step.
+pub(super) fn called(name: &str) -> String {
+    format!("step '{name}'")
+}
 
 /// One step.
 #[derive(Clone, Debug)]
@@ -66,9 +71,12 @@ pub(super) fn as_user(config: &Config, boot: &Boot<'_>, from: usize) -> Result<(
 
 fn resolve(config: &Config, step: &Step, number: usize, environment: &Environment) -> Result<StepPlan> {
     let workdir = config.workdir.as_deref();
-    let wait = step.wait.as_ref().map(|wait| health::resolve(config, wait, environment)).transpose()?;
-    let Command { programs, words } =
-        if wait.is_some() { Command::default() } else { Command::of(&step.command, workdir, environment)? };
+    let whose = |error: Error| error.about(|| called(&step.name.value));
+    let wait = step.wait.as_ref().map(|wait| health::resolve(config, wait, environment)).transpose().map_err(whose)?;
+    let Command { programs, words } = match &wait {
+        Some(_) => Command::default(),
+        None => Command::of(&step.command, workdir, environment).map_err(whose)?,
+    };
     let app = App {
         programs,
         arguments: words,

@@ -326,7 +326,8 @@ fn an_invalid_image_is_refused_and_an_unknown_one_is_marked() {
     ] {
         usual(&[format, "--image", &digest], &[]).has(&line);
     }
-    for image in ["", "-x", "a b"] {
+    usual(&["quadlet", "--image", ""], &[]).refused(64, &["--image with an empty value"]);
+    for image in ["-x", "a b"] {
         usual(&["quadlet", "--image", image], &[]).refused(64, &["--image ", "not the name of an image"]);
     }
     run(&["--image", "app:1"]).refused(64, &["--image goes with --render"]);

@@ -46,6 +46,32 @@ fn a_missing_command_is_not_found() {
 }
 
 #[test]
+fn a_missing_command_of_a_step_or_a_health_check_is_attributed_to_it() {
+    for (text, whose) in [
+        ("[[step]]\nname = 'migrate'\ncommand = ['nowhere']\n", "step 'migrate': "),
+        ("[[step]]\nname = 'cache'\nwait = { exec = ['nowhere'] }\n", "step 'cache': "),
+        ("[[root_step]]\nname = 'firewall'\ncommand = ['nowhere']\n", "step 'firewall': "),
+        ("[roles.web]\nhealth = { exec = ['nowhere'] }\n", "health check: "),
+    ] {
+        let run = stocked().config(text).words(["--role", "web", "witness"]);
+        let run = if text.contains("roles") { run } else { run.words(["witness"]) }.run();
+        run.refused(
+            127,
+            &[&format!("{whose}command 'nowhere' not found: it is in no directory of PATH="), "install it"],
+        );
+    }
+}
+
+#[test]
+fn the_extent_of_a_check_as_its_own_word_is_explained() {
+    for word in ["full", "init"] {
+        let run = stocked().words(["--check", word]).run();
+        run.check(run.stderr().contains(&format!("'{word}' not found: it is taken as the command")), "the cause");
+        run.check(run.stderr().contains("fix: write --check=full or --check=init"), "the fix");
+    }
+}
+
+#[test]
 fn a_command_that_is_not_executable_is_refused() {
     command("plain").refused(126, &["cannot run /bin/plain", "no execute permission", "chmod 0755"]);
     command("directory").refused(126, &["cannot run /bin/directory", "it is a directory", "name the program's file"]);
@@ -115,7 +141,8 @@ fn a_file_of_an_unknown_format_is_described() {
 
 #[test]
 fn an_unusable_dynamic_loader_is_described() {
-    let program = stocked().file_mode("/bin/needs", bytes(elf(MACHINES.0, "/bin/loader")), 0o755);
+    let program_with_loader = || stocked().file_mode("/bin/needs", bytes(elf(MACHINES.0, "/bin/loader")), 0o755);
+    let program = program_with_loader();
     both(&program, "needs", 127, &["/bin/needs", "its dynamic loader /bin/loader is missing; fix: build it for"]);
     let dangling = program.clone().node("/bin/loader", Kind::Symlink("/usr/lib/ld.so".into()));
     both(&dangling, "needs", 127, &["/bin/loader is missing: there is no /usr/lib/ld.so", "or install /usr/lib/ld.so"]);
@@ -123,6 +150,8 @@ fn an_unusable_dynamic_loader_is_described() {
     both(&foreign, "needs", 126, &["/bin/loader, which runs it: it is a program for", "--platform"]);
     let text = program.file_mode("/bin/loader", bytes("x".repeat(100)), 0o755);
     both(&text, "needs", 126, &["/bin/loader, which runs it: it is text"]);
+    let empty = program_with_loader().file_mode("/bin/loader", bytes(""), 0o755);
+    both(&empty, "needs", 126, &["/bin/loader, which runs it: it is an empty file"]);
 }
 
 #[test]
