@@ -94,10 +94,21 @@ fn replace(app: &App, mask: SignalMask) -> Error {
     }
     // Blocked again, so that no signal ends the process before the error is logged.
     let _ = sys::set_signal_mask(SignalMask::ALL);
+    let by_path = app.arguments.first().is_some_and(|name| !name.to_bytes().contains(&b'/'));
     match first {
-        Some((program, reason)) => executable::refused(program, reason, longest(app)),
+        Some((program, reason)) => match executable::refused(program, reason, longest(app)) {
+            Error::NotFound { cause: Missing::File(None), .. } if by_path => nowhere(app),
+            error => error,
+        },
         None => Error::NotFound { name: "(none)".into(), cause: Missing::File(None) },
     }
+}
+
+/// The error where a search of `PATH` finds no file.
+fn nowhere(app: &App) -> Error {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let name = app.arguments.first().map_or_else(String::new, |name| text(name.to_bytes()));
+    Error::NotFound { name, cause: Missing::InPath(text(app.environment.get("PATH").unwrap_or_default())) }
 }
 
 /// The longest of the strings that the program would get: its name, without the value of a variable, and its length.

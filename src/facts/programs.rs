@@ -27,11 +27,16 @@ enum Seen {
 }
 
 /// The files that exec will try, in order; at least one. A name with a slash is taken as it is, below the working
-/// directory.
+/// directory. Files that the boot may make before the exec are among them.
 ///
 /// # Errors
 /// [`Error::NotFound`], [`Error::NotExecutable`].
-pub fn find(name: &[u8], path: Option<&[u8]>, working_directory: &Path) -> Result<Vec<CString>> {
+pub fn find(
+    name: &[u8],
+    path: Option<&[u8]>,
+    working_directory: &Path,
+    may_be_made: &dyn Fn(&Path) -> bool,
+) -> Result<Vec<CString>> {
     let search = path.filter(|path| !path.is_empty()).unwrap_or(DEFAULT_PATH);
     let direct = name.contains(&b'/');
     let places: Vec<PathBuf> = if direct {
@@ -48,6 +53,7 @@ pub fn find(name: &[u8], path: Option<&[u8]>, working_directory: &Path) -> Resul
         match look(&place) {
             Seen::Program | Seen::Hidden => programs.push(as_c(place)?),
             Seen::Unfit(cause) if unfit.is_none() => unfit = Some((place, cause)),
+            Seen::Nothing if may_be_made(&place) => programs.push(as_c(place)?),
             Seen::Unfit(_) | Seen::Nothing => {}
         }
     }

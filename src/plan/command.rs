@@ -7,6 +7,7 @@ use nix::errno::Errno;
 
 use super::expand;
 use super::role::{self, Selected};
+use super::surfaces::Surfaces;
 use crate::config::args::{Action, Arguments};
 use crate::config::environment::Environment;
 use crate::config::{At, Config};
@@ -22,24 +23,36 @@ pub(super) struct Command {
     pub(super) words: Vec<CString>,
 }
 
-impl Command {
+/// What the search for a command depends on.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Search<'a> {
+    /// The working directory.
+    pub(super) workdir: Option<&'a str>,
+    /// Expands the words, and has the `PATH`.
+    pub(super) environment: &'a Environment,
+    /// The places where the boot itself may create the program before it is executed: by a step, or from a template.
+    pub(super) made: Option<&'a Surfaces>,
+}
+
+impl Search<'_> {
     /// Expands the words and searches the program below the working directory.
     ///
     /// # Errors
     /// [`Error::Unset`], [`Error::Config`], [`Error::NotFound`], [`Error::NotExecutable`].
-    pub(super) fn of(words: &[At<String>], workdir: Option<&str>, environment: &Environment) -> Result<Command> {
-        Command::find(expand_words(words, environment)?, workdir, environment)
+    pub(super) fn expanded(&self, words: &[At<String>]) -> Result<Command> {
+        self.command(expand_words(words, self.environment)?)
     }
 
     /// Searches the program of these words.
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::NotExecutable`].
-    pub(super) fn find(words: Vec<CString>, workdir: Option<&str>, environment: &Environment) -> Result<Command> {
+    pub(super) fn command(&self, words: Vec<CString>) -> Result<Command> {
         let name = words.first().map_or(&b""[..], |word| word.to_bytes());
-        let found = programs::find(name, environment.get("PATH"), Path::new(workdir.unwrap_or(".")));
-        let programs = found.map_err(|error| not_a_name(error, &words))?;
-        Ok(Command { programs, words })
+        let below = Path::new(self.workdir.unwrap_or("."));
+        let made = |place: &Path| self.made.is_some_and(|surfaces| surfaces.has(place));
+        let programs = programs::find(name, self.environment.get("PATH"), below, &made);
+        Ok(Command { programs: programs.map_err(|error| not_a_name(error, &words))?, words })
     }
 }
 

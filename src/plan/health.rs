@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::command::Command;
+use super::command::{Command, Search};
 use super::expand::{self, expand};
 use crate::config::environment::Environment;
 use crate::config::{At, Config, Health, Probe, values};
@@ -67,7 +67,8 @@ impl Question {
 ///
 /// # Errors
 /// [`Error::Config`], [`Error::Unset`]; [`Error::NotFound`] and [`Error::NotExecutable`] for its program.
-pub(super) fn resolve(config: &Config, health: &Health, environment: &Environment) -> Result<HealthPlan> {
+pub(super) fn resolve(config: &Config, health: &Health, search: &Search<'_>) -> Result<HealthPlan> {
+    let environment = search.environment;
     let question = match &health.probe {
         Probe::Http { url, unix, status, headers } => Question::Http {
             url: http_url(url, environment)?,
@@ -77,7 +78,7 @@ pub(super) fn resolve(config: &Config, health: &Health, environment: &Environmen
         },
         Probe::Tcp(address) => Question::Tcp(address_of(address, environment)?),
         Probe::Exec(words) => {
-            let Command { programs, words } = Command::of(words, config.workdir.as_deref(), environment)?;
+            let Command { programs, words } = search.expanded(words)?;
             Question::Exec(App {
                 programs,
                 arguments: words,

@@ -2,6 +2,7 @@
 
 use std::ffi::CString;
 use std::fmt::Write as _;
+use std::path::Path;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -296,7 +297,7 @@ fn shown<'a>(plan: &'a Plan, held: &Held) -> Shown<'a> {
         uid: plan.target.uid,
         gid: plan.target.gid,
         groups: &plan.target.groups,
-        program: plan.app.programs.first().map(|program| program.to_string_lossy().into_owned()).unwrap_or_default(),
+        program: program(&plan.app.programs),
         command: masked_words(&plan.app.arguments, plan),
         workdir: plan.app.working_directory.as_deref(),
         umask: plan.app.umask.map(mode),
@@ -349,6 +350,13 @@ fn shown<'a>(plan: &'a Plan, held: &Held) -> Shown<'a> {
         notes: &plan.notes,
         seal: seal(plan),
     }
+}
+
+/// The file that exec would take now. One that a step is to make is printed only if there is no other.
+fn program(programs: &[CString]) -> String {
+    let path = |program: &CString| program.to_string_lossy().into_owned();
+    let there = programs.iter().map(path).find(|program| Path::new(program).exists());
+    there.or_else(|| programs.first().map(path)).unwrap_or_default()
 }
 
 fn seal(plan: &Plan) -> Option<SealShown> {

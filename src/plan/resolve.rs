@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rustix::process::getpid;
 
-use super::command::{self, Command};
+use super::command::{self, Command, Search};
 use super::identity::Resolved;
 use super::role::{self, Selected};
 use super::scope::Boot;
@@ -73,11 +73,14 @@ pub fn resolve(given: &Given<'_>) -> Result<Plan> {
     let surfaces = surfaces::resolve(config, &arguments.tmpfs, &boot, &environment)?;
     let beside = arguments.action.is_beside();
     let counts = |step: &&Step| !beside && boot.includes(&step.scope);
-    let (as_user, later) = steps::as_user(config, &boot, if beside { config.steps.len() } else { 0 })?;
+    let (as_user, later) = steps::as_user(config, &boot, if beside { config.steps.len() } else { 0 }, &surfaces)?;
     let as_root = root_steps::resolve(config.root_steps.iter().filter(counts), &environment, &trust)?;
     let steps = Steps { as_root, as_user };
     let role_health = selected.as_ref().and_then(|selected| selected.role.health.as_ref());
-    let health = role_health.map(|health| health::resolve(config, health, &environment)).transpose();
+    let made_later = !surfaces.directories.is_empty() || !surfaces.files.is_empty() || !steps.is_empty();
+    let made = made_later.then_some(&surfaces);
+    let search = Search { workdir: config.workdir.as_deref(), environment: &environment, made };
+    let health = role_health.map(|health| health::resolve(config, health, &search)).transpose();
     let health = health.map_err(|error| error.about(|| "health check".into()))?;
     let stop = stop::resolve(config, selected.as_ref().map(|selected| selected.role));
     let supervision = supervision::resolve(config, stop, health.clone())?;
@@ -86,9 +89,8 @@ pub fn resolve(given: &Given<'_>) -> Result<Plan> {
         Action::Plan => (forced(config, role_env), held_back(config, &boot, secrets.held_back)),
         _ => Default::default(),
     };
-    let made_later = !surfaces.directories.is_empty() || !surfaces.files.is_empty() || !steps.is_empty();
-    let after_steps = later.as_ref().unwrap_or(&environment);
-    let Command { programs, words } = command(given, selected.as_ref(), made_later, after_steps)?;
+    let search = Search { environment: later.as_ref().unwrap_or(&environment), ..search };
+    let Command { programs, words } = command(given, selected.as_ref(), &search)?;
     Ok(Plan {
         forced,
         held_back,
@@ -134,8 +136,13 @@ pub fn resolve_after(
     let role =
         role::select(config, arguments.role.as_deref(), given.environment, &arguments.command, arguments.action)?;
     let boot = Boot { role: role.as_ref().map(|role| role.name), environment: &environment };
-    let (steps, later) = steps::as_user(config, &boot, step.number + 1)?;
-    let command = command(given, role.as_ref(), true, later.as_ref().unwrap_or(&environment))?;
+    let (steps, later) = steps::as_user(config, &boot, step.number + 1, &plan.surfaces)?;
+    let search = Search {
+        workdir: config.workdir.as_deref(),
+        environment: later.as_ref().unwrap_or(&environment),
+        made: Some(&plan.surfaces),
+    };
+    let command = command(given, role.as_ref(), &search)?;
     (plan.app.programs, plan.app.arguments) = (command.programs, command.words);
     plan.app.environment = without(environment, &config.unset);
     Ok(steps)
@@ -233,27 +240,19 @@ fn stays(arguments: &Arguments, selected: Option<&Selected<'_>>) -> bool {
 
 /// The app's command line. A health check needs none, since the app runs already, and neither does a printed plan,
 /// since the engine's CMD is not among its words.
-fn command(
-    given: &Given<'_>,
-    selected: Option<&Selected<'_>>,
-    made_later: bool,
-    environment: &Environment,
-) -> Result<Command> {
+fn command(given: &Given<'_>, selected: Option<&Selected<'_>>, search: &Search<'_>) -> Result<Command> {
     let Given { config, arguments, .. } = *given;
-    let workdir = config.workdir.as_deref();
-    if let Some(directory) = workdir.filter(|_| !made_later) {
+    if let Some(directory) = search.workdir.filter(|_| search.made.is_none()) {
         command::refuse_missing_directory(directory)?;
     }
     if arguments.action == Action::Health {
         return Ok(Command::default());
     }
-    match command::words(config, selected, arguments, environment) {
+    match command::words(config, selected, arguments, search.environment) {
         Err(Error::NoCommand { .. }) if arguments.action == Action::Plan => Ok(Command::default()),
         // Only the steps run.
         Ok(words) if words.is_empty() => Ok(Command::default()),
-        words => {
-            Command::find(words?, workdir, environment).map_err(|error| command::names_role(error, config, arguments))
-        }
+        words => search.command(words?).map_err(|error| command::names_role(error, config, arguments)),
     }
 }
 

@@ -69,12 +69,10 @@ impl SealPlan {
     /// The places below which a sealed app may write; none where writes are not restricted.
     pub fn below<'a>(&'a self, surfaces: &'a Surfaces) -> Vec<&'a Path> {
         let Some(writes) = &self.writes else { return Vec::new() };
-        let tmpfs = surfaces.tmpfs.iter().map(|entry| Path::new(&entry.path));
-        let volumes = surfaces.volumes.iter().map(|entry| Path::new(&entry.path));
-        let made = surfaces.directories.iter().map(|(path, _)| path.as_path());
-        let files = surfaces.files.iter().filter_map(|file| file.path.parent());
-        let also = writes.also.iter().map(PathBuf::as_path);
-        tmpfs.chain(volumes).chain(made).chain(files).chain(also).chain([Path::new(DEVICES)]).collect()
+        let mut below = surfaces.below();
+        below.extend(writes.also.iter().map(PathBuf::as_path));
+        below.push(Path::new(DEVICES));
+        below
     }
 
     /// Whether the seal forbids writes to this path.

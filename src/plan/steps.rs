@@ -5,10 +5,11 @@ use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::command::Command;
+use super::command::{Command, Search};
 use super::expand::{self, expand};
 use super::health::{self, HealthPlan};
 use super::scope::Boot;
+use super::surfaces::Surfaces;
 use super::{capabilities, environment};
 use crate::config::environment::Environment;
 use crate::config::{Config, Step};
@@ -50,14 +51,19 @@ pub struct StepPlan {
 ///
 /// # Errors
 /// All of exit codes 78, 126 and 127.
-pub(super) fn as_user(config: &Config, boot: &Boot<'_>, from: usize) -> Result<(Vec<StepPlan>, Option<Environment>)> {
+pub(super) fn as_user(
+    config: &Config,
+    boot: &Boot<'_>,
+    from: usize,
+    made: &Surfaces,
+) -> Result<(Vec<StepPlan>, Option<Environment>)> {
     let (mut all, mut later) = (Vec::new(), None);
     for (number, step) in config.steps.iter().enumerate().skip(from) {
         let environment = later.as_ref().unwrap_or(boot.environment);
         if !(Boot { environment, ..*boot }).includes(&step.scope) {
             continue;
         }
-        all.push(resolve(config, step, number, environment)?);
+        all.push(resolve(config, step, number, environment, made)?);
         if let Some(name) = &step.output {
             environment::set(
                 later.get_or_insert_with(|| boot.environment.clone()),
@@ -69,13 +75,20 @@ pub(super) fn as_user(config: &Config, boot: &Boot<'_>, from: usize) -> Result<(
     Ok((all, later))
 }
 
-fn resolve(config: &Config, step: &Step, number: usize, environment: &Environment) -> Result<StepPlan> {
+fn resolve(
+    config: &Config,
+    step: &Step,
+    number: usize,
+    environment: &Environment,
+    made: &Surfaces,
+) -> Result<StepPlan> {
     let workdir = config.workdir.as_deref();
+    let search = Search { workdir, environment, made: Some(made) };
     let whose = |error: Error| error.about(|| called(&step.name.value));
-    let wait = step.wait.as_ref().map(|wait| health::resolve(config, wait, environment)).transpose().map_err(whose)?;
+    let wait = step.wait.as_ref().map(|wait| health::resolve(config, wait, &search)).transpose().map_err(whose)?;
     let Command { programs, words } = match &wait {
         Some(_) => Command::default(),
-        None => Command::of(&step.command, workdir, environment).map_err(whose)?,
+        None => search.expanded(&step.command).map_err(whose)?,
     };
     let app = App {
         programs,

@@ -1,6 +1,6 @@
 //! The places that the app writes to, resolved.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::expand;
 use super::files::{self, FilePlan};
@@ -26,6 +26,20 @@ impl Surfaces {
     /// Whether any is handed over.
     pub(super) fn are_handed_over(&self) -> bool {
         !self.tmpfs.is_empty() || !self.volumes.is_empty()
+    }
+
+    /// The directories that the user writes to.
+    pub(super) fn below(&self) -> Vec<&Path> {
+        let tmpfs = self.tmpfs.iter().map(|entry| Path::new(&entry.path));
+        let volumes = self.volumes.iter().map(|entry| Path::new(&entry.path));
+        let made = self.directories.iter().map(|(path, _)| path.as_path());
+        let files = self.files.iter().filter_map(|file| file.path.parent());
+        tmpfs.chain(volumes).chain(made).chain(files).collect()
+    }
+
+    /// Whether the user may create this file.
+    pub(super) fn has(&self, file: &Path) -> bool {
+        self.below().iter().any(|place| file.starts_with(place))
     }
 }
 

@@ -63,6 +63,30 @@ fn a_missing_command_of_a_step_or_a_health_check_is_attributed_to_it() {
 }
 
 #[test]
+fn a_program_that_the_boot_makes_below_a_surface_is_executed() {
+    let script = "#!/bin/witness made\n";
+    let made = "[env]\nPATH = '/cache:/bin:/usr/bin'\n[[file]]\npath = '/cache/start'\ntemplate = '/etc/start.template'\nmode = '0755'\n";
+    let base = stocked().config(format!("[[tmpfs]]\npath = '/cache'\n{made}")).file("/etc/start.template", script);
+    for word in ["/cache/start", "start"] {
+        let run = base.clone().words([word]).run();
+        run.app().is_dropped_to(1001, 1001, "1001");
+    }
+    // As a step, by a name that only PATH resolves.
+    let step = "[[step]]\nname = 'made'\ncommand = ['start']\n";
+    let run = base.clone().config(format!("[[tmpfs]]\npath = '/cache'\n{made}{step}")).words(["witness"]).run();
+    run.app().is_dropped_to(1001, 1001, "1001");
+    // What nothing makes is still refused, after the boot made what it makes.
+    base.clone().words(["/cache/other"]).run().refused_late(127, &["command '/cache/other' not found: no such file"]);
+    base.clone()
+        .words(["other"])
+        .run()
+        .refused_late(127, &["'other' not found: it is in no directory of PATH=/cache:/"]);
+    base.words(["/bin/other"]).run().refused(127, &["command '/bin/other' not found: no such file"]);
+    let nothing = stocked().words(["/cache/start"]).run();
+    nothing.refused(127, &["command '/cache/start' not found: no such file"]);
+}
+
+#[test]
 fn the_extent_of_a_check_as_its_own_word_is_explained() {
     for word in ["full", "init"] {
         let run = stocked().words(["--check", word]).run();
