@@ -2,7 +2,6 @@
 //! boot, since later steps rely on it.
 
 use std::borrow::Cow;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use libc::SIGCHLD;
@@ -75,7 +74,7 @@ pub fn run_as_user(
 
 /// Runs one step of the user, unless a path holds it back. Returns its output, where it is to become a variable.
 fn user_step(launch: Launch<'_, Dropped>, step: &StepPlan) -> Result<Option<Vec<u8>>> {
-    if let Some((path, _)) = step.exists.iter().find(|(path, wanted)| is_there(path) != *wanted) {
+    if let Some(path) = step.exists.forbidden_by() {
         log::info!("step {} is held back by {}", step.name, path.display());
         return Ok(None);
     }
@@ -114,11 +113,6 @@ fn one_line(step: &StepPlan, variable: &str, mut output: Vec<u8>) -> Result<Vec<
         format!("printed {what}, and its output becomes {variable}"),
         Cow::Borrowed("let it print the value as one line, and everything else on standard error"),
     ))
-}
-
-/// Whether something is there, a dangling link included.
-fn is_there(path: &Path) -> bool {
-    path.symlink_metadata().is_ok()
 }
 
 fn run_one(runner: Runner<'_>, step: &StepPlan, captured: Option<&mut Vec<u8>>) -> Result<()> {

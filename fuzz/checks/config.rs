@@ -91,6 +91,7 @@ fn sound(config: &Config, text: &str) {
     for entry in &config.files {
         string(text, &entry.path);
         string(text, &entry.template);
+        entry.when_exists.iter().chain(&entry.unless_exists).for_each(|path| string(text, path));
         entry.variables.iter().for_each(|name| string(text, name));
         assert!(entry.mode <= 0o3777 && entry.variables.iter().all(|name| values::variable(&name.value).is_ok()));
         scope(text, &entry.scope, config);

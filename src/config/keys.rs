@@ -192,6 +192,8 @@ pub static FILE: Table = entry(
         key("template", Kind::Text, "the file that it is made from").expands().required(),
         key("variables", Kind::Forms(Form::Variable), "the variables that are replaced in it"),
         key("mode", MODE, "its mode").default("\"0644\""),
+        key("when_exists", Kind::Text, "only if this path is there").expands(),
+        key("unless_exists", Kind::Text, "not if this path is there").expands(),
     ],
 );
 

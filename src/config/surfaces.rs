@@ -50,6 +50,10 @@ pub struct Template {
     pub template: At<String>,
     /// The variables that are replaced in it.
     pub variables: Vec<At<String>>,
+    /// Written only if this path exists.
+    pub when_exists: Option<At<String>>,
+    /// Not written if this path exists.
+    pub unless_exists: Option<At<String>>,
     /// Its mode.
     pub mode: u32,
     /// When it applies.

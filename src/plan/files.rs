@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::exists::Exists;
 use super::expand;
 use crate::config::Template;
 use crate::config::environment::Environment;
@@ -18,6 +19,8 @@ pub struct FilePlan {
     pub place: Place,
     /// The variables that are replaced, each with its value.
     pub values: Vec<(String, Vec<u8>)>,
+    /// The paths that decide whether it is written.
+    pub exists: Exists,
     /// Its mode.
     pub mode: u32,
 }
@@ -26,7 +29,7 @@ pub struct FilePlan {
 ///
 /// # Errors
 /// [`Error::Config`], [`Error::Unset`].
-pub(super) fn resolve(file: &Template, environment: &Environment) -> Result<FilePlan> {
+pub(super) fn resolve(file: &Template, workdir: Option<&str>, environment: &Environment) -> Result<FilePlan> {
     let mut values = Vec::with_capacity(file.variables.len());
     for name in &file.variables {
         let value = environment.get(&name.value).ok_or_else(|| Error::Unset {
@@ -38,6 +41,7 @@ pub(super) fn resolve(file: &Template, environment: &Environment) -> Result<File
     }
     Ok(FilePlan {
         values,
+        exists: Exists::resolve(file.when_exists.as_ref(), file.unless_exists.as_ref(), workdir, environment)?,
         path: expand::path("path", &file.path, environment)?,
         template: expand::path("template", &file.template, environment)?,
         place: file.template.place.clone(),

@@ -7,6 +7,7 @@ mod capabilities;
 mod command;
 pub mod container;
 mod environment;
+pub mod exists;
 pub mod expand;
 pub mod files;
 pub mod flags;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::exists::Exists;
 use super::health::Question;
 use super::{Plan, StartedAs, StepPlan};
 use crate::config::args::ReportFormat;
@@ -70,6 +71,8 @@ struct FileShown<'a> {
     template: String,
     variables: Vec<&'a str>,
     mode: String,
+    when_exists: Option<String>,
+    unless_exists: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -115,17 +118,11 @@ impl StepShown<'_> {
             Some(object) => format!("{}: waits for {object}", self.name),
             None => format!("{}: {:?}", self.name, self.command),
         };
-        let more = [
-            (" within ", &self.timeout),
-            (", when there is ", &self.when_exists),
-            (", unless there is ", &self.unless_exists),
-        ];
-        for (word, value) in more {
-            if let Some(value) = value {
-                line.push_str(word);
-                line.push_str(value);
-            }
+        if let Some(timeout) = &self.timeout {
+            line.push_str(" within ");
+            line.push_str(timeout);
         }
+        line.push_str(&condition(self.when_exists.as_ref(), self.unless_exists.as_ref()));
         if let Some(variable) = self.output {
             line.push_str(", output to ");
             line.push_str(variable);
@@ -135,6 +132,18 @@ impl StepShown<'_> {
         }
         line
     }
+}
+
+/// The paths that decide whether a step or a file is made.
+fn condition(when_exists: Option<&String>, unless_exists: Option<&String>) -> String {
+    let mut words = String::new();
+    for (word, path) in [(", when there is ", when_exists), (", unless there is ", unless_exists)] {
+        if let Some(path) = path {
+            words.push_str(word);
+            words.push_str(path);
+        }
+    }
+    words
 }
 
 impl SealShown {
@@ -204,7 +213,9 @@ fn text(plan: &Plan, held: &Held) -> String {
         row("directory", &format!("{} mode {}", place.path, place.mode));
     }
     for file in &shown.files {
-        row("file", &format!("{} mode {} from {} {:?}", file.path, file.mode, file.template, file.variables));
+        let condition = condition(file.when_exists.as_ref(), file.unless_exists.as_ref());
+        let FileShown { path, mode, template, variables, .. } = file;
+        row("file", &format!("{path} mode {mode} from {template} {variables:?}{condition}"));
     }
     for (kind, steps) in [("root step", &shown.root_steps), ("step", &shown.steps)] {
         for step in steps {
@@ -260,16 +271,15 @@ fn steps<'a>(steps: &'a [StepPlan], plan: &Plan) -> Vec<StepShown<'a>> {
         output: step.output.as_deref(),
         timeout: step.timeout.map(duration),
         optional: step.optional,
-        when_exists: exists(step, true, plan),
-        unless_exists: exists(step, false, plan),
+        when_exists: exists(&step.exists, true, plan),
+        unless_exists: exists(&step.exists, false, plan),
     };
     steps.iter().map(shown).collect()
 }
 
-/// The path that must (not) exist for the step to run.
-fn exists(step: &StepPlan, wanted: bool, plan: &Plan) -> Option<String> {
-    let (path, _) = step.exists.iter().find(|(_, there)| *there == wanted)?;
-    Some(masked(&path.display().to_string(), plan))
+/// The path that must (not) exist.
+fn exists(exists: &Exists, wanted: bool, plan: &Plan) -> Option<String> {
+    exists.path(wanted).map(|path| masked(&path.display().to_string(), plan))
 }
 
 fn duration(duration: Duration) -> String {
@@ -334,6 +344,8 @@ fn shown<'a>(plan: &'a Plan, held: &Held) -> Shown<'a> {
                 template: masked(&file.template.display().to_string(), plan),
                 variables: file.values.iter().map(|(name, _)| name.as_str()).collect(),
                 mode: mode(file.mode),
+                when_exists: exists(&file.exists, true, plan),
+                unless_exists: exists(&file.exists, false, plan),
             })
             .collect(),
         root_steps: steps(&plan.steps.as_root, plan),

@@ -86,7 +86,7 @@ pub fn resolve(given: &Given<'_>) -> Result<Plan> {
     let supervision = supervision::resolve(config, stop, health.clone())?;
     let seal = seal::resolve(&config.seal, &environment)?;
     let (forced, held_back) = match arguments.action {
-        Action::Plan => (forced(config, role_env), held_back(config, &boot, secrets.held_back)),
+        Action::Plan => (forced(config, role_env), held_back(config, &boot, &steps, secrets.held_back)),
         _ => Default::default(),
     };
     let search = Search { environment: later.as_ref().unwrap_or(&environment), ..search };
@@ -195,7 +195,7 @@ fn forced(config: &Config, role: Option<&BTreeMap<String, At<String>>>) -> Vec<S
 }
 
 /// The entries that are not part of this boot, each with the reason.
-fn held_back(config: &Config, boot: &Boot<'_>, mut all: Vec<String>) -> Vec<String> {
+fn held_back(config: &Config, boot: &Boot<'_>, steps: &Steps, mut all: Vec<String>) -> Vec<String> {
     let mut add = |kind: &str, name: &str, scope: &Scope| {
         if let Some(why) = boot.why_not(scope) {
             all.push(format!("{kind} \"{name}\": {why}"));
@@ -208,7 +208,12 @@ fn held_back(config: &Config, boot: &Boot<'_>, mut all: Vec<String>) -> Vec<Stri
     config.requirements.iter().for_each(|entry| add("require", &entry.env, &entry.scope));
     config.refusals.iter().for_each(|entry| add("refuse", &entry.env, &entry.scope));
     config.root_steps.iter().for_each(|entry| add("root step", &entry.name.value, &entry.scope));
-    config.steps.iter().for_each(|entry| add("step", &entry.name.value, &entry.scope));
+    for (number, entry) in config.steps.iter().enumerate() {
+        // A step whose condition reads an earlier output is decided again when the output is known.
+        if !steps.as_user.iter().any(|step| step.number == number) {
+            add("step", &entry.name.value, &entry.scope);
+        }
+    }
     all
 }
 

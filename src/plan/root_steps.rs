@@ -6,6 +6,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 use super::capabilities;
 use super::command::expand_words;
+use super::exists::Exists;
 use super::expand::{expand, timeout};
 use super::steps::{self, StepPlan};
 use crate::config::Step;
@@ -53,7 +54,7 @@ fn resolve_one(step: &Step, environment: &Environment, trust: &Trust) -> Result<
         timeout,
         capabilities,
         wait: None,
-        exists: Vec::new(),
+        exists: Exists::default(),
         output: None,
         number: 0,
         optional: false,

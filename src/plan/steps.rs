@@ -1,12 +1,10 @@
 //! Resolves the user's steps of this boot: finds programs, expands words.
 
-use std::ffi::OsString;
-use std::os::unix::ffi::OsStringExt;
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::command::{Command, Search};
-use super::expand::{self, expand};
+use super::exists::Exists;
+use super::expand;
 use super::health::{self, HealthPlan};
 use super::scope::Boot;
 use super::surfaces::Surfaces;
@@ -35,8 +33,8 @@ pub struct StepPlan {
     pub capabilities: Set,
     /// The condition to wait for, instead of a command.
     pub wait: Option<HealthPlan>,
-    /// Paths, and whether each must exist for the step to run.
-    pub exists: Vec<(PathBuf, bool)>,
+    /// The paths that decide whether it runs.
+    pub exists: Exists,
     /// The variable that gets the line of its standard output.
     pub output: Option<String>,
     /// Its number among the configured ones.
@@ -97,13 +95,7 @@ fn resolve(
         working_directory: config.workdir.clone(),
         umask: expand::umask(config, environment)?,
     };
-    let mut exists = Vec::new();
-    for (path, wanted) in [(&step.when_exists, true), (&step.unless_exists, false)] {
-        if let Some(path) = path {
-            let path = OsString::from_vec(expand(path, environment)?);
-            exists.push((Path::new(workdir.unwrap_or("/")).join(path), wanted));
-        }
-    }
+    let exists = Exists::resolve(step.when_exists.as_ref(), step.unless_exists.as_ref(), workdir, environment)?;
     Ok(StepPlan {
         name: step.name.value.clone(),
         app,

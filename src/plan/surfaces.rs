@@ -88,7 +88,7 @@ pub(super) fn resolve(
             .map(|entry| directory(entry, environment))
             .collect::<Result<_>>()?,
         files: (config.files.iter().filter(|entry| boot.includes(&entry.scope)))
-            .map(|entry| files::resolve(entry, environment))
+            .map(|entry| files::resolve(entry, config.workdir.as_deref(), environment))
             .collect::<Result<_>>()?,
     })
 }

@@ -126,6 +126,10 @@ pub fn make_directories(_dropped: &Dropped, directories: &[(PathBuf, u32)], targ
                 if !there {
                     return Err(failed("mkdir", if reason == Errno::EEXIST { Errno::ENOTDIR } else { reason }));
                 }
+                // A start made a read-only one, and it must not forbid the next start.
+                if mode & 0o200 == 0 {
+                    continue;
+                }
                 writable(path).map_err(|errno| Error::NotWritable {
                     path: path.display().to_string(),
                     uid: target.uid,

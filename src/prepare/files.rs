@@ -30,6 +30,10 @@ const NAMES: u32 = 16;
 /// [`Error::Config`] for a template that cannot be used, [`Error::Create`].
 pub fn write(_dropped: &Dropped, files: &[FilePlan], target: &Target) -> Result<()> {
     for file in files {
+        if let Some(path) = file.exists.forbidden_by() {
+            log::info!("file {} is held back by {}", file.path.display(), path.display());
+            continue;
+        }
         let text = text_of(file)?;
         put(file, &text).map_err(|(call, errno)| Error::Create {
             what: "file",

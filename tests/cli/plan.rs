@@ -160,6 +160,9 @@ fn the_plan_shows_waits_and_what_holds_a_step_back() {
          [[step]]\nname = 'api'\nwait = { http = 'http://api/${PASSWORD}', unix = '/run/api.sock' }\n\
          [[step]]\nname = 'worker'\nwait = { exec = ['true', '--password=${PASSWORD}'] }\noptional = true\n\
          [[step]]\nname = 'first'\ncommand = ['true']\nwhen_exists = 'a'\nunless_exists = '/b/${PASSWORD}'\n\
+         [[step]]\nname = 'count'\ncommand = ['true']\noutput = 'COUNT'\n\
+         [[step]]\nname = 'later'\ncommand = ['true']\nwhen = { COUNT = true }\n\
+         [[file]]\npath = '/tmp/a'\ntemplate = '/etc/passwd'\nunless_exists = '/tmp/${PASSWORD}'\n\
          [roles.web]\ncommand = ['true']\n",
     );
     let variables = [("HOST", "db"), ("PASSWORD", "hunter2")];
@@ -168,10 +171,13 @@ fn the_plan_shows_waits_and_what_holds_a_step_back() {
         "step          database: waits for db:5432 within 60s",
         "step          api: waits for http://api/<secret PASSWORD> through /run/api.sock",
         "step          worker: waits for 'true --password=<secret PASSWORD>' to exit with 0, optional",
+        "step          later: [\"true\"]",
+        "file          /tmp/a mode 0644 from /etc/passwd [], unless there is /tmp/<secret PASSWORD>",
         "step          first: [\"true\"], when there is /a, unless there is /b/<secret PASSWORD>",
     ] {
         done.check(done.printed().lines().any(|line| line == row), row);
     }
+    done.check(!done.printed().contains("held back"), "that no step is held back by an output that is not known yet");
     let done = finish(command(&["--config", &configuration, "--role", "web", "--plan", "--json"], &variables));
     let plan: Value = serde_json::from_str(done.printed()).unwrap();
     let (database, first) = (&plan["steps"][0], &plan["steps"][3]);

@@ -70,6 +70,22 @@ fn what_is_in_the_place_of_the_file_is_replaced_and_never_written_through() {
 }
 
 #[test]
+fn a_path_holds_a_file_back_just_before_it_is_written() {
+    let keys = |condition: &str| with(&format!("variables = ['NAME']\n{condition}\n"));
+    let first = keys(&format!("unless_exists = '{PATH}'"));
+    written(&first.clone().run(), "server example.org; root $ROOT; host $host;\\n");
+    // The user's own file of an earlier start stays, and so does a link that leads nowhere.
+    let own = Kind::File(Content::Bytes(b"edited".into()));
+    let run = first.clone().owned(PATH, own, (1001, 1001), 0o600).run();
+    run.untouched(PATH);
+    run.check(run.stderr().contains("file /cache/server.conf is held back by /cache/server.conf"), "the log");
+    first.owned(PATH, Kind::Symlink("/nowhere".into()), (1001, 1001), 0o777).run().untouched(PATH);
+    let run = keys("when_exists = '/none/${NAME}'").words(["witness"]).run();
+    run.check(!run.outcome.after.contains_key(PATH), "that nothing is written");
+    written(&keys("when_exists = 'etc/passwd'").run(), "server example.org; root $ROOT; host $host;\\n");
+}
+
+#[test]
 fn a_file_that_cannot_be_made_is_refused_and_leaves_nothing() {
     let there = |path: &str| with("variables = ['NAME']").owned(path, Kind::Directory, (1001, 1001), 0o755).run();
     let run = there(PATH);

@@ -34,6 +34,8 @@ pub(super) fn file(entry: Accepted<'_>) -> Template {
         path: entry.needed("path"),
         template: entry.needed("template"),
         variables: entry.texts("variables"),
+        when_exists: entry.at("when_exists"),
+        unless_exists: entry.at("unless_exists"),
         mode: entry.parsed("mode", values::mode).unwrap_or(0o644),
         scope: entry.scope(),
     }
