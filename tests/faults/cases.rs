@@ -8,7 +8,7 @@ use libc::{EINTR, EINVAL, EIO, ENOMEM, ENOSYS, EPERM};
 use crate::names;
 use crate::support::protocol::{Answer, Call, Fault};
 
-/// The fault of a call. Only a read-back can detect the last one.
+/// The fault of a call. Only a read-back can detect false success, the last one.
 pub const FAULTS: [Answer; 7] = [
     Answer::Errno(EPERM),
     Answer::Errno(EINVAL),
@@ -24,10 +24,10 @@ const ERRNOS: usize = FAULTS.len() - 1;
 /// One disturbed boot.
 #[derive(Clone, Debug)]
 pub struct Case {
-    /// Which of the scenes.
+    /// The index of the scene.
     pub scene: usize,
     pub fault: Fault,
-    /// The call by its name, with its first argument where that is what it does.
+    /// The call's name, with its first argument where that selects the operation.
     pub name: String,
 }
 
@@ -37,7 +37,7 @@ impl Case {
         self.fault.nth.is_none() && matches!(self.fault.answer, Answer::Errno(ENOSYS | EPERM))
     }
 
-    /// The case in words.
+    /// The case as text.
     pub fn shown(&self, scene: &str) -> String {
         let place = self.fault.nth.map_or_else(|| "every time".to_owned(), |nth| format!("time {}", nth + 1));
         let by = if self.fault.child { " in a child" } else { "" };
@@ -45,7 +45,7 @@ impl Case {
     }
 }
 
-/// A fault in one word.
+/// A fault as one word.
 pub fn word(answer: Answer) -> String {
     match answer {
         Answer::Errno(errno) => format!("{:?}", nix::errno::Errno::from_raw(errno)),
@@ -56,8 +56,8 @@ pub fn word(answer: Answer) -> String {
     }
 }
 
-/// The cases of one scene: `all` of them, or for each call two errnos by turns and the claim, and for all calls of a
-/// number what filters do.
+/// The cases of one scene: with `all`, every fault for each call; otherwise, for each call two errnos in turn and
+/// false success, and for all calls of one number the answers that filters give.
 pub fn of(scene: usize, calls: &[Call], all: bool) -> Vec<Case> {
     let mut met: BTreeMap<(bool, i64), Vec<u32>> = BTreeMap::new();
     for call in calls {

@@ -26,19 +26,19 @@ const PRIVILEGE: [&str; 13] = [
     "try",
 ];
 
-/// The part of the state that the interface promises.
+/// The rest of the state that the interface documents.
 const STATE: [&str; 9] = ["Umask", "SigPnd", "SigBlk", "SigIgn", "SigCgt", "cwd", "exe", "env", "argv"];
 
 /// The exit codes of a refusal.
 const REFUSALS: [i32; 7] = [64, 70, 71, 77, 78, 126, 127];
 
-/// The launcher's, for `/init` ending before its children.
+/// The launcher's exit code if `/init` ends before its children.
 const LEFT_BEHIND: i32 = 200;
 
-/// How long a boot may take, on a machine that is busy with others; and where a hang is tolerated.
+/// The seconds that a boot may take on a busy machine, and where a hang is tolerated.
 const SECONDS: [u64; 2] = [15, 2];
 
-/// Lines by who printed them (the app, or a step by its name) and what they are about.
+/// Lines, by their source (the app, or a step's name) and their subject.
 type Found = BTreeMap<(String, String), Vec<String>>;
 
 /// Owner, group and mode.
@@ -54,7 +54,7 @@ pub struct Clean {
     after: Files,
 }
 
-/// The verdict about a disturbed boot.
+/// The verdict on a disturbed boot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Verdict {
     /// The same as an undisturbed boot.
@@ -63,11 +63,11 @@ pub enum Verdict {
     Refused,
     /// Another result that the table allows.
     Tolerated(usize),
-    /// The call was not made this time.
+    /// The call was not made in this boot.
     NotMet,
 }
 
-/// Boots without a fault.
+/// Runs the scene without a fault.
 pub fn clean(scene: &Scene) -> Clean {
     let faults = Faults { record: true, rules: kernel(scene), ..Faults::default() };
     let recording = scene.sandbox.clone().with(|spec| spec.faults = Some(faults));
@@ -79,12 +79,12 @@ pub fn clean(scene: &Scene) -> Clean {
     Clean { calls: run.outcome.calls.clone(), code, stdout: run.stdout(), found: found(&run), before, after }
 }
 
-/// The rules of the scene's own kernel.
+/// The scene with the rules of its own kernel.
 fn kernel(scene: &Scene) -> Vec<Fault> {
     scene.sandbox.spec.faults.as_ref().map(|faults| faults.rules.clone()).unwrap_or_default()
 }
 
-/// Boots with the fault.
+/// Runs the scene with the fault.
 pub fn disturbed(scene: &Scene, case: &Case) -> Run {
     let rules = [vec![case.fault.clone()], kernel(scene)].concat();
     let faults = Faults { rules, ..Faults::default() };
@@ -92,7 +92,7 @@ pub fn disturbed(scene: &Scene, case: &Case) -> Run {
     scene.sandbox.clone().with(|spec| (spec.faults, spec.seconds) = (Some(faults), seconds)).run()
 }
 
-/// The verdict, or everything that is wrong and not tolerated.
+/// Returns the verdict, or each deviation that is not tolerated.
 pub fn judge(scene: &Scene, case: &Case, clean: &Clean, run: &Run) -> Result<Verdict, Vec<String>> {
     let (refused, deviations) = compare(scene, clean, run);
     if run.outcome.answered == 0 {
@@ -110,7 +110,7 @@ fn shown(deviations: &BTreeMap<Deviation, String>) -> Vec<String> {
     deviations.iter().map(|(deviation, what)| format!("{deviation:?} {what}")).collect()
 }
 
-/// Whether it was refused, and its deviations from the rule.
+/// Whether the boot was refused, and its deviations from the rule.
 fn compare(scene: &Scene, clean: &Clean, run: &Run) -> (bool, BTreeMap<Deviation, String>) {
     let mut all = BTreeMap::new();
     let mut deviates = |when: bool, deviation, what: &dyn Fn() -> String| {
@@ -121,7 +121,7 @@ fn compare(scene: &Scene, clean: &Clean, run: &Run) -> (bool, BTreeMap<Deviation
     let outcome = &run.outcome;
     let code = outcome.code.unwrap_or(-1);
     deviates(outcome.timed_out, Deviation::Hang, &String::new);
-    // Below another init the signal is in that one's exit code.
+    // Below another init, that init's exit code holds the signal.
     let signal = outcome.signal.or((code > 128 && code != LEFT_BEHIND).then_some(code - 128));
     deviates(signal.is_some() && !outcome.timed_out, Deviation::Signal, &|| format!("{signal:?}"));
     deviates(code == LEFT_BEHIND, Deviation::LeftBehind, &String::new);
@@ -129,7 +129,7 @@ fn compare(scene: &Scene, clean: &Clean, run: &Run) -> (bool, BTreeMap<Deviation
     let refused = code != clean.code;
     let found = found(run);
     let ran = found.keys().any(|(who, _)| who == "app");
-    // A step that prints where the app does is told from it by its arguments.
+    // A step that prints to the app's stream is recognised by its arguments.
     let mixed = found
         .get(&("app".into(), "argv".into()))
         .is_some_and(|words| words.iter().any(|word| word.starts_with("mkdir=")));
@@ -175,7 +175,7 @@ fn compare(scene: &Scene, clean: &Clean, run: &Run) -> (bool, BTreeMap<Deviation
     let records: Vec<&str> = stderr.lines().filter(|line| line.starts_with("init: fatal: ")).collect();
     let one_record = records.len() == 1 && records[0].contains("; fix: ") && stderr.ends_with('\n');
     if !refused {
-        deviates(!records.is_empty(), Deviation::Record, &|| "of a boot that went well".into());
+        deviates(!records.is_empty(), Deviation::Record, &|| "of a successful boot".into());
         deviates(scene.starts_app && !ran, Deviation::Code, &|| "the app's, which does not run".into());
         if !scene.starts_app {
             let (is, was) = (run.stdout(), clean.stdout.as_str());

@@ -29,7 +29,7 @@ use cases::Case;
 use judge::Verdict;
 use table::Table;
 
-/// Newer than the oldest kernel, or unknown to older filters: without them it boots all the same.
+/// Calls newer than the oldest supported kernel, or unknown to older filters: a boot must work without them.
 const DISPENSABLE: [i64; 8] = [
     libc::SYS_openat2,
     libc::SYS_close_range,
@@ -67,7 +67,7 @@ fn no_failing_system_call_starts_the_app_with_more_privilege() {
                     let mut told = told.lock().unwrap();
                     match verdict {
                         Ok(Verdict::Refused) if case.is_absence() && DISPENSABLE.contains(&case.fault.call) => {
-                            told.1.push(format!("{}: it does not boot without\n{}", name(case), run.shown()));
+                            told.1.push(format!("{}: does not boot without this call\n{}", name(case), run.shown()));
                         }
                         Ok(verdict) => told.0.add(case, verdict),
                         Err(wrong) => told.1.push(format!("{}: {}\n{}", name(case), wrong.join("; "), run.shown())),
@@ -77,7 +77,7 @@ fn no_failing_system_call_starts_the_app_with_more_privilege() {
         }
     });
     let (table, wrong) = told.into_inner().unwrap();
-    // Not by a macro: the harness would keep it to itself.
+    // Written directly, because the test harness captures `println!`.
     let _ = writeln!(std::io::stderr(), "{}\n{} cases in {} s", table.print(), cases.len(), began.elapsed().as_secs());
     let shown: Vec<&str> = wrong.iter().take(10).map(String::as_str).collect();
     let heads: Vec<&str> = wrong.iter().map(|one| one.lines().next().unwrap_or("")).collect();

@@ -5,19 +5,20 @@ use crate::support::gvisor;
 use crate::support::protocol::{Content, Fault, Faults, Kind};
 use crate::support::sandbox::{Sandbox, node, sandbox};
 
-/// The app's exit code, different from 0 so that it is recognised.
+/// The app's exit code: not 0, so that it cannot be confused with another success.
 pub const CODE: i32 = 42;
 
 /// One way to boot.
 pub struct Scene {
     pub name: &'static str,
     pub sandbox: Sandbox,
-    /// Whether the app runs; otherwise `/init` reports, and may say 0 or 1.
+    /// Whether the app runs; otherwise `/init` prints a report, and exits with 0 or 1.
     pub starts_app: bool,
 }
 
 const HANDED_OVER: &str = "umask = '0027'\nworkdir = '/srv'\ngroups = ['video']\n[env]\nMARK = 'x'\n\
-    [[require]]\nenv = 'TERM'\n[[tmpfs]]\npath = '/cache'\nmode = '0700'\n[[directory]]\npath = '/cache/made/below'\nmode = '0770'\n\
+    [[require]]\nenv = 'TERM'\n[[tmpfs]]\npath = '/cache'\nmode = '0700'\n\
+     [[directory]]\npath = '/cache/made/below'\nmode = '0770'\n\
     [[file]]\npath = '/cache/made/conf'\ntemplate = '/etc/group'\nvariables = ['MARK']\n\
     [[volume]]\npath = '/plain'\n[[volume]]\npath = '/data'\nrecursive = true\n";
 
@@ -67,8 +68,7 @@ pub fn all() -> Vec<Scene> {
     ]
 }
 
-/// Everything that can be handed over: a tmpfs with a mode to set, a volume, and one with something of every kind
-/// below.
+/// All kinds of surfaces: a tmpfs with a mode, a volume, and a recursive volume that contains every type of file.
 fn handed_over() -> Sandbox {
     let bytes = |text: &str| Kind::File(Content::Bytes(text.into()));
     let mut start = sandbox().tmpfs("/cache").tmpfs("/disk").config(HANDED_OVER);
@@ -86,7 +86,7 @@ fn handed_over() -> Sandbox {
     start.with(|spec| spec.start.descriptors = vec![(5, "/etc/group".into())])
 }
 
-/// On a kernel of these rules.
+/// The scene on a kernel with these rules.
 fn on(rules: Vec<Fault>) -> Sandbox {
     sandbox().with(|spec| spec.faults = Some(Faults { rules, ..Faults::default() }))
 }

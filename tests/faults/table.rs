@@ -7,7 +7,7 @@ use crate::cases::{Case, FAULTS, word};
 use crate::judge::Verdict;
 use crate::tolerated::TABLE;
 
-/// The results of the cases of one call and one fault.
+/// The results of all cases of one call and one fault.
 #[derive(Clone, Copy, Default)]
 struct Cell {
     held: usize,
@@ -15,7 +15,7 @@ struct Cell {
     tolerated: usize,
 }
 
-/// All of them.
+/// The results of all cases.
 #[derive(Default)]
 pub struct Table {
     cells: BTreeMap<String, [Cell; FAULTS.len()]>,
@@ -62,7 +62,8 @@ impl Table {
         let (held, refused, tolerated) = (sum(|cell| cell.held), sum(|cell| cell.refused), sum(|cell| cell.tolerated));
         let _ = write!(
             text,
-            "\nthe app runs as it should in {held} cases, is refused in {refused}; {tolerated} tolerated, {} not met",
+            "\n{held} cases start the app correctly, {refused} are refused, {tolerated} are tolerated, \
+             {} were not reached",
             self.not_met
         );
         text

@@ -13,19 +13,19 @@ use crate::support::protocol::Answer;
 /// A kind of deviation from the rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Deviation {
-    /// Ids, groups, sets, `no_new_privs`, securebits or a descriptor that is not the clean boot's.
+    /// Ids, groups, sets, `no_new_privs`, securebits or a descriptor that differ from the clean boot.
     Privilege,
     /// Mask, dispositions, umask, working directory, environment or arguments.
     State,
     /// The app has no standard input.
     NoInput,
-    /// Files that stay as they were before the boot.
+    /// Files that were not changed by the boot.
     LeftAsTheyWere,
     /// A file that was the user's before the boot keeps its mode.
     OwnMode,
     /// Any other difference of files.
     Files,
-    /// What a step prints is printed where the app prints.
+    /// A step's output goes to the app's stream.
     StepsOutput,
     /// A report without one of its warnings.
     Warning,
@@ -33,9 +33,9 @@ pub enum Deviation {
     Report,
     /// Not exactly one fatal record.
     Record,
-    /// An exit code that means something else.
+    /// An exit code with another meaning.
     Code,
-    /// The app does not say all that it should.
+    /// The app's output is incomplete.
     Cut,
     /// A process outlives `/init`.
     LeftBehind,
@@ -52,7 +52,7 @@ pub struct Row {
     pub reason: &'static str,
 }
 
-/// The crate has no name for it here.
+/// The libc crate lacks this constant.
 const PWRITEV2: i64 = if cfg!(target_arch = "x86_64") { 328 } else { 287 };
 
 #[cfg(target_arch = "x86_64")]
@@ -78,31 +78,31 @@ pub const TABLE: [Row; 11] = [
         calls: &[SYS_newfstatat, SYS_fchmodat],
         claimed: false,
         allowed: &[Deviation::OwnMode],
-        reason: "a tmpfs that is the user's already keeps its mode where that cannot be set, which is no refusal",
+        reason: "a tmpfs that the user already owns keeps its mode if it cannot be set; this is not refused",
     },
     Row {
         calls: ACCESS,
         claimed: true,
         allowed: &[Deviation::Report],
-        reason: "an /init that is said to be readable is a warning instead of an ok",
+        reason: "a check warns about an /init that the kernel reports as readable",
     },
     Row {
         calls: &[SYS_newfstatat],
         claimed: false,
         allowed: &[Deviation::State],
-        reason: "a place of root's that cannot be looked at is left out of the PATH of a root step",
+        reason: "a directory that cannot be verified is left out of the PATH of a root step",
     },
     Row {
         calls: START,
         claimed: false,
         allowed: &[Deviation::Signal, Deviation::Record],
-        reason: "the C library's start and its memory: without them there is no program that could say anything, and none runs",
+        reason: "the start of the C library and its memory: without them no program runs, so none can print a record",
     },
     Row {
         calls: &[SYS_write, PWRITEV2],
         claimed: false,
         allowed: &[Deviation::Record, Deviation::Report],
-        reason: "a record or report that cannot be written is not read; the exit code tells",
+        reason: "nobody reads a record or report that cannot be written; the exit code still shows the result",
     },
     Row {
         calls: OPENERS,
@@ -114,41 +114,44 @@ pub const TABLE: [Row; 11] = [
             Deviation::Warning,
             Deviation::State,
         ],
-        reason: "a call that claims the descriptor 0, which is another's: it is closed as if it were its own, and nothing is gained",
+        reason: "a call that falsely returns descriptor 0: /init closes it as its own, and nothing gains privilege",
     },
     Row {
         calls: &[SYS_fstat, SYS_statx, SYS_getdents64],
         claimed: true,
         allowed: &[Deviation::LeftAsTheyWere],
-        reason: "a volume's file that the kernel hides or calls handed over already stays root's: less for the app, not more",
+        reason: "a file of a volume that the kernel hides or reports as handed over stays owned by root: \
+                 the app gets less, not more",
     },
     Row {
         calls: DUPLICATORS,
         claimed: true,
         allowed: &[Deviation::StepsOutput],
-        reason: "what a step says goes to the engine's streams at once, instead of by way of the log",
+        reason: "the output of a step goes to the engine's streams directly instead of through the log",
     },
     Row {
         calls: &[SYS_read],
         claimed: true,
         allowed: &[Deviation::Warning],
-        reason: "a mount table that ends early has no size to warn of",
+        reason: "a mount table that ends early lacks the size, so no warning is printed",
     },
     Row {
         calls: &[SYS_close],
         claimed: false,
         allowed: &[Deviation::Hang, Deviation::Record],
-        reason: "close(2) of Linux releases the descriptor whatever it says; where a filter keeps it, supervision waits for the end of its own pipe",
+        reason: "close(2) on Linux releases the descriptor even if it fails; if a filter prevents that, \
+                 supervision waits on its own pipe",
     },
     Row {
         calls: &[SYS_wait4],
         claimed: false,
         allowed: &[Deviation::Hang, Deviation::Record, Deviation::LeftBehind],
-        reason: "nobody but wait4(2) knows of an end: where it says that there is none yet, that is waited for; where it always fails, nothing is",
+        reason: "only wait4(2) reports the end of a child: if it reports none yet, /init waits; \
+                 if it always fails, /init does not",
     },
 ];
 
-/// The row that covers it, if one does.
+/// The row that covers the deviation, if any.
 pub fn covering(case: &Case, deviation: Deviation) -> Option<usize> {
     let claimed = case.fault.answer == Answer::Done;
     TABLE.iter().position(|row| {

@@ -1,4 +1,4 @@
-"""An app that goes wrong in one way, named by its first word."""
+"""An app with one defect, selected by its first argument."""
 
 import http.server
 import os

@@ -1,15 +1,16 @@
-//! Broken apps in a deployment that is otherwise right: a small configuration, and `app.py`.
+//! Broken apps in a correct deployment: a small configuration and `app.py`.
 
 use crate::broken::{Broken, ends};
 use crate::scene::{BOTH, BROKEN, Engine, GATE, PODMAN, Row, app_file};
 
 /// The flags of a small deployment.
-pub const SMALL: &str = "--read-only --security-opt=no-new-privileges --cap-drop=ALL --cap-add=CHOWN,SETUID,SETGID,SETPCAP --tmpfs /home/app:rw,size=16m,mode=0755";
+pub const SMALL: &str = "--read-only --security-opt=no-new-privileges --cap-drop=ALL \
+    --cap-add=CHOWN,SETUID,SETGID,SETPCAP --tmpfs /home/app:rw,size=16m,mode=0755";
 
-/// Asks the app of `app.py`.
+/// A health check of `app.py`.
 pub const HTTP: &str = "{ http = \"http://127.0.0.1:8000/\", timeout = \"1s\" }";
 
-/// A small configuration: what a role has, and more entries.
+/// A small configuration: the keys of its role, and further tables.
 pub fn small(role: &str, entries: &str) -> String {
     format!(
         "user = \"1001:1001\"\nhome = \"/home/app\"\n\n[role]\ndefault = \"web\"\n\n[[tmpfs]]\npath = \"/home/app\"\n\n\
@@ -17,17 +18,17 @@ pub fn small(role: &str, entries: &str) -> String {
     )
 }
 
-/// A small configuration for an app that gets healthy, however busy the machine is.
+/// A small configuration for an app that becomes healthy even on a busy machine.
 pub fn patient(role: &str, entries: &str) -> String {
     small(role, entries).replace("timeout = \"4s\"", "timeout = \"20s\"")
 }
 
-/// The words that start `app.py`.
+/// The arguments that start `app.py`.
 pub fn app<'a>(way: &[&'a str]) -> Vec<&'a str> {
     ["python3", "/srv/app.py"].into_iter().chain(way.iter().copied()).collect()
 }
 
-/// A gate with this configuration and this way to go wrong.
+/// A gate with this configuration and this defect of the app.
 pub fn broken(
     name: &str,
     engines: &'static [Engine],
@@ -82,7 +83,7 @@ pub fn rows() -> Vec<Row> {
             ends(1, "FAIL  health: not within 4s: GET http://127.0.0.1:8000/: "),
         ),
         broken(
-            "the app accepts and says nothing",
+            "the app accepts but never answers",
             BOTH,
             health(HTTP),
             &["silent"],
@@ -102,7 +103,7 @@ pub fn rows() -> Vec<Row> {
             &["drips"],
             ends(1, "FAIL  health: not within 4s: "),
         ),
-        broken("the app puts itself into the background", PODMAN, asked(HTTP), &["daemonizes"], {
+        broken("the app daemonizes", PODMAN, asked(HTTP), &["daemonizes"], {
             ends(1, "FAIL  app: exited with 0 before it was healthy")
         }),
         broken(
@@ -115,21 +116,21 @@ pub fn rows() -> Vec<Row> {
         broken("health: status 500", BOTH, health(HTTP), &["status", "500"], ends(1, "status 500 instead of 200")),
         broken("health: status 503", PODMAN, health(HTTP), &["status", "503"], ends(1, "status 503 instead of 200")),
         broken(
-            "health: a redirect to a page that is fine",
+            "health: a redirect to a working page",
             BOTH,
             health(HTTP),
             &["redirect"],
             ends(1, "status 302 instead of 200"),
         ),
         broken(
-            "health: tcp, nobody listens there",
+            "health: tcp, no listener on the port",
             PODMAN,
             health("{ tcp = \"127.0.0.1:5555\", timeout = \"1s\" }"),
             &["serve"],
             { ends(1, "connect to 127.0.0.1:5555: ") },
         ),
         broken(
-            "health: a program that says no",
+            "health: a program that fails",
             PODMAN,
             health("{ exec = [\"python3\", \"-c\", \"raise SystemExit(7)\"] }"),
             &["serve"],

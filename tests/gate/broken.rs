@@ -1,4 +1,5 @@
-//! The expected result of a broken deployment: an exit code and one line with the problem and its fix, in time.
+//! The expected result of a broken deployment: an exit code and one line with the problem and its fix, within a time
+//! limit.
 
 use std::time::Duration;
 
@@ -13,10 +14,10 @@ pub struct Broken {
     within: Duration,
 }
 
-/// No broken deployment may take longer, unless its row says so.
+/// The time limit of a broken deployment without another one.
 const USUAL: Duration = Duration::from_secs(20);
 
-/// Ends with this code, after a line that begins with (a check) or holds (a refusal) this text.
+/// Expects this exit code and a line that begins with (a check) or contains (a refusal) this text.
 pub fn ends(code: i32, line: &'static str) -> Broken {
     Broken { code, line, within: USUAL }
 }
@@ -32,12 +33,12 @@ impl Broken {
             failed.iter().find(|line| line.contains(self.line))
         } else {
             outcome.check(fatal.len() == 1, "one fatal record")?;
-            // The end of the boot is a line of the report too, where there is one.
+            // The end of a boot check also prints a line of the report.
             outcome.check(
                 failed.len() <= 1 && failed.iter().all(|line| line.starts_with("FAIL  boot: ")),
                 "no check beside a refusal",
             )?;
-            // A record that quotes a step's last line says what the step said.
+            // A record that quotes a step's last line contains the step's words.
             let apps_own = |text: &str| text.lines().any(|line| line.contains(MARK) && !line.contains(", saying '"));
             outcome.check(!apps_own(&outcome.stdout) && !apps_own(&outcome.stderr), "that the app never starts")?;
             fatal.iter().find(|line| line.contains(self.line))

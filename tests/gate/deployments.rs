@@ -1,4 +1,4 @@
-//! Broken deployments of the Django service itself: its own image, configuration and flags, with one thing wrong.
+//! Broken deployments of the Django service: its own image, configuration and flags, with one defect.
 
 use crate::broken::{Broken, ends};
 use crate::scene::{
@@ -13,7 +13,7 @@ pub fn rows() -> Vec<Row> {
     rows
 }
 
-/// The options of a boot check without one part.
+/// The options of a boot check without one of them.
 fn gate_less(part: &str) -> String {
     replaced(&gate(), part, "")
 }
@@ -31,7 +31,7 @@ fn broken(
     Row::new(name, engines, move |scene| expected.judge(&scene.run(&options(scene), &[])?)).of(BROKEN)
 }
 
-/// The gate with a configuration of its own.
+/// A gate with another configuration.
 fn configured(name: &str, configuration: String, expected: Broken) -> Row {
     broken(name, PODMAN, move |scene| format!("{} {}", gate(), scene.configuration(&configuration)), expected)
 }
@@ -56,7 +56,7 @@ fn missing() -> Vec<Row> {
             "--tmpfs /tmp missing",
             BOTH,
             |scene| {
-                // Podman would put one of its own there.
+                // Podman would mount its own tmpfs there.
                 let none = if scene.engine == Engine::Podman {
                     "--read-only-tmpfs=false --tmpfs /run:rw,size=1m,mode=0755"
                 } else {
@@ -85,7 +85,8 @@ fn missing() -> Vec<Row> {
         broken("the secret key missing", PODMAN, |_| gate_less("--env DJANGO_SECRET_KEY=set-by-hand"), {
             ends(
                 78,
-                "secret DJANGO_SECRET_KEY from /run/secrets/django_secret_key: open: No such file or directory (ENOENT)",
+                "secret DJANGO_SECRET_KEY from /run/secrets/django_secret_key: \
+                 open: No such file or directory (ENOENT)",
             )
         }),
         broken(
@@ -101,7 +102,7 @@ fn missing() -> Vec<Row> {
 
 fn handed_over() -> Vec<Row> {
     vec![
-        // The app reports no error here: only the probe finds it.
+        // The app reports no error here: only the check's probe fails.
         configured(
             "hand-over of HOME forgotten",
             without(CONFIGURATION, "path = \"/home/app\""),
@@ -111,7 +112,7 @@ fn handed_over() -> Vec<Row> {
             ends(70, "step 'static files' exited with 1")
         }),
         configured(
-            "hand-over of the volume forgotten",
+            "no hand-over of the volume",
             without(CONFIGURATION, "path = \"/app/runtime\""),
             ends(70, "step 'store' exited with 1"),
         ),
@@ -123,7 +124,7 @@ fn handed_over() -> Vec<Row> {
         })
         .of(BROKEN),
         configured(
-            "handed over writable to everyone",
+            "a tmpfs handed over writable to everyone",
             replaced(CONFIGURATION, "mode = \"0755\"\nsize = \"16m\"", "mode = \"0777\""),
             { ends(1, "FAIL  tmpfs /home/app: writable to everyone, without the sticky bit") },
         ),
@@ -136,7 +137,7 @@ fn handed_over() -> Vec<Row> {
     ]
 }
 
-/// A configuration whose rules come from this Python instead.
+/// A configuration whose firewall rules come from this Python program.
 fn generated_by(code: &str) -> String {
     let own = "[\"/usr/local/libexec/egress\", \"generate\", \"/etc/egress.list\", \"/run/egress/rules.nft\"]";
     replaced(
@@ -150,7 +151,8 @@ fn egress() -> Vec<Row> {
     let writes = |rules: &str| generated_by(&format!("open(\"/run/egress/rules.nft\", \"w\").write(\"{rules}\")"));
     let half =
         "table inet egress { chain output { type filter hook output priority filter; ip daddr 10.0.0.0/8 reject; }; }";
-    let late = "table inet egress { chain output { type filter hook output priority filter; accept; ip daddr 169.254.0.0/16 reject; }; }";
+    let late = "table inet egress { chain output { type filter hook output priority filter; accept; \
+                ip daddr 169.254.0.0/16 reject; }; }";
     vec![
         broken(
             "the list of networks empty",
@@ -184,11 +186,9 @@ fn egress() -> Vec<Row> {
             writes("drop everything"),
             ends(70, "step 'egress firewall' exited with 1"),
         ),
-        configured(
-            "the firewall's marker forgotten",
-            replaced(CONFIGURATION, "EGRESS_FW_LOADED        = \"1\"\n", ""),
-            { ends(70, "step 'store' exited with 1") },
-        ),
+        configured("no marker of the firewall", replaced(CONFIGURATION, "EGRESS_FW_LOADED        = \"1\"\n", ""), {
+            ends(70, "step 'store' exited with 1")
+        }),
     ]
 }
 
@@ -215,7 +215,7 @@ fn operator() -> Vec<Row> {
         }),
         configured("an unknown key", replaced(CONFIGURATION, "workdir", "workdirectory"), ends(78, "/etc/init.toml:")),
         configured(
-            "the health check asks with a wrong Host",
+            "the health check sends a wrong Host",
             replaced(&quick, "Host = \"localhost\"", "Host = \"wrong.example\""),
             { ends(1, "status 400 instead of 200") },
         ),
@@ -225,7 +225,7 @@ fn operator() -> Vec<Row> {
             &["gunicorn", "--workers", "1", "--worker-tmp-dir", "/tmp", "answers.nothing"],
             { ends(1, "FAIL  app: exited with 3 before it was healthy") },
         ),
-        command("the command is no program", &["/etc/passwd"], ends(126, "cannot run /etc/passwd")),
+        command("the command is not a program", &["/etc/passwd"], ends(126, "cannot run /etc/passwd")),
         broken(
             "neither command nor CMD",
             PODMAN,

@@ -1,4 +1,4 @@
-//! `--health`, as the engine runs it: dropped first, and in time.
+//! `--health` as the engine runs it: it drops privilege first, and ends within its time limit.
 
 use std::time::Duration;
 
@@ -15,7 +15,12 @@ pub fn rows() -> Vec<Row> {
             Ok(Told { line: "podman healthcheck run: healthy".into(), took: Some(outcome.took) })
         }),
         unhealthy("… the app never listens", HTTP, &["idle"], "FAIL  web: GET http://127.0.0.1:8000/: "),
-        unhealthy("… the app says nothing: in time", HTTP, &["silent"], "FAIL  web: no answer within 1s"),
+        unhealthy(
+            "… the app never answers: fails within its timeout",
+            HTTP,
+            &["silent"],
+            "FAIL  web: no answer within 1s",
+        ),
         unhealthy(
             "… status 500",
             HTTP,
@@ -35,7 +40,7 @@ pub fn rows() -> Vec<Row> {
             let before = scene.exec("", &["grep", "-E", "^(Uid|CapPrm):", "/proc/self/status"])?.ended(0)?;
             before.check(
                 before.stdout.contains("0\t0\t0\t0") && !before.stdout.contains("0000000000000000"),
-                "that exec is root with capabilities",
+                "root with capabilities in podman exec",
             )?;
             let outcome = scene.exec("", &["/init", "--health"])?.ended(0)?;
             expect(&outcome, DROPPED)?;
@@ -44,9 +49,9 @@ pub fn rows() -> Vec<Row> {
             let report: serde_json::Value =
                 serde_json::from_str(&json.stdout).map_err(|error| format!("{error}\n{}", json.shown()))?;
             json.check(report["healthy"] == true && report["role"] == "web", "the answer as JSON")?;
-            Ok("podman exec as root with capabilities; Uid 1001, all five sets empty, no_new_privs".into())
+            Ok("podman exec starts as root with capabilities; Uid 1001, all five sets empty, no_new_privs".into())
         }),
-        Row::new("what counts as an answer: chunked, HTTP/1.0, a body that never ends", PODMAN, |scene| {
+        Row::new("accepted answers: chunked, HTTP/1.0, an endless body", PODMAN, |scene| {
             for way in ["chunked", "http10", "endless"] {
                 let options = format!(
                     "{SMALL} {GATE} {} {}",
@@ -63,25 +68,25 @@ pub fn rows() -> Vec<Row> {
             let mut running = serve(scene, role, &["idle"])?;
             running.until(MARK)?;
             scene.exec("--user 1001:1001", &["/init", "--health"])?.ended(0)?;
-            Ok("asked as the user: the same answer".into())
+            Ok("run as the user: the same answer".into())
         }),
         Row::new("podman exec --user 1001 … --health", PODMAN, |scene| {
             let mut running = serve(scene, "health = { file = \"/etc/passwd\" }", &["idle"])?;
             running.until(MARK)?;
             let outcome = scene.exec("--user 1001:1001", &["/init", "--health"])?.ended(0)?;
             outcome.check(outcome.stdout == "ok    web: healthy\n", "a healthy answer")?;
-            Ok("asked as the user: the same answer".into())
+            Ok("run as the user: the same answer".into())
         }),
-        Row::new("health in a container whose gate variable is set", PODMAN, |scene| {
+        Row::new("health in a container with BOOT_CHECK_ONLY", PODMAN, |scene| {
             let mut running = serve(scene, "health = { file = \"/etc/passwd\" }", &["idle"])?;
             running.until(MARK)?;
             scene.exec("--env BOOT_CHECK_ONLY=1", &["/init", "--health"])?.ended(0)?;
-            Ok("it asks, and starts nothing".into())
+            Ok("checks health, and starts nothing".into())
         }),
     ]
 }
 
-/// A container whose app goes on, with a health check of its own.
+/// A container whose app keeps running, with its own health check.
 fn serve(scene: &Scene, role: &str, way: &[&str]) -> Result<crate::lab::call::Running, String> {
     let role = format!("command = [\"python3\", \"/srv/app.py\"]\n{role}");
     let options = format!("{SMALL} --stop-signal KILL {} {}", scene.configuration(&small(&role, "")), app_file(scene));
@@ -90,7 +95,7 @@ fn serve(scene: &Scene, role: &str, way: &[&str]) -> Result<crate::lab::call::Ru
     Ok(running)
 }
 
-/// Asks until it is healthy: each question is a process of an engine's and takes its time.
+/// Repeats the check until it is healthy: each one starts a process through the engine, which takes time.
 fn healthy(scene: &Scene) -> Result<(), String> {
     let mut last = String::new();
     for _ in 0..60 {
@@ -100,14 +105,14 @@ fn healthy(scene: &Scene) -> Result<(), String> {
         }
         last = outcome.shown();
     }
-    Err(format!("it never was healthy\n{last}"))
+    Err(format!("it never became healthy\n{last}"))
 }
 
 fn unhealthy(name: &'static str, health: &'static str, way: &'static [&'static str], line: &'static str) -> Row {
     Row::new(name, PODMAN, move |scene: &Scene| -> Verdict {
         let mut running = serve(scene, &format!("health = {health}"), way)?;
         running.until(MARK)?;
-        // Python takes a while to start on a busy machine: until it listens, the answer is another one.
+        // Python takes a while to start on a busy machine, and until it listens the answer differs.
         let mut outcome = scene.exec("", &["/init", "--health"])?.ended(1)?;
         for _ in 0..20 {
             if outcome.stdout.starts_with(line) {

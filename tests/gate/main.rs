@@ -1,5 +1,5 @@
-//! A real Django service behind an egress firewall, its boot check, and more than seventy deployments with one defect
-//! each: in rootless Podman, and where it is cheap also in Docker.
+//! A real Django service behind an egress firewall: its boot check, and more than seventy deployments with one defect
+//! each, in rootless Podman and, where that is cheap, also in Docker.
 //!
 //! The tables of results are printed at the end. The rows of a missing engine are skipped with a reason, or fail with
 //! `STEPDOWN_MUST_RUN=1`. `STEPDOWN_ROWS=TEXT` runs only the rows with that text in their name.

@@ -1,4 +1,4 @@
-//! The shell entrypoint that `init.toml` replaces: it passes the same gate, and lets through what is listed here.
+//! The shell entrypoint that `init.toml` replaces: it passes the same gate, and accepts the defects listed here.
 
 use crate::scene::{FLAGS, GATE, MARK, PODMAN, Row, Scene, THROW_AWAY, app_file, replaced};
 

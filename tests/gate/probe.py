@@ -1,4 +1,4 @@
-"""The app of a row: says what it finds itself with, one fact a line."""
+"""The app of a row: prints its state, one fact a line."""
 
 import errno
 import hashlib
@@ -39,9 +39,9 @@ for word in sys.argv[1:]:
         case "connect":
             connect(rest, 80)
         case "metadata":
-            # The service itself, on this very machine: nothing but the firewall can keep it away.
+            # The service itself, on this machine: only the firewall can block it.
             service = socket.create_server(("169.254.169.254", 8080))
-            # From another address: the refusal must not be for the one that is kept away.
+            # From another address: the refusal must not depend on the blocked one.
             connect("169.254.169.254", 8080, ("127.0.0.1", 0))
             service.close()
         case "nft":

@@ -1,4 +1,4 @@
-//! Reports: as JSON, of a check that ends after the drop, and that a check leaves nothing behind.
+//! Reports: JSON, a check that ends after the drop, and the cleanup after a check.
 
 use crate::apps::{HTTP, SMALL, app, patient, small};
 use crate::scene::{BOTH, DROPPED, FLAGS, GATE, MARK, PODMAN, PROBE, Row, Scene, THROW_AWAY, app_file, expect};
@@ -14,9 +14,9 @@ pub fn rows() -> Vec<Row> {
             )?;
             outcome.check(
                 outcome.stdout.contains("ok    HOME: ") && !outcome.stdout.contains("health"),
-                "the probes, and no health",
+                "the probes, and no health check",
             )?;
-            Ok(format!("{} checks, no step of the user's, no app", outcome.stdout.lines().count()).into())
+            Ok(format!("{} checks, no step, no app", outcome.stdout.lines().count()).into())
         }),
         Row::new("BOOT_CHECK_ONLY=0 and empty start the app", PODMAN, |scene| {
             for value in ["0", ""] {
@@ -49,7 +49,7 @@ pub fn rows() -> Vec<Row> {
             Ok(format!("78, and {}", outcome.stdout.trim_end()).into())
         }),
         Row::new("a check leaves no process and no file", PODMAN, leaves_nothing),
-        Row::new("a gate on the volume leaves what the steps make", PODMAN, |scene| {
+        Row::new("a gate on the real volume keeps the steps' files", PODMAN, |scene| {
             let volume = scene.volume()?;
             let list = format!("--volume {volume}:/app/runtime --entrypoint find");
             let list = || scene.run(&list, &["/app/runtime", "-mindepth", "1"]);
@@ -61,7 +61,7 @@ pub fn rows() -> Vec<Row> {
             after.check(after.stdout == "/app/runtime/store.sqlite\n", "the store, and nothing else")?;
             Ok("store.sqlite, and nothing else".into())
         }),
-        Row::new("a step runs dropped; a root step gets PATH alone", PODMAN, |scene| {
+        Row::new("a step runs as the user; a root step gets only PATH", PODMAN, |scene| {
             let root = "[[root_step]]\nname = \"root\"\ncommand = [\"/usr/bin/env\"]";
             let user = format!(
                 "[[step]]\nname = \"user\"\ncommand = [\"python3\", \"-c\", '''{PROBE}''']\n\n[env]\nOWN = \"1\""
@@ -87,7 +87,7 @@ pub fn rows() -> Vec<Row> {
             expect(&outcome, DROPPED)?;
             Ok(format!("uid 1001, no capabilities, no_new_privs; root's has {}", names.join(", ")).into())
         }),
-        Row::new("a step that floods the log and forges a record", PODMAN, |scene| {
+        Row::new("a step that floods the log and prints a fake record", PODMAN, |scene| {
             let step = "[[step]]\nname = \"the step\"\ncommand = [\"python3\", \"/srv/app.py\", \"floods\"]";
             let options = format!("{SMALL} {} {}", scene.configuration(&small("", step)), app_file(scene));
             let outcome = scene.run(&options, &["true"])?.ended(0)?;
@@ -99,7 +99,7 @@ pub fn rows() -> Vec<Row> {
                 && !outcome.stderr.lines().any(|line| line.starts_with("init: fatal"));
             if !clean || outcome.stderr.len() < 3_000_000 || outcome.stderr.lines().any(|line| line.len() > 5000) {
                 return Err(format!(
-                    "{} bytes of log, with escapes or a forged record or a line that is too long",
+                    "{} bytes of log, with escapes, a fake record or a line that is too long",
                     outcome.stderr.len()
                 ));
             }
@@ -149,8 +149,8 @@ fn json(scene: &Scene, options: &str, before: &[&str]) -> crate::scene::Verdict 
     Ok(format!("{} checks passed, in one line of JSON", checks.len()).into())
 }
 
-/// A check inside a container that goes on: what its steps and its app leave is gone when it ends, and so are its
-/// probes.
+/// A check inside a running container: the processes of its steps and app, and the files of its probes, are gone when
+/// it ends.
 fn leaves_nothing(scene: &Scene) -> crate::scene::Verdict {
     let daemon = "[[step]]\nname = \"a step\"\ncommand = [\"python3\", \"/srv/app.py\", \"fork-daemon\"]";
     let root = "[[root_step]]\nname = \"a root step\"\ncommand = [\"python3\", \"/srv/app.py\", \"fork-daemon\"]";
@@ -162,7 +162,7 @@ fn leaves_nothing(scene: &Scene) -> crate::scene::Verdict {
     );
     let mut container = scene.start(&options, &["/srv/app.py", "idle"])?;
     container.until(MARK)?;
-    // Whoever it is: a zombie is an empty line. The engine's own list needs a cgroup.
+    // Lists all processes of all users: a zombie is an empty line. `podman top` needs a cgroup.
     let list = "for process in /proc/[0-9]*; do tr '\\0' ' ' <$process/cmdline; echo; done";
     let processes = || {
         let outcome = scene.exec("", &["sh", "-c", list])?.ended(0)?;

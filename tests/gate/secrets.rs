@@ -1,4 +1,4 @@
-//! Secrets: files that only root may read, values that only the app gets.
+//! Secrets: files that only root may read, and values that only the app gets.
 
 use crate::scene::{BOTH, DROPPED, Engine, FLAGS, PODMAN, Row, Scene, THROW_AWAY, Verdict, expect, replaced};
 
@@ -8,7 +8,7 @@ const SHA256: &str = "c4bbcb1fbec99d65bf59d85c8cb62ee2db963f0fe106f483d9afa73bd4
 
 pub fn rows() -> Vec<Row> {
     vec![
-        Row::new("a secret of the engine's, mode 0400", PODMAN, |scene| {
+        Row::new("an engine's secret with mode 0400", PODMAN, |scene| {
             let secret = format!("{}-secret", scene.container());
             scene
                 .engine
@@ -21,7 +21,7 @@ pub fn rows() -> Vec<Row> {
             scene.engine.must(&format!("secret rm {secret}"))?;
             verdict
         }),
-        Row::new("a secret that NAME_FILE names", PODMAN, |scene| {
+        Row::new("a secret from NAME_FILE", PODMAN, |scene| {
             let secret = format!("{}-secret", scene.container());
             scene
                 .engine
@@ -33,9 +33,9 @@ pub fn rows() -> Vec<Row> {
             scene.engine.must(&format!("secret rm {secret}"))?;
             verdict
         }),
-        Row::new("a secret of root's own file", BOTH, |scene| {
+        Row::new("a secret in a file of root", BOTH, |scene| {
             if scene.engine == Engine::Podman {
-                // The file's owner is not mapped there: only its mode can allow reading.
+                // The file's owner is not mapped there, so only its mode can allow reading.
                 return readable(scene);
             }
             let file = scene.file("secret", VALUE, 0o400);
@@ -53,9 +53,9 @@ fn asked(scene: &Scene, options: &str, path: &str) -> Result<crate::lab::call::O
     let options = format!("{flags} {THROW_AWAY} --env INIT_LOG=trace {options}");
     let asked = ["hash:DJANGO_SECRET_KEY", "env:DJANGO_SECRET_KEY_FILE", &format!("read:{path}")];
     let outcome = scene.probe(&options, &asked)?.ended(0)?;
-    outcome.check(!outcome.stdout.contains(VALUE) && !outcome.stderr.contains(VALUE), "the secret in no log")?;
+    outcome.check(!outcome.stdout.contains(VALUE) && !outcome.stderr.contains(VALUE), "no secret in the log")?;
     let plan = scene.run(&options, &["--plan", "true"])?.ended(0)?;
-    plan.check(!plan.stdout.contains(VALUE) && !plan.stderr.contains(VALUE), "the secret in no plan")?;
+    plan.check(!plan.stdout.contains(VALUE) && !plan.stderr.contains(VALUE), "no secret in the plan")?;
     expect(&outcome, DROPPED)?;
     expect(&outcome, &[("DJANGO_SECRET_KEY", SHA256), ("DJANGO_SECRET_KEY_FILE", "None")])?;
     Ok(outcome)

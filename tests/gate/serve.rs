@@ -1,4 +1,4 @@
-//! The gate and the serving container: the same flags, both pass, and what the app can do behind its firewall.
+//! The gate and the serving container: both pass with the same flags, and the firewall limits the app.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -12,11 +12,11 @@ use crate::scene::{
 /// The options of a serving container besides [`FLAGS`].
 const PUBLISHED: &str = "--publish 127.0.0.1::8000";
 
-/// The network that containers have by default; the lab's rows have none, unless they say so.
+/// The default network of containers; the lab's rows have none unless they ask for it.
 const NETWORK: &str = "--network=slirp4netns";
 
-/// Whether every line is ok. The lab's rootless Podman runs without control groups, so there, and only there, the limit
-/// of processes cannot be read; in Docker it must be the one that was given.
+/// Whether every line is ok. The lab's rootless Podman runs without control groups, so only there the process limit
+/// cannot be read; in Docker it must be the configured one.
 fn only_ok(scene: &Scene, report: &str) -> bool {
     let limit = if scene.engine == Engine::Docker {
         "ok    limit of processes: 1024"
@@ -32,16 +32,16 @@ pub fn rows() -> Vec<Row> {
         Row::new("the gate", BOTH, |scene| {
             let outcome = scene.run(&gate(), &[])?.ended(0)?;
             let lines: Vec<&str> = outcome.stdout.lines().collect();
-            outcome.check(lines.len() > 8 && only_ok(scene, &outcome.stdout), "nothing but ok")?;
+            outcome.check(lines.len() > 8 && only_ok(scene, &outcome.stdout), "only ok lines")?;
             outcome.check(lines.iter().any(|line| line.starts_with("ok    health: passed after ")), "the health")?;
             Ok(Told { line: format!("{} checks, all ok", lines.len()), took: Some(outcome.took) })
         }),
-        Row::new("the gate, with the network of serving", PODMAN, |scene| {
+        Row::new("the gate with the serving container's network", PODMAN, |scene| {
             let outcome = scene.run(&format!("{} {NETWORK}", gate()), &[])?.ended(0)?;
-            outcome.check(only_ok(scene, &outcome.stdout), "nothing but ok")?;
+            outcome.check(only_ok(scene, &outcome.stdout), "only ok lines")?;
             Ok(Told { line: "all ok".into(), took: Some(outcome.took) })
         }),
-        Row::new("gate and serving differ in three words", PODMAN, |_| differ()),
+        Row::new("gate and serving differ in three arguments", PODMAN, |_| differ()),
         Row::new("serving: /health/, the drop, the CMD unchanged, the firewall", PODMAN, serving),
         Row::new("a second start on the same volume", PODMAN, |scene| {
             let options = format!("{FLAGS} --volume {}:/app/runtime", scene.volume()?);
@@ -70,7 +70,7 @@ pub fn rows() -> Vec<Row> {
             }
             Ok("EPERM; no capabilities, marker set, PID 1".into())
         }),
-        Row::new("the metadata service on this very machine", PODMAN, metadata),
+        Row::new("the metadata service on this machine", PODMAN, metadata),
         Row::new("the metadata address over a real network: fails fast", PODMAN, |scene| {
             let asked = ["connect:169.254.169.254", "connect:10.11.12.13"];
             let outcome = scene.probe(&format!("{FLAGS} {THROW_AWAY} {NETWORK}"), &asked)?.ended(0)?;
@@ -85,7 +85,7 @@ pub fn rows() -> Vec<Row> {
             }
             Ok("EHOSTUNREACH at once, as for a private network".into())
         }),
-        // The image only has a CMD, which the plan does not show: it covers the boot before the command.
+        // The image only has a CMD, which the engine passes and the plan does not know: it ends before the command.
         Row::new("--plan of an image with a plain CMD", PODMAN, |scene| {
             let outcome = scene.run(&format!("{FLAGS} {THROW_AWAY}"), &["--plan"])?.ended(0)?;
             outcome.check(
@@ -94,14 +94,14 @@ pub fn rows() -> Vec<Row> {
             )?;
             Ok("the plan".into())
         }),
-        Row::new("a command's words arrive as they were given", BOTH, |scene| {
+        Row::new("a command's arguments are passed unchanged", BOTH, |scene| {
             let outcome = scene
                 .probe(&format!("{FLAGS} {THROW_AWAY}"), &["--check", "-c", " a  b ", "$HOME ${HOME} $$", ""])?
                 .ended(0)?;
             for word in ["'--check'", "'-c'", "' a  b '", "'$HOME ${HOME} $$'", "''"] {
                 outcome.check(outcome.stdout.contains(&format!("argument: {word}\n")), word)?;
             }
-            Ok("--check, -c, spaces, dollars, an empty one".into())
+            Ok("--check, -c, spaces, dollars, an empty argument".into())
         }),
         Row::new("REQUIRE_OPENAI_API_KEY=0, RUN_COLLECTSTATIC=0, the settings of development", PODMAN, |scene| {
             let flags = replaced(FLAGS, "--env OPENAI_API_KEY=key-of-a-test", "--env REQUIRE_OPENAI_API_KEY=0");
@@ -170,7 +170,7 @@ fn serving(scene: &Scene) -> Verdict {
     if !bad.starts_with("HTTP/1.1 400 ") {
         return Err(format!("expected a refusal of a foreign host:\n{bad}"));
     }
-    // The app and its workers, as the kernel has them.
+    // The app and its workers, from the kernel's view.
     let status =
         scene.exec("", &["sh", "-c", "cd /proc; for pid in [0-9]*; do [ $pid = $$ ] || cat $pid/status; done"])?;
     for (name, value) in DROPPED {
@@ -185,7 +185,7 @@ fn serving(scene: &Scene) -> Verdict {
         .call(&["image", "inspect", "--format", "{{json .Config.Cmd}}", &image()].map(str::to_owned))?
         .ended(0)?;
     let declared: Vec<String> = serde_json::from_str(&declared.stdout).map_err(|error| error.to_string())?;
-    // The kernel puts a script's interpreter before it.
+    // The kernel puts a script's interpreter before its path.
     let running_words: Vec<&str> = words.stdout.lines().skip(2).collect();
     words.check(
         declared[0] == "gunicorn" && declared[1..] == running_words && words.stdout.contains("/gunicorn\n"),
@@ -209,13 +209,15 @@ fn squeezed(value: &str) -> String {
     value.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// The address is the machine's own, and a server listens there: without the firewall it answers.
+/// The metadata address is assigned to this machine, and a server listens on it: without the firewall it answers.
 fn metadata(scene: &Scene) -> Verdict {
     let code = "import fcntl, socket, struct\n\
-        request = struct.pack(\"16sH2s4s8s\", b\"lo:1\", socket.AF_INET, bytes(2), socket.inet_aton(\"169.254.169.254\"), bytes(8))\n\
+        request = struct.pack(\"16sH2s4s8s\", b\"lo:1\", socket.AF_INET, bytes(2), \
+         socket.inet_aton(\"169.254.169.254\"), bytes(8))\n\
         fcntl.ioctl(socket.socket(), 0x8916, request)";
     let own = format!(
-        "[[root_step]]\nname = \"an address\"\ncommand = [\"/usr/bin/python3\", \"-I\", \"-c\", '''{code}''']\ncapabilities = [\"NET_ADMIN\"]\n\n"
+        "[[root_step]]\nname = \"an address\"\n\
+         command = [\"/usr/bin/python3\", \"-I\", \"-c\", '''{code}''']\ncapabilities = [\"NET_ADMIN\"]\n\n"
     );
     let next = "# --- Handed to the user.";
     let with = replaced(CONFIGURATION, next, &format!("{own}{next}"));
@@ -232,7 +234,7 @@ fn metadata(scene: &Scene) -> Verdict {
     Ok(format!("without the firewall: {}; with it: {}", told[0], told[1]).into())
 }
 
-/// One request by hand; the name in it is not the address.
+/// Sends one HTTP request to this address with another host name.
 fn get(address: &str, host: &str) -> Result<String, String> {
     let failed = |error: std::io::Error| format!("GET {address} as {host}: {error}");
     let mut server = TcpStream::connect(address).map_err(failed)?;

@@ -34,7 +34,7 @@ pub fn rows() -> Vec<Row> {
             70,
             "did not end within 1s",
         ),
-        // In a check the whole time for the app to get healthy is a step's at most.
+        // In a check, a step without a timeout gets the whole time that the app has to become healthy.
         quiet(
             "a step hangs, and has no timeout",
             with(&step("step", "idle", "")),
@@ -42,7 +42,7 @@ pub fn rows() -> Vec<Row> {
             "step 'the step' did not end within 4s",
         ),
         broken(
-            "a step's daemon, which the app would need",
+            "a step's daemon that the app needs",
             PODMAN,
             small("health = { tcp = \"127.0.0.1:9000\", timeout = \"1s\" }", &step("step", "fork-daemon", "")),
             &["serve"],
@@ -95,7 +95,7 @@ pub fn rows() -> Vec<Row> {
     rows
 }
 
-/// A row whose step runs `app.py` too: its mark says nothing about the app.
+/// A row whose step also runs `app.py`, so its output does not show whether the app started.
 fn quiet(name: &str, configuration: String, code: i32, line: &'static str) -> Row {
     Row::new(name, PODMAN, move |scene| {
         let options = format!("{SMALL} {GATE} {} {}", scene.configuration(&configuration), app_file(scene));
@@ -120,7 +120,7 @@ fn secrets() -> Vec<Row> {
             let outcome = scene.run(&options, &["python3", "-c", "print('app: started')"])?;
             outcome.check(
                 !outcome.stdout.contains("hunter2") && !outcome.stderr.contains("hunter2"),
-                "the secret nowhere",
+                "no secret in the output",
             )?;
             ends(78, line).judge(&outcome)
         })
@@ -144,7 +144,7 @@ fn secrets() -> Vec<Row> {
             "secret PASSWORD from /run/none: open: No such file or directory (ENOENT)",
         ),
         secret(
-            "a secret given twice",
+            "a secret from two sources",
             "hunter2",
             0o644,
             "--env PASSWORD=a --env PASSWORD_FILE=/run/password",
@@ -153,7 +153,7 @@ fn secrets() -> Vec<Row> {
     ]
 }
 
-/// A stop of the container in the middle of a boot ends it, long before the engine would kill it.
+/// A container stopped during a boot ends before the engine would kill it.
 fn stopped() -> Vec<Row> {
     let stopped = |name: &str, configuration: String, way: &'static [&'static str], code: i32, line: &'static str| {
         Row::new(name, PODMAN, move |scene| {

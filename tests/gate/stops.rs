@@ -1,10 +1,10 @@
-//! The check's result for a stop agrees with `podman stop` and `docker stop`. All combinations are in tests/signals;
-//! these few show that an engine does not change the result.
+//! The boot check's result for a stop agrees with `podman stop` and `docker stop`. tests/signals covers all
+//! combinations; these rows show that an engine does not change the result.
 
 use crate::apps::{SMALL, small};
 use crate::scene::{BOTH, GATE, Row, Scene, Verdict};
 
-/// Catches this signal, or none.
+/// Installs a handler for this signal, or for none.
 fn app(caught: &str) -> String {
     let catch = match caught {
         "" => String::new(),
@@ -26,7 +26,10 @@ fn agree(scene: &Scene, code: &str, role: &str, more: &str, ends: bool) -> Verdi
     running.until("UP")?;
     scene.engine.must(&format!("stop --time 4 {}", scene.container()))?;
     let real = running.finish()?;
-    real.check((real.code != Some(137)) == ends, format!("a stop that {}", if ends { "works" } else { "is a kill" }))?;
+    real.check(
+        (real.code != Some(137)) == ends,
+        format!("a stop that {}", if ends { "works" } else { "needs SIGKILL" }),
+    )?;
     Ok(format!("both {}", if ends { "end it" } else { "do not end it" }).into())
 }
 
@@ -50,7 +53,7 @@ pub fn rows() -> Vec<Row> {
             Row::new(format!("stop: {name}"), BOTH, move |scene| agree(scene, &code, role, &more, ends))
         })
         .collect();
-    // The engine sends what is rendered.
+    // The engine sends the rendered signal.
     rows.push(Row::new("stop: exec, QUIT configured and caught", BOTH, move |scene| {
         let configuration = scene.configuration(&small(quit, ""));
         let code = app("QUIT");

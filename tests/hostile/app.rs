@@ -1,4 +1,4 @@
-//! An app of ill will beside a PID 1 of the same user: it gets nothing out of it, and is ended all the same.
+//! A hostile app beside an init with the same uid: it cannot get into init, and init still ends it.
 
 use crate::support::capability::FOUR;
 use crate::support::cases;
@@ -6,7 +6,7 @@ use crate::support::protocol::Stream;
 use crate::support::run::Run;
 use crate::support::sandbox::{Sandbox, sandbox};
 
-/// Ways into another process of the same user, which the kernel opens for those that may trace it.
+/// Ways into another process of the same uid that the kernel allows only to a process that may trace it.
 const WAYS: [&str; 22] = [
     "write=/init",
     "read=/proc/1/exe",
@@ -32,9 +32,10 @@ const WAYS: [&str; 22] = [
     "borrow=1",
 ];
 
-// CVE-2019-5736: an init of the same user that stays. It is not dumpable, so the kernel keeps the app out.
+// CVE-2019-5736: an init with the app's uid that keeps running. It is not dumpable, so the kernel denies the app
+// access.
 #[test]
-fn no_way_leads_into_an_init_that_stays() {
+fn supervising_init_cannot_be_entered_by_the_app() {
     let step = "[[step]]\nname = 'first'\ncommand = ['witness']\n";
     for base in [
         sandbox(),
@@ -56,9 +57,9 @@ fn no_way_leads_into_an_init_that_stays() {
     cases("ways into PID 1", 4 * WAYS.len());
 }
 
-// A step is a program of the user's too, and runs beside an init that is not done.
+// A step runs as the user too, and beside an init that still has work to do.
 #[test]
-fn no_way_leads_into_an_init_from_a_step() {
+fn booting_init_cannot_be_entered_by_a_step() {
     for base in [sandbox(), sandbox().user(1001, 1001, FOUR)] {
         let words: Vec<String> = WAYS.iter().map(|way| format!("'{way}'")).collect();
         let step = format!("[[step]]\nname = 'x'\ncommand = ['witness', {}]\n", words.join(", "));
@@ -73,18 +74,18 @@ fn no_way_leads_into_an_init_from_a_step() {
     cases("ways into PID 1 from a step", 2 * WAYS.len());
 }
 
-/// What the app of ill will does, with 7 or by a stop in the end, and how the whole ends.
+/// Runs one attack, which ends by exiting with 7 or by a stop signal, and checks how the container ends.
 fn attacked(base: &Sandbox, attack: &str, to: &str, code: i32) -> Run {
     let run =
         base.clone().config("[stop]\ngrace = '300ms'\n").words(["--supervise", "witness", "hostile", attack, to]).run();
-    run.check(!run.outcome.timed_out, &format!("that {attack} does not hold it for ever"));
+    run.check(!run.outcome.timed_out, &format!("that {attack} does not block init"));
     run.check(run.outcome.code == Some(code), &format!("exit code {code} after {attack} {to}"));
-    run.check(run.outcome.took_ms < 20_000, &format!("that it takes about the grace, not {} ms", run.outcome.took_ms));
-    run.check(!run.stderr().contains("even SIGKILL"), "that nothing is left");
+    run.check(run.outcome.took_ms < 20_000, &format!("an end within about the grace, not {} ms", run.outcome.took_ms));
+    run.check(!run.stderr().contains("even SIGKILL"), "no remaining process");
     run
 }
 
-/// As PID 1, where it takes everything with it, and below another, where it has to see to that itself.
+/// As PID 1, whose end kills every other process, and below another init, where it must kill them itself.
 fn both() -> [Sandbox; 2] {
     [sandbox(), sandbox().with(|spec| spec.pid_one = false)]
 }
@@ -98,14 +99,14 @@ fn exits_and_stops(attack: &str) -> usize {
 }
 
 #[test]
-fn a_flood_of_signals_holds_off_neither_the_end_nor_the_grace() {
+fn flood_of_signals_delays_neither_exit_nor_grace() {
     let floods = ["flood=1", "flood=15", "flood=17", "flood=40", "flood=64", "flood=1,2,3,10,12,15,17,28,40,64"];
     let count: usize = floods.into_iter().map(exits_and_stops).sum();
     cases("floods of signals", count);
 }
 
 #[test]
-fn what_forks_without_end_is_ended() {
+fn fork_bomb_is_ended() {
     for base in both() {
         let limited = base.limit(libc::RLIMIT_NPROC, 48);
         attacked(&limited, "bomb", "to=exit", 7);
@@ -115,12 +116,12 @@ fn what_forks_without_end_is_ended() {
 }
 
 #[test]
-fn daemons_are_ended_whoever_adopted_them() {
+fn daemons_are_ended_with_any_parent() {
     cases("daemons", exits_and_stops("daemons") + exits_and_stops("adopt"));
 }
 
 #[test]
-fn an_app_that_stopped_itself_is_ended() {
+fn stopped_app_is_ended() {
     for base in both() {
         attacked(&base, "stopped", "to=stop", 137);
     }
@@ -128,12 +129,12 @@ fn an_app_that_stopped_itself_is_ended() {
 }
 
 #[test]
-fn an_app_that_closed_everything_is_ended() {
+fn app_without_descriptors_is_ended() {
     cases("apps without descriptors", exits_and_stops("closing"));
 }
 
 #[test]
-fn full_streams_hold_up_nothing() {
+fn full_streams_do_not_block_init() {
     let mut count = 0;
     for blocking in [true, false] {
         for base in both() {
@@ -149,7 +150,7 @@ fn full_streams_hold_up_nothing() {
 }
 
 #[test]
-fn signals_to_init_itself_end_nothing_as_pid_1() {
+fn kill_and_stop_do_not_end_pid_1() {
     attacked(&sandbox(), "kill", "to=exit", 7);
     attacked(&sandbox(), "kill", "to=stop", 137);
     // The app itself is among those that its helper kills.
@@ -157,9 +158,9 @@ fn signals_to_init_itself_end_nothing_as_pid_1() {
     cases("KILL and STOP to PID 1", 3);
 }
 
-// What it writes is to be read as fast as it comes, and the time to be looked at all the same.
+// Its output must be read as fast as it comes, and its timeout must still be checked.
 #[test]
-fn a_step_that_writes_or_signals_without_end_is_ended_in_time() {
+fn endless_output_or_signals_of_a_step_end_at_its_timeout() {
     let mut count = 0;
     for attack in ["chatter", "flood=17", "flood=10,28"] {
         for base in both() {
@@ -172,17 +173,18 @@ fn a_step_that_writes_or_signals_without_end_is_ended_in_time() {
             count += 1;
         }
     }
-    cases("steps without end", count);
+    cases("endless steps", count);
 }
 
-// The kernel lets a user change the limits of all their processes. PID 1 needs none of what they take.
+// The kernel lets a user change the limits of all their processes. PID 1 must work without the resources they take
+// away.
 #[test]
-fn an_init_without_limits_to_live_by_still_ends_it() {
-    cases("PID 1 squeezed", exits_and_stops("squeeze"));
+fn init_ends_an_app_that_lowers_its_resource_limits() {
+    cases("resource limits of PID 1", exits_and_stops("squeeze"));
 }
 
 #[test]
-fn games_with_the_terminal_end_with_the_app() {
+fn attacks_on_the_terminal_end_with_the_app() {
     for base in both() {
         let terminal = base.with(|spec| {
             spec.streams = [Stream::Null, Stream::Terminal, Stream::Terminal];
@@ -191,5 +193,5 @@ fn games_with_the_terminal_end_with_the_app() {
         attacked(&terminal, "terminal", "to=exit", 7);
         attacked(&terminal, "terminal", "to=stop", 137);
     }
-    cases("games with the terminal", 4);
+    cases("attacks on the terminal", 4);
 }

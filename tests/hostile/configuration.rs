@@ -1,4 +1,4 @@
-//! What root obeys, where the app of a previous life could have had a hand in it: on any way to it, through any link.
+//! A configuration that an earlier app could have changed: through any directory or link on its path.
 
 use crate::support::cases;
 use crate::support::protocol::{Content, Kind, Node};
@@ -24,16 +24,16 @@ fn named(base: Sandbox, path: &str) -> Sandbox {
 }
 
 #[test]
-fn a_link_in_the_middle_of_a_chain_is_seen() {
+fn link_in_the_middle_of_a_chain_is_detected() {
     let mine = || open().owned("/mine", Kind::Directory, (1001, 1001), 0o755).node("/etc/real.toml", text());
     for (base, path) in [
-        // The file is a link to a link of the user's, to a file of root's.
+        // The file is a link to a link that the user owns, which leads to a file owned by root.
         (mine().node(PATH, link("/mine/turned")).node("/mine/turned", link("/etc/real.toml")), PATH),
         (mine().node(PATH, link("../mine/turned")).node("/mine/turned", link("../etc/real.toml")), PATH),
-        // A directory on the way is.
+        // A directory on the path is such a link.
         (mine().node("/conf", link("/mine/etc")).node("/mine/etc", link("/etc")), "/conf/real.toml"),
         (mine().node("/conf", link("mine/etc")).node("/mine/etc", link("/")), "/conf/etc/real.toml"),
-        // By way of .. out of a directory of the user's.
+        // The path leaves a directory of the user by `..`.
         (mine().node("/conf", link("/mine/../etc")), "/conf/real.toml"),
     ] {
         named(base, path).run().refused(78, &["/mine belongs to uid 1001"]);
@@ -44,9 +44,9 @@ fn a_link_in_the_middle_of_a_chain_is_seen() {
     cases("links to the configuration", 6);
 }
 
-// Everyone may put a link into a sticky directory, their own or another name of one of root's.
+// Everyone may create a link in a sticky directory, or another name of a file owned by root.
 #[test]
-fn a_link_in_a_sticky_directory_is_refused() {
+fn link_in_a_sticky_directory_is_refused() {
     let base = open().node("/etc/real.toml", text());
     let users = base.clone().with(|spec| {
         spec.tree
@@ -62,10 +62,10 @@ fn a_link_in_a_sticky_directory_is_refused() {
     cases("links in a sticky directory", 3);
 }
 
-/// The tag of a named user in an access list.
+/// The tag of a named user in an access control list.
 pub const USER: u16 = 0x02;
 
-/// `acl(5)` as the kernel stores it: of the owner, one user or group, the owning group, the mask, others.
+/// `acl(5)` as the kernel stores it: entries of the owner, one user or group, the owning group, the mask, others.
 pub fn access_list(tag: u16, permissions: u16, id: u32, mask: u16) -> Vec<u8> {
     let none = u32::MAX;
     let mut entries: [(u16, u16, u32); 5] =
@@ -79,7 +79,7 @@ pub fn access_list(tag: u16, permissions: u16, id: u32, mask: u16) -> Vec<u8> {
 }
 
 #[test]
-fn an_access_list_that_lets_the_user_write_is_seen() {
+fn access_list_that_lets_the_user_write_is_detected() {
     const GROUP: u16 = 0x08;
     let listed = |path: &str, kind: Kind, list: Vec<u8>| {
         let base = open().owned("/conf", Kind::Directory, (0, 0), 0o755).node("/conf/i.toml", text());
@@ -90,9 +90,9 @@ fn an_access_list_that_lets_the_user_write_is_seen() {
         listed("/conf/i.toml", text(), list.clone()).refused(78, &["/conf/i.toml", "access list"]);
         listed("/conf", Kind::Directory, list).refused(78, &["/conf", "access list"]);
     }
-    // Whoever it is.
+    // Any other uid is refused too.
     listed("/conf/i.toml", text(), access_list(USER, 6, 2000, 6)).refused(78, &["/conf/i.toml", "access list"]);
-    // Only reading, and writing that the mask takes away again.
+    // Only read permission, or write permission that the mask removes.
     for list in [access_list(USER, 4, 1001, 4), access_list(USER, 6, 1001, 4)] {
         listed("/conf/i.toml", text(), list).app().is_dropped_to(1001, 1001, "1001");
     }
@@ -100,7 +100,7 @@ fn an_access_list_that_lets_the_user_write_is_seen() {
 }
 
 #[test]
-fn a_configuration_in_the_users_hands_while_it_is_read_is_refused() {
+fn configuration_replaced_while_it_is_read_is_refused() {
     let mut refused = 0;
     for _ in 0..6 {
         let run = named(

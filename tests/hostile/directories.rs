@@ -1,4 +1,5 @@
-//! Links and other things in place of the user's own directories: they are made as the user, so that they lead root nowhere.
+//! Links and other files in place of a `[[directory]]`: directories are created as the user, so a link cannot
+//! redirect root.
 
 use super::volume::{OUTSIDE, nothing_outside_is_touched, text};
 use crate::support::cases;
@@ -6,7 +7,7 @@ use crate::support::protocol::{Kind, Node};
 use crate::support::run::Run;
 use crate::support::sandbox::{Sandbox, sandbox};
 
-/// A tmpfs of the user's with something planted in it, and a directory to make; on a writable root.
+/// A tmpfs of the user with a planted file in it, and a directory to create; the root is writable.
 fn planted(plant: impl FnOnce(Sandbox) -> Sandbox, path: &str) -> Run {
     let outside = OUTSIDE.into_iter().filter(|path| path.starts_with("/disk") || *path == "/etc/shadow");
     let base = outside.fold(sandbox().with(|spec| spec.read_only = false), |base, path| {
@@ -30,14 +31,14 @@ fn link(path: &str, to: &str) -> impl FnOnce(Sandbox) -> Sandbox {
 }
 
 #[test]
-fn a_link_leads_no_further_than_the_user_could_go() {
-    // A directory that is there already, whatever leads to it, is left as it is, and must be the user's to write.
+fn link_leads_only_where_the_user_may_write() {
+    // An existing directory, also behind a link, is left unchanged, and the user must be able to write to it.
     planted(link("/home/app/cache", "."), "/home/app/cache").app().is_dropped_to(1001, 1001, "1001");
     for to in ["/etc", "/disk/secrets", "/", "/proc/1/root", "/proc/self/cwd", ".."] {
         let run = planted(link("/home/app/cache", to), "/home/app/cache");
         run.refused_late(78, &["/home/app/cache is not writable to uid 1001"]);
     }
-    // Where one would have to be made, the user lacks the right to.
+    // The user has no permission to create these.
     for (to, path) in [
         ("/etc/new", "/home/app/cache"),
         ("/etc", "/home/app/cache/new"),
@@ -55,7 +56,7 @@ fn a_link_leads_no_further_than_the_user_could_go() {
 }
 
 #[test]
-fn what_is_no_directory_is_refused_without_waiting() {
+fn other_file_types_are_refused_without_blocking() {
     for kind in [Kind::Fifo, Kind::Socket, Kind::Device, text()] {
         let run = planted(|base| base.owned("/home/app/cache", kind, (1001, 1001), 0o644), "/home/app/cache");
         run.refused_late(
@@ -67,7 +68,7 @@ fn what_is_no_directory_is_refused_without_waiting() {
 }
 
 #[test]
-fn the_home_is_nothing_to_root() {
+fn root_does_not_use_home() {
     for home in ["/proc/1/root", "/etc", "/home/app/fifo", "/nowhere", "../..", "/home/app/link"] {
         let plant = |base: Sandbox| {
             link("/home/app/link", "/disk/secrets")(base.owned("/home/app/fifo", Kind::Fifo, (1001, 1001), 0o666))
@@ -83,12 +84,9 @@ fn the_home_is_nothing_to_root() {
         let run = with_home.clone().run();
         run.app().is_dropped_to(1001, 1001, "1001");
         assert_eq!(run.app().variable("HOME"), home);
-        // The probe of a check writes as the user, and where the user may not it says so.
+        // The check's probe writes as the user, and fails where the user cannot write.
         let check = with_home.words(["--check=init", "witness"]).run();
-        check.check(
-            check.outcome.code == Some(1) && check.stdout().contains("FAIL  HOME"),
-            "a check that fails on HOME",
-        );
+        check.check(check.outcome.code == Some(1) && check.stdout().contains("FAIL  HOME"), "a failed check of HOME");
         for path in ["/etc", "/disk/secrets"] {
             run.untouched(path);
             check.untouched(path);

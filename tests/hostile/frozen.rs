@@ -1,6 +1,6 @@
-//! What the app of another container does on the same volume while `/init` walks it: `/init` is held before each of its
-//! calls in turn, the app makes its move, and `/init` goes on. No file outside may change hands, nothing of the app's may
-//! stay root's, and no move may keep the container from starting.
+//! Races of an app in another container with the walk of a shared volume: `/init` is held before each of its system
+//! calls in turn, the app changes the volume, and `/init` continues. No file outside may change its owner, no file of
+//! the app may become root's, and the container must always start.
 
 use super::volume::{nothing_outside_is_touched, text, volume};
 use crate::support::cases;
@@ -14,7 +14,7 @@ fn rename(from: &str, to: &str) -> Move {
     Move::Rename(format!("/disk/data/{from}"), format!("/disk/data/{to}"))
 }
 
-/// A volume whose top is the app's but for its group, so that it is walked, with a file of root's beside it.
+/// A volume that is walked because the group of its top is wrong, with a file of root beside it.
 fn walked(fill: impl FnOnce(Sandbox) -> Sandbox) -> Sandbox {
     volume(|base| {
         let base = base.owned(VICTIM, text(), (0, 44), 0o660).with(|spec| {
@@ -38,7 +38,7 @@ fn held(sandbox: &Sandbox, before: usize, moves: &[Move]) -> Run {
     sandbox.clone().with(|spec| spec.faults = Some(Faults { record: true, rules: Vec::new(), frozen })).run()
 }
 
-/// Tries the moves before each call of the boot, in both orders of the directories. How many moments they were tried in.
+/// Tries the moves before each call of the boot, in both orders of the directories. Returns how many were made.
 #[track_caller]
 fn in_every_window(what: &str, sandbox: &Sandbox, moves: &[Move]) -> usize {
     let calls = held(sandbox, usize::MAX, &[]).outcome.calls.len();
@@ -46,7 +46,7 @@ fn in_every_window(what: &str, sandbox: &Sandbox, moves: &[Move]) -> usize {
     let mut moved = 0;
     for before in 0..calls {
         let run = held(sandbox, before, moves);
-        run.check(run.started(), &format!("that {what} before call {before} does not bar the start"));
+        run.check(run.started(), &format!("that {what} before call {before} does not prevent the start"));
         nothing_outside_is_touched(&run);
         run.owns(VICTIM, 0, 44, 0o660);
         for (path, facts) in run.outcome.after.iter().filter(|(path, _)| path.starts_with("/disk/data")) {
@@ -55,34 +55,34 @@ fn in_every_window(what: &str, sandbox: &Sandbox, moves: &[Move]) -> usize {
         }
         moved += run.outcome.moved;
     }
-    assert!(moved > 0, "{what}: the app was never allowed its move");
+    assert!(moved > 0, "{what}: no move was possible");
     calls
 }
 
 #[test]
-fn no_window_of_the_walk_hands_over_a_file_outside() {
+fn renames_during_the_walk_hand_over_no_file_outside() {
     let mut windows = 0;
     let mut try_all = |what: &str, fill: &dyn Fn(Sandbox) -> Sandbox, moves: &[Move]| {
         windows += in_every_window(what, &walked(fill), moves);
     };
-    // Both directories are taken over to be read, and given back.
+    // Root takes over both directories to read them, and gives them back.
     let closed = |base| directory(directory(base, "D1", 1001, 0o700), "D2", 1001, 0o700);
     try_all("a name moved on", &|base| linked(closed(base), "D1/x"), &[rename("D1/x", "D2/x")]);
     try_all("a name moved back", &|base| linked(closed(base), "D2/x"), &[rename("D2/x", "D1/x")]);
-    // Both are root's from the start, and the last name inside is met when the first is gone.
+    // Root owns both from the start, and finds the last name inside after the first is gone.
     let roots = |base| directory(directory(base, "D1", 0, 0o755), "D2", 0, 0o755);
     let both = |base| linked(linked(roots(base), "D1/x"), "D2/x");
     try_all("the first name removed", &both, &[Move::Unlink("/disk/data/D1/x".into())]);
     try_all("the second name removed", &both, &[Move::Unlink("/disk/data/D2/x".into())]);
-    // A directory of root's is met by two names.
+    // Root finds one of its directories by two names.
     let below = |base| directory(directory(base, "P", 1001, 0o755), "P/D1", 0, 0o755);
     let other = |base| directory(below(base), "P/M", 1001, 0o700);
     try_all("a directory renamed", &|base| linked(other(base), "P/D1/x"), &[rename("P/D1", "P/Z")]);
-    // Both are the app's, and the file is root's.
+    // The app owns both, root owns the file.
     let apps = |base| directory(directory(base, "D1", 1001, 0o755), "D2", 1001, 0o755);
     try_all("a name moved on by the owner", &|base| linked(apps(base), "D1/x"), &[rename("D1/x", "D2/x")]);
     try_all("a name moved back by the owner", &|base| linked(apps(base), "D2/x"), &[rename("D2/x", "D1/x")]);
-    // From a directory of root's to one of the app's, and the other way.
+    // From a directory of root to one of the app, and back.
     let mixed = |base| directory(directory(base, "D1", 0, 0o755), "D2", 1001, 0o755);
     try_all("a name moved out", &|base| linked(mixed(base), "D1/x"), &[rename("D1/x", "D2/x")]);
     try_all("a name moved in", &|base| linked(mixed(base), "D2/x"), &[rename("D2/x", "D1/x")]);
@@ -90,7 +90,7 @@ fn no_window_of_the_walk_hands_over_a_file_outside() {
 }
 
 #[test]
-fn no_window_of_the_walk_lets_the_app_bar_the_start() {
+fn changes_during_the_walk_do_not_prevent_the_start() {
     let mut windows = 0;
     let mut try_all = |what: &str, moves: &[Move]| {
         let fill = |base| {
@@ -113,7 +113,7 @@ fn no_window_of_the_walk_lets_the_app_bar_the_start() {
 }
 
 #[test]
-fn what_the_app_closed_before_the_start_is_left_with_a_warning() {
+fn directories_closed_to_root_are_skipped_with_a_warning() {
     for mode in [0, 0o100, 0o300, 0o400] {
         let planted = walked(|base| {
             let base = directory(directory(base, "closed", 1001, 0o755), "closed/below", 1001, 0o755);
@@ -123,7 +123,7 @@ fn what_the_app_closed_before_the_start_is_left_with_a_warning() {
         run.app().is_dropped_to(1001, 1001, "1001");
         run.owns("/data/closed", 1001, 1001, mode);
         run.owns("/data", 1001, 1001, 0o755);
-        run.check(run.stderr().contains("that root cannot enter"), "that what is left is told");
+        run.check(run.stderr().contains("that root cannot enter"), "a warning about what is left unchanged");
     }
     cases("directories that root cannot enter", 4);
 }

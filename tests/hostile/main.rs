@@ -1,5 +1,5 @@
-//! What an app of ill will left behind in its previous life, what it tries in this one, and that none of it leads
-//! anywhere: nothing outside is touched, nothing is gained, nothing hangs.
+//! A hostile app: files it left behind in an earlier run, and its attacks in this one. It changes nothing outside its
+//! surfaces, gains no privilege and cannot make the boot hang.
 
 #![allow(
     missing_docs,

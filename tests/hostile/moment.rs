@@ -1,5 +1,6 @@
-//! The moment between the exec of `/init` and its first act: an app of the same uid waits for every `/init --health` that
-//! the engine starts beside it. With mode 0711 the kernel lets nobody trace it, not even before its first instruction.
+//! The time between the exec of `/init` and its first instruction: an app with the same uid waits for each `/init
+//! --health` that the engine starts beside it. With mode 0711 the kernel lets nobody trace it, even before its first
+//! instruction.
 
 use crate::support::cases;
 use crate::support::protocol::{Content, Kind};
@@ -9,7 +10,8 @@ const STARTS: usize = 300;
 
 fn started_as_the_app(no_new_privs: bool, supervise: bool) -> Sandbox {
     let config = format!(
-        "[roles.web]\ncommand = ['witness', 'seize-health={STARTS}']\nsupervise = {supervise}\nhealth = {{ file = '/etc/group' }}\n"
+        "[roles.web]\ncommand = ['witness', 'seize-health={STARTS}']\nsupervise = {supervise}\n\
+         health = {{ file = '/etc/group' }}\n"
     );
     sandbox().config(config).words(["--role", "web"]).user(1001, 1001, 0).with(|spec| {
         spec.start.no_new_privs = no_new_privs;
@@ -17,7 +19,7 @@ fn started_as_the_app(no_new_privs: bool, supervise: bool) -> Sandbox {
 }
 
 #[test]
-fn no_health_check_is_traced_while_it_starts() {
+fn starting_health_check_cannot_be_traced() {
     for no_new_privs in [false, true] {
         for supervise in [false, true] {
             let run = started_as_the_app(no_new_privs, supervise).run();
@@ -30,7 +32,7 @@ fn no_health_check_is_traced_while_it_starts() {
 }
 
 #[test]
-fn the_check_warns_of_an_init_that_the_app_can_read() {
+fn check_warns_about_an_init_that_the_app_can_read() {
     let checked = |mode| {
         let base = sandbox().owned("/init", Kind::File(Content::Init), (0, 0), mode);
         base.words(["--check=init", "witness"]).run()
@@ -47,7 +49,7 @@ fn the_check_warns_of_an_init_that_the_app_can_read() {
 }
 
 #[test]
-fn the_check_fails_without_the_engines_no_new_privs_where_the_start_is_not_roots() {
+fn check_of_a_non_root_start_requires_no_new_privs() {
     let checked = |uid: u32, no_new_privs| {
         let base = if uid == 0 { sandbox() } else { sandbox().user(uid, uid, 0) };
         let base = base.owned("/home/app", Kind::Tmpfs, (1001, 1001), 0o755);

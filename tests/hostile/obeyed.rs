@@ -1,5 +1,5 @@
-//! The table of planted places and of what root obeys: whatever of root's start lies in such a place is refused, and
-//! nothing of it runs, is read or is told. The same table with root's own places is accepted.
+//! Everything that root reads or runs, planted in every place that others can write to: each is refused, and is
+//! neither run, read nor printed. In places that only root can write to, each is accepted.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use crate::support::protocol::{Content, Kind, Node};
 use crate::support::run::Run;
 use crate::support::sandbox::{Sandbox, node, sandbox};
 
-/// What root obeys, and where it is looked for unless it is named.
+/// What root reads or runs. The first three have a default path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Thing {
     Configuration,
@@ -39,7 +39,7 @@ const THINGS: [Thing; 11] = [
     Thing::Secret,
 ];
 
-/// How a file comes into others' hands.
+/// How others can have write access to a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Place {
     Owner,
@@ -87,7 +87,7 @@ const PLACES: [Place; 20] = [
     Place::ReplacedWhileOpen,
 ];
 
-/// What is in the file.
+/// The file's content.
 fn content(thing: Thing) -> Content {
     let text = |text: &str| Content::Bytes(text.into());
     match thing {
@@ -102,7 +102,7 @@ fn content(thing: Thing) -> Content {
     }
 }
 
-/// The start that obeys the thing at this path. Accounts have one place only.
+/// A sandbox whose start uses the thing at this path. Account files have a fixed path.
 fn obeying(thing: Thing, path: &str) -> Sandbox {
     let script = |line: String| Content::Bytes(format!("#!{line}\n").into());
     let step = |keys: String| {
@@ -139,7 +139,7 @@ fn obeying(thing: Thing, path: &str) -> Sandbox {
     }
 }
 
-/// Where the thing is in this place, and the place itself. For accounts the place is `/etc`.
+/// The thing's path and the files of this place. Account files are always in `/etc`.
 struct Planted {
     path: String,
     nodes: Vec<Node>,
@@ -158,7 +158,7 @@ fn planted(thing: Thing, place: Place) -> Planted {
     let path = format!("{home}/{name}");
     let executable = matches!(thing, Thing::Program | Thing::Interpreter);
     let bits = |mode: u32| if executable { mode | 0o111 } else { mode };
-    // A secret that the user may read is read with the user's rights: what is planted is root's to read.
+    // `/init` reads a secret as the user where the user may read it, so only root may read the planted one.
     let plain = if thing == Thing::Secret { 0o600 } else { 0o644 };
     let file = |path: &str, owner: (u32, u32), mode: u32| Node {
         owner,
@@ -216,7 +216,7 @@ fn planted(thing: Thing, place: Place) -> Planted {
         }
         Place::ReplacedWhileOpen => {
             race = Some((path.clone(), format!("{home}/other")));
-            // The user's own file would be read with the user's rights, and rightly.
+            // `/init` would read the user's own file as the user, which is allowed.
             let owner = if thing == Thing::Secret { (2000, 2000) } else { app };
             vec![directory(home, app, 0o755), roots_file(), file(&format!("{home}/other"), owner, plain)]
         }
@@ -237,7 +237,7 @@ fn base(thing: Thing, planted: &Planted) -> Sandbox {
         })
 }
 
-/// Nothing of what was planted was run or told.
+/// Nothing that was planted ran or was printed.
 fn is_held(thing: Thing, run: &Run) -> Result<(), &'static str> {
     let out = [run.stdout(), run.stderr()].concat();
     let refusal = if thing == Thing::Secret { "secret TOKEN" } else { "init: fatal: refusing " };
@@ -253,12 +253,12 @@ fn is_held(thing: Thing, run: &Run) -> Result<(), &'static str> {
 }
 
 #[test]
-fn nothing_that_others_could_have_planted_is_obeyed() {
+fn everything_that_others_could_have_planted_is_refused() {
     let mut wrong = BTreeMap::new();
     for thing in THINGS {
         for place in PLACES {
             let run = base(thing, &planted(thing, place)).run();
-            // A secret that the user may read is read with the user's rights.
+            // A secret that the user may read is read as the user.
             let users = matches!(place, Place::Owner | Place::AccessList | Place::UnlinkedByItsOwner);
             if thing == Thing::Secret && users && run.started() {
                 continue;
@@ -269,12 +269,12 @@ fn nothing_that_others_could_have_planted_is_obeyed() {
         }
     }
     let named: Vec<String> = wrong.iter().map(|(cell, what)| format!("{cell:?}: {what}")).collect();
-    assert!(wrong.is_empty(), "{} cells do not hold: {:?}\n{}", wrong.len(), wrong.keys(), named.join("\n"));
-    cases("places by things that root obeys", THINGS.len() * PLACES.len());
+    assert!(wrong.is_empty(), "{} cells are wrong: {:?}\n{}", wrong.len(), wrong.keys(), named.join("\n"));
+    cases("writable places by things that root uses", THINGS.len() * PLACES.len());
 }
 
 #[test]
-fn what_is_roots_alone_is_obeyed() {
+fn everything_that_only_root_can_write_is_used() {
     for thing in THINGS {
         let account = matches!(thing, Thing::Users | Thing::Groups);
         let path = match thing {
@@ -292,16 +292,16 @@ fn what_is_roots_alone_is_obeyed() {
         }
         for nodes in trees {
             let run = base(thing, &Planted { path: path.into(), nodes, race: None, read_only: false }).run();
-            run.check(run.started(), &format!("that {thing:?} of root's alone is obeyed"));
+            run.check(run.started(), &format!("that {thing:?} that only root can write is used"));
         }
     }
-    cases("things of root's alone", THINGS.len() * 3 - 4);
+    cases("things that only root can write", THINGS.len() * 3 - 4);
 }
 
-/// Another container can end a mount in a directory that is open to everyone, by removing the name below it: what a
-/// program looks up again must not be one. What `/init` itself opens is judged and read at once.
+/// In a directory that is open to everyone, another container can end a mount by removing the name below it. So a
+/// program must not look up such a path again; `/init` itself verifies and reads an open file.
 #[test]
-fn a_mount_in_a_sticky_directory_is_obeyed_only_where_it_is_not_looked_up_again() {
+fn mount_in_a_sticky_directory_is_used_only_if_opened_once() {
     let mut tried = 0;
     for thing in THINGS {
         if matches!(thing, Thing::Users | Thing::Groups) {
@@ -316,7 +316,7 @@ fn a_mount_in_a_sticky_directory_is_obeyed_only_where_it_is_not_looked_up_again(
             let path = "/home/root/in/thing".into();
             let run = base(thing, &Planted { path, nodes, race: None, read_only: false }).run();
             if matches!(thing, Thing::Configuration | Thing::Secret) {
-                run.check(run.started(), &format!("that {thing:?} at {place} is obeyed"));
+                run.check(run.started(), &format!("that {thing:?} at {place} is used"));
             } else if let Err(what) = is_held(thing, &run) {
                 run.check(false, &format!("that {thing:?} at {place} is refused ({what})"));
             }

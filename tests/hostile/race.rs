@@ -1,14 +1,14 @@
-//! Names that are exchanged while `/init` walks: a directory for a link, a file for a link, a mount point for a link.
+//! Names that are exchanged during the walk: a directory, a file and a mount point, each for a link.
 
 use super::volume::{nothing_outside_is_touched, text, volume};
 use crate::support::cases;
 use crate::support::protocol::Kind;
 use crate::support::sandbox::{Sandbox, sandbox};
 
-/// How often each of them is tried: most boots lose the race, and one that wins is enough.
+/// Boots for each race: most lose it, and one that wins is enough.
 const BOOTS: usize = 12;
 
-/// A volume in which a directory, a file and a directory in the middle are exchanged for links to what is outside, and back.
+/// A volume in which a directory, a file and a nested directory are exchanged for links to targets outside, and back.
 fn racing() -> Sandbox {
     let racy = volume(|base| {
         base.owned("/disk/data/a", Kind::Directory, (0, 0), 0o755)
@@ -24,7 +24,7 @@ fn racing() -> Sandbox {
 }
 
 #[test]
-fn a_walk_that_is_raced_touches_nothing_outside() {
+fn raced_walk_changes_nothing_outside() {
     let newer = [libc::SYS_openat2, libc::SYS_statx];
     let mut rounds = 0;
     for boot in 0..BOOTS {
@@ -39,25 +39,25 @@ fn a_walk_that_is_raced_touches_nothing_outside() {
     cases(&format!("raced walks ({rounds} exchanges)"), BOOTS);
 }
 
-/// How often a name is moved between two looks: each time is a matter of luck.
+/// Boots in which a name is moved between two reads of its directory: each hit is by chance.
 const MOVES: usize = 36;
 
-/// A file with a name outside, exchanged for another one in a directory that is open to whoever exchanges them: both names
-/// are met as its own, as many as it has.
+/// A file with a name outside, exchanged for another file in a directory that others can write to. The walk meets
+/// both names, which equals the file's link count.
 #[test]
-fn a_name_that_is_moved_does_not_count_twice() {
+fn moved_name_is_not_counted_twice() {
     let mut rounds = 0;
     for boot in 0..MOVES {
         let (owner, mode) = if boot % 2 == 0 { ((1001, 1001), 0o755) } else { ((0, 0), 0o777) };
         let planted = volume(|base| {
-            // Many, for time enough between the two.
+            // Many entries, so that enough time passes between the two.
             base.owned("/disk/data/open", Kind::Many(300), owner, mode)
                 .owned("/disk/data/open/file", text(), (0, 0), 0o644)
                 .node("/disk/data/open/innocent", Kind::HardLink("/disk/shadow".into()))
         });
         let run = planted.race("/disk/data/open/innocent", "/disk/data/open/file").run();
         run.app().is_dropped_to(1001, 1001, "1001");
-        // An exchange is a change of the file too: only its owner tells.
+        // An exchange changes the file too, so only its owner shows whether it was handed over.
         run.owns("/disk/shadow", 0, 0, 0o640);
         run.owns("/data/open", 1001, 1001, mode);
         rounds += run.outcome.rounds;
@@ -66,9 +66,9 @@ fn a_name_that_is_moved_does_not_count_twice() {
     cases(&format!("names that are moved ({rounds} exchanges)"), MOVES);
 }
 
-/// The way to a mount point, exchanged for a link to another one.
+/// A directory on the path of a mount point, exchanged for a link to another mount point.
 #[test]
-fn a_mount_point_that_is_raced_is_the_right_one_or_none() {
+fn raced_mount_point_is_handed_over_or_refused() {
     let (mut handed, mut refused, mut rounds) = (0, 0, 0);
     for _ in 0..BOOTS {
         let run = sandbox()

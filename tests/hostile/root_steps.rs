@@ -1,16 +1,16 @@
-//! What a root step runs, reads and is told, where the app of a previous life could have had a hand in it.
+//! Programs, files and variables of root steps that an earlier app could have changed.
 
 use crate::support::cases;
 use crate::support::protocol::{Content, Kind};
 use crate::support::run::Run;
 use crate::support::sandbox::{Sandbox, sandbox};
 
-/// A root step of these words, on a writable root, with directories of the user's and of everyone.
+/// A root step with this command, on a writable root, with directories that the user or everyone can write to.
 fn planted(command: &str) -> Sandbox {
     stepping(&format!("command = [{command}]"))
 }
 
-/// A root step of these keys.
+/// A root step with these keys.
 fn stepping(keys: &str) -> Sandbox {
     sandbox()
         .with(|spec| spec.read_only = false)
@@ -33,7 +33,7 @@ fn text() -> Kind {
     Kind::File(Content::Bytes(b"flush ruleset\n".into()))
 }
 
-/// The program that the step ran, of which the report of the step tells.
+/// The path of the program that the step ran, from its own report.
 fn ran(run: &Run) -> String {
     let line = run.stderr().lines().find_map(|line| line.strip_prefix("init: step: rules: exe: ").map(str::to_owned));
     line.unwrap_or_else(|| panic!("no step ran\n{}", run.shown()))
@@ -45,7 +45,7 @@ fn is_refused(run: &Run, place: &str) {
 }
 
 #[test]
-fn a_program_of_another_owner_is_refused() {
+fn program_with_another_owner_is_refused() {
     let base = |name: &str| planted(&format!("'{name}'"));
     for directory in ["/mine", "/shared", "/team", "/sticky"] {
         let path = format!("{directory}/rules");
@@ -60,7 +60,7 @@ fn a_program_of_another_owner_is_refused() {
 }
 
 #[test]
-fn the_engines_path_leads_a_root_step_nowhere() {
+fn root_step_ignores_the_engines_path() {
     for directory in ["/mine", "/hidden", "/shared", "/team", "/sticky"] {
         let base = planted("'rules', 'aside'").with(|spec| spec.env[0] = format!("PATH={directory}:/usr/bin").into());
         let run = program(base, &format!("{directory}/rules"), (1001, 1001)).run();
@@ -71,20 +71,20 @@ fn the_engines_path_leads_a_root_step_nowhere() {
 }
 
 #[test]
-fn a_directory_of_the_fixed_path_that_others_may_write_to_is_refused() {
+fn fixed_path_that_others_can_write_to_is_refused() {
     for (owner, mode) in [((1001, 1001), 0o755), ((0, 0), 0o777), ((0, 0), 0o1777), ((0, 0), 0o775)] {
         for directory in ["/usr/local/bin", "/usr/sbin", "/bin"] {
             let base = planted("'rules'").owned("/usr/local", Kind::Directory, (0, 0), 0o755);
             is_refused(&base.owned(directory, Kind::Directory, owner, mode).run(), directory);
         }
     }
-    // A directory of it that is absent, where others could make it.
+    // A directory of that PATH that is missing, where others could create it.
     is_refused(&planted("'rules'").owned("/usr/local", Kind::Directory, (0, 0), 0o777).run(), "/usr/local is writable");
     cases("directories of the fixed PATH", 13);
 }
 
 #[test]
-fn an_interpreter_that_the_user_could_write_ends_the_boot() {
+fn interpreter_that_the_user_can_write_is_refused() {
     let script = |line: &str| Content::Bytes(format!("{line}\n").into());
     let refused = [
         "#!/mine/python",
@@ -107,13 +107,13 @@ fn an_interpreter_that_the_user_could_write_ends_the_boot() {
     }
     let base = planted("'script'").file_mode("/usr/bin/script", script("#!/usr/bin/rules"), 0o755);
     assert_eq!(ran(&base.run()), "/usr/bin/rules");
-    // A script that interprets itself ends the judging, and the kernel refuses to run it.
+    // A script that is its own interpreter ends the verification, and the kernel refuses to run it.
     let own = planted("'script'").file_mode("/usr/bin/script", script("#!/usr/bin/script"), 0o755);
     own.run().refused_late(70, &["step 'rules'"]);
     cases("interpreters of root steps", refused.len() + 2);
 }
 
-/// Spellings of a word by which a program may be told of a file.
+/// Spellings of an argument that passes a path to a program.
 const SPELLINGS: [&str; 11] = [
     "{}",
     "X={}",
@@ -129,7 +129,7 @@ const SPELLINGS: [&str; 11] = [
 ];
 
 #[test]
-fn a_word_that_names_what_others_could_write_is_refused() {
+fn path_argument_that_others_can_write_is_refused() {
     let places =
         ["/mine/rules.nft", "/mine/absent", "/shared/rules.nft", "/sticky/rules.nft", "/safe/own", "/safe/linked"];
     for spelling in SPELLINGS {
@@ -156,17 +156,17 @@ fn a_word_that_names_what_others_could_write_is_refused() {
             .owned("/mine/rules.nft", text(), (0, 0), 0o644);
         is_refused(&base.run(), "belongs to uid 1001");
     }
-    // What is behind a sign may hold another one that is part of a file's name.
+    // The part behind a separator may contain another separator that belongs to the file's name.
     for name in ["one,two", "one:two", "one=two"] {
         let base = stepping(&format!("command = ['rules', 'OPTION=/safe/{name}']"));
         let base = base.owned(&format!("/safe/{name}"), text(), (1001, 1001), 0o644);
         is_refused(&base.run(), "belongs to uid 1001");
     }
-    cases("words of root steps", 2 * SPELLINGS.len() * places.len() + 9);
+    cases("arguments of root steps", 2 * SPELLINGS.len() * places.len() + 9);
 }
 
 #[test]
-fn a_directory_among_the_words_is_judged_with_all_that_is_below_it() {
+fn directory_argument_is_verified_recursively() {
     let hooks = |fill: &dyn Fn(Sandbox) -> Sandbox| {
         let base = planted("'rules', '/safe/hooks'").owned("/safe/hooks", Kind::Directory, (0, 0), 0o755);
         fill(base.owned("/safe/hooks/a", Kind::Directory, (0, 0), 0o755).owned(
@@ -192,7 +192,7 @@ fn a_directory_among_the_words_is_judged_with_all_that_is_below_it() {
     for fill in fills {
         is_refused(&hooks(fill).run(), " ");
     }
-    // More than can be judged.
+    // More entries than can be verified.
     is_refused(&hooks(&|base| base.owned("/safe/hooks/m", Kind::Many(10_001), (0, 0), 0o755)).run(), "more than 10000");
     let deep = hooks(&|base| {
         let path = |levels| format!("/safe/hooks{}", "/d".repeat(levels));
@@ -205,8 +205,8 @@ fn a_directory_among_the_words_is_judged_with_all_that_is_below_it() {
 }
 
 #[test]
-fn a_path_through_a_working_directory_is_refused() {
-    // /init has another working directory than the step: what one finds there the other does not.
+fn path_through_a_working_directory_is_refused() {
+    // `/init` has a different working directory than the step, so it would verify another file.
     let words = ["/proc/self/cwd/mine/rules.nft", "/proc/thread-self/cwd/absent", "/proc/1/cwd/etc", "/safe/link/etc"];
     for word in words {
         let base = planted(&format!("'rules', '{word}'"))
@@ -218,7 +218,7 @@ fn a_path_through_a_working_directory_is_refused() {
 }
 
 #[test]
-fn words_that_name_nothing_or_roots_own_are_accepted() {
+fn arguments_without_a_path_or_with_roots_own_are_accepted() {
     for words in [
         "'link', 'set', 'dev', 'eth0'",
         "'-f', '/etc/passwd'",
@@ -228,11 +228,11 @@ fn words_that_name_nothing_or_roots_own_are_accepted() {
         let run = planted(&format!("'rules', {words}")).run();
         run.check(run.started(), "that the app starts");
     }
-    cases("words that are accepted", 4);
+    cases("arguments that are accepted", 4);
 }
 
 #[test]
-fn a_root_step_gets_a_fixed_path_its_own_variables_and_nothing_else() {
+fn root_step_gets_only_a_fixed_path_and_its_own_variables() {
     let engines = [
         "LD_PRELOAD=/mine/evil.so",
         "LD_LIBRARY_PATH=/mine",
@@ -260,7 +260,7 @@ fn a_root_step_gets_a_fixed_path_its_own_variables_and_nothing_else() {
 }
 
 #[test]
-fn a_root_step_runs_in_the_root_directory_with_its_own_umask() {
+fn root_step_runs_in_the_root_directory_with_umask_0022() {
     let base = planted("'rules', 'aside'").owned("/mine/work", Kind::Directory, (1001, 1001), 0o755);
     let text = "workdir = '/mine/work'\numask = '0000'\n[[root_step]]\nname = 'rules'\ncommand = ['rules', 'aside']\n";
     let run = base.config(text).with(|spec| spec.start.cwd = "/mine".into()).run();
@@ -269,7 +269,7 @@ fn a_root_step_runs_in_the_root_directory_with_its_own_umask() {
     said("Umask: 0022");
 }
 
-/// Two root steps: what the first one does, and the word of the second.
+/// Two root steps: the arguments of the first one, and the path that the second one gets.
 fn two_steps(first: &str, word: &str) -> String {
     format!(
         "[[root_step]]\nname = 'first'\ncommand = ['rules', {first}]\n\
@@ -278,7 +278,7 @@ fn two_steps(first: &str, word: &str) -> String {
 }
 
 #[test]
-fn what_an_earlier_step_made_is_judged_before_a_later_step_reads_it() {
+fn files_of_an_earlier_step_are_verified_before_the_next() {
     let base = |first: &str| planted("'rules'").config(two_steps(first, "list=/safe/made"));
     let run = base("'mkdir=/safe/made'").run();
     run.check(run.started(), "that the app starts");
@@ -289,7 +289,7 @@ fn what_an_earlier_step_made_is_judged_before_a_later_step_reads_it() {
 }
 
 #[test]
-fn a_step_may_make_a_directory_in_the_engines_run() {
+fn step_may_create_a_directory_in_the_engines_run() {
     let base = |place: &str| {
         let text = two_steps(&format!("'mkdir={place}/made'"), &format!("list={place}/made"));
         ["/run", "/elsewhere"]
@@ -300,17 +300,17 @@ fn a_step_may_make_a_directory_in_the_engines_run() {
     let run = base("/run").run();
     run.check(run.started(), "that the app starts");
     base("/elsewhere").run().refused(78, &["refusing the root step 'first'", "/elsewhere is writable to everyone"]);
-    // Beside a PID 1 the app may be running already.
+    // Below another PID 1 the app may already run.
     let beside = base("/run").with(|spec| spec.pid_one = false).run();
     beside.refused(78, &["refusing the root step 'first'", "/run is writable to everyone"]);
-    // The root here is a tmpfs, and /run a directory of it: an earlier app may have written to it.
+    // Here the root is a tmpfs with /run as one of its directories: an earlier app may have written to it.
     let text = two_steps("'mkdir=/run/made'", "list=/run/made");
     let of_the_root = planted("'rules'").owned("/run", Kind::Directory, (0, 0), 0o1777).config(text).run();
     of_the_root.refused(78, &["refusing the root step 'first'", "/run is writable to everyone"]);
 }
 
 #[test]
-fn a_step_obeys_what_is_mounted_in_the_engines_run() {
+fn step_may_use_a_mount_in_the_engines_run() {
     let base = |mount: &str| {
         let place = format!("{mount}/list");
         planted(&format!("'rules', '{place}'"))
@@ -325,7 +325,7 @@ fn a_step_obeys_what_is_mounted_in_the_engines_run() {
 }
 
 #[test]
-fn a_step_runs_the_program_that_was_judged_last() {
+fn step_runs_the_program_that_was_verified_last() {
     let run = planted("'rules'")
         .owned("/usr/local", Kind::Directory, (0, 0), 0o755)
         .config(two_steps("'mkdir=/usr/local/bin', 'install=/usr/local/bin/rules'", "aside"))
@@ -335,7 +335,7 @@ fn a_step_runs_the_program_that_was_judged_last() {
 }
 
 #[test]
-fn a_step_that_fails_ends_the_boot() {
+fn failed_step_ends_the_boot() {
     for table in ["root_step", "step"] {
         let config = format!("[[{table}]]\nname = 'x'\ncommand = ['/bin/witness', 'exit=3']\n");
         let run = sandbox().config(config).words(["/bin/witness", "app"]).run();

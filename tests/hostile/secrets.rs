@@ -1,5 +1,5 @@
-//! Secrets' files, where the app of a previous life could have had a hand in them: root reads with root's rights only
-//! what is root's alone, and everything else with the user's.
+//! Secret files that an earlier app could have changed: root reads a file as root only if nobody else can write it,
+//! and any other file as the user.
 
 use crate::support::capability::{DAC_OVERRIDE, FOUR};
 use crate::support::cases;
@@ -11,7 +11,7 @@ fn value() -> Kind {
     Kind::File(Content::Bytes(b"v4lue\n".into()))
 }
 
-/// As root that may read every file, which is more than the four capabilities allow.
+/// As root with permission to read every file, which is more than the four required capabilities allow.
 fn base() -> Sandbox {
     sandbox()
         .with(|spec| spec.read_only = false)
@@ -33,7 +33,7 @@ fn is_read(run: &Run) {
 }
 
 #[test]
-fn a_secret_that_only_the_user_may_read_is_read() {
+fn secret_that_only_the_user_may_read_is_read() {
     for (path, owner, mode) in [
         ("/safe/own", (1001, 1001), 0o400),
         ("/mine/own", (1001, 1001), 0o600),
@@ -51,7 +51,7 @@ fn a_secret_that_only_the_user_may_read_is_read() {
 }
 
 #[test]
-fn a_secret_that_neither_is_roots_alone_nor_the_users_to_read_is_refused() {
+fn secret_that_others_can_write_and_the_user_cannot_read_is_refused() {
     let base = base()
         .node("/mine/link", Kind::Symlink("/etc/shadow".into()))
         .node("/shared/link", Kind::Symlink("/etc/shadow".into()))
@@ -77,7 +77,7 @@ fn a_secret_that_neither_is_roots_alone_nor_the_users_to_read_is_refused() {
 }
 
 #[test]
-fn the_users_rights_are_given_back() {
+fn root_identity_is_restored_after_reading_a_secret() {
     let base = base().owned("/safe/own", value(), (1001, 1001), 0o400).owned("/etc/late", value(), (0, 0), 0o600);
     let config =
         "[secrets]\nA = '/safe/own'\nB = '/etc/late'\n[[root_step]]\nname = 'x'\ncommand = ['/bin/witness', 'aside']\n";

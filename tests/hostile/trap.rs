@@ -1,5 +1,5 @@
-//! Programs that were planted to give more to whoever runs them, on a volume that forbids nothing: they give nothing, and
-//! what is handed over has lost it.
+//! Planted setuid and setgid programs and programs with file capabilities, on a volume without `nosuid`: they give no
+//! privilege, and the hand-over removes their bits and capabilities.
 
 use super::volume::{nothing_outside_is_touched, volume};
 use crate::support::capability::{CHOWN, SETUID};
@@ -35,7 +35,7 @@ fn planted() -> Sandbox {
     })
 }
 
-/// Runs it and looks at what it finds itself with.
+/// Runs it and checks the ids and capabilities it reports.
 fn gains_nothing(sandbox: &Sandbox, name: &str) -> Run {
     let word = format!("run=/data/{name}");
     let run = sandbox.clone().words(["witness", &word]).run();
@@ -55,7 +55,7 @@ fn gains_nothing(sandbox: &Sandbox, name: &str) -> Run {
 }
 
 #[test]
-fn what_was_handed_over_has_lost_what_it_gave() {
+fn handed_over_programs_lose_their_privilege_bits() {
     for (name, owner, mode, capabilities) in TRAPS {
         let run = gains_nothing(&planted(), name);
         if owner == (1001, 1001) {
@@ -64,33 +64,33 @@ fn what_was_handed_over_has_lost_what_it_gave() {
         }
         let path = format!("/data/{name}");
         if owner != (0, 0) && mode & 0o6000 != 0 {
-            // Without CAP_FOWNER root cannot take the bit from what is another's.
+            // Without CAP_FOWNER root cannot clear the bit of a file that it does not own.
             run.untouched(&path);
             continue;
         }
-        // Without execute permission of the group the bit of a set-group-ID file means locking, not an id.
+        // Without group execute permission, the set-group-ID bit means mandatory locking and changes no id.
         run.owns(&path, 1001, 1001, if mode & 0o010 == 0 { mode } else { mode & 0o1777 });
-        // With an empty bounding set a file with effective capabilities could not be run at all.
+        // With an empty bounding set the kernel refuses to run a file with effective capabilities.
         run.check(
             capabilities.is_none() || run.stdout().contains("child witness: started"),
-            "that its capabilities are gone with its owner",
+            "that the change of owner removes its capabilities",
         );
         run.check(
             run.stderr().contains("set-group-ID files of other users stay as they are: 1"),
-            "that what is left is told",
+            "a warning about what is left unchanged",
         );
     }
     cases("traps handed over", TRAPS.len());
 }
 
 #[test]
-fn what_was_not_handed_over_gives_nothing_either() {
+fn unchanged_setuid_programs_give_no_privilege() {
     let unwalked = planted().config("[[volume]]\npath = '/data'\n");
     for (name, ..) in TRAPS {
         let run = gains_nothing(&unwalked, name);
         run.untouched(&format!("/data/{name}"));
     }
-    // A step of the user's, and a supervised app.
+    // A step, and a supervised app.
     for option in ["--supervise", "--"] {
         let step = "[[volume]]\npath = '/data'\n[[step]]\nname = 'x'\ncommand = ['/data/setuid', 'aside']\n";
         let run = planted().config(step).words([option, "witness"]).run();

@@ -1,5 +1,4 @@
-//! A volume that the app of a previous life filled, given to root to hand over: its top is root's again, so that all of it
-//! is walked.
+//! A volume that an earlier app filled, handed over again: root owns its top, so that all of it is walked.
 
 use crate::support::cases;
 use crate::support::protocol::{Content, Kind};
@@ -8,7 +7,7 @@ use crate::support::sandbox::{Sandbox, sandbox};
 
 const CONFIGURATION: &str = "[[volume]]\npath = '/data'\nrecursive = true\n";
 
-/// What is not the volume's, on its file system and on others.
+/// Files outside the volume, on its file system and on others.
 pub const OUTSIDE: [&str; 10] = [
     "/etc",
     "/etc/passwd",
@@ -26,7 +25,7 @@ pub fn text() -> Kind {
     Kind::File(Content::Bytes(b"root's".into()))
 }
 
-/// The volume is `/data`, and `/disk/data` while it is filled. It is on a file system that forbids no set-user-ID.
+/// The volume is `/data`, and `/disk/data` while it is filled. Its file system allows set-user-ID files.
 pub fn volume(fill: impl FnOnce(Sandbox) -> Sandbox) -> Sandbox {
     let base = sandbox()
         .owned("/etc/shadow", text(), (0, 0), 0o600)
@@ -46,14 +45,14 @@ pub fn nothing_outside_is_touched(run: &Run) {
     }
 }
 
-/// As above, on a kernel with the newer calls and on one without them.
+/// Runs on a kernel with the newer system calls and on one without them.
 fn old_and_new(sandbox: &Sandbox) -> [Run; 2] {
     let newer = [libc::SYS_openat2, libc::SYS_close_range, libc::SYS_statx, libc::SYS_faccessat2];
     [sandbox.clone(), newer.into_iter().fold(sandbox.clone(), |sandbox, call| sandbox.answer(call, &[], libc::ENOSYS))]
         .map(|sandbox| sandbox.run())
 }
 
-/// Links to everything that a link could lead to.
+/// Targets of links out of the volume.
 const TARGETS: [&str; 16] = [
     "/etc/shadow",
     "/etc",
@@ -74,7 +73,7 @@ const TARGETS: [&str; 16] = [
 ];
 
 #[test]
-fn links_lead_nowhere() {
+fn links_are_not_followed() {
     let planted = volume(|base| {
         let base = base.owned("/disk/data/below", Kind::Directory, (1001, 1001), 0o700);
         TARGETS.into_iter().enumerate().fold(base, |base, (number, target)| {
@@ -96,7 +95,7 @@ fn links_lead_nowhere() {
 }
 
 #[test]
-fn a_file_with_a_name_outside_stays_roots() {
+fn file_with_a_name_outside_keeps_its_owner() {
     let linked = volume(|base| {
         base.node("/disk/data/innocent", Kind::HardLink("/disk/shadow".into()))
             .owned("/disk/data/below", Kind::Directory, (1001, 1001), 0o755)
@@ -111,13 +110,13 @@ fn a_file_with_a_name_outside_stays_roots() {
             run.stderr().contains(
                 "files with a name outside of it, or in a directory that others may write to, stay as they are: 3",
             ),
-            "that they are told of in one line",
+            "one line about all of them",
         );
     }
     cases("hard links out of a volume", 2 * 4);
 }
 
-// A package store has as many: each of them must not take a descriptor until the end of the walk.
+// A package store has that many: the walk must not hold a descriptor for each until its end.
 #[test]
 fn thousands_of_files_with_two_names_are_handed_over() {
     let run = volume(|base| base.owned("/disk/data/store", Kind::Linked(2000), (0, 0), 0o755))
@@ -133,7 +132,7 @@ fn thousands_of_files_with_two_names_are_handed_over() {
 }
 
 #[test]
-fn nothing_is_opened_that_could_wait() {
+fn special_files_are_not_opened() {
     let planted = volume(|base| {
         base.owned("/disk/data/fifo", Kind::Fifo, (0, 0), 0o600)
             .owned("/disk/data/socket", Kind::Socket, (0, 0), 0o600)
@@ -144,12 +143,12 @@ fn nothing_is_opened_that_could_wait() {
         run.app().is_dropped_to(1001, 1001, "1001");
         run.owns("/data/fifo", 1001, 1001, 0o600);
         run.owns("/data/socket", 1001, 1001, 0o600);
-        // In the user's hands a device is more than a file.
+        // A device gives its owner more than a file does.
         run.untouched("/data/device");
         let odd: Vec<_> = run.outcome.after.iter().filter(|(path, _)| path.starts_with("/data/odd/")).collect();
         run.check(
             odd.len() == 9 && odd.iter().all(|(_, facts)| facts.uid == 1001),
-            "nine files of odd names handed over",
+            "nine handed-over files with unusual names",
         );
         run.check(run.stderr().lines().all(|line| line.starts_with("init: ")), "that no name forges a record");
     }
@@ -157,7 +156,7 @@ fn nothing_is_opened_that_could_wait() {
 }
 
 #[test]
-fn mounts_inside_are_left_alone() {
+fn mounts_inside_a_volume_are_left_unchanged() {
     let mut planted = volume(|base| base.owned("/disk/data/sub", Kind::Directory, (0, 0), 0o755));
     planted = planted
         .tmpfs("/data/tmpfs")
@@ -175,9 +174,10 @@ fn mounts_inside_are_left_alone() {
     cases("mounts inside a volume", 2 * 3);
 }
 
-// More names than one call lists, in a directory of root's and in one to which anybody could add names meanwhile.
+// More entries than one getdents call returns, in a directory of root and in one where anybody could add names
+// meanwhile.
 #[test]
-fn ten_thousand_entries_take_moments() {
+fn ten_thousand_entries_take_less_than_ten_seconds() {
     for mode in [0o755, 0o777] {
         let run = volume(|base| base.owned("/disk/data/many", Kind::Many(10_000), (0, 0), mode)).run();
         run.app().is_dropped_to(1001, 1001, "1001");
@@ -188,21 +188,24 @@ fn ten_thousand_entries_take_moments() {
             .filter(|(path, facts)| path.starts_with("/data/many/") && facts.uid == 1001)
             .count();
         run.check(handed == 10_000, &format!("all of 10000 handed over, not {handed}"));
-        run.check(run.outcome.took_ms < 10_000, &format!("that it takes moments, not {} ms", run.outcome.took_ms));
+        run.check(run.outcome.took_ms < 10_000, &format!("less than 10 s, not {} ms", run.outcome.took_ms));
         cases(&format!("many entries, mode {mode:o} ({} ms)", run.outcome.took_ms), 10_000);
     }
 }
 
 #[test]
-fn a_tree_is_walked_as_deep_as_it_can_be() {
+fn deep_tree_is_walked_up_to_the_limit() {
     let deep = |levels| volume(|base| base.owned("/disk/data/deep", Kind::Deep(levels), (0, 0), 0o755));
     let run = deep(190).run();
     run.app().is_dropped_to(1001, 1001, "1001");
     run.owns(&format!("/data/deep{}", "/d".repeat(190)), 1001, 1001, 0o777);
     let run = deep(1000).run();
-    // The app could make such a tree to bar the next start.
+    // An app could create such a tree to prevent the next start.
     run.app().is_dropped_to(1001, 1001, "1001");
-    run.check(run.stderr().contains("more than 200 levels deep, stays as it is: 1"), "that what is left is told");
+    run.check(
+        run.stderr().contains("more than 200 levels deep, stays as it is: 1"),
+        "a warning about what is left unchanged",
+    );
     run.owns(&format!("/data/deep{}", "/d".repeat(190)), 1001, 1001, 0o777);
     nothing_outside_is_touched(&run);
     let run = deep(150).limit(libc::RLIMIT_NOFILE, 64).run();

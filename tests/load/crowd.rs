@@ -40,7 +40,7 @@ fn two_hundred_boots_at_once() {
                 assert_eq!(run.app().all("argv")[1], number.to_string());
                 run.owns("/cache", 1001, 1001, 0o700);
             }
-            2 => run.check(run.outcome.code == Some(0) && run.stdout().contains("ok    drop"), "a check that passes"),
+            2 => run.check(run.outcome.code == Some(0) && run.stdout().contains("ok    drop"), "a passed check"),
             _ => drop(run.refused(78, &["--user: 'bogus'"])),
         }
     }

@@ -1,4 +1,4 @@
-//! Control groups of memory and of processes, where the machine has them to give: boots in little of both.
+//! Memory and process control groups, where the machine provides them: boots with little of both.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::support::cases;
 use crate::support::sandbox::{Sandbox, sandbox};
 
-/// A group of this test's own, gone with it.
+/// A control group that is removed when it is dropped.
 struct Group(PathBuf);
 
 impl Drop for Group {
@@ -15,8 +15,8 @@ impl Drop for Group {
     }
 }
 
-/// A group with this limit; the reason where there can be none. `cgroups(7)`: version 2, or 1 with a hierarchy for
-/// each.
+/// Creates a group with this limit, or returns the reason why it cannot. `cgroups(7)`: version 2, or 1 with a
+/// hierarchy for each controller.
 fn group(controller: &str, (first, second): (&str, &str), limit: u64) -> Result<Group, String> {
     let root = Path::new("/sys/fs/cgroup");
     let unified = root.join("cgroup.controllers").exists();
@@ -48,7 +48,7 @@ fn staying() -> Sandbox {
 fn four_megabytes_of_a_memory_group_are_enough() {
     let group = match group("memory", ("memory.limit_in_bytes", "memory.max"), 4 << 20) {
         Ok(group) => group,
-        Err(reason) => return cases(&format!("memory groups: none to be had here ({reason})"), 0),
+        Err(reason) => return cases(&format!("memory groups: not available ({reason})"), 0),
     };
     for base in [busy(), staying()] {
         let run = within(&base, &group).run();
@@ -64,7 +64,7 @@ fn a_process_limit_of_two_allows_supervision_and_one_allows_exec() {
     let (one, two) = match (limited(1), limited(2)) {
         (Ok(one), Ok(two)) => (one, two),
         (Err(reason), _) | (_, Err(reason)) => {
-            return cases(&format!("groups of processes: none to be had here ({reason})"), 0);
+            return cases(&format!("process groups of cgroups: not available ({reason})"), 0);
         }
     };
     let step = "[[step]]\nname = 'first'\ncommand = ['witness']\n";
@@ -76,7 +76,7 @@ fn a_process_limit_of_two_allows_supervision_and_one_allows_exec() {
         run.check(run.outcome.code == Some(71) && !run.started(), "a refusal");
         run.check(
             run.stderr().contains("fork: ") && run.stderr().contains("EAGAIN") && run.stderr().contains("--pids-limit"),
-            "the limit named",
+            "a record about the limit",
         );
     }
     cases("groups of one and of two processes", 7);

@@ -1,4 +1,4 @@
-//! Limits of resources, `getrlimit(2)`: as low as an operator may set them, and lower.
+//! Resource limits, `getrlimit(2)`: as low as an operator may set them, and lower.
 
 use libc::{
     RLIMIT_AS, RLIMIT_CORE, RLIMIT_CPU, RLIMIT_DATA, RLIMIT_FSIZE, RLIMIT_MEMLOCK, RLIMIT_NOFILE, RLIMIT_NPROC,
@@ -11,12 +11,12 @@ use crate::support::sandbox::{Sandbox, sandbox};
 
 const MIB: u64 = 1 << 20;
 
-/// A boot with something to hand over, to make and to check.
+/// A boot with surfaces to hand over, directories to create and a check.
 fn busy() -> Sandbox {
     sandbox().tmpfs("/cache").config("[[tmpfs]]\npath = '/cache'\nmode = '0700'\n[[directory]]\npath = '/cache/made'\n")
 }
 
-/// The same, staying with the app after a step.
+/// The same, supervised after a step.
 fn staying() -> Sandbox {
     let text = "[[tmpfs]]\npath = '/cache'\nmode = '0700'\n[[step]]\nname = 'first'\ncommand = ['witness']\n";
     busy().config(text).words(["--supervise", "witness"])
@@ -27,9 +27,9 @@ fn boots(run: &Run) {
     run.owns("/cache", 1001, 1001, 0o700);
 }
 
-/// It boots, or it refuses with one of these exit codes and one record with these words.
+/// Checks that it boots, or refuses with one of these exit codes and one record that contains these words.
 fn boots_or_refuses(run: &Run, codes: &[i32], words: &[&str]) -> bool {
-    run.check(!run.outcome.timed_out && run.outcome.took_ms < 20_000, "an end in time");
+    run.check(!run.outcome.timed_out && run.outcome.took_ms < 20_000, "an end within 20 s");
     if run.started() {
         boots(run);
         return true;
@@ -57,7 +57,7 @@ fn too_little_memory_is_reported() {
             let run = base.clone().limit(RLIMIT_AS, kilobytes << 10).run();
             run.check(!run.outcome.timed_out, "an end");
             if run.stderr().contains("capabilities none, proved in") {
-                // The app itself may fail with so little.
+                // The app itself may fail with so little memory.
                 booted += 1;
             } else if run.outcome.signal.is_some() {
                 // Too little for the kernel to load the program: it ends before main.
@@ -65,10 +65,7 @@ fn too_little_memory_is_reported() {
                 run.unchanged();
                 killed += 1;
             } else {
-                run.check(
-                    run.outcome.code.is_some_and(|code| [70, 71, 126].contains(&code)),
-                    "a code of the interface",
-                );
+                run.check(run.outcome.code.is_some_and(|code| [70, 71, 126].contains(&code)), "a documented exit code");
                 run.check(
                     run.stderr().lines().filter(|line| line.starts_with("init: fatal: ")).count() == 1,
                     "one fatal record",
@@ -99,12 +96,12 @@ fn a_low_descriptor_limit_is_enough_or_reported() {
             }
         }
     }
-    // Directories on the way to what root obeys are held open.
+    // Directories on the path of what root reads are held open.
     assert!(least[0] <= 6 && least[1] <= 9, "it takes {least:?} descriptors");
     cases(&format!("few descriptors ({} are enough, {} to stay)", least[0], least[1]), 22);
 }
 
-// The limit counts processes of one user of this user namespace; those of the app are its own.
+// The limit counts the processes of one user in this user namespace.
 #[test]
 fn a_low_process_limit_is_enough_or_reported() {
     for number in 0..=4 {
@@ -113,10 +110,10 @@ fn a_low_process_limit_is_enough_or_reported() {
         let user = sandbox().user(1001, 1001, 0).words(["--supervise", "witness"]).limit(RLIMIT_NPROC, number).run();
         user.check(
             user.started() || user.stderr().contains("EAGAIN") && user.stderr().contains("--ulimit nproc"),
-            "a start, or the limit named",
+            "a start, or a record about the limit",
         );
     }
-    // A step, and the app, one after the other.
+    // A step, then the app.
     boots(&staying().limit(RLIMIT_NPROC, 2).run());
     cases("few processes", 16);
 }
@@ -127,7 +124,7 @@ fn a_small_stack_is_enough() {
         boots(&busy().limit(RLIMIT_STACK, kilobytes << 10).run());
         boots(&staying().limit(RLIMIT_STACK, kilobytes << 10).run());
     }
-    // As deep as the parser goes.
+    // Nested up to the parser's limit.
     let nested = "x = ".to_owned() + &"[".repeat(100_000);
     sandbox().config(nested).limit(RLIMIT_STACK, 128 << 10).run().refused(78, &["Max recursion depth exceeded"]);
     cases("small stacks", 9);
@@ -148,7 +145,7 @@ fn limits_meant_for_the_app_do_not_affect_the_boot() {
         boots(&staying().limit(resource, limit).run());
     }
     let check = busy().limit(RLIMIT_FSIZE, 0).words(["--check=init", "witness"]).run();
-    check.check(check.outcome.code == Some(1), "a check that fails where no file can be written");
+    check.check(check.outcome.code == Some(1), "a failed check where no file can be written");
     check.check(check.stdout().contains("FAIL") && check.stdout().contains("EFBIG"), "the reason");
-    cases("limits of the app's", 13);
+    cases("limits of the app", 13);
 }

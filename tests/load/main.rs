@@ -1,5 +1,5 @@
 //! Boots under resource limits, without /proc, /dev and other usual parts of a container, with an unread standard
-//! error, and two hundred at once: each works or refuses with one record, and none hangs.
+//! error, and two hundred at once: each boots or refuses with one record, and none hangs.
 
 #![allow(
     missing_docs,

@@ -1,4 +1,4 @@
-//! Standard streams that are closed, or that nobody reads.
+//! Closed and unread standard streams.
 
 use crate::support::cases;
 use crate::support::protocol::Stream;
@@ -17,7 +17,7 @@ fn ends(base: &Sandbox, code: i32) -> Run {
 }
 
 #[test]
-fn any_of_the_streams_can_be_closed() {
+fn any_stream_can_be_closed() {
     let mut count = 0;
     for closed in 0..8 {
         let stream = |number: usize, open: Stream| if closed & (1 << number) != 0 { Stream::Closed } else { open };
@@ -36,7 +36,7 @@ fn any_of_the_streams_can_be_closed() {
     cases("closed streams", count);
 }
 
-/// Log, step's output and fatal record, all of it on a standard error that is full.
+/// The log, a step's output and the fatal record, all on a full standard error.
 fn unread(blocking: bool) -> Sandbox {
     let chatter: Vec<String> = (0..200).map(|number| format!("'word{number}'")).collect();
     let step = format!("[[step]]\nname = 'first'\ncommand = ['witness', {}]\n", chatter.join(", "));
@@ -47,7 +47,7 @@ fn unread(blocking: bool) -> Sandbox {
 fn an_unread_standard_error_delays_a_boot_for_a_second_at_most() {
     let mut slowest = 0;
     for blocking in [true, false] {
-        // Where the kernel can write without waiting, and where it has to be asked whether it would.
+        // On pipes where the kernel can write without blocking, and on streams that need poll(2).
         for filtered in [None, Some(libc::ENOSYS), Some(libc::EOPNOTSUPP), Some(libc::EPERM)] {
             let base =
                 filtered.into_iter().fold(unread(blocking), |base, errno| base.answer(libc::SYS_pwritev2, &[], errno));
@@ -58,15 +58,12 @@ fn an_unread_standard_error_delays_a_boot_for_a_second_at_most() {
                 (&["nowhere"], 127),
             ] {
                 let run = ends(&base.clone().words(words), code);
-                run.check(
-                    run.outcome.took_ms < 20_000,
-                    &format!("a second and the machine's own, not {} ms", run.outcome.took_ms),
-                );
+                run.check(run.outcome.took_ms < 20_000, &format!("about a second, not {} ms", run.outcome.took_ms));
                 slowest = slowest.max(run.outcome.took_ms);
             }
         }
     }
-    cases(&format!("standard errors that nobody reads (the slowest {slowest} ms)"), 32);
+    cases(&format!("unread standard errors (the slowest {slowest} ms)"), 32);
 }
 
 #[test]
@@ -78,14 +75,16 @@ fn a_closed_reader_does_not_end_the_boot() {
             7,
         );
     }
-    // Without a reader of its report a check has not passed.
+    // A check whose report nobody reads has not passed.
     let check = with([Stream::Null, Stream::BrokenPipe, Stream::Pipe]).words(["--check=init", "witness"]).run();
-    check
-        .check(check.outcome.code == Some(71) && check.stderr().contains("EPIPE"), "a report that is not read to fail");
-    cases("readers that are gone", 3);
+    check.check(
+        check.outcome.code == Some(71) && check.stderr().contains("EPIPE"),
+        "a failed check with an unread report",
+    );
+    cases("closed readers", 3);
 }
 
-// A file takes what it is given, also where a write that may not wait is refused at first.
+// A file accepts every write, even where a nonblocking write is refused at first.
 #[test]
 fn a_file_gets_every_record() {
     for errno in [libc::EAGAIN, libc::EOPNOTSUPP] {

@@ -1,5 +1,5 @@
-//! A `/proc` that is read-only, hides, or is a part of one; and no `/proc`, `/dev`, `/sys`, `/tmp`, `/run` or `/etc` at
-//! all.
+//! A `/proc` that is read-only, hides processes or is incomplete; and boots without `/proc`, `/dev`, `/sys`, `/tmp`,
+//! `/run` or `/etc`.
 
 use crate::support::capability::FOUR;
 use crate::support::cases;
@@ -17,7 +17,7 @@ fn ways() -> [Sandbox; 3] {
 }
 
 #[test]
-fn a_proc_that_hides_or_is_read_only_is_enough() {
+fn restricted_proc_is_enough() {
     for options in [
         "ro",
         "hidepid=1",
@@ -66,7 +66,7 @@ fn without_dev_tmp_or_run_it_boots() {
             run.owns("/cache", 1001, 1001, 0o700);
         }
     }
-    cases("directories left out", 6 * 3);
+    cases("missing directories", 6 * 3);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! A supervising PID 1 gives the app nothing: no readable memory, no working directory, no tracing.
+//! A supervising PID 1 is closed to the app: its memory, its working directory and tracing.
 
 use std::fs;
 
@@ -10,7 +10,7 @@ fn closed(stage: Stage) -> Try {
     run.line("peeked")?;
     let open: Vec<String> =
         run.said().iter().filter(|line| line.starts_with("peek ") && line.ends_with(" 0")).cloned().collect();
-    run.check(open.is_empty(), format!("that the app may do nothing to its parent, but: {open:?}"))?;
+    run.check(open.is_empty(), format!("no access of the app to its parent, found: {open:?}"))?;
     let tried = run.said().iter().filter(|line| line.starts_with("peek ")).count();
     run.check(tried == 8, "eight attempts")
 }
@@ -27,10 +27,10 @@ fn as_the_user() {
     scenario("closed: the same, started at uid 1001", |init| closed(Stage::of(init).option("uid=1001")));
 }
 
-/// The init is held back from the fork until the app has tried.
+/// Delays the init between fork and its next call until the app has tried.
 #[test]
 fn from_the_first_moment() {
-    scenario("closed: the same, from the app's first moment", |init| {
+    scenario("closed: the same, from the app's first instruction", |init| {
         closed(Stage::of(init).option("uid=1001").option("hold"))
     });
 }
@@ -40,10 +40,10 @@ fn below() {
     scenario("closed: the same, not PID 1", |init| closed(Stage::of(init).below().option("uid=1001")));
 }
 
-// tini stays where it was started.
+// tini keeps its initial working directory.
 #[test]
 fn working_directory() {
-    scenario("closed: the working directory is /, the app's is kept", |init| {
+    scenario("closed: the init's working directory is /, the app keeps its own", |init| {
         let directory = file("");
         let path = directory.to_str().unwrap().trim_end_matches('/').to_owned();
         let mut run = Stage::of(init).option(format!("cwd={path}")).app("state").start()?;

@@ -7,7 +7,7 @@ use super::running::Running;
 use super::stage::{Stage, signal_app};
 use super::table::{Not, Try, scenario};
 
-/// Runs it once for each number, and compares how each run ends.
+/// Runs the app once for each number, and compares how each run ends.
 fn each_ends(
     stage: Stage,
     verb: &str,
@@ -30,10 +30,11 @@ fn every_exit_code() {
     scenario("end: all 256 exit codes", |init| each_ends(Stage::of(init), "exit", 0..=255, |code| code));
 }
 
-/// All but those that are not fatal by default, or stop: CHLD, CONT, STOP, TSTP, TTIN, TTOU, URG, WINCH.
+/// All signals except those that are not fatal by default or stop a process: CHLD, CONT, STOP, TSTP, TTIN, TTOU, URG,
+/// WINCH.
 #[test]
 fn every_cause_of_death() {
-    scenario("end: every fatal signal is 128 and its number", |init| {
+    scenario("end: every fatal signal gives 128 + its number", |init| {
         let fatal = (1..=64).filter(|signal| ![17, 18, 19, 20, 21, 22, 23, 28].contains(signal));
         each_ends(Stage::of(init), "die", fatal, |signal| 128 + signal)
     });
@@ -41,7 +42,7 @@ fn every_cause_of_death() {
 
 #[test]
 fn remapped() {
-    scenario("end: the exit-code map, of a signal's code too", |init| {
+    scenario("end: the exit-code map, also for signals", |init| {
         if matches!(init, Dumb | Catatonit) {
             return Err(Not::Applicable);
         }
@@ -78,7 +79,7 @@ fn grace_then_kill() {
             format!("the grace of 400 ms, not {took:?}"),
         )?;
         let logged = run.logged("did not end within");
-        run.check(logged, "that it is logged")
+        run.check(logged, "a log line about it")
     });
 }
 
@@ -89,7 +90,7 @@ fn a_second_stop_does_not_prolong_the_grace() {
         let mut run = deaf(Stage::of(init))?;
         let started = Instant::now();
         while started.elapsed() < Duration::from_millis(600) && !run.has_said("stage: ended") {
-            // When it has ended there is no one to send to.
+            // After it has ended there is no process to signal.
             if run.signal(15).is_err() || run.line_within("got 15 ", Duration::from_millis(500)).is_err() {
                 break;
             }
@@ -116,7 +117,7 @@ fn no_grace_without_a_stop() {
 
 #[test]
 fn ends_with_input_open() {
-    scenario("end: at once with the app, while signals pour in", |init| {
+    scenario("end: immediately with the app, during a flood of signals", |init| {
         let mut run = Stage::of(init).app("listen").start()?;
         run.ready()?;
         for _ in 0..200 {

@@ -1,4 +1,4 @@
-//! Forwarding: signals sent to the init, and the signals that the app gets.
+//! Forwarding: the signals sent to the init and those that the app gets.
 
 use super::peer::Init::{Catatonit, Dumb, Tini};
 use super::running::Running;
@@ -10,14 +10,14 @@ const USR1: i32 = 10;
 const USR2: i32 = 12;
 const TERM: i32 = 15;
 
-/// One that is started, with an app that says what it gets.
+/// A started init with an app that prints the signals it gets.
 fn listening(stage: Stage) -> Try<Running> {
     let mut run = stage.app("listen").start()?;
     run.ready()?;
     Ok(run)
 }
 
-/// Every one arrives, one after the other, since some cancel others that wait.
+/// Each signal arrives. They are sent one after the other, since some discard pending others.
 fn each_arrives(run: &mut Running, signals: impl IntoIterator<Item = i32>) -> Try {
     for signal in signals {
         run.signal(signal)?;
@@ -26,7 +26,7 @@ fn each_arrives(run: &mut Running, signals: impl IntoIterator<Item = i32>) -> Tr
     Ok(())
 }
 
-/// It still forwards, and ends with its app.
+/// It still forwards signals, and ends with its app.
 fn then_ends_well(run: &mut Running) -> Try {
     run.signal(TERM)?;
     run.line("got 15 ")?;
@@ -67,7 +67,7 @@ fn fault_signals() {
     });
 }
 
-// dumb-init has a table of 32 for them.
+// dumb-init's table has only 32 entries.
 #[test]
 fn every_real_time_signal() {
     scenario("forward: every real-time signal from 32 to 64", |init| {
@@ -95,7 +95,7 @@ fn queued_values() {
     });
 }
 
-// tini dies of the first one; the others never deliver it.
+// tini ends on the first one; the others never deliver it.
 #[test]
 fn dropped_without_cap_kill() {
     scenario("forward: root without CAP_KILL, the app at uid 1001", |init| {
@@ -114,12 +114,12 @@ fn started_as_the_user() {
     });
 }
 
-/// Blocked from the start, so that an app which gets it says so instead of dying of it.
+/// Blocked from the start, so that the app prints it instead of being killed.
 fn early(stage: Stage) -> Try {
     let mut run = stage.option("early=15").option("block=15").app("listen").start()?;
     run.ends("code 0")?;
     let said = run.has_said("got 15 ");
-    run.check(said, "that the app itself gets it")
+    run.check(said, "a delivery to the app")
 }
 
 #[test]
@@ -136,7 +136,7 @@ fn early_term_is_fatal() {
     });
 }
 
-// tini and dumb-init send it to a group that is not there yet.
+// tini and dumb-init send it to a group that does not exist yet.
 #[test]
 fn early_term_to_the_group() {
     scenario("early: the same in group mode", |init| early(Stage::of(init).group()));
@@ -144,10 +144,10 @@ fn early_term_to_the_group() {
 
 #[test]
 fn terminal_stops() {
-    scenario("forward: TSTP, TTIN, TTOU as they are, and nothing freezes", |init| stops(Stage::of(init)));
+    scenario("forward: TSTP, TTIN, TTOU unchanged, without stopping the init", |init| stops(Stage::of(init)));
 }
 
-// dumb-init makes each a STOP.
+// dumb-init turns each into STOP.
 #[test]
 fn terminal_stops_to_the_group() {
     scenario("forward: the same three in group mode", |init| stops(Stage::of(init).group()));
@@ -156,7 +156,7 @@ fn terminal_stops_to_the_group() {
 fn stops(stage: Stage) -> Try {
     let mut run = stage.app("state").start()?;
     let line = run.line("state SigBlk:")?;
-    run.check(line.ends_with(" 0000000000000000"), format!("that none is blocked in the app: {line}"))?;
+    run.check(line.ends_with(" 0000000000000000"), format!("no blocked signal in the app: {line}"))?;
     run.ready()?;
     for signal in [20, 21, 22] {
         each_arrives(&mut run, [signal, USR1])?;
@@ -167,7 +167,8 @@ fn stops(stage: Stage) -> Try {
 #[test]
 fn a_stop_and_a_continue() {
     scenario("forward: TSTP stops an app that does not catch it, CONT continues it", |init| {
-        // The terminal's app leaves the stops at their default; without a terminal to read it only listens.
+        // The app of the terminal scenarios keeps the default action of stop signals; without a terminal it only
+        // listens.
         let mut run = Stage::of(init).terminal(super::pty::Pty::new(), false).app("term").start()?;
         let app = i32::try_from(run.ready()?).unwrap();
         run.signal(20)?;
@@ -181,16 +182,16 @@ fn a_stop_and_a_continue() {
 
 #[test]
 fn to_the_app_alone() {
-    scenario("forward: to the app alone by default", |init| {
+    scenario("forward: only to the app by default", |init| {
         let mut run = Stage::of(init).app("listen pair").start()?;
         run.ready()?;
         run.signal(USR1)?;
         run.line("got 10 ")?;
-        // A second round: what the first one sent to the child would have been said by now.
+        // A second round: the child would have printed signals of the first one by now.
         run.signal(USR2)?;
         run.line("got 12 ")?;
         let child = run.has_said("child got 10 ");
-        run.check(!child, "that the child gets nothing")
+        run.check(!child, "no signal in the child")
     });
 }
 
@@ -207,7 +208,7 @@ fn to_the_group() {
 }
 
 impl Running {
-    /// The app and its child say it, in either order.
+    /// The app and its child print it, in either order.
     fn until_both(&mut self, text: &str) -> Try {
         let first = self.line(text)?;
         let second = self.line(text)?;
@@ -215,7 +216,7 @@ impl Running {
     }
 }
 
-// tini treats it as fatal.
+// tini treats it as fatal for itself.
 #[test]
 fn refused_by_the_kernel() {
     for (errno, name) in [(1, "EPERM"), (3, "ESRCH")] {
@@ -226,11 +227,11 @@ fn refused_by_the_kernel() {
                 run.signal(signal)?;
             }
             run.queue(41, 5)?;
-            // By its own timer: nothing else reaches it.
+            // By its own timer, since no signal reaches it.
             run.line("got 14 ")?;
             run.asleep()?;
             let alive = run.processes().len() == 2;
-            run.check(alive, "that both are still there")
+            run.check(alive, "both processes still running")
         });
     }
 }
@@ -242,7 +243,7 @@ fn rewritten() {
             return Err(Not::Applicable);
         }
         let config = "[supervise]\nsignals = { HUP = \"TERM\", USR2 = \"RTMIN+3\", USR1 = \"\" }\n";
-        // dumb-init knows numbers up to 31.
+        // dumb-init only knows numbers up to 31.
         let flags = ["--rewrite", "1:15", "--rewrite", "10:0", "--rewrite", "12:3"];
         let usr2 = if init.is_own() { 37 } else { 3 };
         let mut run = listening(Stage::of(init).config(config).flags(Dumb, &flags))?;
@@ -253,7 +254,7 @@ fn rewritten() {
         run.line("got 15 ")?;
         run.ends("code 0")?;
         let dropped = ["got 10 ", "got 12 ", "got 1 "].iter().all(|text| !run.has_said(text));
-        run.check(dropped, "that nothing comes but what was rewritten")
+        run.check(dropped, "only rewritten signals")
     });
 }
 
@@ -285,13 +286,13 @@ fn a_rewritten_stop_starts_the_grace() {
     });
 }
 
-// dumb-init, tini and catatonit take it for the kernel's.
+// dumb-init, tini and catatonit take it for a signal of the kernel.
 #[test]
 fn sigchld_from_a_process() {
     scenario("forward: CHLD sent by a process, after children ended", |init| {
         let mut run = Stage::of(init).app("storm 100 50").start()?;
         run.ready()?;
-        // The kernel's own would swallow it while it waits to be taken.
+        // A pending SIGCHLD of the kernel would merge with it.
         run.until("that all are reaped", |run| run.processes().len() == 2)?;
         run.asleep()?;
         run.signal(17)?;

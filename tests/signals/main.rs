@@ -1,10 +1,9 @@
-//! Supervision in real PID namespaces, compared with the inits that it replaces.
+//! Supervision in real PID namespaces, compared with tini, dumb-init and catatonit.
 //!
-//! Each test is one scenario, run with `/init --supervise` and then with tini, dumb-init and catatonit wherever they
-//! can express it. At the end one table says who passes what. `/init` must pass everything; what the others do is
-//! printed.
+//! Each test is one scenario, run with `/init --supervise`, and with the other inits if they have the options for it.
+//! A table of results is printed at the end. `/init` must pass every scenario.
 //!
-//! `STEPDOWN_MUST_RUN=1` makes a machine that cannot run this fail instead of skip.
+//! With `STEPDOWN_MUST_RUN=1` a machine that cannot run this fails instead of skipping it.
 
 #![allow(missing_docs, unreachable_pub, unsafe_code)]
 #![allow(

@@ -9,7 +9,7 @@ use super::table::{Try, scenario};
 
 const TERM: i32 = 15;
 
-/// No zombie, and nothing but the init, the app and what else is said.
+/// Waits until there is no zombie, and no process but the init, the app and the expected others.
 fn only(run: &mut Running, number: usize) -> Try {
     run.until(&format!("{number} processes and no zombie"), |run| {
         let all = run.processes();
@@ -21,7 +21,7 @@ fn only(run: &mut Running, number: usize) -> Try {
 fn a_storm() {
     scenario("reap: ten thousand orphans, 500 at a time, no zombie left while running", |init| {
         let mut run = Stage::of(init).app("storm 10000 500").start()?;
-        // It is the machine that takes its time, not the init.
+        // The time limit is for a slow machine, not for the init.
         run.patience = Duration::from_secs(60);
         run.line("stormed")?;
         run.ready()?;
@@ -39,7 +39,7 @@ fn adopts(stage: Stage, others: usize) -> Try {
     let inner = u64::try_from(run.inner).unwrap();
     run.check(
         (app, orphan) == (inner, inner),
-        format!("that the app and the orphan are children of {inner}: {app}, {orphan}"),
+        format!("the app and the orphan as children of {inner}: {app}, {orphan}"),
     )?;
     run.ready()?;
     only(&mut run, others + 2)?;
@@ -47,7 +47,7 @@ fn adopts(stage: Stage, others: usize) -> Try {
     run.ends("code 0")
 }
 
-// PID 1 and the bystander are the others. dumb-init is no subreaper.
+// The others are PID 1 and the bystander. dumb-init is not a subreaper.
 #[test]
 fn subreaper() {
     scenario("reap: a subreaper when not PID 1", |init| adopts(Stage::of(init).below(), 2));
@@ -78,27 +78,27 @@ fn gets_its_time(stage: Stage, app: &str) -> Try<Running> {
     Ok(run)
 }
 
-// The others end at once, and with PID 1 everything ends.
+// The other inits end immediately, and the kernel kills everything with PID 1.
 #[test]
 fn a_grandchild_with_a_trap() {
-    scenario("leftovers: a grandchild with a TERM trap gets its time", |init| {
+    scenario("leftovers: a grandchild with a TERM trap gets the grace period", |init| {
         gets_its_time(Stage::of(init), "family 7").map(drop)
     });
 }
 
 #[test]
 fn a_grandchild_in_a_session_of_its_own() {
-    scenario("leftovers: the same in a session of its own", |init| {
+    scenario("leftovers: the same in another session", |init| {
         gets_its_time(Stage::of(init), "family 7 apart").map(drop)
     });
 }
 
 #[test]
 fn leftovers_below() {
-    scenario("leftovers: ended when not PID 1, and no one else's process", |init| {
+    scenario("leftovers: ended when not PID 1, without ending other processes", |init| {
         let mut run = gets_its_time(Stage::of(init).below(), "family 7 apart")?;
         let line = run.said().iter().find(|line| line.contains("stage: left ")).cloned().unwrap_or_default();
-        run.check(line == "stage: left [] bystander true", format!("nothing left but the bystander: {line}"))
+        run.check(line == "stage: left [] bystander true", format!("only the bystander left: {line}"))
     });
 }
 
@@ -113,7 +113,7 @@ fn killed_after_grace(stage: Stage) -> Try {
     let took = started.elapsed();
     run.check(took >= Duration::from_millis(400), format!("the whole grace, not {took:?}"))?;
     let logged = run.logged("SIGKILL");
-    run.check(logged, "that it is logged")
+    run.check(logged, "a log line about it")
 }
 
 #[test]

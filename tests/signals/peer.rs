@@ -1,4 +1,4 @@
-//! The inits, and the options of each for a scenario.
+//! The inits, and the options of each init for a scenario.
 
 use std::fmt;
 use std::path::Path;
@@ -16,7 +16,7 @@ pub enum Init {
 pub const ALL: [Init; 4] = [Init::Stepdown, Init::Tini, Init::Dumb, Init::Catatonit];
 
 impl Init {
-    /// Where Debian's packages put them.
+    /// The path in Debian's package.
     fn program(self) -> &'static str {
         match self {
             Init::Stepdown => "",
@@ -34,12 +34,12 @@ impl Init {
         self == Init::Stepdown
     }
 
-    /// How long to wait for what should come. Long for the one that must pass; a failing oracle should not take long.
+    /// How long to wait for an event. Long for `/init`, which must pass; a failing other init should not take long.
     pub fn patience(self) -> Duration {
         if self.is_own() { Duration::from_secs(20) } else { Duration::from_secs(2) }
     }
 
-    /// Its command line up to the app's. `own` is the binary under test, `config` its configuration.
+    /// The init's command line before the app's words. `own` is the binary under test, `config` its configuration.
     pub fn command(self, own: &Path, config: &Path, how: &How) -> Vec<String> {
         let text = |path: &Path| path.to_str().unwrap().to_owned();
         let usual = if self.is_own() { text(own) } else { self.program().to_owned() };
@@ -53,7 +53,7 @@ impl Init {
                 words.extend(how.group.then(|| "-g".into()));
                 words.extend(how.below.then(|| "-s".into()));
             }
-            // The whole session is its default.
+            // By default it signals the whole session.
             Init::Dumb => words.extend((!how.group).then(|| "-c".into())),
             Init::Catatonit => words.extend(how.group.then(|| "-g".into())),
         }
@@ -63,18 +63,18 @@ impl Init {
     }
 }
 
-/// The options of the init.
+/// The options of a run.
 #[derive(Clone, Default)]
 pub struct How {
     /// Signals go to the group.
     pub group: bool,
-    /// It is not PID 1.
+    /// The init is not PID 1.
     pub below: bool,
-    /// The configuration says that it stays.
+    /// The role's configuration enables supervision.
     pub by_role: bool,
-    /// Flags of one of them.
+    /// Flags for single inits.
     pub flags: Vec<(Init, String)>,
-    /// Another build of it.
+    /// Another build of the init.
     pub program: Option<String>,
 }
 

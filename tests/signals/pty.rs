@@ -7,7 +7,7 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use rustix::io::{FdFlags, fcntl_setfd};
 use rustix::termios::{Winsize, tcgetpgrp, tcsetwinsize};
 
-/// The near end, and the far end held open so that it can be opened again by its name.
+/// The master, and the slave, which is held open so that it can be opened again by its name.
 pub struct Pty {
     near: File,
     far: OwnedFd,
@@ -24,7 +24,7 @@ impl Pty {
         pty
     }
 
-    /// The far end's name.
+    /// The slave's path.
     pub fn path(&self) -> String {
         rustix::termios::ttyname(&self.far, Vec::new()).unwrap().to_str().unwrap().to_owned()
     }
@@ -42,7 +42,7 @@ impl Pty {
         tcsetwinsize(self.near.as_fd(), Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 }).unwrap();
     }
 
-    /// The process group in the foreground.
+    /// The foreground process group.
     pub fn foreground(&self) -> i32 {
         tcgetpgrp(&self.near).map_or(0, |group| group.as_raw_nonzero().get())
     }

@@ -1,4 +1,4 @@
-//! A waiting init does not wake up and uses little memory.
+//! A waiting init does not wake up, and uses little memory.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use super::running::Running;
 use super::stage::Stage;
 use super::table::{Try, failed, note, scenario};
 
-/// An init that waits for its app, after it has forwarded something: nothing is left to do.
+/// An init that has forwarded a signal and now waits for its app.
 fn waiting(stage: Stage) -> Try<Running> {
     let mut run = stage.start()?;
     run.ready()?;
@@ -17,7 +17,7 @@ fn waiting(stage: Stage) -> Try<Running> {
     Ok(run)
 }
 
-// tini looks once a second.
+// tini wakes up once a second.
 #[test]
 fn no_wake_up() {
     scenario("quiet: no wake-up at all while the app sleeps for two seconds", |init| {
@@ -35,13 +35,13 @@ fn switches(run: &mut Running) -> Try<(u64, u64)> {
     Ok((run.field("status", "voluntary_ctxt_switches")?, run.field("status", "nonvoluntary_ctxt_switches")?))
 }
 
-/// What it alone costs, in KiB: its anonymous pages. A page of the program is the file's, and goes when memory is
-/// wanted elsewhere.
+/// The memory that the process alone uses, in KiB: its anonymous pages. Pages of the program belong to the page
+/// cache, and the kernel can reclaim them.
 pub fn anonymous(run: &mut Running) -> Try<u64> {
     run.field("smaps_rollup", "Anonymous")
 }
 
-/// The least of some runs: where the kernel puts the stack costs one a page more than another.
+/// The minimum of some runs: depending on the stack's random position a run needs one page more.
 fn least(stage: impl Fn() -> Stage) -> Try<u64> {
     let mut least = u64::MAX;
     for _ in 0..5 {
@@ -54,7 +54,7 @@ fn least(stage: impl Fn() -> Stage) -> Try<u64> {
 fn memory() {
     scenario("quiet: private memory of the waiting PID 1, at most tini-static's", |init: Init| {
         let most = least(|| Stage::of(Tini).program("/usr/bin/tini-static"))?;
-        // A configuration of some length, which it must have let go of.
+        // A long configuration, whose memory must have been freed.
         let config: String = (0..400)
             .map(|number| format!("[[require]]\nenv = \"PATH\"\nhint = \"number {number} of many\"\n"))
             .collect();

@@ -20,19 +20,19 @@ pub enum Heard {
     Error(String),
 }
 
-/// A run, ended by force when it is dropped.
+/// A running init, killed when it is dropped.
 pub struct Running {
     pub init: Init,
-    /// The pid of the init as this test sees it, and as its namespace does.
+    /// The pid of the init in this test's namespace, and in its own.
     pub pid: i32,
     pub inner: i32,
-    /// The first process of the namespace, whose end is the end of all.
+    /// The first process of the namespace: its end ends all others.
     first: i32,
     launcher: Child,
     heard: Receiver<Heard>,
     input: Option<ChildStdin>,
     pub pty: Option<Pty>,
-    /// Lines heard and not yet asked for, all lines, and those of standard error.
+    /// Lines read but not yet consumed, all lines, and those of standard error.
     waiting: Vec<String>,
     all: Vec<String>,
     errors: Vec<String>,
@@ -70,7 +70,7 @@ impl Running {
         }
     }
 
-    /// Command, streams, status.
+    /// The command, streams and status, for a failure message.
     pub fn shown(&self) -> String {
         let over = self.over.as_deref().unwrap_or("still running");
         format!(
@@ -81,13 +81,13 @@ impl Running {
         )
     }
 
-    /// Fails the scenario unless it holds.
+    /// Fails the scenario unless this holds.
     pub fn check(&mut self, holds: bool, expected: impl Into<String>) -> Try {
         if holds { Ok(()) } else { self.fail(expected) }
     }
 
     pub fn fail<T>(&mut self, expected: impl Into<String>) -> Try<T> {
-        // Output that had not been read yet.
+        // Reads remaining output.
         while let Ok(heard) = self.heard.recv_timeout(Duration::from_millis(100)) {
             self.take(heard);
         }
@@ -110,7 +110,7 @@ impl Running {
         }
     }
 
-    /// The first line that holds this text, each line once. A terminal puts echoes and prompts before it.
+    /// Returns the first line that contains this text, each line once. A terminal puts echoes and prompts before it.
     pub fn line(&mut self, text: &str) -> Try<String> {
         self.line_within(text, self.patience)
     }
@@ -122,10 +122,10 @@ impl Running {
                 return Ok(self.waiting.remove(at));
             }
             if self.over.is_some() && !text.starts_with("stage: ") {
-                // It may have written until its end, on another stream.
+                // The other stream may still hold output.
                 match self.heard.recv_timeout(Duration::from_secs(2)) {
                     Ok(heard) => self.take(heard),
-                    Err(_) => return self.fail(format!("a line with '{text}', but it has ended")),
+                    Err(_) => return self.fail(format!("a line with '{text}' before its end")),
                 }
                 continue;
             }
@@ -135,7 +135,7 @@ impl Running {
                     return self.fail(format!("a line with '{text}' within {patience:?}"));
                 }
                 Err(RecvTimeoutError::Disconnected) => {
-                    return self.fail(format!("a line with '{text}', but its streams are closed"));
+                    return self.fail(format!("a line with '{text}' before its streams closed"));
                 }
             }
         }
@@ -149,7 +149,7 @@ impl Running {
         self.waiting.clear();
     }
 
-    /// The number that follows this text.
+    /// The number after this text.
     pub fn number(&mut self, text: &str) -> Try<u64> {
         let line = self.line(text)?;
         let found = line.split_once(text).and_then(|(_, rest)| rest.split_whitespace().next()?.parse().ok());
@@ -168,12 +168,12 @@ impl Running {
         Ok(())
     }
 
-    /// The app's pid in its namespace, once it listens.
+    /// The app's pid in its namespace, available once it listens.
     pub fn ready(&mut self) -> Try<u64> {
         self.number("ready ")
     }
 
-    /// Whether a line with this text has been heard so far.
+    /// Whether a line with this text has been printed so far.
     pub fn has_said(&self, text: &str) -> bool {
         self.all.iter().any(|line| line.contains(text))
     }
@@ -186,12 +186,12 @@ impl Running {
         self.errors.iter().any(|line| line.contains(text))
     }
 
-    /// How it ended: `code N` or `signal N`.
+    /// The status: `code N` or `signal N`.
     pub fn end(&mut self) -> Try<String> {
         if self.over.is_none() {
             self.line("stage: ended ")?;
         }
-        // What was said on the other stream; a terminal stays open.
+        // Reads the rest of the other stream; a terminal stays open.
         while self.pty.is_none()
             && let Ok(heard) = self.heard.recv_timeout(Duration::from_secs(2))
         {
@@ -211,11 +211,11 @@ impl Running {
         // SAFETY: takes integers only.
         match Errno::result(unsafe { libc::kill(self.pid, number) }) {
             Ok(_) => Ok(()),
-            Err(errno) => self.fail(format!("the init to take signal {number}, but {errno}")),
+            Err(errno) => self.fail(format!("an init that can be signalled with {number}: {errno}")),
         }
     }
 
-    /// Queues a signal with a value; false when the queue is full.
+    /// Queues a signal with a value; returns false if the queue is full.
     pub fn queue(&mut self, number: i32, value: u64) -> Try<bool> {
         let from = u64::from(std::process::id());
         let mut info = [0_u64; 16];
@@ -229,7 +229,7 @@ impl Running {
         match Errno::result(unsafe { libc::syscall(libc::SYS_rt_sigqueueinfo, self.pid, number, info.as_ptr()) }) {
             Ok(_) => Ok(true),
             Err(Errno::EAGAIN) => Ok(false),
-            Err(errno) => self.fail(format!("the init to take the queued signal {number}, but {errno}")),
+            Err(errno) => self.fail(format!("an init that can be sent the queued signal {number}: {errno}")),
         }
     }
 
@@ -274,14 +274,14 @@ impl Running {
         pids.filter_map(|pid| Some((pid, self.proc(pid, "stat").rsplit_once(") ")?.1.chars().next()?))).collect()
     }
 
-    /// Waits for what the kernel has no event for.
+    /// Waits for a state that the kernel sends no event for.
     pub fn until(&mut self, what: &str, mut holds: impl FnMut(&Running) -> bool) -> Try {
         let deadline = Instant::now() + self.patience;
         while !holds(self) {
             if Instant::now() > deadline {
                 return self.fail(what);
             }
-            // Looked at again soon: there is no descriptor to wait on.
+            // Polled, since there is no descriptor to wait on.
             let _ = poll(&mut [], PollTimeout::from(2_u8));
         }
         Ok(())
@@ -289,7 +289,7 @@ impl Running {
 
     /// Waits until the init sleeps.
     pub fn asleep(&mut self) -> Try {
-        self.until("that the init falls asleep", |run| {
+        self.until("a sleeping init", |run| {
             run.of_init("stat").rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('S'))
         })
     }

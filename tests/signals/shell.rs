@@ -9,7 +9,7 @@ use super::table::{Not, Try, failed, scenario};
 const CTRL_C: &str = "\u{3}";
 const CTRL_Z: &str = "\u{1a}";
 
-/// A bash of its own, below a PID 1 that does nothing.
+/// A bash below a PID 1 that only reaps.
 fn shell(init: Init) -> Try<Running> {
     let words = ["/bin/bash", "--norc", "--noprofile", "-i"].map(str::to_owned);
     if !std::path::Path::new(&words[0]).exists() {
@@ -20,7 +20,7 @@ fn shell(init: Init) -> Try<Running> {
     Ok(run)
 }
 
-/// The shell takes commands.
+/// Waits until the shell reads commands.
 fn prompt(run: &mut Running) -> Try {
     run.forget();
     run.type_in("echo mark$((40+2))\n")?;
@@ -41,7 +41,7 @@ fn with_terminal_app(init: Init) -> Try<(Running, i32)> {
     Ok((run, app))
 }
 
-/// The job is in the terminal's foreground, or the shell is.
+/// Waits until the job or the shell is in the terminal's foreground.
 fn foreground(run: &mut Running, job: bool) -> Try {
     let who = if job { "job" } else { "shell" };
     run.until(&format!("the {who} in the foreground"), |run| {
@@ -49,7 +49,7 @@ fn foreground(run: &mut Running, job: bool) -> Try {
     })
 }
 
-/// What is typed reaches the app; then its exit code reaches the shell, which has its terminal back.
+/// Typed input reaches the app; then its exit code reaches the shell, which gets its terminal back.
 fn hears(run: &mut Running) -> Try {
     run.type_in("hello\n")?;
     run.line("typed <hello>")?;
@@ -58,11 +58,11 @@ fn hears(run: &mut Running) -> Try {
     exit_code(run, 5)
 }
 
-/// The same after an fg of a job that ran in the background: a shell sends no signal then, so the init learns of it
-/// only when its app wants to read.
+/// The same after `fg` of a running background job: the shell then sends no signal, so the init notices only when its
+/// app tries to read.
 fn hears_from_the_background(run: &mut Running) -> Try {
     foreground(run, true)?;
-    // The group in the foreground is the init's own, of which it is the first.
+    // The foreground group is the init's own, which it leads.
     let init = run.pty.as_ref().map_or(0, Pty::foreground);
     // SAFETY: takes integers only; the job is the shell's, which has not ended.
     unsafe { libc::kill(init, libc::SIGUSR2) };
@@ -76,7 +76,7 @@ fn exit_code(run: &mut Running, code: i32) -> Try {
     run.line(&format!("code={code}")).map(drop)
 }
 
-/// Stopped by Ctrl-Z: the app, and the job in the eyes of the shell.
+/// Stops the app by Ctrl-Z; the shell sees a stopped job.
 fn stop(run: &mut Running, app: i32) -> Try {
     run.forget();
     run.type_in(CTRL_Z)?;
@@ -108,7 +108,7 @@ fn ctrl_c_is_fatal() {
         job(&mut run, &["/bin/cat".into()], "")?;
         foreground(&mut run, true)?;
         run.type_in("hello\n")?;
-        // Its echo, and then what it says.
+        // The terminal's echo comes before the app's line.
         run.line("hello")?;
         run.line("hello")?;
         run.type_in(CTRL_C)?;
@@ -116,7 +116,7 @@ fn ctrl_c_is_fatal() {
     });
 }
 
-// tini does not see that its child stops, and the shell waits for ever.
+// tini does not see that its child stopped, so the shell waits forever.
 #[test]
 fn stop_and_foreground() {
     scenario("shell: Ctrl-Z, fg, twice", |init| {
@@ -131,7 +131,7 @@ fn stop_and_foreground() {
     });
 }
 
-// A second one, on its way when the next Ctrl-Z comes, would undo that.
+// A second SIGCONT that is still pending at the next Ctrl-Z would undo it.
 #[test]
 fn continued_once() {
     scenario("shell: Ctrl-Z, fg: one SIGCONT for the app", |init| {
@@ -206,7 +206,7 @@ fn window_size() {
     });
 }
 
-// The shell's first child may take the terminal for the pipeline's group after the init gave it to its app.
+// The shell's first child may make the pipeline's group the foreground group after the init did so for its app.
 #[test]
 fn in_a_pipeline() {
     scenario("shell: in a pipeline, its input a pipe", |init| {

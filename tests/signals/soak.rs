@@ -9,10 +9,10 @@ use super::running::Running;
 use super::stage::Stage;
 use super::table::{Try, failed, note, scenario};
 
-/// How many the kernel may have to keep at a time; far below any limit of queued signals.
+/// The number of signals that may be queued at a time, far below the kernel's limit.
 const AHEAD: u64 = 256;
 
-/// Sends so many, round over six real-time signals, each with its number in its row, and waits for the app's count.
+/// Sends that many, in turn over six real-time signals, each with a sequence number, and waits for the app's count.
 fn burst(run: &mut Running, counts: &mut BTreeMap<i32, u64>, sent: &mut u64, counted: &mut u64, number: u64) -> Try {
     let until = *sent + number;
     while *sent < until {
@@ -26,7 +26,7 @@ fn burst(run: &mut Running, counts: &mut BTreeMap<i32, u64>, sent: &mut u64, cou
             return failed("the queue of signals is full");
         }
         *sent += 1;
-        // Those that may become one.
+        // Standard signals, which the kernel may merge.
         if (*sent).is_multiple_of(100) {
             run.signal(1)?;
         }
@@ -68,9 +68,9 @@ fn orphans_and_signals() {
         run.until("two processes", |run| run.processes().len() == 2)?;
         run.signal(15)?;
         let line = run.line("in all ")?;
-        // The others send them without their values: what counts for all is that none is lost.
+        // Other inits forward them without their values, so for them only the count matters.
         run.check(line.starts_with(&format!("in all {sent} ")), format!("{sent} signals: {line}"))?;
-        run.check(!init.is_own() || line.ends_with("disorder 0"), format!("them in order: {line}"))?;
+        run.check(!init.is_own() || line.ends_with("disorder 0"), format!("signals in order: {line}"))?;
         run.ends("code 0")
     });
 }

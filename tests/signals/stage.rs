@@ -1,4 +1,4 @@
-//! Describes one run of an init: its options, its initial state, and what its app does.
+//! Describes one run of an init: its options, its initial state and its app.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -14,7 +14,8 @@ use super::pty::Pty;
 use super::running::{Heard, Running};
 use super::table::{Not, Try};
 
-/// Where the programs lie that another user must be able to execute, and the configurations that it must not change.
+/// The directory of programs that another user must be able to execute, and of configurations that it must not
+/// change.
 struct Place {
     directory: PathBuf,
     init: PathBuf,
@@ -33,7 +34,7 @@ fn place() -> &'static Place {
         let signal_app = tests.parent().and_then(Path::parent).unwrap().join("examples/signal_app");
         assert!(
             signal_app.exists(),
-            "{} is not there: run cargo build --examples first, as cargo test without a choice of tests does",
+            "{} is missing: run cargo build --examples first (a plain cargo test also builds it)",
             signal_app.display()
         );
         let copy = |from: &Path, name: &str| {
@@ -46,24 +47,24 @@ fn place() -> &'static Place {
     })
 }
 
-/// A path in the directory of this test program's own.
+/// A path in the directory of this test program.
 pub fn file(name: &str) -> PathBuf {
     place().directory.join(name)
 }
 
-/// The app, as a word of a command.
+/// The path of the app's program.
 pub fn signal_app() -> String {
     place().signal_app.to_str().unwrap().to_owned()
 }
 
-/// Removes that directory.
+/// Removes the directory.
 pub fn tidy() {
     if let Some(place) = PLACE.get() {
         let _ = fs::remove_dir_all(&place.directory);
     }
 }
 
-/// Ends the whole test program as passed where the machine cannot run it, or fails where everything must run.
+/// Ends the test program successfully if the machine cannot run it, or fails if everything must run.
 pub fn require() {
     let must = std::env::var_os("STEPDOWN_MUST_RUN").is_some_and(|value| value == "1");
     let lacks = (!nix::unistd::geteuid().is_root()).then(|| "PID namespaces need root here".to_owned());
@@ -74,10 +75,7 @@ pub fn require() {
 }
 
 pub fn skip(reason: &str) -> ! {
-    assert!(
-        std::env::var_os("STEPDOWN_MUST_RUN").is_none_or(|value| value != "1"),
-        "every test must run, but: {reason}"
-    );
+    assert!(std::env::var_os("STEPDOWN_MUST_RUN").is_none_or(|value| value != "1"), "every test must run: {reason}");
     let _ = writeln!(std::io::stderr(), "SKIP: {reason}");
     std::process::exit(0);
 }
@@ -112,49 +110,49 @@ impl Stage {
         }
     }
 
-    /// What the app does: a verb of the signal_app's.
+    /// The app is signal_app with these arguments.
     pub fn app(self, words: &str) -> Stage {
         let words: Vec<String> = words.split_whitespace().map(str::to_owned).collect();
         self.command(std::iter::once(signal_app()).chain(words))
     }
 
-    /// Any command as the app.
+    /// The app is any command.
     pub fn command(mut self, words: impl IntoIterator<Item = String>) -> Stage {
         self.app = words.into_iter().collect();
         self
     }
 
-    /// Options for `/init` only.
+    /// The configuration, for `/init` only.
     pub fn config(mut self, text: &str) -> Stage {
         self.config = text.to_owned();
         self
     }
 
-    /// Options for one of the other inits.
+    /// Options of one init.
     pub fn flags(mut self, init: Init, flags: &[&str]) -> Stage {
         self.how.flags.extend(flags.iter().map(|flag| (init, (*flag).to_owned())));
         self
     }
 
-    /// Signals to the whole group.
+    /// Signals go to the whole process group.
     pub fn group(mut self) -> Stage {
         self.how.group = true;
         self.config("[supervise]\ngroup = true\n")
     }
 
-    /// Not PID 1.
+    /// The init is not PID 1.
     pub fn below(mut self) -> Stage {
         self.how.below = true;
         self.option("below")
     }
 
-    /// It is the role's configuration that says that `/init` stays.
+    /// The role's configuration enables supervision instead of `--supervise`.
     pub fn by_role(mut self) -> Stage {
         self.how.by_role = true;
         self
     }
 
-    /// Without an init, for comparison.
+    /// No init, for comparison.
     pub fn without_init(mut self) -> Stage {
         self.bare = true;
         self
@@ -166,13 +164,13 @@ impl Stage {
         self
     }
 
-    /// An option of the launcher's.
+    /// An option of the launcher.
     pub fn option(mut self, option: impl Into<String>) -> Stage {
         self.options.push(option.into());
         self
     }
 
-    /// What only the oracles need to become the user, since they do not do it themselves.
+    /// The other inits become the user through setpriv, since they do not change ids themselves.
     pub fn user_by_setpriv(mut self) -> Stage {
         if !self.init.is_own() {
             self.before =
@@ -181,7 +179,8 @@ impl Stage {
         self
     }
 
-    /// A controlling terminal, that is standard output and error, and input too if wanted; else that is `/dev/null`.
+    /// A controlling terminal as standard output and error, and also as input if `input` is true; otherwise input is
+    /// `/dev/null`.
     pub fn terminal(mut self, pty: Pty, input: bool) -> Stage {
         self.options.push(format!("tty={}", pty.path()));
         self.options.extend(input.then(|| "tty-input".to_owned()));
@@ -189,13 +188,13 @@ impl Stage {
         self
     }
 
-    /// Standard input that the test writes to.
+    /// Standard input is a pipe that the test writes to.
     pub fn writer(mut self) -> Stage {
         self.writer = true;
         self
     }
 
-    /// The words of the init and its app.
+    /// The command line of the init and its app.
     pub fn words(&self) -> Vec<String> {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let place = place();
@@ -205,13 +204,13 @@ impl Stage {
         init.into_iter().chain(self.before.clone()).chain(self.app.clone()).collect()
     }
 
-    /// Starts it, and knows its pid.
+    /// Starts it, and waits for its pid.
     pub fn start(self) -> Try<Running> {
         let words = self.words();
         self.run(&words)
     }
 
-    /// Starts these words in place of the init and its app.
+    /// Starts this command line in place of the init and its app.
     pub fn run(mut self, words: &[String]) -> Try<Running> {
         let mut command = Command::new(&place().signal_app);
         command.arg("stage").args(&self.options).arg("--").args(words);
@@ -242,7 +241,7 @@ impl Stage {
         Ok(running)
     }
 
-    /// Runs it until it ends, without sending anything.
+    /// Runs it until it ends, without a signal.
     pub fn ended(self) -> Try<(Running, String)> {
         let mut running = self.start()?;
         let end = running.end()?;
@@ -254,7 +253,7 @@ fn listen(from: impl std::io::Read + Send + 'static, to: mpsc::Sender<Heard>, as
     std::thread::spawn(move || {
         let mut from = BufReader::new(from);
         let mut line = Vec::new();
-        // A terminal whose last user is gone gives an error.
+        // A terminal without a remaining user gives an error.
         while from.read_until(b'\n', &mut line).is_ok_and(|length| length > 0) {
             let text = String::from_utf8_lossy(&line).trim_end().to_owned();
             if to.send(as_what(text)).is_err() {
@@ -265,7 +264,7 @@ fn listen(from: impl std::io::Read + Send + 'static, to: mpsc::Sender<Heard>, as
     });
 }
 
-/// For a scenario that only `/init` can express.
+/// Skips the other inits in a scenario that only `/init` has options for.
 pub fn only_own(init: Init) -> Try {
     if init.is_own() { Ok(()) } else { Err(Not::Applicable) }
 }

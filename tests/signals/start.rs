@@ -1,4 +1,4 @@
-//! The state that the app starts with, and the message when it cannot start.
+//! The app's initial state, and the message if it cannot start.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use super::stage::{Stage, file, only_own, signal_app};
 use super::table::{Try, failed, scenario};
 
-/// The lines of the app's state that an init must not change.
+/// The parts of the app's state that an init must not change.
 fn state(stage: Stage) -> Try<Vec<String>> {
     let mut run = stage.app("state").start()?;
     run.ready()?;
@@ -15,13 +15,13 @@ fn state(stage: Stage) -> Try<Vec<String>> {
 }
 
 impl super::running::Running {
-    /// SIGTERM, to the app itself where an init may not forward it.
+    /// Sends SIGTERM to the app directly, where an init may not forward it.
     fn signal_app_to_end(&mut self) -> Try {
         self.signal(15)
     }
 }
 
-/// As it would have been without any init.
+/// The state must be the same as without any init.
 fn as_without(name: &str, options: &[&str]) {
     scenario(&format!("start: mask and dispositions as without an init, {name}"), |init| {
         let with = |stage: Stage| options.iter().fold(stage, |stage, option| stage.option(*option));
@@ -79,11 +79,11 @@ fn a_group_of_its_own() {
         let line = run.line("pid ")?;
         let words: Vec<&str> = line.split_whitespace().collect();
         let leads = words[1] == words[3];
-        run.check(leads, format!("that it leads its group: {line}"))
+        run.check(leads, format!("the app as its group's leader: {line}"))
     });
 }
 
-/// The command cannot be run: this code, nothing run in its place, and a message.
+/// The command cannot be run: expects this exit code, no other program and a message.
 fn cannot(name: &str, code: i32, path: &str, make: impl Fn(&str)) {
     let path = if path.starts_with('/') { path.to_owned() } else { file(path).to_str().unwrap().to_owned() };
     make(&path);
@@ -91,7 +91,7 @@ fn cannot(name: &str, code: i32, path: &str, make: impl Fn(&str)) {
         let mut run = Stage::of(init).command([path.clone()]).start()?;
         run.ends(&format!("code {code}"))?;
         let shell = run.has_said("a shell ran it");
-        run.check(!shell, "that no shell is tried")?;
+        run.check(!shell, "no attempt to run a shell")?;
         if init.is_own() {
             let fatal = run.logged("init: fatal: ") && run.logged("; fix: ");
             run.check(fatal, "a fatal record with a fix")?;
@@ -161,10 +161,10 @@ fn not_executable_by_the_user() {
     });
 }
 
-// tini and dumb-init leave LISTEN_PID at their own.
+// tini and dumb-init leave LISTEN_PID unchanged.
 #[test]
 fn activation() {
-    scenario("start: LISTEN_FDS and its sockets reach the app, LISTEN_PID is its own", |init| {
+    scenario("start: LISTEN_FDS and its sockets reach the app, LISTEN_PID is the app's pid", |init| {
         let mut run = Stage::of(init).option("listen=2").app("state").start()?;
         let pid = run.number("pid ")?;
         let (descriptors, listener) = (run.number("LISTEN_FDS ")?, run.number("LISTEN_PID ")?);
@@ -180,7 +180,7 @@ fn activation_is_not_held() {
     scenario("start: the init holds no socket of the app's", |init| {
         let mut run = Stage::of(init).option("listen=2").app("state").start()?;
         run.ready()?;
-        run.until("that the init has no socket", |run| {
+        run.until("no socket in the init", |run| {
             let list = fs::read_dir(format!("/proc/{}/fd", run.pid)).into_iter().flatten().flatten();
             list.filter_map(|entry| fs::read_link(entry.path()).ok())
                 .all(|what| !what.to_string_lossy().starts_with("socket:"))
@@ -190,11 +190,11 @@ fn activation_is_not_held() {
 
 #[test]
 fn arguments_are_not_joined() {
-    scenario("start: the app's own options stay the app's", |init| {
+    scenario("start: the app's options are passed to the app", |init| {
         let mut run =
             Stage::of(init).command([signal_app(), "listen".into(), "-g".into(), "--".into(), "-h".into()]).start()?;
         let app = i32::try_from(run.ready()?).unwrap();
         let words = run.proc(app, "cmdline");
-        run.check(words.ends_with("\0listen\0-g\0--\0-h\0"), format!("the same words: {words:?}"))
+        run.check(words.ends_with("\0listen\0-g\0--\0-h\0"), format!("the same arguments: {words:?}"))
     });
 }

@@ -14,7 +14,7 @@ const QUIT: i32 = 3;
 const USR1: i32 = 10;
 const REAL_TIME: i32 = 37;
 
-/// From the stop to SIGKILL.
+/// The time from the stop to SIGKILL.
 const GRACE: Duration = Duration::from_millis(600);
 
 /// The app's reaction to a signal.
@@ -32,10 +32,10 @@ enum Way {
 /// One cell of the table.
 #[derive(Clone, Copy, Debug)]
 struct Cell {
-    /// What the engine sends.
+    /// The signal that the engine sends.
     signal: i32,
     way: Way,
-    /// Which signal the app does something about, and what.
+    /// The signal that the app handles, and its handler.
     handled: i32,
     handler: &'static str,
 }
@@ -98,8 +98,7 @@ impl Cell {
         let mut run = self.stage().start()?;
         run.ready()?;
         run.signal(self.signal)?;
-        // Without supervision nothing but the engine would kill it, and neither would anything where the stop is
-        // dropped.
+        // Without supervision only the engine would kill it. Nothing would where the stop is dropped.
         let ended = run.line_within("stage: ended ", GRACE * 3).is_ok();
         Ok(ended
             && !{
@@ -153,11 +152,11 @@ fn the_check_and_the_stop_agree() {
         let mut text = String::new();
         for (cell, found) in &wrong {
             let found = match found {
-                Ok((check, real)) => format!("the check says {check}, the stop {real}"),
+                Ok((check, real)) => format!("result of the check: {check}, of the stop: {real}"),
                 Err(Not::Passed(why)) => why.clone(),
                 Err(Not::Applicable) => "not applicable".into(),
             };
-            writeln!(text, "{cell:?}, to end: {}: {found}", cell.ends()).unwrap();
+            writeln!(text, "{cell:?}, expected to end: {}: {found}", cell.ends()).unwrap();
         }
         if wrong.is_empty() { Ok(()) } else { failed(format!("{} of {count} cells:\n{text}", wrong.len())) }
     });

@@ -9,9 +9,9 @@ use super::stage;
 
 /// Why a scenario did not pass.
 pub enum Not {
-    /// The init has no way to say it.
+    /// The init has no option for it.
     Applicable,
-    /// What was expected, and all that is known.
+    /// The expectation, and the state of the run.
     Passed(String),
 }
 
@@ -34,7 +34,7 @@ struct Row {
     cells: Vec<Try>,
 }
 
-/// What was measured, to be printed below the table.
+/// Adds a measurement to print below the table.
 pub fn note(text: String) {
     NOTES.lock().unwrap().push(text);
 }
@@ -47,10 +47,10 @@ static AT_EXIT: Once = Once::new();
 pub fn scenario(name: &str, run: impl Fn(Init) -> Try + Sync) {
     stage::require();
     AT_EXIT.call_once(|| {
-        // SAFETY: the function takes nothing, and stays for as long as the program.
+        // SAFETY: the function has no arguments and static lifetime.
         unsafe { libc::atexit(at_exit) };
     });
-    // Side by side: what takes long is waiting for what never comes from one of the others.
+    // In parallel: most time is spent waiting for events that another init never produces.
     let run = &run;
     let cells: Vec<Try> = thread::scope(|scope| {
         let started = ALL.map(|init| init.is_here().then(|| scope.spawn(move || run(init))));
@@ -60,7 +60,7 @@ pub fn scenario(name: &str, run: impl Fn(Init) -> Try + Sync) {
     });
     let own = match &cells[0] {
         Ok(()) => None,
-        Err(Not::Applicable) => Some("there is nothing that /init need not do".to_owned()),
+        Err(Not::Applicable) => Some("/init must run every scenario".to_owned()),
         Err(Not::Passed(why)) => Some(why.clone()),
     };
     ROWS.lock().unwrap().push(Row { name: name.to_owned(), cells });

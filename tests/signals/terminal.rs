@@ -1,4 +1,4 @@
-//! A real terminal with the init as PID 1 and session leader, as under `podman run -t`.
+//! A real terminal, with the init as PID 1 and session leader, as under `podman run -t`.
 
 use super::peer::Init;
 use super::pty::Pty;
@@ -9,14 +9,14 @@ use super::table::{Try, scenario};
 const CTRL_C: &str = "\u{3}";
 const CTRL_Z: &str = "\u{1a}";
 
-/// With the terminal as standard input too, or with `/dev/null`.
+/// The terminal as standard input too, or `/dev/null`.
 fn on_terminal(init: Init, input: bool) -> Try<Running> {
     let mut run = Stage::of(init).terminal(Pty::new(), input).app("term").start()?;
     run.ready()?;
     Ok(run)
 }
 
-/// What is typed reaches the app, and it can end by itself.
+/// Typed input reaches the app, which can then end.
 fn hears(run: &mut Running) -> Try {
     run.type_in("hello\n")?;
     run.line("typed <hello>")?;
@@ -29,7 +29,7 @@ fn typed_input() {
     scenario("terminal: typed input", |init| hears(&mut on_terminal(init, true)?));
 }
 
-// tini puts its child in the foreground only if standard input is the terminal.
+// tini gives its child the foreground only if standard input is the terminal.
 #[test]
 fn typed_input_without_standard_input() {
     scenario("terminal: typed input on /dev/tty, standard input from /dev/null", |init| {
@@ -58,7 +58,7 @@ fn ctrl_c() {
     }
 }
 
-// There is no shell to continue it.
+// There is no shell that would continue it.
 #[test]
 fn ctrl_z() {
     scenario("terminal: Ctrl-Z under PID 1 freezes nothing", |init| {
@@ -71,14 +71,14 @@ fn ctrl_z() {
     });
 }
 
-// A forwarded stop without effect must not affect the next one.
+// A forwarded stop signal that the app ignored must not affect the next one.
 #[test]
 fn ctrl_z_after_an_ignored_stop() {
     scenario("terminal: Ctrl-Z after a forwarded TSTP that the app ignored", |init| {
         let mut run = Stage::of(init).terminal(Pty::new(), true).app("term stubborn").start()?;
         run.ready()?;
         run.signal(20)?;
-        // The lower number is taken first: when this one has come, so has the stop.
+        // The kernel delivers the lower number first: when this signal has arrived, the stop signal has too.
         run.signal(23)?;
         run.line("got 23")?;
         run.signal(10)?;
@@ -105,7 +105,7 @@ fn window_size() {
 fn hang_up() {
     scenario("terminal: a hang-up's HUP reaches the app, and the init stays", |init| {
         let mut run = on_terminal(init, true)?;
-        // What the kernel sends the session's leader.
+        // The kernel sends HUP to the session leader.
         run.signal(1)?;
         run.line("got 1")?;
         hears(&mut run)

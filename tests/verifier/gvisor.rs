@@ -1,4 +1,5 @@
-//! Kernels that print less than Linux and have no securebits, and a Linux that was made to look like one.
+//! Kernels that print fewer status lines than Linux and have no securebits, and a Linux with filters that imitate
+//! one.
 
 use libc::{PR_GET_SECUREBITS, PR_SET_SECUREBITS};
 
@@ -14,8 +15,8 @@ fn answered(arguments: &[u32], answer: Answer) -> Fault {
 }
 
 #[test]
-fn kernels_without_securebits_boot_with_the_drop_proved_otherwise() {
-    // Without CAP_SETPCAP the newer ones refuse every value of the securebits.
+fn kernel_without_securebits_boots_with_another_proof() {
+    // Without CAP_SETPCAP newer ones refuse every value of the securebits.
     let refusing: Vec<Fault> = newer().into_iter().filter(|rule| rule.answer != Answer::Done).collect();
     let privileged = || vec![sandbox(), from_all_sets(), sandbox().user(1001, 1001, FOUR)];
     let without = || vec![sandbox().user(1001, 1001, 0)];
@@ -36,7 +37,7 @@ fn kernels_without_securebits_boot_with_the_drop_proved_otherwise() {
 }
 
 #[test]
-fn a_skipped_step_is_refused_on_these_kernels_too() {
+fn kernel_without_securebits_refuses_a_skipped_step() {
     for kernel in [older(), newer()] {
         for step in STEPS[..STEPS.len() - 1].iter().filter(|step| step.name != SECUREBITS) {
             let left_out = Fault { nth: step.nth, call: step.call, ..answered(step.arguments, Answer::Done) };
@@ -46,7 +47,7 @@ fn a_skipped_step_is_refused_on_these_kernels_too() {
 }
 
 #[test]
-fn no_new_privs_is_proved_by_trying_where_it_is_not_printed() {
+fn unprinted_no_new_privs_is_proved_by_an_attempt() {
     for kernel in [older(), newer()] {
         let lie = [answered(&[SET_NO_NEW_PRIVS], Answer::Done), answered(&[GET_NO_NEW_PRIVS], Answer::Value(1))];
         on([lie.to_vec(), kernel].concat(), sandbox()).refused_late(77, &["drop not proved", "no_new_privs", "EACCES"]);
@@ -54,30 +55,30 @@ fn no_new_privs_is_proved_by_trying_where_it_is_not_printed() {
 }
 
 #[test]
-fn an_ambient_capability_is_found_where_it_is_not_printed() {
+fn unprinted_ambient_capability_is_detected() {
     let set = answered(&[CAP_AMBIENT, libc::PR_CAP_AMBIENT_IS_SET as u32, 7], Answer::Value(1));
     on([vec![set], vec![unprinted(true)]].concat(), sandbox()).refused_late(77, &["drop not proved", "ambient"]);
 }
 
 #[test]
-fn a_capability_to_keep_is_refused_there() {
+fn kept_capability_is_refused_without_securebits() {
     for kernel in [older(), newer()] {
         on(kernel, keeping()).refused(77, &["keep_capabilities", "fix: remove keep_capabilities"]);
     }
 }
 
 #[test]
-fn linux_with_a_filter_is_not_taken_for_one_of_them() {
+fn filtered_linux_is_not_taken_for_gvisor() {
     // It prints all lines.
     on(older()[1..].to_vec(), sandbox()).refused_late(77, &["cannot drop privilege"]);
     on(newer()[1..].to_vec(), sandbox()).refused_late(77, &["cannot drop privilege"]);
-    // Its lines are filtered away, but it has some of the calls.
+    // Its lines are hidden, but some of its calls work.
     for ambient in [true, false] {
         for option in [PR_SET_SECUREBITS, PR_GET_SECUREBITS] {
             on(vec![unprinted(ambient), unknown(option)], sandbox()).refused_late(77, &["drop"]);
         }
     }
-    // All but the ambient calls.
+    // All calls but the ambient ones.
     let (_, rest) = older().split_last().map(|(last, rest)| (last.clone(), rest.to_vec())).unwrap();
     on(rest, sandbox()).refused_late(77, &["cannot drop privilege"]);
     let claimed = answered(&[SET_SECUREBITS], Answer::Done);
@@ -85,7 +86,7 @@ fn linux_with_a_filter_is_not_taken_for_one_of_them() {
 }
 
 #[test]
-fn linux_without_the_lines_is_dropped_in_full() {
+fn linux_without_the_lines_is_dropped_completely() {
     for ambient in [true, false] {
         on(vec![unprinted(ambient)], from_all_sets()).app().is_dropped_to(1001, 1001, "1001");
     }

@@ -1,9 +1,9 @@
-//! The proof proven, on the shipped binary: each step of the drop is left out, by a filter that claims it was done, and
-//! the boot is refused; then each witness of the proof lies as well, and the others still refuse.
+//! Tests of the proof of the drop, on the shipped binary: a filter skips each step of the drop and reports success,
+//! and the boot must be refused; then one witness of the proof also lies, and the others must still refuse.
 //!
-//! A kernel that lies could make it believe two things: that the securebits are locked, which only one call tells (the
-//! last test but one: it gives nothing), and, lying in `/proc/self/status` from the start, that a capability was never
-//! in the bounding set, which is then not taken out of it (`no_new_privs` makes it useless all the same).
+//! A lying kernel can make the proof accept two things. That the securebits are locked, which only one call reports
+//! (see the last test but one: the app gains nothing). And, with a false `/proc/self/status` from the start, that a
+//! capability was never in the bounding set, so that it is not removed (`no_new_privs` makes it useless).
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
@@ -33,14 +33,14 @@ const GET_NO_NEW_PRIVS: u32 = libc::PR_GET_NO_NEW_PRIVS as u32;
 const CAP_AMBIENT: u32 = libc::PR_CAP_AMBIENT as u32;
 const AMBIENT_CLEAR: u32 = libc::PR_CAP_AMBIENT_CLEAR_ALL as u32;
 
-/// A step of the drop: the call that makes it, and its first arguments.
+/// A step of the drop: its system call and first arguments.
 struct Step {
     name: &'static str,
     call: i64,
     arguments: &'static [u32],
-    /// Which of such calls it is, where the proof makes them too, to see them refused.
+    /// Which of these calls to skip, where the proof makes the same call to see it refused.
     nth: Option<usize>,
-    /// The state in which leaving it out leaves something.
+    /// A start in which the skipped step would leave privilege.
     start: fn() -> Sandbox,
 }
 
@@ -79,13 +79,13 @@ const STEPS: [Step; 11] = [
     Step { name: "the gid", call: SYS_setresgid, arguments: &[1001], nth: None, start: sandbox },
     Step { name: "the uid", call: SYS_setresuid, arguments: &[1001], nth: None, start: sandbox },
     Step { name: SETS, call: SYS_capset, arguments: &[], nth: Some(0), start: from_all_sets },
-    Step { name: "the same but for one that is kept", call: SYS_capset, arguments: &[], nth: Some(1), start: keeping },
+    Step { name: "the same, except a kept capability", call: SYS_capset, arguments: &[], nth: Some(1), start: keeping },
 ];
 
 const SECUREBITS: &str = "the securebits";
 const SETS: &str = "permitted, effective, inheritable";
 
-/// Who is asked by the proof, as a call and its first arguments.
+/// The sources that the proof reads, as a call and its first arguments.
 const WITNESSES: [(&str, i64, &[u32]); 8] = [
     ("getresuid", SYS_getresuid, &[]),
     ("getresgid", SYS_getresgid, &[]),
@@ -105,20 +105,20 @@ fn keeping() -> Sandbox {
     sandbox().capabilities(FOUR | NET_BIND_SERVICE).config("keep_capabilities = ['NET_BIND_SERVICE']")
 }
 
-/// A step left out, and witnesses that lie.
+/// Skips a step, and makes witnesses lie.
 fn deceived(step: &Step, witnesses: &[(i64, &[u32])]) -> Run {
     let rule =
         |call, arguments: &[u32], nth, answer| Fault { child: false, call, arguments: arguments.to_vec(), nth, answer };
     let mut rules = vec![rule(step.call, step.arguments, step.nth, Answer::Done)];
     for (call, arguments) in witnesses {
-        // The status is read at the start too; a lie there would be about nothing that is left out yet.
+        // The status is also read at the start, where no step was skipped yet.
         let nth = (*call == SYS_read).then_some(1);
         rules.push(rule(*call, arguments, nth, Answer::Lie));
     }
     (step.start)().with(|spec| spec.faults = Some(Faults { rules, ..Faults::default() })).run()
 }
 
-/// What the record gives as the reason.
+/// The reason in the fatal record.
 fn reason(run: &Run) -> String {
     let text = run.stderr();
     let record = text.lines().find_map(|line| line.strip_prefix("init: fatal: ")).unwrap_or("").to_owned();
@@ -126,18 +126,18 @@ fn reason(run: &Run) -> String {
 }
 
 fn say(table: &str) {
-    // Not by a macro: the harness would keep it to itself.
+    // Written directly, because the test harness captures `println!`.
     let _ = writeln!(std::io::stderr(), "{table}");
 }
 
 #[test]
-fn a_skipped_step_of_the_drop_is_refused() {
-    let mut table = String::from("left out, though the call claims it was done: what /init says, with exit code 77");
+fn skipped_step_of_the_drop_is_refused() {
+    let mut table = String::from("a skipped step whose call reports success: the message of /init, with exit code 77");
     for step in &STEPS {
         let run = deceived(step, &[]);
         run.refused_late(77, &["drop"]);
         let _ = write!(table, "\n{:<34} {}", step.name, reason(&run));
-        // The same by a filter that cannot count, as a container's profile is.
+        // A filter that cannot count calls, like a container's seccomp profile.
         (step.start)().answer(step.call, step.arguments, 0).run().refused_late(77, &["drop"]);
     }
     say(&table);
@@ -157,7 +157,7 @@ fn clearing_the_inheritable_set_clears_the_ambient_set() {
 
 #[test]
 fn the_fake_answers_reach_the_proof() {
-    // All at once about an honest drop: whatever is asked, the answer is what is expected.
+    // All lies at once about a complete drop: each answer is the expected one.
     let rules = WITNESSES.iter().map(|(_, call, arguments)| Fault {
         child: false,
         call: *call,
@@ -167,16 +167,16 @@ fn the_fake_answers_reach_the_proof() {
     });
     let run = sandbox().with(|spec| spec.faults = Some(Faults { rules: rules.collect(), ..Faults::default() })).run();
     run.app().is_dropped_to(1001, 1001, "1001");
-    run.check(run.outcome.answered >= WITNESSES.len() - 1, "that every witness is asked");
+    run.check(run.outcome.answered >= WITNESSES.len() - 1, "an answer from every witness");
 }
 
 #[test]
 fn one_false_source_does_not_hide_a_skipped_step() {
-    let mut table = String::from("left out, and one witness says that it was done: who finds it");
-    // With one kept, the honest answers are others than the lies.
+    let mut table = String::from("a skipped step and one lying witness: the witness that detects it");
+    // With a kept capability the honest answers differ from the lies.
     for step in &STEPS[..STEPS.len() - 1] {
         for (name, call, arguments) in WITNESSES {
-            // Nothing but the kernel's own word tells the securebits.
+            // Only this call reports the securebits.
             if (step.name, name) == (SECUREBITS, "PR_GET_SECUREBITS") {
                 continue;
             }
@@ -192,7 +192,7 @@ fn one_false_source_does_not_hide_a_skipped_step() {
 fn only_a_false_securebits_answer_passes_and_gives_nothing() {
     let securebits = STEPS.iter().find(|step| step.name == SECUREBITS).unwrap();
     let app = deceived(securebits, &[(SYS_prctl, &[GET_SECUREBITS])]).app();
-    // Without a capability in any set, and with no_new_privs, they govern nothing.
+    // Without a capability in any set, and with no_new_privs, securebits have no effect.
     app.is_dropped_to(1001, 1001, "1001");
 }
 

@@ -1,4 +1,4 @@
-"""A deterministic extractive summariser: the sentences whose words the whole news shares most.
+"""A deterministic extractive summariser: it selects the sentences whose words are most frequent in all texts.
 
 No model and no network, so the same texts always give the same summary.
 """
@@ -23,7 +23,7 @@ def sentences(text: str) -> list[str]:
 
 
 def summarise(texts: list[str], limit: int = 2) -> str:
-    """The `limit` best sentences of all texts, in the order they were written."""
+    """Returns the `limit` best sentences of all texts in their original order."""
     frequency = Counter(word for text in texts for word in words(text))
     candidates = list(dict.fromkeys(sentence for text in texts for sentence in sentences(text)))
 

@@ -1,4 +1,4 @@
-"""What the worker does, and what beat asks for."""
+"""The tasks of the worker, and the schedule of beat."""
 
 import os
 from pathlib import Path
@@ -31,11 +31,11 @@ def summarise_news(texts: list[str]) -> str:
 
 @celery.task(name="news.tick", ignore_result=True)
 def tick() -> None:
-    """Shows that beat, broker and worker are alive; the web reads the counter."""
+    """Counts the ticks of beat, which shows that beat, broker and worker run; the web reads the counter."""
     store.incr(TICKS)
 
 
 @after_task_publish.connect(sender="news.tick")
 def heartbeat(**_: object) -> None:
-    """Beat alone publishes ticks: a fresh file says that it still does."""
+    """Touches a file for each tick that beat publishes: its age is the health of beat."""
     HEARTBEAT.touch()

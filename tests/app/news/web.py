@@ -1,4 +1,4 @@
-"""The HTTP side: takes news in, hands the work to a worker, gives the summary out."""
+"""The HTTP side: accepts news, queues a job for a worker, returns the summary."""
 
 import os
 from typing import Annotated
@@ -35,7 +35,7 @@ def enqueue(news: News) -> dict[str, str]:
 
 @app.get("/summaries/{job}")
 def summary(job: str) -> dict[str, str | None]:
-    # Celery keeps no list of what it was given, so an id that never was looks like one still pending.
+    # Celery stores no list of submitted jobs, so an unknown id looks like a pending one.
     result = AsyncResult(job, app=celery)
     return {"id": job, "state": result.state, "summary": result.result if result.successful() else None}
 
