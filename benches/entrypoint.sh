@@ -1,6 +1,6 @@
 #!/bin/sh
 set -e
-# The engine mounts tmpfs as root, whatever the image says; only root can hand it over.
+# The engine mounts tmpfs as root, regardless of the image; only root can hand it over.
 chown 1001:1001 home staticfiles
 
 case "$ROLE" in

@@ -1,7 +1,8 @@
-//! Measures whole processes: `make bench`. One interleaved run in random order, in the state that an engine leaves;
+//! Measures whole processes: `make bench`. Interleaved runs in random order, in the state that an engine leaves;
 //! prints medians, quartiles and ratios as tables.
 //!
-//! `STEPDOWN_INIT` names the binary; `ROUNDS` (400) and `FILES` (1000000) say how much; `ONLY` names one table.
+//! `STEPDOWN_INIT` is the path of the binary; `ROUNDS` (400) and `FILES` (1000000) set the size of the run; `ONLY`
+//! selects one table.
 
 #![allow(
     clippy::unwrap_used,
@@ -57,7 +58,7 @@ fn main() {
 /// The state of the measuring process.
 const DIRECTORY: &str = "BENCH_DIRECTORY";
 
-/// The measuring process drops the capability to unmount its mounts, so this parent stays and unmounts them.
+/// The measuring process drops the capability to unmount, so this parent waits and unmounts its mounts.
 fn set_the_stage() {
     let directory = std::path::PathBuf::from(format!("/var/tmp/stepdown-bench-{}", std::process::id()));
     let status = Command::new(std::env::current_exe().unwrap()).env(DIRECTORY, &directory).status().unwrap();

@@ -1,4 +1,4 @@
-//! A health check against the same one by the image's Python, as a `HEALTHCHECK` would have it.
+//! A health check of `/init`, compared with the same check by the image's Python, as in a `HEALTHCHECK`.
 
 use std::net::TcpListener;
 use std::thread;

@@ -28,7 +28,7 @@ pub fn measure(stage: &Stage) {
     }
 }
 
-/// In KiB, once it has started `sleep`.
+/// In KiB, after it has started `sleep`.
 fn anonymous(mut command: Command) -> u64 {
     let mut waits = command.spawn().unwrap();
     let children = format!("/proc/{0}/task/{0}/children", waits.id());
@@ -44,7 +44,7 @@ fn anonymous(mut command: Command) -> u64 {
     let smaps = fs::read_to_string(format!("/proc/{}/smaps_rollup", waits.id())).unwrap();
     let line = smaps.lines().find_map(|line| line.strip_prefix("Anonymous:")).unwrap();
     let kib = line.trim().trim_end_matches(" kB").parse().unwrap();
-    // It dropped to another user, or forwards: either way the child is the one to end.
+    // It dropped to another user, or forwards: in both cases the child must be ended.
     nix::sys::signal::kill(nix::unistd::Pid::from_raw(waits.id().cast_signed()), nix::sys::signal::Signal::SIGTERM)
         .unwrap();
     drop(child);

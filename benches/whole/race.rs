@@ -1,13 +1,13 @@
-//! Compares commands: each round runs each of them once in a random order, so that a slow moment affects all of them
-//! and none always runs after the same other.
+//! Compares commands: each round runs each of them once in a random order, so that slow moments affect all of them
+//! equally.
 
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-/// One of them.
+/// A measured command.
 pub struct Runner {
     pub name: String,
-    /// The same by turns, of different copies of the program.
+    /// Equivalent commands, used in turn, with different copies of the program.
     commands: Vec<Command>,
     times: Vec<Duration>,
 }
@@ -30,25 +30,25 @@ impl Runner {
         assert!(status.success(), "{}: {status}", self.name);
     }
 
-    /// The middle one.
+    /// The median.
     pub fn median(&mut self) -> Duration {
         self.quantile(1, 2)
     }
 
-    /// The one that this share of all is faster than.
+    /// The quantile.
     pub fn quantile(&mut self, part: usize, of: usize) -> Duration {
         self.times.sort();
         self.times[self.times.len() * part / of]
     }
 }
 
-/// Runs them, `prepare` before each.
+/// Runs the commands, with `prepare` before each.
 pub fn run(runners: &mut [Runner], rounds: usize, prepare: &dyn Fn()) {
     let mut order: Vec<usize> = (0..runners.len()).collect();
     let mut random = 0x9e37_79b9_7f4a_7c15_u64;
     for round in 0..=rounds {
         for last in (1..order.len()).rev() {
-            // xorshift: the order need not be unforeseeable, only not always the same.
+            // xorshift: the order must vary, but need not be unpredictable.
             random ^= random << 13;
             random ^= random >> 7;
             random ^= random << 17;
@@ -58,13 +58,13 @@ pub fn run(runners: &mut [Runner], rounds: usize, prepare: &dyn Fn()) {
             runners[*runner].run(round, prepare);
         }
         if round == 0 {
-            // The first round brings everything into memory.
+            // The first round loads everything into memory.
             runners.iter_mut().for_each(|runner| runner.times.clear());
         }
     }
 }
 
-/// Prints a table: each one's median, the middle half of its times, and the ratio to the one at `base`.
+/// Prints a table: median, interquartile range, and the ratio to the command at index `base`.
 pub fn table(title: &str, runners: &mut [Runner], base: usize) {
     let first = runners[base].median();
     println!("\n{title}\n\n| | median | middle half | to {} |\n| --- | --- | --- | --- |", short(&runners[base].name));

@@ -1,4 +1,4 @@
-//! Boot time against the number of roles, which is the size of the configuration.
+//! Boot time by the number of roles, which determines the size of the configuration.
 
 use crate::race;
 use crate::stage::Stage;

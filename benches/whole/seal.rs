@@ -1,5 +1,5 @@
-//! What a seal costs a boot: off, each part, both. `STEPDOWN_OLD` names another binary to compare an unsealed boot
-//! with.
+//! The cost of a seal: without, with each part, and with both. `STEPDOWN_OLD` is another binary, to compare an
+//! unsealed boot.
 
 use crate::race::{self, Runner};
 use crate::stage::Stage;

@@ -12,13 +12,13 @@ use nix::sched::{CloneFlags, unshare};
 
 use crate::race::Runner;
 
-/// The place of a file in the page cache changes a start by up to 7 %, so several copies of the program are measured in
-/// turn.
+/// The position of a file in the page cache changes a start by up to 7 %, so several copies of the program are
+/// measured in turn.
 const COPIES: usize = 8;
 
-/// Everything that the measurements share.
+/// Shared by all measurements.
 pub struct Stage {
-    /// Copies of `/init`, as an image's layer would bring it: written from front to back, as no linker does.
+    /// Copies of `/init`, written sequentially like an image's layer and unlike a linker's output.
     pub inits: Vec<PathBuf>,
     pub floors: Vec<PathBuf>,
     pub noop: PathBuf,
@@ -32,7 +32,7 @@ impl Stage {
     pub fn new(directory: PathBuf) -> Stage {
         assert!(nix::unistd::geteuid().is_root(), "the measurements hand mount points over: run them as root");
         let number = |name: &str, default| std::env::var(name).ok().map_or(default, |text| text.parse().expect(name));
-        let init = PathBuf::from(std::env::var_os("STEPDOWN_INIT").expect("STEPDOWN_INIT names the binary"));
+        let init = PathBuf::from(std::env::var_os("STEPDOWN_INIT").expect("STEPDOWN_INIT is the path of the binary"));
         let examples = init.with_file_name("examples");
         fs::create_dir_all(&directory).unwrap();
         let copy = |program: &Path, name: &str| {
@@ -71,7 +71,7 @@ impl Stage {
         self.directory.join(name)
     }
 
-    /// Writes a configuration.
+    /// Writes a configuration file.
     pub fn configuration(&self, name: &str, text: &str) -> PathBuf {
         let path = self.path(name);
         fs::write(&path, text).unwrap();
@@ -84,7 +84,7 @@ impl Stage {
         format!("user = \"1001:1001\"\nhome = \"/home/app\"\n{}{}", entry("home"), entry("staticfiles"))
     }
 
-    /// Owned by root, as the engine leaves them, so that there is something to hand over.
+    /// Root owns them again, as after the engine's mount, so that there is something to hand over.
     pub fn reset(&self) {
         for name in ["home", "staticfiles"] {
             let path = self.path(name);
@@ -93,7 +93,7 @@ impl Stage {
         }
     }
 
-    /// A command with an environment like a container's and without output.
+    /// A command with an environment like that of a container, and without output.
     pub fn command(&self, program: impl AsRef<Path>) -> Command {
         let mut command = Command::new(program.as_ref());
         command
@@ -116,7 +116,7 @@ impl Stage {
         command
     }
 
-    /// `/init` with a configuration and these words behind it.
+    /// `/init` with a configuration and these arguments.
     pub fn init(&self, name: impl Into<String>, configuration: &Path, words: &[&str]) -> Runner {
         let command = |init: &PathBuf| {
             let mut command = self.command(init);
@@ -130,7 +130,7 @@ impl Stage {
 fn leave_four() {
     let four = [Capability::CAP_CHOWN, Capability::CAP_SETUID, Capability::CAP_SETGID, Capability::CAP_SETPCAP];
     for one in caps::all().into_iter().filter(|one| !four.contains(one)) {
-        // One that is not there need not be dropped.
+        // A capability that is missing already.
         drop(caps::drop(None, CapSet::Bounding, one));
     }
     caps::clear(None, CapSet::Inheritable).expect("the inheritable set");

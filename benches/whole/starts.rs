@@ -1,5 +1,5 @@
-//! From spawn to exit with an app that does nothing: two mount points to hand over, the whole drop and its proof. The
-//! other programs do the part that they support.
+//! From spawn to exit with an app that does nothing: two mount points to hand over, the drop and its proof. The other
+//! programs do the parts that they support.
 
 use std::path::Path;
 
@@ -38,7 +38,7 @@ pub fn measure(stage: &Stage) {
     let mut runners = [
         Runner::of_copies("floor: a static program that only executes the app", floors),
         stage.init("/init: hand-over, drop, proof, exec", &configuration, &[]),
-        stage.init("/init --supervise: the same, and it stays", &configuration, &["--supervise"]),
+        stage.init("/init --supervise: the same, and it keeps running", &configuration, &["--supervise"]),
         Runner::new("tini-static: stays, no drop", with("/usr/bin/tini-static", &["--"])),
         Runner::new("catatonit: stays, no drop", with("/usr/bin/catatonit", &["--"])),
         Runner::new("dumb-init: stays, no drop", with("/usr/bin/dumb-init", &["--"])),

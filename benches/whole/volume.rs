@@ -1,4 +1,4 @@
-//! A recursive hand-over of a volume: one with the right owner, whose time must not depend on its size, and one with
+//! A recursive hand-over: of a volume with the right owner, whose time must not depend on its size, and of one with
 //! the wrong owner, compared with `chown -R`.
 
 use std::fs::{self, File};
@@ -7,7 +7,7 @@ use std::os::unix::fs::chown;
 use crate::race::{self, Runner};
 use crate::stage::Stage;
 
-/// As many in a directory as a real cache has.
+/// The directory size of a real cache.
 const IN_A_DIRECTORY: usize = 1000;
 
 pub fn measure(stage: &Stage) {
@@ -30,14 +30,14 @@ pub fn measure(stage: &Stage) {
     for name in ["empty", "volume"] {
         chown(stage.path(name), Some(1001), Some(1001)).unwrap();
     }
-    // Otherwise the kernel writes the new files to disk during the next measurement.
+    // Otherwise the kernel writes back the new files during the next measurement.
     nix::unistd::sync();
     let mut right = [
         over("already right, no file".into(), "empty"),
         over(format!("already right, {} files", stage.files), "volume"),
     ];
     race::run(&mut right, stage.rounds / 4, &|| ());
-    race::table("A volume that is right already", &mut right, 0);
+    race::table("A volume with the right owner", &mut right, 0);
 
     let chown_r = |owner: &str| {
         let mut command = stage.command("/usr/bin/chown");

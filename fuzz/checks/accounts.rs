@@ -1,4 +1,4 @@
-//! `/etc/passwd` and `/etc/group`: what is found stands there, in the first line of its name, and is a proper id.
+//! `/etc/passwd` and `/etc/group`: every result is in the file, in the first line with its name, and is a valid id.
 
 use stepdown::facts::accounts::{Accounts, id};
 
@@ -9,7 +9,7 @@ pub fn check(data: &[u8]) {
     for line in passwd.split('\n') {
         let name = line.split(':').next().unwrap_or("");
         let found = accounts.user_named(name);
-        // Written anew, and otherwise: by collecting all fields.
+        // A second implementation, which collects all fields.
         let first = passwd
             .split('\n')
             .map(|line| line.split(':').collect::<Vec<_>>())
@@ -27,7 +27,7 @@ pub fn check(data: &[u8]) {
                 let fields: Vec<_> = line.split(':').collect();
                 fields.len() > 3 && fields[2].parse() == Ok(gid) && fields[3].split(',').any(|member| member == name)
             };
-            assert!(name.is_empty() || group.split('\n').any(member), "{name} is in no group {gid}");
+            assert!(name.is_empty() || group.split('\n').any(member), "{name} is not in group {gid}");
         }
     }
     for line in group.split('\n') {

@@ -1,4 +1,5 @@
-//! The command line: the app's words come through as they are, and what follows the first of them changes nothing.
+//! The command line: the app's arguments are passed unchanged, and those after its first one have no effect on
+//! `/init`.
 
 use std::ffi::{CStr, CString};
 

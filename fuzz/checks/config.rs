@@ -1,4 +1,4 @@
-//! The configuration: a refusal names a line and a column that are there, and a value stands where it says it does.
+//! The configuration: the line and column of a refusal exist, and each value is at its reported place.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -24,7 +24,7 @@ pub fn check(data: &[u8]) {
     }
 }
 
-/// The text from a place on; none if there is no such place, or if line and column, as they are shown, lead elsewhere.
+/// The text from a place on; None if the place does not exist, or if its printed line and column differ from it.
 fn rest<'a>(text: &'a str, place: &Place) -> Option<&'a str> {
     let Place::File { file, offset } = place else { return None };
     let shown = format!("{place}");
@@ -37,7 +37,7 @@ fn rest<'a>(text: &'a str, place: &Place) -> Option<&'a str> {
     (file.text == text && (at == *offset || offset == &text.len())).then_some(rest)
 }
 
-/// A string's place is its opening quote, and where nothing is escaped its own text follows.
+/// The place of a string is its opening quote; its text follows if nothing is escaped.
 fn string(text: &str, at: &At<String>) {
     let here = rest(text, &at.place).unwrap_or_else(|| panic!("{:?} is nowhere in {text:?}", at.place));
     let quote = here

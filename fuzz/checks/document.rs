@@ -1,6 +1,7 @@
-//! The parser of the configuration against the one of cargo: the same document, at the same places, or a refusal by both.
+//! The configuration's parser compared with that of cargo: the same document at the same places, or a refusal by
+//! both.
 //!
-//! It has unsafe code and runs as root, so more is asked of it here than that it gets the configuration right.
+//! The parser contains unsafe code and runs as root, so it must accept exactly TOML.
 
 use toml::de::{DeTable, DeValue};
 use toml_spanner::{Arena, Item, Table, Value};
@@ -11,7 +12,7 @@ pub fn check(data: &[u8]) {
     }
 }
 
-/// Whether it is TOML, of which both are of one mind.
+/// Whether the text is TOML; both parsers must agree.
 pub fn compare(text: &str) -> bool {
     let arena = Arena::new();
     let (ours, judged) = (toml_spanner::parse(text, &arena), toml::from_str::<toml::Table>(text));
@@ -24,7 +25,7 @@ pub fn compare(text: &str) -> bool {
             assert!(text.get(ours.span().range().start..).is_some(), "{ours:?} is nowhere in {text:?}");
             assert!(!ours.message(text).is_empty());
         }
-        // Both have limits, at other depths and for other numbers.
+        // Both have limits, at different depths and for different numbers.
         (Ok(_), Err(judge)) => {
             let limit = ["recursion", "number too", "out of range", "too large"]
                 .iter()
@@ -40,7 +41,7 @@ pub fn compare(text: &str) -> bool {
     ours.is_ok()
 }
 
-/// Whether a number in it is none of TOML's 64 bits, which ours leaves to whoever asks for it.
+/// Whether a number in it exceeds TOML's 64 bits, which this parser leaves to the decoder.
 fn beyond_integers(text: &str, arena: &Arena) -> bool {
     fn any(item: &Item<'_>) -> bool {
         match item.value() {
@@ -57,7 +58,7 @@ fn same_table(ours: &Table<'_>, judge: &DeTable<'_>, text: &str) {
     assert_eq!(ours.len(), judge.len(), "{text:?}");
     for (key, item) in ours {
         let (judged, value) = judge.get_key_value(key.name).unwrap_or_else(|| panic!("no {:?} in {text:?}", key.name));
-        // A table that was named before it was opened has two places; ours is the first.
+        // A table that was used before its header has two places; this parser reports the first.
         let twice = item.as_table().is_some() && text.get(key.span.range()) == text.get(judged.span());
         assert!(key.span.range().start == judged.span().start || twice, "the place of {:?} in {text:?}", key.name);
         same(item, value.get_ref(), text);

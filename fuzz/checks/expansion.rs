@@ -1,4 +1,5 @@
-//! `${…}`: never more than its parts, never read twice, and a text after a text is the one's expansion after the other's.
+//! `${…}`: the result consists of its parts, is not expanded again, and equals the concatenation of the parts'
+//! expansions.
 
 use stepdown::config::environment::Environment;
 use stepdown::error::Error;

@@ -1,8 +1,9 @@
-//! A health check's HTTP answer: only a whole and proper status line with the wanted status passes, however it arrives.
+//! The HTTP answer to a health check: only a complete valid status line with the expected status passes, in any
+//! fragmentation.
 
 use stepdown::health::http::{judge, request};
 
-/// The longest status line that is read to its end.
+/// The longest status line that is read completely.
 const LONGEST: usize = 8192;
 
 pub fn check(data: &[u8]) {
@@ -18,7 +19,7 @@ pub fn check(data: &[u8]) {
     }
     let last = judge(head, wanted, true);
     assert!(last.is_some() && (verdict.is_none() || verdict == last));
-    // What a server says is told, and must not be able to forge a line.
+    // The server's text is printed, and must not be able to imitate a record.
     if let Some(Err(what)) = last {
         super::one_line(&what);
     }
@@ -34,7 +35,7 @@ pub fn check(data: &[u8]) {
     }
 }
 
-/// The status by another way: empty lines, then the version, a space, three digits, and what ends them.
+/// The status by a second implementation: empty lines, then the version, a space, three digits and a terminator.
 fn status(head: &[u8]) -> Option<u16> {
     let text: String = head.iter().map(|byte| char::from(*byte)).collect();
     let mut rest = text.as_str();

@@ -1,4 +1,4 @@
-//! Who the app is to be: never root, never −1, a number is itself, and a later line of `/etc/passwd` changes no one.
+//! The app's identity: never root or −1, a number means itself, and a later line of `/etc/passwd` changes nothing.
 
 use stepdown::config::At;
 use stepdown::error::Error;

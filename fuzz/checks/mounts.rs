@@ -1,4 +1,4 @@
-//! The mount table: any bytes are survived, and a mount point with any name in it is found again.
+//! The mount table: arbitrary bytes cause no panic, and a mount point with any name is found.
 
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -29,7 +29,7 @@ pub fn check(data: &[u8]) {
     }
 }
 
-/// As the kernel writes a path: `mangle_path` in `fs/seq_file.c`.
+/// A path as the kernel writes it: `mangle_path` in `fs/seq_file.c`.
 fn escaped(path: &[u8]) -> Vec<u8> {
     path.iter()
         .flat_map(|byte| match byte {

@@ -1,4 +1,4 @@
-//! `NOTIFY_SOCKET`: an address is the one that was named, and what is sent to an abstract one arrives.
+//! `NOTIFY_SOCKET`: the address equals the given one, and a message to an abstract address arrives.
 
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::ffi::OsStrExt;
@@ -13,7 +13,7 @@ pub fn check(data: &[u8]) {
         return assert_eq!(address.as_pathname().map(|path| path.as_os_str().as_bytes()), Some(data));
     };
     assert_eq!(address.as_abstract_name(), Some(name));
-    // One that is taken is another program's.
+    // An address in use belongs to another program.
     if let Ok(manager_end) = UnixDatagram::bind_addr(&address) {
         manager.tell("READY=1\n");
         let mut got = [0; 16];

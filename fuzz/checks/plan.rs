@@ -1,5 +1,5 @@
-//! Configuration and environment to the plan and to what is rendered: whatever they say, the app is not root, and all is
-//! told, a line a thing.
+//! Configuration and environment to the plan and its renderings: in every case the app is not root, and everything is
+//! printed, one line each.
 
 use std::ffi::CStr;
 use std::rc::Rc;
@@ -24,7 +24,7 @@ pub fn check(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(parts.next().unwrap_or(&[])) else { return };
     let file = Rc::new(TextFile { path: "/etc/init.toml".into(), text: text.into() });
     let Ok(mut config) = decode::decode(&file) else { return };
-    // Their files are opened, and this may run as root on a machine with devices.
+    // Their files would be opened, and this may run as root on a machine with devices.
     config.secrets.clear();
     let mut environment = Environment::default();
     assert!(environment.set("PATH", b"/bin") && environment.set("ROLE", parts.next().unwrap_or(b"web")));

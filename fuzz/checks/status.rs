@@ -1,5 +1,5 @@
-//! `/proc/thread-self/status`: what is read is what stands there, and a text that is read is read again from what the
-//! kernel would print of it.
+//! `/proc/thread-self/status`: the result equals the file's values, and the kernel's print of a result is read as the
+//! same result.
 
 use stepdown::privilege::Held;
 use stepdown::privilege::capability::Set;
@@ -32,18 +32,18 @@ pub fn check(data: &[u8]) {
     let without = |text: &str, name: &str| -> String {
         text.lines().filter(|line| !line.starts_with(name)).map(|line| format!("{line}\n")).collect()
     };
-    // A missing line is refused by its name.
+    // The refusal of a missing line names it.
     for name in ["Uid", "Gid", "Groups", "Threads", "CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"] {
         assert_eq!(parse(without(&text, name).as_bytes()), Err(name));
     }
-    // gVisor does not print the last one, and releases before August 2026 not the last two.
+    // gVisor does not print the last one, and releases before August 2026 do not print the last two.
     let newer = Held { no_new_privs: false, lacks_no_new_privs: true, ..held };
     let text = without(&text, "NoNewPrivs");
     assert_eq!(parse(text.as_bytes()).as_ref(), Ok(&newer));
     assert_eq!(parse(without(&text, "CapAmb").as_bytes()), Ok(Held { ambient: None, ..newer }));
 }
 
-/// As `proc_pid_status` in `fs/proc/array.c` prints it.
+/// Prints it as `proc_pid_status` in `fs/proc/array.c` does.
 fn printed(held: &Held) -> String {
     let ids = |ids: Ids| format!("{}\t{}\t{}\t{}", ids.real, ids.effective, ids.saved, ids.file_system);
     let set = |set: Set| format!("{:016x}", bits(set));

@@ -1,5 +1,5 @@
-//! The small languages inside strings, and the one place where text for a line is escaped: each has one form, and what
-//! it takes it gives back.
+//! The formats inside strings, and the escaping of text for a line: each value has one form, and decoding and
+//! printing are inverse.
 
 use std::time::Duration;
 

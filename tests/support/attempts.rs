@@ -1,4 +1,4 @@
-//! The witness's attempts to get more privilege. Each prints `ok` or the errno.
+//! The witness's attempts to gain privilege. Each prints `ok` or the errno.
 
 use std::ffi::{CStr, c_int};
 use std::fs::{self, OpenOptions};
@@ -12,7 +12,7 @@ use rustix::thread::{CapabilitiesSecureBits, CapabilitySet, CapabilitySets};
 
 use crate::escapes::escape;
 
-/// Tries what the word names; nothing for a word that names nothing.
+/// Makes the attempt with this name; returns nothing for an unknown name.
 pub fn attempt(word: &str) -> Option<String> {
     let (verb, object) = word.split_once('=').unwrap_or((word, ""));
     let (root, group) = (Uid::from_raw(0), Gid::from_raw(0));
@@ -50,7 +50,7 @@ pub fn attempt(word: &str) -> Option<String> {
         "link" => by_std(fs::read_link(object).map(drop)),
         "execute" => by_std(Command::new(object).arg("--version").output().map(drop)),
         "listen" => by_std(std::net::TcpListener::bind(object).map(std::mem::forget)),
-        // SAFETY: takes nothing.
+        // SAFETY: has no arguments.
         "pause" => by_nix(Errno::result(unsafe { libc::pause() }).map(drop)),
         "memory" => by_std(OpenOptions::new().write(true).open(format!("/proc/{object}/mem")).map(drop)),
         "ptrace" => ptrace(libc::PTRACE_ATTACH, object.parse().unwrap_or(1)),
@@ -61,7 +61,7 @@ pub fn attempt(word: &str) -> Option<String> {
         "borrow" => borrow(object.parse().unwrap_or(1)),
         "tiocsti" => tiocsti(),
         "status" => status(object),
-        // `/init` beside this process, with the variables that an engine gives it.
+        // Runs `/init` beside this process, with the variables that an engine sets.
         "init" => match Command::new("/init").args(object.split('+')).env("ROLE", "web").output() {
             Ok(output) => output.status.to_string(),
             Err(error) => by_std(Err(error)),
@@ -74,7 +74,7 @@ pub fn attempt(word: &str) -> Option<String> {
     })
 }
 
-/// The code that `exit=N` among the arguments asks for. `signal=N` ends it by that signal instead.
+/// The exit code from an argument `exit=N`. With `signal=N` the process ends by that signal instead.
 pub fn exit_code(arguments: &[&CStr]) -> c_int {
     let number =
         |key: &str| arguments.iter().find_map(|word| word.to_str().ok()?.strip_prefix(key)?.parse::<c_int>().ok());
@@ -87,7 +87,7 @@ pub fn securebits() -> String {
         .map_or_else(|error| error.to_string(), |bits| format!("{:#x}", bits.bits()))
 }
 
-/// Ids and sets of another process, in one line.
+/// The ids and sets of another process, in one line.
 fn status(pid: &str) -> String {
     let text = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_else(|error| error.to_string());
     let wanted = ["Uid", "Gid", "Groups", "CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb", "NoNewPrivs"];
@@ -98,12 +98,12 @@ fn status(pid: &str) -> String {
 fn ptrace(request: impl TryInto<i64, Error: std::fmt::Debug>, pid: i32) -> String {
     let request = request.try_into().unwrap();
     let none = std::ptr::null_mut::<libc::c_void>();
-    // SAFETY: attaching reads and writes no memory of this process.
+    // SAFETY: attaching does not access memory of this process.
     by_nix(Errno::result(unsafe { libc::ptrace(request as _, pid, none, none) }).map(drop))
 }
 
-/// Seizes `/init --health` while it starts, as often as it can. It is started as an engine does it: by a process that
-/// nobody may trace until it executes.
+/// Tries to seize each of many starting `/init --health`. As with an engine, each is started by a process that cannot
+/// be traced before its exec.
 fn seize_health(starts: usize) -> String {
     let (mut seized, mut tries, mut passed) = (0, 0_u64, 0);
     for _ in 0..starts {
@@ -112,7 +112,7 @@ fn seize_health(starts: usize) -> String {
         let child = match unsafe { nix::unistd::fork() }.unwrap() {
             nix::unistd::ForkResult::Parent { child } => child,
             nix::unistd::ForkResult::Child => {
-                // SAFETY: takes integers.
+                // SAFETY: takes only integers.
                 unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 0, 0, 0, 0) };
                 let _ = nix::unistd::write(&says_ready, b"r");
                 let _ = nix::unistd::execv(c"/init", &[c"/init", c"--role", c"web", c"--health"]);
@@ -147,11 +147,12 @@ fn move_memory(call: i64, pid: i32) -> String {
     let mut byte = [0_u8];
     let ours = libc::iovec { iov_base: byte.as_mut_ptr().cast(), iov_len: 1 };
     let theirs = libc::iovec { iov_base: std::ptr::without_provenance_mut(0x1000), iov_len: 1 };
-    // SAFETY: one live byte of ours; EFAULT, for the other process's address, would mean that it was allowed.
+    // SAFETY: one live byte of this process; EFAULT about the other process's address would mean that access was
+    // allowed.
     by_nix(Errno::result(unsafe { libc::syscall(call, pid, &raw const ours, 1, &raw const theirs, 1, 0) }).map(drop))
 }
 
-/// Takes a descriptor of another process: `pidfd_getfd(2)`.
+/// Duplicates a descriptor of another process: `pidfd_getfd(2)`.
 fn borrow(pid: i32) -> String {
     let pid = rustix::process::Pid::from_raw(pid).unwrap();
     let flags = rustix::process::PidfdGetfdFlags::empty();
@@ -160,9 +161,9 @@ fn borrow(pid: i32) -> String {
     by_rustix(taken.map(drop))
 }
 
-/// Pushes a character into the terminal's input, as if it had been typed.
+/// Pushes a character into the terminal's input queue, as if it had been typed.
 fn tiocsti() -> String {
-    // SAFETY: the request reads one character through the pointer, which is to one.
+    // SAFETY: the request reads one character through a valid pointer.
     by_nix(Errno::result(unsafe { libc::ioctl(0, libc::TIOCSTI, c"x".as_ptr()) }).map(drop))
 }
 

@@ -1,5 +1,5 @@
-//! The witness's attempts against a seal: every known way to write outside and to a new namespace. Each prints `ok` or
-//! the errno.
+//! The witness's attempts to break a seal: every known way to write outside and to enter a new namespace. Each prints
+//! `ok` or the errno.
 
 use std::ffi::{CString, c_long};
 use std::fs::{self, File, OpenOptions};
@@ -13,7 +13,7 @@ use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags, XattrFlags};
 
 use crate::attempts::{attempt, by_nix, by_rustix, by_std};
 
-/// Tries what the verb names with its object, which may be two paths with a colon between.
+/// Makes the attempt with this verb and object, which may be two paths separated by a colon.
 pub fn escape(verb: &str, object: &str) -> Option<String> {
     let (one, two) = object.split_once(':').unwrap_or((object, ""));
     let number = |text: &str| {
@@ -84,10 +84,10 @@ pub fn escape(verb: &str, object: &str) -> Option<String> {
         "clone3" => clone3(u64::try_from(number(object)).unwrap()),
         "setns" => File::open(object)
             .map_or_else(|error| by_std(Err(error)), |file| by_call(&[libc::SYS_setns, file.as_raw_fd().into(), 0])),
-        // A call by its number, and its first argument.
+        // A call by its number, with its first argument.
         "call" => forked(|| by_call(&[number(one), number(two), 0, 0, 0, 0])),
         "i386" => forked(|| crate::foreign::call(number(one), number(two))),
-        // How many seccomp filters a process has.
+        // The number of seccomp filters of a process.
         "filters" => fs::read_to_string(format!("/proc/{object}/status"))
             .ok()
             .and_then(|text| {
@@ -110,12 +110,12 @@ fn by_path(object: &str, call: impl FnOnce(CString) -> c_long) -> String {
 /// A system call with up to five arguments.
 fn by_call(words: &[c_long]) -> String {
     let word = |at: usize| words.get(at).copied().unwrap_or(0);
-    // SAFETY: integers, null pointers and strings that live; the calls that are tried here write to no memory.
+    // SAFETY: integers, null pointers and live strings; the calls tried here write to no memory.
     let answer = unsafe { libc::syscall(word(0), word(1), word(2), word(3), word(4), word(5)) };
     by_nix(Errno::result(answer).map(drop))
 }
 
-/// Opens it in a way that needs no right to write, and that again for writing, by its descriptor.
+/// Opens the file without write permission, and that descriptor again for writing.
 fn reopened(path: &str, how: OFlags) -> String {
     let opened = rustix::fs::open(path, how | OFlags::CLOEXEC, Mode::empty());
     opened.map_or_else(
@@ -124,13 +124,13 @@ fn reopened(path: &str, how: OFlags) -> String {
     )
 }
 
-/// `name_to_handle_at(2)`, and back: the way past every directory above.
+/// `name_to_handle_at(2)`, and back: bypasses every directory above.
 fn by_handle(path: &str) -> String {
     let path = CString::new(path).unwrap();
     let mut handle = [0_u64; 20];
     handle[0] = 128;
     let mut mount = 0;
-    // SAFETY: the handle is a live block of the size that its first word says, after two words.
+    // SAFETY: the handle is a live block of the size in its first word, plus two words.
     let answer = unsafe {
         let named = libc::syscall(
             libc::SYS_name_to_handle_at,
@@ -149,7 +149,7 @@ fn by_handle(path: &str) -> String {
     by_nix(Errno::result(answer).map(drop))
 }
 
-/// In a child, which may be killed for it.
+/// In a child, which the kernel may kill for it.
 fn forked(what: impl FnOnce() -> String) -> String {
     let (read, mut write) = std::io::pipe().unwrap();
     // SAFETY: this program has one thread here.
@@ -183,7 +183,7 @@ fn reaped(answer: c_long) -> String {
 }
 
 fn cloned(flags: c_long) -> String {
-    // SAFETY: without CLONE_VM this is fork(2); the child ends at once.
+    // SAFETY: without CLONE_VM this is fork(2); the child ends immediately.
     reaped(unsafe { libc::syscall(libc::SYS_clone, flags | c_long::from(libc::SIGCHLD), 0, 0, 0, 0) })
 }
 
@@ -191,11 +191,11 @@ fn clone3(flags: u64) -> String {
     let mut arguments = [0_u64; 8];
     arguments[0] = flags;
     arguments[4] = 17;
-    // SAFETY: a live clone_args of the first version; the child ends at once.
+    // SAFETY: a live clone_args of the first version; the child ends immediately.
     reaped(unsafe { libc::syscall(libc::SYS_clone3, arguments.as_ptr(), 64) })
 }
 
-/// A filter of the app's own, newer than the seal's, that allows everything.
+/// A filter of the app, newer than the seal's, that allows everything.
 fn own_filter() {
     let allow = [libc::sock_filter { code: 6, jt: 0, jf: 0, k: libc::SECCOMP_RET_ALLOW }];
     let program = libc::sock_fprog { len: 1, filter: allow.as_ptr().cast_mut() };
@@ -204,9 +204,9 @@ fn own_filter() {
     Errno::result(answer).unwrap();
 }
 
-/// A descriptor that a system call made.
+/// A descriptor returned by a system call.
 pub fn owned(answer: c_long) -> Result<OwnedFd, Errno> {
     let number = Errno::result(answer)?;
-    // SAFETY: just made, and known to nobody else.
+    // SAFETY: just created, without another owner.
     Ok(unsafe { OwnedFd::from_raw_fd(number.try_into().unwrap()) })
 }

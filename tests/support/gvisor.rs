@@ -1,4 +1,4 @@
-//! The kernels of gVisor as rules for the answers to `/init`: what they print, and the calls that they do not have.
+//! gVisor's kernels as rules for answers to `/init`: their status lines, and their missing calls.
 
 use libc::{EINVAL, EPERM, PR_CAP_AMBIENT, PR_GET_SECUREBITS, PR_SET_SECUREBITS, SYS_prctl, SYS_read};
 
@@ -9,12 +9,12 @@ fn rule(call: i64, arguments: &[i32], nth: Option<usize>, answer: Answer) -> Fau
     Fault { child: false, call, arguments, nth, answer }
 }
 
-/// A status without `NoNewPrivs` and, if so, without `CapAmb`.
+/// A status without `NoNewPrivs` and, if `ambient` is false, without `CapAmb`.
 pub fn unprinted(ambient: bool) -> Fault {
     rule(SYS_read, &[], None, Answer::Unprinted { ambient })
 }
 
-/// A `prctl(2)` that the kernel does not have.
+/// A `prctl(2)` operation that the kernel lacks.
 pub fn unknown(option: i32) -> Fault {
     rule(SYS_prctl, &[option], None, Answer::Errno(EINVAL))
 }
@@ -24,8 +24,8 @@ pub fn older() -> Vec<Fault> {
     vec![unprinted(true), unknown(PR_GET_SECUREBITS), unknown(PR_SET_SECUREBITS), unknown(PR_CAP_AMBIENT)]
 }
 
-/// Later releases: an ambient set, and `KEEP_CAPS` as the only securebit. Without `CAP_SETPCAP`, which `/init` has given
-/// up by its second attempt, an unchanged value is refused.
+/// Later releases: an ambient set, and `KEEP_CAPS` as the only securebit. They refuse even an unchanged value without
+/// `CAP_SETPCAP`, which `/init` no longer has at its second attempt.
 pub fn newer() -> Vec<Fault> {
     vec![
         unprinted(false),

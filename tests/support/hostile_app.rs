@@ -1,19 +1,19 @@
-//! `witness hostile NAME [to=exit|stop|nothing]`: a malicious app that `/init` must still end. Once its activity has
-//! begun it exits with 7, or sends `/init` a stop signal and ignores every signal itself.
+//! `witness hostile NAME [to=exit|stop|nothing]`: a malicious app that `/init` must still end. After its first
+//! activity it exits with 7, or sends `/init` a stop signal and ignores every signal itself.
 
 use std::fs;
 use std::io::{Read as _, Write as _};
 
 use nix::errno::Errno;
 
-/// Every resource that has a limit, but for the time on a processor (0): the kernel kills whoever has used all of it,
-/// and an app may do that to a process of its uid by hand too. `getrlimit(2)`.
+/// Every resource limit except that of processor time (0): the kernel kills a process that has used it up, and an app
+/// may also kill a process of its uid directly. `getrlimit(2)`.
 const RESOURCES: std::ops::Range<i32> = 1..16;
 
 pub fn main(words: &[&str]) -> i32 {
     let init = std::os::unix::process::parent_id().cast_signed();
     (1..=64).for_each(|signal| act(signal, libc::SIG_IGN));
-    // The children of this one are its own to leave lying.
+    // It may leave its own children behind.
     act(libc::SIGCHLD, libc::SIG_DFL);
     let name = words.first().copied().unwrap_or_default();
     let (verb, object) = name.split_once('=').unwrap_or((name, ""));
@@ -50,29 +50,29 @@ pub fn main(words: &[&str]) -> i32 {
 }
 
 fn act(signal: i32, disposition: libc::sighandler_t) {
-    // SAFETY: neither of the two dispositions runs code; numbers that are no signals are refused.
+    // SAFETY: neither disposition runs code; the kernel refuses invalid numbers.
     unsafe { libc::signal(signal, disposition) };
 }
 
 fn send(to: i32, signal: i32) {
-    // SAFETY: takes integers only.
+    // SAFETY: takes only integers.
     unsafe { libc::kill(to, signal) };
 }
 
 fn forever() -> ! {
     loop {
-        // SAFETY: takes nothing.
+        // SAFETY: has no arguments.
         unsafe { libc::pause() };
     }
 }
 
-/// Forks; None in the child, the errno where there are too many already.
+/// Forks; returns None in the child, and the errno if there are too many processes.
 fn fork() -> Result<Option<i32>, Errno> {
     // SAFETY: this program has one thread.
     Errno::result(unsafe { libc::fork() }).map(|pid| (pid != 0).then_some(pid))
 }
 
-/// A child that does this, and that has begun to when this returns: its first round is over.
+/// Starts a child that repeats this, and returns when its first round is over.
 fn child(mut round: impl FnMut()) {
     let (mut hears, tells) = std::io::pipe().unwrap();
     if fork().unwrap().is_some() {
@@ -93,7 +93,7 @@ fn flood(init: i32, signals: &[i32]) {
     child(|| signals.iter().for_each(|signal| send(init, *signal)));
 }
 
-/// Forks until there are as many as there may be, each of which does the same.
+/// Forks up to the limit; each child does the same.
 fn bomb() {
     loop {
         match fork() {
@@ -106,10 +106,10 @@ fn bomb() {
     }
 }
 
-/// An orphan in a session of its own, with nothing open, that ignores what it may.
+/// An orphan in another session, without descriptors, that ignores every signal it can.
 fn daemon() {
     let Ok(Some(middle)) = fork() else {
-        // SAFETY: takes nothing; what was just forked leads no group.
+        // SAFETY: has no arguments; a new process leads no group.
         unsafe { libc::setsid() };
         if let Ok(Some(_)) = fork() {
             // SAFETY: takes an integer and does not return.
@@ -123,11 +123,11 @@ fn daemon() {
 }
 
 fn close_everything() {
-    // SAFETY: takes integers; nothing of this program uses a descriptor after this.
+    // SAFETY: takes only integers; this program uses no descriptor after this.
     unsafe { libc::syscall(libc::SYS_close_range, 0, u32::MAX, 0) };
 }
 
-/// Is stopped, and a child asks for the end of it all when it is.
+/// Stops itself; a child then sends the stop signal to `/init`.
 fn stopped(init: i32) {
     let own = std::process::id().cast_signed();
     let Ok(Some(_)) = fork() else {
@@ -141,7 +141,7 @@ fn stopped(init: i32) {
     send(own, libc::SIGSTOP);
 }
 
-/// Both streams, without end.
+/// Writes to both streams endlessly.
 fn fill() {
     for descriptor in [1, 2] {
         if fork().is_ok_and(|child| child.is_none()) {
@@ -153,19 +153,19 @@ fn fill() {
 }
 
 fn write_to(descriptor: i32) {
-    // SAFETY: the pointer is to as many live bytes.
+    // SAFETY: the pointer is to that many live bytes.
     unsafe { libc::write(descriptor, [b'x'; 4096].as_ptr().cast(), 4096) };
 }
 
-/// Takes from the init of the same user whatever the kernel lets it take.
+/// Takes every resource from the init with the same uid that the kernel allows.
 fn squeeze(init: i32) {
     let none = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-    // SAFETY: the pointers are to live structures of the kernel's layout.
+    // SAFETY: the pointers are to live structures with the kernel's layout.
     unsafe {
         for resource in RESOURCES {
             libc::syscall(libc::SYS_prlimit64, init, resource, &raw const none, std::ptr::null_mut::<libc::rlimit>());
         }
-        // Not SCHED_IDLE: on a machine that is busy with others that is a wait without an end for anyone.
+        // Not SCHED_IDLE: on a busy machine such a process may never run.
         let priority = 0_i32;
         libc::syscall(libc::SYS_sched_setscheduler, init, libc::SCHED_BATCH, &raw const priority);
         let one = 1_u64;
@@ -176,10 +176,10 @@ fn squeeze(init: i32) {
     }
 }
 
-/// Everything that it may kill, by a process that is spared as the sender.
+/// Kills every process that it may, from a process that the kernel spares as the sender.
 fn massacre() {
     if fork().is_ok_and(|child| child.is_none()) {
-        // SAFETY: takes nothing.
+        // SAFETY: has no arguments.
         unsafe { libc::setsid() };
         send(-1, libc::SIGKILL);
         forever()
@@ -187,7 +187,7 @@ fn massacre() {
     forever()
 }
 
-/// Passes the foreground about, and lets children of the background read and write.
+/// Changes the foreground group repeatedly, and lets background children read and write.
 fn terminal() {
     let Ok(terminal) = fs::OpenOptions::new().read(true).write(true).open("/dev/tty") else { return };
     let mut typed = 0;
@@ -202,7 +202,7 @@ fn terminal() {
             let _ = (&terminal).read(&mut [0]);
             forever()
         }
-        // SAFETY: the request reads one character through the pointer, which is to one.
+        // SAFETY: the request reads one character through a valid pointer.
         typed += i32::from(
             unsafe { libc::ioctl(std::os::fd::AsRawFd::as_raw_fd(&terminal), libc::TIOCSTI, c"x".as_ptr()) } == 0,
         );

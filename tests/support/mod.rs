@@ -1,4 +1,4 @@
-//! Shared by the integration tests: [`sandbox`] boots `/init` in a container of its own, [`Run`] is the result.
+//! Shared by the integration tests: [`sandbox`] boots `/init` in a container, [`Run`] is the result.
 
 #![allow(
     dead_code,
@@ -18,10 +18,10 @@ pub mod sandbox;
 use std::io::Write as _;
 use std::path::PathBuf;
 
-/// The app of the tests, as the container calls it.
+/// The path of the tests' app in the container.
 pub const WITNESS: &str = "/bin/witness";
 
-/// The numbers of capabilities that tests speak of, as bits.
+/// The capabilities that tests use, as bits.
 pub mod capability {
     pub const CHOWN: u64 = 1;
     pub const DAC_OVERRIDE: u64 = 1 << 1;
@@ -31,7 +31,7 @@ pub mod capability {
     pub const NET_BIND_SERVICE: u64 = 1 << 10;
     pub const NET_RAW: u64 = 1 << 13;
     pub const SYS_ADMIN: u64 = 1 << 21;
-    /// What the interface asks an engine for.
+    /// The four capabilities that an engine must give.
     pub const FOUR: u64 = CHOWN | SETGID | SETUID | SETPCAP;
 }
 
@@ -40,35 +40,32 @@ pub fn signal(number: u32) -> u64 {
     1 << (number - 1)
 }
 
-/// The binary under test: the one that is named, or else the one that cargo built beside the tests.
+/// The binary under test: `STEPDOWN_INIT`, or the one that cargo built beside the tests.
 pub fn init() -> PathBuf {
     std::env::var_os("STEPDOWN_INIT").map_or_else(|| env!("CARGO_BIN_EXE_init").into(), PathBuf::from)
 }
 
-/// The witness: cargo builds examples along with tests, into the directory next to theirs.
+/// The witness: cargo builds examples along with tests, into a directory next to theirs.
 pub fn witness() -> PathBuf {
     let tests = std::env::current_exe().unwrap();
     let path = tests.parent().and_then(|deps| deps.parent()).unwrap().join("examples/witness");
     assert!(
         path.exists(),
-        "{} is not there: run cargo build --examples first, as cargo test without a choice of tests does",
+        "{} is missing: run cargo build --examples first (a plain cargo test also builds it)",
         path.display()
     );
     path
 }
 
-/// Says how many cases a test has been through. Not by a macro: the harness would keep it to itself.
+/// Prints how many cases a test has run. Written directly, because the harness captures `println!`.
 pub fn cases(test: &str, count: usize) {
     let _ = writeln!(std::io::stderr(), "{test}: {count} cases");
 }
 
-/// Ends the whole test program as passed, since all of its tests lack the same; with STEPDOWN_MUST_RUN=1 it fails.
+/// Ends the whole test program successfully, since none of its tests can run; with STEPDOWN_MUST_RUN=1 it fails.
 pub fn skip(reason: &str) -> ! {
-    assert!(
-        std::env::var_os("STEPDOWN_MUST_RUN").is_none_or(|value| value != "1"),
-        "every test must run, but: {reason}"
-    );
-    // Not by a macro: the harness would keep it to itself.
+    assert!(std::env::var_os("STEPDOWN_MUST_RUN").is_none_or(|value| value != "1"), "every test must run: {reason}");
+    // Written directly, because the harness captures `println!`.
     let _ = writeln!(std::io::stderr(), "SKIP: {reason}");
     std::process::exit(0);
 }

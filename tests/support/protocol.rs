@@ -1,24 +1,24 @@
-//! The request of a test to the launcher and its answer: one JSON document each.
+//! The request of a test to the launcher, and its answer: one JSON document each.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-/// One boot in a container made for it.
+/// One boot in its own container.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Spec {
-    /// The binary under test, put at `/init`.
+    /// The binary under test, installed as `/init`.
     pub init: PathBuf,
-    /// The app of the tests, put at `/bin/witness`.
+    /// The app of the tests, installed as `/bin/witness`.
     pub witness: PathBuf,
-    /// What is made in the root, in this order, on top of the basics.
+    /// Files to create in the root, in this order, after the basic ones.
     pub tree: Vec<Node>,
-    /// What of the basics is left out, with all below it.
+    /// Basic files to leave out, recursively.
     pub without: Vec<String>,
     /// Whether a proc file system is mounted.
     pub proc_mounted: bool,
-    /// Its mount options; `ro` as well.
+    /// Its mount options, and `ro`.
     pub proc_options: String,
     /// Whether the root is mounted read-only.
     pub read_only: bool,
@@ -26,29 +26,29 @@ pub struct Spec {
     pub deny_setgroups: bool,
     /// Whether `/init` is PID 1; otherwise it is the child of one that only waits for it.
     pub pid_one: bool,
-    /// The state it is started in.
+    /// The state in which it is started.
     pub start: Start,
-    /// Whether it has a network of its own, in which connections to these ports of 127.0.0.1 are accepted.
+    /// Ports of 127.0.0.1 in a new network namespace that accept connections; None keeps the machine's network.
     pub network: Option<Vec<u16>>,
-    /// Control groups that it is put into, as directories of the machine.
+    /// Control groups for it, as directories of the machine.
     pub groups: Vec<PathBuf>,
     /// Standard input, output and error.
     pub streams: [Stream; 3],
-    /// Its arguments, its own name first.
+    /// Its arguments, including its own name.
     pub argv: Vec<Vec<u8>>,
     /// Its environment.
     pub env: Vec<Vec<u8>>,
-    /// System calls that are answered by a filter instead of the kernel.
+    /// System calls that a filter answers instead of the kernel.
     pub filters: Vec<Filter>,
-    /// System calls that are answered one by one by whoever started it.
+    /// System calls that the launcher answers one by one.
     pub faults: Option<Faults>,
-    /// A signal that comes while it is at work.
+    /// A signal that arrives while it works.
     pub stop: Option<Stop>,
-    /// Pairs of names that another process exchanges for one another, over and over, until the boot is over.
+    /// Pairs of names that another process exchanges repeatedly until the boot ends.
     pub races: Vec<(String, String)>,
     /// Whether its system calls are recorded with strace.
     pub trace: bool,
-    /// How long all of it may take.
+    /// The time limit of the boot.
     pub seconds: u64,
 }
 
@@ -58,31 +58,31 @@ pub struct Start {
     pub uid: u32,
     pub gid: u32,
     pub groups: Vec<u32>,
-    /// The bounding set; for uid 0 it becomes the permitted and effective ones as well.
+    /// The bounding set; for uid 0 also the permitted and effective ones.
     pub bounding: u64,
-    /// The ambient set; it becomes the inheritable and, but for uid 0, the permitted and effective ones as well.
+    /// The ambient set; also the inheritable one and, except for uid 0, the permitted and effective ones.
     pub ambient: u64,
     pub no_new_privs: bool,
     pub umask: u32,
-    /// A relative one is outside of the container.
+    /// A relative path is outside the container.
     pub cwd: String,
     /// Bit `n - 1` is signal `n`.
     pub blocked: u64,
     pub ignored: u64,
-    /// Number and path of further open descriptors; a relative path is opened outside of the container.
+    /// The number and path of further open descriptors; a relative path is opened outside the container.
     pub descriptors: Vec<(i32, String)>,
     /// Whether standard output is its controlling terminal.
     pub controlling_terminal: bool,
-    /// Limits of resources: the resource, and both its limits.
+    /// Resource limits: the resource, and its soft and hard limit.
     pub limits: Vec<(i32, u64)>,
 }
 
-/// What one of the standard streams is.
+/// The kind of a standard stream.
 #[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
 pub enum Stream {
     Null,
     Closed,
-    /// A pipe that the container's root owns, as an engine's is.
+    /// A pipe that the container's root owns, as with an engine.
     Pipe,
     /// A pipe whose reader has closed it.
     BrokenPipe,
@@ -92,7 +92,7 @@ pub enum Stream {
     },
     Socket,
     Terminal,
-    /// A file of root's with mode 0600.
+    /// A file of root with mode 0600.
     File(String),
 }
 
@@ -105,7 +105,7 @@ pub struct Node {
     pub mode: Option<u32>,
     /// File capabilities, permitted and (if true) effective.
     pub capabilities: Option<(u64, bool)>,
-    /// The access list, `acl(5)`, as the kernel takes it; empty for none.
+    /// The access list, `acl(5)`, in the kernel's format; empty for none.
     pub access_list: Vec<u8>,
 }
 
@@ -117,25 +117,25 @@ pub enum Kind {
     HardLink(String),
     Fifo,
     Socket,
-    /// A device node as far as a user namespace may make one: the whiteout of overlay file systems.
+    /// A device node that a user namespace may create: the whiteout of overlay file systems.
     Device,
-    /// A directory of this many files.
+    /// A directory with this many files.
     Many(usize),
-    /// A directory with this many below one another in it.
+    /// A directory with this many nested directories.
     Deep(usize),
-    /// A directory of this many files, each with two names in it.
+    /// A directory with this many files, each with two names in it.
     Linked(usize),
-    /// A directory of files whose names are bytes that no one expects.
+    /// A directory of files with unusual bytes in their names.
     Odd,
-    /// A tmpfs mounted there.
+    /// A tmpfs mount.
     Tmpfs,
-    /// A tmpfs from which nothing can be executed.
+    /// A tmpfs mounted noexec.
     NoexecTmpfs,
     /// A tmpfs with these options.
     OptionTmpfs(String),
-    /// Another file or directory of the tree mounted there.
+    /// Another file or directory of the tree, bind-mounted.
     Bind(String),
-    /// A directory of the machine mounted there, whose owner the user namespace does not map.
+    /// A directory of the machine, bind-mounted, whose owner the user namespace does not map.
     HostBind(PathBuf),
 }
 
@@ -147,8 +147,8 @@ pub enum Content {
     Witness,
 }
 
-/// A system call, for any arguments or for these first ones, that is not carried out but answered: by an errno, or
-/// by success for 0.
+/// A system call, with any arguments or these first ones, that a filter answers instead of the kernel: with an errno,
+/// or with success for 0.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Filter {
     pub call: i64,
@@ -156,26 +156,27 @@ pub struct Filter {
     pub errno: u16,
 }
 
-/// System calls of `/init`, and of what it forks until that executes something, that are looked at one by one.
+/// System calls of `/init`, and of its children until they execute another program, that the launcher examines one by
+/// one.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Faults {
-    /// Whether all of them are recorded.
+    /// Whether all calls are recorded.
     pub record: bool,
-    /// The first that a call meets answers it; the kernel carries out what meets none.
+    /// The first matching rule answers a call; the kernel executes the others.
     pub rules: Vec<Fault>,
-    /// What another process does while `/init` is held before one of its calls. All calls must be recorded for it.
+    /// Moves of another process while `/init` is held before one of its calls. Requires recording.
     pub frozen: Option<Frozen>,
 }
 
-/// A moment of `/init`, and what a process of the app's uid does in it, as far as it may.
+/// A moment of `/init`, and the moves of a process with the app's uid, with its permissions.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Frozen {
-    /// Before which of the recorded calls, from 0.
+    /// The index of the recorded call to hold.
     pub before: usize,
     pub moves: Vec<Move>,
 }
 
-/// One call of a process of uid 1001.
+/// One call of a process with uid 1001.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Move {
     Rename(String, String),
@@ -188,31 +189,31 @@ pub enum Move {
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Fault {
-    /// Whether it is a call of what `/init` forked, or of itself.
+    /// Whether the call is by a child of `/init`, or by `/init` itself.
     pub child: bool,
     pub call: i64,
     /// Any arguments, or these first ones.
     pub arguments: Vec<u32>,
-    /// Which of the calls that meet the rule, from 0; every one without it.
+    /// The index among the matching calls; None for all.
     pub nth: Option<usize>,
     pub answer: Answer,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Answer {
-    /// It failed.
+    /// The call fails.
     Errno(i32),
-    /// False success: it returns 0, but nothing was done.
+    /// False success: the call returns 0 without doing anything.
     Done,
-    /// False success with this value: nothing was done.
+    /// False success with this value.
     Value(i64),
-    /// The read-back shows the expected value, whatever the real one is.
+    /// The read-back shows the expected value, whatever the real one.
     Lie,
-    /// The status without `NoNewPrivs`, as gVisor prints it; older ones print no `CapAmb` either.
+    /// The status without `NoNewPrivs`, as in gVisor; older ones also print no `CapAmb`.
     Unprinted { ambient: bool },
 }
 
-/// A recorded call, with the low half of its first argument.
+/// A recorded call, with the low 32 bits of its first argument.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Call {
     pub child: bool,
@@ -220,7 +221,7 @@ pub struct Call {
     pub argument: u32,
 }
 
-/// Waits until `/init` reads the FIFO, puts a link in place of a directory and sends the signals, then writes the text.
+/// Waits until `/init` reads the FIFO, replaces a directory with a link, sends the signals, and then writes the text.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Stop {
     pub fifo: String,
@@ -232,9 +233,9 @@ pub struct Stop {
 /// The result.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Outcome {
-    /// Why this machine cannot make such a container.
+    /// The reason why this machine cannot create such a container.
     pub unavailable: Option<String>,
-    /// What failed while the container was set up.
+    /// The failure during the set-up of the container.
     pub broken: Option<String>,
     pub timed_out: bool,
     pub code: Option<i32>,
@@ -242,21 +243,21 @@ pub struct Outcome {
     pub stdout: Vec<u8>,
     pub stderr: Vec<u8>,
     pub trace: String,
-    /// How long the boot took.
+    /// The duration of the boot.
     pub took_ms: u64,
-    /// How many exchanges of names there were meanwhile.
+    /// The number of exchanges of names during the boot.
     pub rounds: u64,
-    /// The calls that were recorded, and how many were answered by a rule.
+    /// The recorded calls, and the number of calls that a rule answered.
     pub calls: Vec<Call>,
     pub answered: usize,
-    /// How many calls of a process of the app's were allowed while `/init` was held.
+    /// The number of allowed moves while `/init` was held.
     pub moved: usize,
-    /// Every file of the tree just before and just after the boot.
+    /// Every file of the tree, just before and just after the boot.
     pub before: BTreeMap<String, Facts>,
     pub after: BTreeMap<String, Facts>,
 }
 
-/// What `lstat(2)` says of a file.
+/// The result of `lstat(2)` on a file.
 #[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
 pub struct Facts {
     pub uid: u32,

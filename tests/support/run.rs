@@ -1,9 +1,10 @@
-//! The result of a boot: the app's report or the refusal. Every failed expectation shows command, streams and status.
+//! The result of a boot: the app's report or the refusal. Every failed expectation prints command, streams and
+//! status.
 
 use super::protocol::{Facts, Outcome};
 use super::sandbox::Sandbox;
 
-/// A boot that is over.
+/// A boot that has ended.
 #[derive(Debug)]
 pub struct Run {
     pub sandbox: Sandbox,
@@ -26,7 +27,7 @@ impl Run {
         String::from_utf8_lossy(&self.outcome.stderr).into_owned()
     }
 
-    /// Everything there is to know about it.
+    /// The whole result, for a failure message.
     pub fn shown(&self) -> String {
         let Outcome { code, signal, timed_out, .. } = &self.outcome;
         let (out, err) = (self.stdout(), self.stderr());
@@ -36,21 +37,21 @@ impl Run {
         )
     }
 
-    /// Fails the test unless it holds.
+    /// Fails the test unless this holds.
     #[track_caller]
     pub fn check(&self, holds: bool, expected: &str) {
         assert!(holds, "expected {expected}\n{}", self.shown());
     }
 
-    /// The report of the app, which must have been started and have ended with 0.
+    /// The report of the app, which must have started and ended with 0.
     #[track_caller]
     pub fn app(&self) -> Report {
-        self.check(self.started(), "that the app starts");
+        self.check(self.started(), "a start of the app");
         self.check(self.outcome.code == Some(0), "exit code 0");
         self.report("")
     }
 
-    /// The report of what the app executed in turn.
+    /// The report of a program that the app executed.
     #[track_caller]
     pub fn child(&self) -> Report {
         self.report("child ")
@@ -65,13 +66,13 @@ impl Run {
         Report { lines: lines.collect(), shown: self.shown() }
     }
 
-    /// Whether the app left its mark.
+    /// Whether the app printed its mark.
     pub fn started(&self) -> bool {
         (self.stdout() + &self.stderr()).contains("witness: started")
     }
 
-    /// A refusal before anything was changed: this code, one record on standard error that has these words, no app, and
-    /// every file as it was. Returns the record.
+    /// Checks a refusal before any change: this code, one record on standard error that contains these words, no app,
+    /// and unchanged files. Returns the record.
     #[track_caller]
     pub fn refused(&self, code: i32, words: &[&str]) -> String {
         self.check(self.stderr().lines().count() == 1, "exactly one line on standard error");
@@ -79,17 +80,17 @@ impl Run {
         self.refused_late(code, words)
     }
 
-    /// A refusal after the hand-over had begun: there may be lines and changes before it.
+    /// Checks a refusal after the hand-over began: lines and changes may precede it.
     #[track_caller]
     pub fn refused_late(&self, code: i32, words: &[&str]) -> String {
-        self.check(!self.started(), "that the app never runs");
+        self.check(!self.started(), "no start of the app");
         self.check(self.outcome.stdout.is_empty(), "nothing on standard output");
         self.check(self.outcome.code == Some(code), &format!("exit code {code}"));
         let text = self.stderr();
         let records: Vec<&str> = text.lines().filter(|line| line.starts_with("init: fatal: ")).collect();
         self.check(records.len() == 1 && text.ends_with('\n'), "exactly one fatal record");
         let record = records.first().copied().unwrap_or_default();
-        self.check(text.lines().last() == Some(record), "that the fatal record is the last");
+        self.check(text.lines().last() == Some(record), "the fatal record as the last line");
         let (said, fix) = record.split_once("; fix: ").unwrap_or_default();
         self.check(said.len() > "init: fatal: ".len() + 5 && fix.len() > 5, "a record with the problem and its fix");
         for word in words {
@@ -98,7 +99,7 @@ impl Run {
         record.to_owned()
     }
 
-    /// Every file is as it was, its time of change included.
+    /// Every file is unchanged, including its change time.
     #[track_caller]
     pub fn unchanged(&self) {
         let changed: Vec<String> = (self.outcome.before.iter())
@@ -112,23 +113,23 @@ impl Run {
                     .map(|path| format!("{path}: new")),
             )
             .collect();
-        // A recorded output grows; that is not /init's doing.
-        self.check(changed.is_empty(), &format!("that nothing changes, but: {changed:#?}"));
+        // The file of a recorded output grows, which /init does not do.
+        self.check(changed.is_empty(), &format!("unchanged files, found: {changed:#?}"));
     }
 
-    /// A file afterwards.
+    /// A file after the boot.
     #[track_caller]
     pub fn after(&self, path: &str) -> &Facts {
-        self.outcome.after.get(path).unwrap_or_else(|| panic!("{path} is not there afterwards\n{}", self.shown()))
+        self.outcome.after.get(path).unwrap_or_else(|| panic!("{path} is missing afterwards\n{}", self.shown()))
     }
 
-    /// A file before.
+    /// A file before the boot.
     #[track_caller]
     pub fn before(&self, path: &str) -> &Facts {
-        self.outcome.before.get(path).unwrap_or_else(|| panic!("{path} was not there before\n{}", self.shown()))
+        self.outcome.before.get(path).unwrap_or_else(|| panic!("{path} was missing before\n{}", self.shown()))
     }
 
-    /// Owner, group and mode of a file afterwards.
+    /// Checks owner, group and mode of a file after the boot.
     #[track_caller]
     pub fn owns(&self, path: &str, uid: u32, gid: u32, mode: u32) {
         let facts = self.after(path);
@@ -136,12 +137,12 @@ impl Run {
         self.check(holds, &format!("that {path} is {uid}:{gid} {mode:04o}, but it is {facts:?}"));
     }
 
-    /// A file is as it was, its time of change included.
+    /// Checks that a file is unchanged, including its change time.
     #[track_caller]
     pub fn untouched(&self, path: &str) {
         self.check(
             self.before(path) == self.after(path),
-            &format!("that {path} stays as it was: {:?} became {:?}", self.before(path), self.after(path)),
+            &format!("an unchanged {path}: {:?} became {:?}", self.before(path), self.after(path)),
         );
     }
 }
@@ -160,7 +161,7 @@ impl Report {
         values[0]
     }
 
-    /// Compares the one value of a key.
+    /// Compares the only value of a key.
     #[track_caller]
     pub fn is(&self, key: &str, expected: &str) {
         let found = self.value(key);
@@ -185,14 +186,15 @@ impl Report {
         found[0]
     }
 
-    /// The five sets, as one value each.
+    /// The five sets as numbers.
     #[track_caller]
     pub fn sets(&self) -> [u64; 5] {
         ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"]
             .map(|name| u64::from_str_radix(self.value(name), 16).unwrap())
     }
 
-    /// The state that every app must have: these ids, no capability in any set, `no_new_privs`, locked securebits.
+    /// Checks the state that every app must have: these ids, no capability in any set, `no_new_privs`, locked
+    /// securebits.
     #[track_caller]
     pub fn is_dropped_to(&self, uid: u32, gid: u32, groups: &str) {
         self.is("Uid", &format!("{uid} {uid} {uid} {uid}"));

@@ -1,7 +1,7 @@
-//! Describes the container of one boot, and boots.
+//! Describes the container of one boot, and boots it.
 //!
-//! It starts as rootless Podman would start it with `--cap-drop=ALL` and the four `--cap-add`: root of its user
-//! namespace, groups 0, 1 and 4, four capabilities permitted, effective and bounding. A test says what is different.
+//! The default is the start of rootless Podman with `--cap-drop=ALL` and the four `--cap-add`: root of its user
+//! namespace, groups 0, 1 and 4, four capabilities permitted, effective and bounding. A test sets the differences.
 
 use std::io::{Read as _, Write as _};
 use std::process::{Command, Stdio};
@@ -13,16 +13,16 @@ use super::protocol::{Content, Filter, Kind, Node, Outcome, Spec, Start, Stop, S
 use super::run::Run;
 use super::{init, skip, witness};
 
-/// For a boot that takes milliseconds, on a machine that is busy with others.
+/// The time limit of a boot that takes milliseconds, on a busy machine.
 const SECONDS: u64 = 30;
 
-/// A container to be.
+/// The description of a container.
 #[derive(Clone, Debug)]
 pub struct Sandbox {
     pub spec: Spec,
 }
 
-/// The usual one, with the witness as its command.
+/// The default container, with the witness as its command.
 pub fn sandbox() -> Sandbox {
     if !cfg!(target_env = "musl") {
         panic!("the container has no C library: run with --target x86_64-unknown-linux-musl");
@@ -70,24 +70,24 @@ pub fn sandbox() -> Sandbox {
     }
 }
 
-/// A root-owned file of the tree.
+/// A file of the tree owned by root.
 pub fn node(path: &str, kind: Kind) -> Node {
     Node { path: path.into(), kind, owner: (0, 0), mode: None, capabilities: None, access_list: Vec::new() }
 }
 
 impl Sandbox {
-    /// Anything else.
+    /// Changes the spec in any way.
     pub fn with(mut self, change: impl FnOnce(&mut Spec)) -> Sandbox {
         change(&mut self.spec);
         self
     }
 
-    /// `/etc/init.toml`.
+    /// Writes `/etc/init.toml`.
     pub fn config(self, text: impl Into<String>) -> Sandbox {
         self.file("/etc/init.toml", text.into())
     }
 
-    /// What follows `/init` on its command line.
+    /// The arguments of `/init`.
     pub fn words<W: AsRef<[u8]>>(self, words: impl IntoIterator<Item = W>) -> Sandbox {
         self.with(|spec| {
             spec.argv.truncate(1);
@@ -95,37 +95,37 @@ impl Sandbox {
         })
     }
 
-    /// One more entry of the environment.
+    /// Adds a variable to the environment.
     pub fn env(self, entry: impl AsRef<[u8]>) -> Sandbox {
         self.with(|spec| spec.env.push(entry.as_ref().to_vec()))
     }
 
-    /// A file of root's, readable to all.
+    /// A file of root, readable to all.
     pub fn file(self, path: &str, text: impl Into<Vec<u8>>) -> Sandbox {
         self.node(path, Kind::File(Content::Bytes(text.into())))
     }
 
-    /// A file of root's with another mode.
+    /// A file of root with another mode.
     pub fn file_mode(self, path: &str, content: Content, mode: u32) -> Sandbox {
         self.owned(path, Kind::File(content), (0, 0), mode)
     }
 
-    /// A file of any kind, root's.
+    /// A file of any type, owned by root.
     pub fn node(self, path: &str, kind: Kind) -> Sandbox {
         self.with(|spec| spec.tree.push(node(path, kind)))
     }
 
-    /// A file of any kind, owner and mode.
+    /// A file of any type, owner and mode.
     pub fn owned(self, path: &str, kind: Kind, owner: (u32, u32), mode: u32) -> Sandbox {
         self.with(|spec| spec.tree.push(Node { owner, mode: Some(mode), ..node(path, kind) }))
     }
 
-    /// A tmpfs as an engine leaves it: root's, 0755.
+    /// A tmpfs as an engine mounts it: owned by root, mode 0755.
     pub fn tmpfs(self, path: &str) -> Sandbox {
         self.node(path, Kind::Tmpfs)
     }
 
-    /// A start as another user, with all five sets alike, as `--user` with `--cap-add` leaves them.
+    /// A start as another user with equal sets, as from `--user` with `--cap-add`.
     pub fn user(self, uid: u32, gid: u32, capabilities: u64) -> Sandbox {
         self.with(|spec| {
             spec.start = Start {
@@ -144,30 +144,30 @@ impl Sandbox {
         self.with(|spec| spec.start.bounding = bounding)
     }
 
-    /// Answers a system call instead of the kernel: with an errno, or 0 to pretend that it was done.
+    /// Answers a system call instead of the kernel: with an errno, or 0 for false success.
     pub fn answer(self, call: i64, arguments: &[u32], errno: i32) -> Sandbox {
         self.with(|spec| {
             spec.filters.push(Filter { call, arguments: arguments.to_vec(), errno: u16::try_from(errno).unwrap() })
         })
     }
 
-    /// A limit of a resource, soft and hard: `getrlimit(2)`.
+    /// A resource limit, soft and hard: `getrlimit(2)`.
     pub fn limit(self, resource: impl TryInto<i32, Error: std::fmt::Debug>, limit: u64) -> Sandbox {
         let resource = resource.try_into().unwrap();
         self.with(|spec| spec.start.limits.push((resource, limit)))
     }
 
-    /// Two names that are exchanged for one another all the time.
+    /// Two names that are exchanged repeatedly.
     pub fn race(self, one: &str, other: &str) -> Sandbox {
         self.with(|spec| spec.races.push((one.into(), other.into())))
     }
 
-    /// Signals that come while `/init` reads the accounts.
+    /// Signals that arrive while `/init` reads the accounts.
     pub fn stopped_by(self, signals: &[i32]) -> Sandbox {
         self.interrupted(signals, None)
     }
 
-    /// A directory that is replaced by a link while `/init` reads the accounts.
+    /// A directory that is replaced with a link while `/init` reads the accounts.
     pub fn swapped(self, place: &str, target: &str) -> Sandbox {
         self.interrupted(&[], Some((place.into(), target.into())))
     }
@@ -182,7 +182,7 @@ impl Sandbox {
         self.owned("/etc/passwd", Kind::Fifo, (0, 0), 0o644).with(|spec| spec.stop = Some(stop))
     }
 
-    /// Boots. Ends the test program where the machine cannot make containers.
+    /// Boots. Ends the test program if the machine cannot create containers.
     pub fn run(&self) -> Run {
         let mut launcher = Command::new(&self.spec.witness)
             .arg("sandbox")
@@ -200,7 +200,7 @@ impl Sandbox {
             // Nobody listens after the deadline.
             let _ = sends.send(text);
         });
-        // The launcher has a deadline of its own; this one is for the launcher.
+        // The launcher has its own deadline; this one is for a hanging launcher.
         let answer = receives.recv_timeout(Duration::from_secs(2 * self.spec.seconds));
         let _ = launcher.kill();
         let _ = launcher.wait();

@@ -1,8 +1,8 @@
-//! The app of the signal tests: it reports the signals it gets, the state it was started in, and its access to PID 1.
-//! `signal_app stage` is the launcher: a process of its own creates the namespaces, since a test harness has threads.
+//! The app of the signal tests: it prints the signals it gets, its initial state, and its access to PID 1.
+//! `signal_app stage` is the launcher: a separate process creates the namespaces, since a test harness has threads.
 //!
-//! It has a C `main` of its own: the standard library's start-up code would ignore `SIGPIPE` before it could be looked
-//! at.
+//! It has its own C `main`: the start-up code of the standard library would ignore `SIGPIPE` before it could be
+//! inspected.
 
 #![no_main]
 #![allow(unsafe_code, unreachable_pub, missing_docs)]
@@ -55,7 +55,7 @@ extern "C" fn main(_count: c_int, arguments: *const *const c_char, _environment:
 /// A null-terminated array of strings that live as long as the process.
 unsafe fn strings(mut at: *const *const c_char) -> Vec<String> {
     let mut all = Vec::new();
-    // SAFETY: as the caller promises; the loop stops at the end.
+    // SAFETY: guaranteed by the caller; the loop stops at the end.
     unsafe {
         while !at.is_null() && !(*at).is_null() {
             all.push(CStr::from_ptr(*at).to_string_lossy().into_owned());

@@ -1,15 +1,15 @@
-//! A program that stands for another one: it prints its words and ends. Where it is the app of a boot check, it
-//! stays until it is stopped, and answers on the port of the app's health check.
+//! A stand-in for another program: it prints its arguments and ends. As the app of a boot check it runs until it is
+//! stopped, and answers on the port of the app's health check.
 
 use std::ffi::{CStr, c_int};
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 
-/// The variable with the words of the app, which stays; it also makes the witness a stub.
+/// The variable with the arguments of the app, which keeps running; it also makes the witness a stub.
 pub const APP: &str = "STUB_APP";
-/// The variable with the words of the app's health check, where that is a program.
+/// The variable with the arguments of the app's health check, if that is a program.
 pub const HEALTH: &str = "STUB_HEALTH";
-/// The variable with the port that the app answers on.
+/// The variable with the port on which the app answers.
 pub const PORT: &str = "STUB_PORT";
 
 pub fn main(arguments: &[&CStr]) -> c_int {
@@ -18,7 +18,7 @@ pub fn main(arguments: &[&CStr]) -> c_int {
     if crate::say(&format!("ran: {words}\n")) != 0 {
         return 1;
     }
-    // A program that asks whether the app works.
+    // A program that checks whether the app works.
     if std::env::var(HEALTH).is_ok_and(|health| health == words) {
         let port = std::env::var(PORT).unwrap_or_default();
         return c_int::from(TcpStream::connect(format!("127.0.0.1:{port}")).is_err());
@@ -28,7 +28,7 @@ pub fn main(arguments: &[&CStr]) -> c_int {
 }
 
 extern "C" fn end(_: c_int) {
-    // SAFETY: ends the process, which is safe in a signal handler.
+    // SAFETY: ends the process, which is async-signal-safe.
     unsafe { libc::_exit(0) }
 }
 
@@ -40,7 +40,7 @@ fn stay() -> ! {
     let listener = std::env::var(PORT).ok().map(|port| TcpListener::bind(format!("127.0.0.1:{port}")).unwrap());
     loop {
         let Some(listener) = &listener else {
-            // SAFETY: takes nothing.
+            // SAFETY: has no arguments.
             unsafe { libc::pause() };
             continue;
         };

@@ -1,4 +1,4 @@
-//! Opens a file by io_uring, whose requests no filter of system calls sees: `io_uring_enter(2)`.
+//! Opens a file by io_uring, whose requests bypass system call filters: `io_uring_enter(2)`.
 
 use std::ffi::{CString, c_long};
 use std::os::fd::AsRawFd;
@@ -7,7 +7,7 @@ use nix::errno::Errno;
 
 use crate::escapes::owned;
 
-/// `struct io_uring_params`: 30 words, of which the offsets of both rings begin at the eleventh and the twenty-first.
+/// `struct io_uring_params`: 30 words; the offsets of both rings begin at word 10 and word 20.
 type Parameters = [u32; 30];
 
 const SUBMISSION_RING: c_long = 0;
@@ -22,7 +22,7 @@ pub fn open_for_writing(path: &str) -> Result<(), Errno> {
     let ring = owned(unsafe { libc::syscall(libc::SYS_io_uring_setup, 1, parameters.as_mut_ptr()) })?;
     let map = |offset: c_long| {
         let both = libc::PROT_READ | libc::PROT_WRITE;
-        // SAFETY: a new mapping, of a size that covers the rings of one entry.
+        // SAFETY: a new mapping, large enough for the rings of one entry.
         let at = unsafe {
             libc::mmap(std::ptr::null_mut(), 4096, both, libc::MAP_SHARED, ring.as_raw_fd(), offset as libc::off_t)
         };
@@ -30,9 +30,9 @@ pub fn open_for_writing(path: &str) -> Result<(), Errno> {
     };
     let (rings, entries) = (map(SUBMISSION_RING)?, map(ENTRIES)?.cast::<u64>());
     let at = |word: usize| usize::try_from(parameters[word]).unwrap() / 4;
-    // SAFETY: offsets that the kernel gave, into mappings of its size, of a ring that nobody else uses.
+    // SAFETY: the kernel's offsets into mappings of the kernel's size, of a ring without another user.
     unsafe {
-        // Opcode and the directory; no offset; the path; the flags.
+        // The opcode and directory; no offset; the path; the flags.
         entries.write(OPENAT | u64::from(libc::AT_FDCWD.cast_unsigned()) << 32);
         entries.add(2).write(path.as_ptr() as u64);
         entries.add(3).write(u64::from((libc::O_WRONLY).cast_unsigned()) << 32);
@@ -40,7 +40,7 @@ pub fn open_for_writing(path: &str) -> Result<(), Errno> {
         rings.add(at(11)).write_volatile(1);
         let entered = libc::syscall(libc::SYS_io_uring_enter, ring.as_raw_fd(), 1, 1, 1, 0, 0);
         Errno::result(entered)?;
-        // The one completion: its data, and its result.
+        // The only completion: its data and its result.
         let result = rings.add(at(25) + 2).read_volatile().cast_signed();
         if result < 0 { Err(Errno::from_raw(-result)) } else { Ok(()) }
     }

@@ -1,9 +1,9 @@
-//! The app of the tests. It prints what it finds itself with, one fact a line, then tries what its arguments ask it to
-//! try. As `witness sandbox` it is the launcher of the tests instead: the one process that may unshare, fork and mount,
-//! since a test harness has threads.
+//! The app of the tests. It prints its state, one fact a line, and then makes the attempts that its arguments name.
+//! `witness sandbox` is the launcher of the tests: one separate process unshares, forks and mounts, since a test
+//! harness has threads.
 //!
-//! It has a C `main` of its own, for the reason that `/init` has one: the standard library's start-up code would ignore
-//! `SIGPIPE` and open closed descriptors, and the witness would testify to that.
+//! It has its own C `main` like `/init`: the start-up code of the standard library would ignore `SIGPIPE` and open
+//! closed descriptors, which would falsify the report.
 
 #![no_main]
 #![allow(unsafe_code, unreachable_pub, missing_docs)]
@@ -23,7 +23,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::io::Write as _;
 
-/// The lines of `/proc/self/status` that tell about privilege and signals.
+/// The lines of `/proc/self/status` about privilege and signals.
 const LINES: [&str; 17] = [
     "Umask",
     "Pid",
@@ -57,7 +57,7 @@ extern "C" fn main(_count: c_int, arguments: *const *const c_char, environment: 
             hostile_app::main(&arguments.iter().skip(2).map(|word| word.to_str().unwrap()).collect::<Vec<_>>())
         }
         Some(b"child") => say(&report(&arguments, &environment, "child ")),
-        // Where standard output is closed, or what the test is about.
+        // Standard output may be closed, which some tests are about.
         Some(b"aside") => {
             c_int::from(std::io::stderr().write_all(report(&arguments, &environment, "").as_bytes()).is_err())
         }
@@ -77,7 +77,7 @@ extern "C" fn main(_count: c_int, arguments: *const *const c_char, environment: 
 /// A null-terminated array of strings that live as long as the process.
 unsafe fn strings(mut at: *const *const c_char) -> Vec<&'static CStr> {
     let mut all = Vec::new();
-    // SAFETY: as the caller promises; the loop stops at the end.
+    // SAFETY: guaranteed by the caller; the loop stops at the end.
     unsafe {
         while !at.is_null() && !(*at).is_null() {
             all.push(CStr::from_ptr(*at));
@@ -97,7 +97,7 @@ fn report(arguments: &[&CStr], environment: &[&CStr], prefix: &str) -> String {
     let mut line = |key: &str, value: &str| {
         let _ = writeln!(text, "{prefix}{key}: {value}");
     };
-    // Descriptors first: the list is read with one more, which is gone when its entry is looked up.
+    // Descriptors first: reading the list uses one more, which is closed when its entry is looked up.
     let numbers: Vec<String> = fs::read_dir("/proc/self/fd")
         .map(|list| list.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect())
         .unwrap_or_default();

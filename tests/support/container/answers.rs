@@ -1,7 +1,7 @@
 //! Answers system calls of `/init` in place of the kernel, or lets the kernel execute them: `seccomp_unotify(2)`.
 //!
-//! A plain filter decides by number and arguments and cannot count calls; a listener can. A process is ignored after it
-//! executes another program: that is the app, whose calls are not under test.
+//! A plain filter decides by number and arguments and cannot count calls; a listener can. A process that executes
+//! another program is ignored from then on: that is the app, whose calls are not under test.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -21,15 +21,16 @@ pub const UNAVAILABLE: &str = "a filter of system calls with a listener";
 /// What the listener did.
 #[derive(Default)]
 pub struct Answers {
-    /// The calls it was asked about, in order.
+    /// The observed calls, in order.
     pub calls: Vec<Call>,
-    /// How many it answered itself.
+    /// How many calls it answered itself.
     pub answered: usize,
-    /// How many calls of the app's were allowed while `/init` was held.
+    /// How many moves of the app were allowed while `/init` was held.
     pub moved: usize,
 }
 
-/// Installs the filter on the calling process and hands its listener over. `sendmsg(2)` alone is never asked about: it
+/// Installs the filter on the calling process and sends its listener to the keeper. The filter never reports
+/// `sendmsg(2)`, which sends the listener.
 /// is how that is done.
 pub fn install(faults: &Faults, to: &OwnedFd) -> Try<()> {
     let code = |bits: u32| u16::try_from(bits).map_err(because("code"));
@@ -46,7 +47,7 @@ pub fn install(faults: &Faults, to: &OwnedFd) -> Try<()> {
         Ok::<(), String>(())
     };
     unless(libc::SYS_sendmsg, SECCOMP_RET_ALLOW)?;
-    // By its exec a process becomes, or ceases to be, one that is asked about.
+    // An exec starts or ends the observation of a process.
     unless(libc::SYS_execve, SECCOMP_RET_USER_NOTIF)?;
     faults.rules.iter().try_for_each(|rule| unless(rule.call, SECCOMP_RET_USER_NOTIF))?;
     program.push(op(verdict, 0, 0, if faults.record { SECCOMP_RET_USER_NOTIF } else { SECCOMP_RET_ALLOW }));
@@ -55,7 +56,7 @@ pub fn install(faults: &Faults, to: &OwnedFd) -> Try<()> {
         filter: program.as_mut_ptr(),
     };
     with_message(|message, descriptor| {
-        // SAFETY: the header points to a live program of the length that it says, and the kernel copies both.
+        // SAFETY: the header points to a live program of the given length, and the kernel copies both.
         let listener = unsafe {
             libc::syscall(
                 libc::SYS_seccomp,
@@ -66,8 +67,8 @@ pub fn install(faults: &Faults, to: &OwnedFd) -> Try<()> {
         };
         *descriptor =
             i32::try_from(Errno::result(listener).map_err(because(UNAVAILABLE))?).map_err(because("descriptor"))?;
-        // Nothing may be called in between, not even for memory: nobody listens yet.
-        // SAFETY: the message and all that it points to are live until the end of this call.
+        // No system call may happen here, not even for memory: nobody listens yet.
+        // SAFETY: the message and everything it points to live until the end of this call.
         Errno::result(unsafe { libc::syscall(libc::SYS_sendmsg, to.as_raw_fd(), &raw const *message, 0) })
             .map_err(because("sendmsg"))
     })
@@ -79,8 +80,8 @@ fn with_message<T>(act: impl FnOnce(&mut libc::msghdr, &mut i32) -> Try<T>) -> T
     let mut byte = 0_u8;
     let mut data = libc::iovec { iov_base: (&raw mut byte).cast(), iov_len: 1 };
     let mut control = [0_u64; 4];
-    // SAFETY: all-zero is a message without address, data and control data; a header of control data fits the aligned
-    // array, and so do the four bytes behind it, which are aligned to their size.
+    // SAFETY: all-zero is a message without address, data and control data; the aligned array is large enough for a
+    // control header and the four bytes after it, which are aligned to their size.
     unsafe {
         let mut message: libc::msghdr = std::mem::zeroed();
         message.msg_iov = &raw mut data;
@@ -96,15 +97,15 @@ fn with_message<T>(act: impl FnOnce(&mut libc::msghdr, &mut i32) -> Try<T>) -> T
     }
 }
 
-/// Listens until the last process with the filter is gone.
+/// Listens until the last process with the filter has ended.
 pub fn serve(from: &UnixStream, faults: &Faults) -> Try<Answers> {
     let listener = with_message(|message, descriptor| {
         *descriptor = -1;
-        // SAFETY: the message and all that it points to are live until the end of this call.
+        // SAFETY: the message and everything it points to live until the end of this call.
         let length =
             unsafe { libc::syscall(libc::SYS_recvmsg, from.as_raw_fd(), &raw mut *message, libc::MSG_CMSG_CLOEXEC) };
         Errno::result(length).map_err(because("recvmsg"))?;
-        // SAFETY: the kernel has just made this descriptor, and no one else knows it.
+        // SAFETY: the kernel has just created this descriptor, which has no other owner.
         Ok((*descriptor >= 0).then(|| unsafe { OwnedFd::from_raw_fd(*descriptor) }))
     })?;
     let mut server = Server {
@@ -122,11 +123,11 @@ pub fn serve(from: &UnixStream, faults: &Faults) -> Try<Answers> {
 
 struct Server<'a> {
     faults: &'a Faults,
-    /// How often each rule was met.
+    /// How often each rule matched.
     met: Vec<usize>,
     /// The process that became `/init`; the others are its children.
     first: Option<u32>,
-    /// Whether a process runs `/init`, until it executes something.
+    /// Whether a process still runs `/init`, until it executes another program.
     is_init: BTreeMap<u32, bool>,
     answers: Answers,
 }
@@ -140,9 +141,9 @@ impl Server<'_> {
                 Ok(_) | Err(Errno::EINTR) => {}
                 Err(errno) => return Err(because("poll")(errno)),
             }
-            // SAFETY: all-zero is what the kernel wants there, and it fills it.
+            // SAFETY: the kernel requires an all-zero structure, and fills it.
             let mut asked: seccomp_notif = unsafe { std::mem::zeroed() };
-            // SAFETY: the request writes to a live structure of its own layout.
+            // SAFETY: the request writes to a live structure with the right layout.
             match Errno::result(unsafe {
                 libc::ioctl(listener.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_RECV, &raw mut asked)
             }) {
@@ -159,15 +160,16 @@ impl Server<'_> {
                     response.flags = u32::try_from(libc::SECCOMP_USER_NOTIF_FLAG_CONTINUE).map_err(because("flag"))?
                 }
             }
-            // SAFETY: the request reads a live structure of its own layout. ENOENT: who asked was killed meanwhile.
+            // SAFETY: the request reads a live structure with the right layout. ENOENT: the caller was killed
+            // meanwhile.
             unsafe { libc::ioctl(listener.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_SEND, &raw mut response) };
         }
     }
 
-    /// The value or errno to answer with; none for the kernel to carry it out.
+    /// The value or errno of the answer; None lets the kernel execute the call.
     fn answer(&mut self, asked: &seccomp_notif) -> Option<Result<i64, i32>> {
         let number = i64::from(asked.data.nr);
-        // What is asked about first is the exec of /init.
+        // The first reported call is the exec of /init.
         let child = *self.first.get_or_insert(asked.pid) != asked.pid;
         let is_init = match self.is_init.get(&asked.pid) {
             Some(known) => *known,
@@ -179,13 +181,13 @@ impl Server<'_> {
             }
         };
         if number == libc::SYS_execve {
-            // Asked anew with its next call.
+            // Decided again at its next call.
             self.is_init.remove(&asked.pid);
         }
         if !is_init {
             return None;
         }
-        // Arguments are compared by their low halves, as a filter would.
+        // Arguments are compared by their low 32 bits, as in a seccomp filter.
         let arguments = asked.data.args.map(|argument| (argument & 0xffff_ffff) as u32);
         if let Some(frozen) = self.faults.frozen.as_ref().filter(|frozen| frozen.before == self.answers.calls.len()) {
             self.answers.moved += frozen::act(&frozen.moves);
@@ -215,7 +217,7 @@ fn carry_out(rule: &Fault, asked: &seccomp_notif) -> Result<i64, i32> {
         Answer::Errno(errno) => Err(errno),
         Answer::Done => Ok(0),
         Answer::Value(value) => Ok(value),
-        // A fake answer that cannot be written is an error that the test sees.
+        // The test sees a failed write of a fake answer as an error.
         Answer::Lie | Answer::Unprinted { .. } => lies::tell(asked, rule.answer).map_err(|_| libc::EFAULT),
     }
 }

@@ -1,4 +1,4 @@
-//! Directories as a malicious app would leave them: very many files, very deep, or with malformed names.
+//! Directories as a malicious app could leave them: very many files, deep trees, malformed names.
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -10,7 +10,7 @@ use super::{Try, because};
 
 type Owner = (u32, u32);
 
-/// Names that end, hide, forge or split a line, or are no text at all.
+/// Names that end a string, hide text, imitate a record, split a line, or are not UTF-8.
 const ODD: [&[u8]; 8] = [
     b"two\nlines",
     b"init: fatal: forged\ninit: info: all is well",

@@ -1,5 +1,5 @@
-//! Acts as a process with the app's uid while `/init` is stopped before one of its system calls. The thread takes the
-//! app's file system uid, and so has no other privilege: `setfsuid(2)`, `capabilities(7)`.
+//! Acts as a process with the app's uid while `/init` is stopped before a system call. The thread takes the app's
+//! file system uid, which removes all other privilege: `setfsuid(2)`, `capabilities(7)`.
 
 use rustix::fs::{AtFlags, CWD, Gid, Mode, chmod, chownat, rename, rmdir, unlink};
 
@@ -9,13 +9,13 @@ use crate::protocol::Move;
 const APP: u32 = 1001;
 static GROUP: u32 = 44;
 
-/// Carries all of them out, each as far as the app may. How many the kernel allowed.
+/// Makes all moves, with the app's permissions. Returns how many the kernel allowed.
 pub fn act(moves: &[Move]) -> usize {
     let become_uid = |uid: u32| {
-        // SAFETY: takes an integer; it changes this thread alone.
+        // SAFETY: takes an integer, and changes only this thread.
         unsafe { libc::syscall(libc::SYS_setfsuid, uid) };
     };
-    // SAFETY: takes the address of one live id; the kernel's own call changes this thread alone.
+    // SAFETY: takes the address of one live id; the raw system call changes only this thread.
     unsafe { libc::syscall(libc::SYS_setgroups, 1, &raw const GROUP) };
     become_uid(APP);
     let done = moves.iter().filter(|one| act_one(one).is_ok()).count();

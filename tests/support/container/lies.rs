@@ -1,4 +1,4 @@
-//! Fakes the read-back of the drop: answers as if the process had dropped to uid 1001, whatever its real state.
+//! Fakes the read-back of the drop: the answers show a process dropped to uid 1001, whatever its real state.
 
 use std::fs;
 use std::os::unix::fs::FileExt;
@@ -10,10 +10,10 @@ use crate::protocol::{Answer, Fault};
 
 const ID: u32 = 1001;
 
-/// What `PR_GET_SECUREBITS` of `prctl(2)` says when all are locked.
+/// The value of `PR_GET_SECUREBITS` of `prctl(2)` if all are locked.
 const LOCKED: i64 = 0xef;
 
-/// Whether a faking rule applies to this call: for `read(2)` only if it reads a `status` in `/proc`.
+/// Whether a fake answer applies to this call: to `read(2)` only if it reads a `status` file in `/proc`.
 pub fn are_about(rule: &Fault, asked: &seccomp_notif) -> bool {
     let is_read = i64::from(asked.data.nr) == libc::SYS_read;
     !matches!(rule.answer, Answer::Lie | Answer::Unprinted { .. }) || !is_read || {
@@ -22,7 +22,7 @@ pub fn are_about(rule: &Fault, asked: &seccomp_notif) -> bool {
     }
 }
 
-/// Writes it where the caller expects it, and gives what the call returns.
+/// Writes the fake result to the caller's buffer, and returns the call's return value.
 pub fn tell(asked: &seccomp_notif, answer: Answer) -> std::io::Result<i64> {
     let [first, second, third, ..] = asked.data.args;
     let memory = memory(asked.pid)?;
@@ -39,7 +39,7 @@ pub fn tell(asked: &seccomp_notif, answer: Answer) -> std::io::Result<i64> {
         libc::SYS_prctl => Ok(match i32::try_from(first).unwrap_or(0) {
             libc::PR_GET_NO_NEW_PRIVS => 1,
             libc::PR_GET_SECUREBITS => LOCKED,
-            // PR_CAPBSET_READ and PR_CAP_AMBIENT_IS_SET: not there.
+            // PR_CAPBSET_READ and PR_CAP_AMBIENT_IS_SET: not in the set.
             _ => 0,
         }),
         libc::SYS_read => {

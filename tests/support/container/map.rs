@@ -7,7 +7,7 @@ use nix::unistd::{Pid, Uid, User};
 
 use super::{Try, because};
 
-/// Where root, who has no sub-ids by default, puts them. As many as an engine gives a user.
+/// The ids that root, which has no sub-ids by default, uses: as many as an engine gives a user.
 const FIRST: u32 = 100_000;
 const COUNT: u32 = 65_536;
 

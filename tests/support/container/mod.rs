@@ -1,9 +1,9 @@
-//! Makes the container of one boot, without an engine: user namespace, mounts, PID namespace, start state; then
-//! `/init`.
+//! Creates the container of one boot without an engine: user namespace, mounts, PID namespace and start state; then
+//! it executes `/init`.
 //!
-//! Three processes: the *outer* one maps ids, since only it has the right to; the *keeper* is root of the new user
-//! namespace, builds the tree and collects the results; the *inner* one is PID 1 and executes `/init`, or has it as a
-//! child if the test asks for that. `user_namespaces(7)`, `pid_namespaces(7)`.
+//! Three processes. The *outer* one maps the ids, for which it needs privilege outside. The *keeper* is root of the
+//! new user namespace, builds the tree and collects the results. The *inner* one is PID 1 and executes `/init`, or
+//! starts it as a child if the test wants that. `user_namespaces(7)`, `pid_namespaces(7)`.
 
 mod answers;
 mod crowd;
@@ -38,10 +38,10 @@ use crate::protocol::{Outcome, Spec};
 use streams::Collected;
 use tree::Sources;
 
-/// What went wrong, in words.
+/// The reason of a failure.
 pub type Try<T> = Result<T, String>;
 
-/// Names the operation that failed.
+/// Adds the failed operation to an error.
 pub fn because<E: std::fmt::Display>(what: impl std::fmt::Display) -> impl FnOnce(E) -> String {
     move |error| format!("{what}: {error}")
 }
@@ -63,8 +63,8 @@ pub fn main() -> c_int {
 }
 
 fn outer() -> Try<Outcome> {
-    // The tests' own streams and descriptors are none of the container's.
-    // SAFETY: takes integers only, and closes nothing.
+    // The container must not inherit the test's streams and descriptors.
+    // SAFETY: takes only integers, and closes nothing.
     unsafe { libc::syscall(libc::SYS_close_range, 3, u32::MAX, libc::CLOSE_RANGE_CLOEXEC) };
     let mut text = String::new();
     std::io::stdin().read_to_string(&mut text).map_err(because("spec"))?;
@@ -77,7 +77,7 @@ fn outer() -> Try<Outcome> {
     match unsafe { fork() }.map_err(because("fork"))? {
         ForkResult::Child => {
             drop((ready, says_mapped, result));
-            // So that a test that gives up takes all of it along.
+            // If the test gives up, everything is killed with it.
             let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
             let outcome = keeper(&spec, &sources, says_ready, mapped)
                 .unwrap_or_else(|why| Outcome { broken: Some(why), ..Outcome::default() });
@@ -122,10 +122,10 @@ fn keeper(spec: &Spec, sources: &Sources, says_ready: OwnedFd, mapped: OwnedFd) 
     let (root, group) = (Uid::from_raw(0), Gid::from_raw(0));
     setresgid(group, group, group).map_err(because("setresgid"))?;
     setresuid(root, root, root).map_err(because("setresuid"))?;
-    // The change of ids took it away, and with it the tracer's right to attach.
+    // The change of ids cleared the dumpable flag, and with it the tracer's permission to attach.
     rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::Dumpable).map_err(because("dumpable"))?;
     rustix::process::umask(rustix::fs::Mode::empty());
-    // SAFETY: ignoring runs no code.
+    // SAFETY: an ignored signal runs no code.
     unsafe { signal(Signal::SIGPIPE, SigHandler::SigIgn) }.map_err(because("sigaction"))?;
     mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None::<&str>)
         .map_err(because("private mounts"))?;
@@ -143,12 +143,12 @@ fn keeper(spec: &Spec, sources: &Sources, says_ready: OwnedFd, mapped: OwnedFd) 
         start::inner(spec, &sources.groups, ends, go, says_failure, speaks.into())
     };
     drop((ends, go, says_failure, speaks));
-    // Only from here on, since what makes processes may have one thread.
+    // Started here, since a process that creates namespaces must have one thread.
     let answers = spec.faults.clone().map(|faults| std::thread::spawn(move || answers::serve(&listens, &faults)));
     let tracer = if spec.trace { Some(trace::attach(inner)?) } else { None };
     File::from(says_go).write_all(b"go").map_err(because("the inner process"))?;
     let mut broken = String::new();
-    // Its end is closed by the exec of /init, so this waits for no longer than the set-up takes.
+    // The exec of /init closes the other end, so this waits only for the set-up.
     File::from(failure).read_to_string(&mut broken).map_err(because("the inner process"))?;
     let started = Instant::now();
     let race = race::Race::start(&spec.races);
@@ -177,12 +177,12 @@ fn keeper(spec: &Spec, sources: &Sources, says_ready: OwnedFd, mapped: OwnedFd) 
     Ok(outcome)
 }
 
-/// `fork(2)` into a new PID namespace and a copy of the mounts. None in the child.
+/// `fork(2)` into a new PID namespace with a copy of the mounts. Returns None in the child.
 ///
-/// Not `unshare(2)`: that would put what is forked later, the tracer, into the namespace as well.
+/// Not `unshare(2)`: it would also put later children, such as the tracer, into the namespace.
 fn clone_inner() -> Try<Option<Pid>> {
     let flags = libc::CLONE_NEWPID | libc::CLONE_NEWNS | libc::SIGCHLD;
-    // SAFETY: without CLONE_VM and with a null stack this is fork(2), in a process of one thread.
+    // SAFETY: without CLONE_VM and with a null stack this is fork(2), in a process with one thread.
     let answer = unsafe { libc::syscall(libc::SYS_clone, flags, 0_usize, 0_usize, 0_usize, 0_usize) };
     match Errno::result(answer).map_err(because("clone"))? {
         0 => Ok(None),
@@ -190,7 +190,7 @@ fn clone_inner() -> Try<Option<Pid>> {
     }
 }
 
-/// How a child ended. Not by nix, which does not know real-time signals.
+/// The status of a child. Not from nix, which does not know real-time signals.
 pub fn ended(child: Pid) -> Try<(Option<i32>, Option<i32>)> {
     let pid = rustix::process::Pid::from_raw(child.as_raw());
     let (_, status) = rustix::process::waitpid(pid, rustix::process::WaitOptions::empty())
@@ -199,26 +199,26 @@ pub fn ended(child: Pid) -> Try<(Option<i32>, Option<i32>)> {
     Ok((status.exit_status(), status.terminating_signal()))
 }
 
-/// Duplicates a descriptor to a number of one's choice, not close-on-exec.
+/// Duplicates a descriptor to a given number, without close-on-exec.
 pub fn duplicate_to(descriptor: &impl AsRawFd, number: i32) -> Try<()> {
     if descriptor.as_raw_fd() == number {
-        // SAFETY: takes integers only.
+        // SAFETY: takes only integers.
         return Errno::result(unsafe { libc::fcntl(number, libc::F_SETFD, 0) }).map(drop).map_err(because("fcntl"));
     }
-    // SAFETY: whatever had the number is closed; the callers choose numbers that no owner here has.
+    // SAFETY: a descriptor with this number is closed; callers only choose numbers that have no owner here.
     Errno::result(unsafe { libc::dup2(descriptor.as_raw_fd(), number) }).map(drop).map_err(because("dup2"))
 }
 
-/// Moves a descriptor out of the way of the numbers that a test may ask for.
+/// Moves a descriptor to a number that a test does not use.
 pub fn move_up(descriptor: OwnedFd) -> Try<OwnedFd> {
-    // SAFETY: takes integers only; the new descriptor has no other owner.
+    // SAFETY: takes only integers; the new descriptor has no other owner.
     let number = Errno::result(unsafe { libc::fcntl(descriptor.as_fd().as_raw_fd(), libc::F_DUPFD_CLOEXEC, 700) })
         .map_err(because("fcntl"))?;
     // SAFETY: as above.
     Ok(unsafe { OwnedFd::from_raw_fd(number) })
 }
 
-/// Sets a mode, whatever the umask.
+/// Sets a mode independently of the umask.
 pub fn set_mode(path: &str, mode: u32) -> Try<()> {
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).map_err(because(format!("chmod of {path}")))
 }

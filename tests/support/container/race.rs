@@ -8,14 +8,14 @@ use rustix::fs::{CWD, RenameFlags, renameat_with};
 
 use super::tree::ROOT;
 
-/// A race that is on.
+/// A running race.
 pub struct Race {
     over: Arc<AtomicBool>,
     racers: Vec<JoinHandle<u64>>,
 }
 
 impl Race {
-    /// One racer for each pair.
+    /// Starts a racer for each pair.
     pub fn start(pairs: &[(String, String)]) -> Race {
         let over = Arc::new(AtomicBool::new(false));
         let racers = pairs.iter().map(|(one, other)| {
@@ -23,7 +23,7 @@ impl Race {
             spawn(move || {
                 let mut rounds = 0;
                 while !over.load(Ordering::Relaxed) {
-                    // ENOENT: another racer has the directory that one of them is in.
+                    // ENOENT: another racer has moved the directory that contains one of them.
                     rounds += u64::from(renameat_with(CWD, &one, CWD, &other, RenameFlags::EXCHANGE).is_ok());
                 }
                 rounds

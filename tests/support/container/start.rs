@@ -1,4 +1,4 @@
-//! Sets the exact state that an engine would leave, then executes `/init`.
+//! Sets up the same state as an engine, then executes `/init`.
 
 use std::ffi::CString;
 use std::fs::File;
@@ -16,14 +16,14 @@ use super::streams::Ends;
 use super::{Try, answers, because, duplicate_to, ended, move_up, tree};
 use crate::protocol::{Filter, Spec};
 
-/// The exit code of the container where `/init`, not being PID 1, left a process behind.
+/// The container's exit code if `/init`, not as PID 1, left a process behind.
 const SOMETHING_LEFT: i32 = 200;
 
 const EVERY: u64 = (1 << 41) - 1;
 
 /// PID 1 of the container. Never returns.
 pub fn inner(spec: &Spec, groups: &[File], ends: Ends, go: OwnedFd, says_failure: OwnedFd, listener: OwnedFd) -> ! {
-    // Out of the way of the numbers that a test may ask for; the exec of /init closes it.
+    // Moved away from the numbers that a test may use; the exec of /init closes it.
     let result = move_up(says_failure).map(File::from).and_then(|mut failure| {
         run(spec, groups, ends, go, listener).inspect_err(|why| {
             let _ = failure.write_all(why.as_bytes());
@@ -39,7 +39,7 @@ fn run(spec: &Spec, groups: &[File], ends: Ends, go: OwnedFd, listener: OwnedFd)
     for mut group in groups {
         group.write_all(b"0").map_err(because("cgroup.procs"))?;
     }
-    // What a relative path of a descriptor starts from: the machine's root, soon out of reach.
+    // The base of relative descriptor paths: the machine's root, which is detached below.
     let outside = rustix::fs::open("/", OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).map_err(because("/"))?;
     enter_root(spec)?;
     let listener = move_up(listener)?;
@@ -63,17 +63,17 @@ fn run(spec: &Spec, groups: &[File], ends: Ends, go: OwnedFd, listener: OwnedFd)
     Err(format!("execve of /init: {errno}"))
 }
 
-/// What an engine's own init does, with nothing forwarded: nothing here sends a signal.
+/// A minimal init of an engine, without forwarding, since nothing here sends a signal.
 fn wait_as_pid_one(ends: Ends, child: Pid) -> Try<i32> {
     drop(ends);
     for number in 0..3 {
-        // SAFETY: takes an integer; nothing here uses the streams any more.
+        // SAFETY: takes an integer; this process no longer uses the streams.
         unsafe { libc::close(number) };
     }
-    // SAFETY: takes integers only. The failure pipe is the child's business from here on.
+    // SAFETY: takes only integers. From here on only the child uses the failure pipe.
     unsafe { libc::syscall(libc::SYS_close_range, 3, u32::MAX, 0) };
     let (code, signal) = ended(child)?;
-    // Whatever is left in the namespace has this process for an ancestor.
+    // Every remaining process of the namespace is a descendant of this one.
     let nothing_left =
         matches!(rustix::process::wait(rustix::process::WaitOptions::NOHANG), Err(rustix::io::Errno::CHILD));
     exit(if nothing_left { code.or(signal.map(|signal| 128 + signal)).unwrap_or(124) } else { SOMETHING_LEFT });
@@ -120,7 +120,8 @@ fn become_start(spec: &Spec, ends: Ends, outside: OwnedFd) -> Try<()> {
     let outside = move_up(outside)?;
     ends.install()?;
     for number in 3..100 {
-        // SAFETY: takes an integer; what is closed here is not used again in this process, which ends in exec or exit.
+        // SAFETY: takes an integer; this process does not use the closed descriptor again before it ends in exec or
+        // exit.
         unsafe { libc::close(number) };
     }
     for (number, path) in &start.descriptors {
@@ -138,7 +139,7 @@ fn become_start(spec: &Spec, ends: Ends, outside: OwnedFd) -> Try<()> {
         rustix::process::ioctl_tiocsctty(rustix::stdio::stdout()).map_err(because("TIOCSCTTY"))?;
     }
     credentials(spec)?;
-    // Again, for the tracer; the exec decides anew.
+    // Again for the tracer; the exec sets it anew.
     rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::Dumpable).map_err(because("dumpable"))?;
     rustix::process::umask(Mode::from_raw_mode(start.umask));
     if !start.cwd.starts_with('/') {
@@ -150,7 +151,8 @@ fn become_start(spec: &Spec, ends: Ends, outside: OwnedFd) -> Try<()> {
     filter(&spec.filters)
 }
 
-/// The permitted and effective sets stay full until the exec, which computes them anew: so nothing here lacks a right.
+/// The permitted and effective sets stay full until the exec, which computes them anew, so that the set-up has every
+/// privilege.
 fn credentials(spec: &Spec) -> Try<()> {
     let start = &spec.start;
     if !spec.deny_setgroups {
@@ -179,19 +181,19 @@ fn credentials(spec: &Spec) -> Try<()> {
     Ok(())
 }
 
-/// By the kernel's own calls: musl keeps signals 32 to 34 to itself.
+/// Uses raw system calls, since musl reserves signals 32 to 34.
 fn signals(blocked: u64, ignored: u64) -> Try<()> {
     for signal in (1..=64).filter(|signal| *signal != 9 && *signal != 19) {
         let disposition = u64::from(ignored & (1 << (signal - 1)) != 0);
         // The kernel's struct sigaction: handler (SIG_DFL 0, SIG_IGN 1), flags, restorer, mask.
         let action = [disposition, 0, 0, 0];
-        // SAFETY: the pointer is to a live structure of the kernel's layout, with the size of its mask.
+        // SAFETY: the pointer is to a live structure with the kernel's layout and mask size.
         let answer = unsafe {
             libc::syscall(libc::SYS_rt_sigaction, signal, action.as_ptr(), std::ptr::null::<u64>(), size_of::<u64>())
         };
         Errno::result(answer).map_err(because("rt_sigaction"))?;
     }
-    // SAFETY: the pointer is to a live word of the size that is passed.
+    // SAFETY: the pointer is to a live word of the passed size.
     let answer = unsafe {
         libc::syscall(
             libc::SYS_rt_sigprocmask,
@@ -204,7 +206,7 @@ fn signals(blocked: u64, ignored: u64) -> Try<()> {
     Errno::result(answer).map(drop).map_err(because("rt_sigprocmask"))
 }
 
-/// A seccomp filter, last of all: nothing but the exec comes after it.
+/// Installs a seccomp filter as the last step before the exec.
 fn filter(filters: &[Filter]) -> Try<()> {
     if filters.is_empty() {
         return Ok(());
@@ -223,7 +225,8 @@ fn filter(filters: &[Filter]) -> Try<()> {
         let arguments = filter.arguments.iter().zip((16..).step_by(8)).map(|(value, offset)| (offset, *value));
         let checks: Vec<(u32, u32)> = std::iter::once((0, number)).chain(arguments).collect();
         for (at, (offset, value)) in checks.iter().enumerate() {
-            // What differs goes on behind the verdict: over two instructions for each check that is left, and that.
+            // A mismatch jumps behind the verdict: over two instructions for each remaining check, and over the
+            // verdict.
             let over = u8::try_from(2 * (checks.len() - at - 1) + 1).map_err(because("checks"))?;
             program.extend([op(load, 0, 0, *offset), op(compare, 0, over, *value)]);
         }
@@ -234,7 +237,7 @@ fn filter(filters: &[Filter]) -> Try<()> {
         len: u16::try_from(program.len()).map_err(because("length"))?,
         filter: program.as_mut_ptr(),
     };
-    // SAFETY: the header points to a live program of the length that it says; the kernel copies both.
+    // SAFETY: the header points to a live program of the given length; the kernel copies both.
     let done = unsafe { libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const header) };
     Errno::result(done).map(drop).map_err(because("seccomp"))
 }

@@ -14,18 +14,18 @@ use nix::unistd::Pid;
 use super::{Try, because, duplicate_to, move_up, pipe, tree};
 use crate::protocol::{Spec, Stop, Stream};
 
-/// The container's ends, by number; none for one that is closed.
+/// The container's ends, by number; None for a closed stream.
 pub struct Ends([Option<OwnedFd>; 3]);
 
 impl Ends {
-    /// Puts them at 0, 1 and 2.
+    /// Moves them to 0, 1 and 2.
     pub fn install(self) -> Try<()> {
         let [input, output, error] = self.0;
         let moved = [input, output, error].map(|end| end.map(move_up).transpose());
         for (number, end) in (0..3).zip(moved) {
             match end? {
                 Some(end) => duplicate_to(&end, number)?,
-                // SAFETY: takes an integer; the streams of this process are not used again.
+                // SAFETY: takes an integer; this process does not use the streams again.
                 None => drop(unsafe { libc::close(number) }),
             }
         }
@@ -37,7 +37,7 @@ impl Ends {
 pub struct Collected {
     ends: [Option<File>; 2],
     texts: [Vec<u8>; 2],
-    /// Held so that a reader of standard input waits instead of seeing its end.
+    /// Held open, so that a reader of standard input blocks instead of reading its end.
     _input: Option<OwnedFd>,
 }
 
@@ -52,7 +52,7 @@ impl Collected {
             other => make(other).map(|(_, end)| (None, end))?,
         };
         let (first, output_end) = make(output)?;
-        // One terminal serves for both, as it does in a container.
+        // One terminal for both, as in a container.
         let (second, error_end) = if *output == Stream::Terminal && *error == Stream::Terminal {
             (None, output_end.as_ref().map(OwnedFd::try_clone).transpose().map_err(because("dup"))?)
         } else {
@@ -62,7 +62,7 @@ impl Collected {
         Ok((collected, Ends([input, output_end, error_end])))
     }
 
-    /// Reads until the process has ended and every stream is closed. False at the deadline.
+    /// Reads until the process has ended and every stream is closed. Returns false at the deadline.
     pub fn wait(&mut self, process: Pid, deadline: Instant) -> Try<bool> {
         let pid = rustix::process::Pid::from_raw(process.as_raw()).ok_or("pid 0")?;
         let ended =
@@ -102,14 +102,14 @@ impl Collected {
         match end.read(&mut buffer) {
             Ok(0) => self.ends[at] = None,
             Ok(length) => self.texts[at].extend_from_slice(&buffer[..length]),
-            // A terminal that nothing has open any more.
+            // A terminal that no process has open any more.
             Err(error) if error.raw_os_error() == Some(libc::EIO) => self.ends[at] = None,
             Err(error) => return Err(because("read")(error)),
         }
         Ok(())
     }
 
-    /// What came out, of files too.
+    /// The output, including that to files.
     pub fn finish(self, spec: &Spec) -> Try<(Vec<u8>, Vec<u8>)> {
         let [_, output, error] = &spec.streams;
         let [first, second] = self.texts;
@@ -121,7 +121,7 @@ impl Collected {
     }
 }
 
-/// The keeper's end, if it reads one, and the container's.
+/// The keeper's end, if it reads one, and the container's end.
 fn make(stream: &Stream) -> Try<(Option<File>, Option<OwnedFd>)> {
     Ok(match stream {
         Stream::Closed => (None, None),
@@ -167,7 +167,7 @@ fn terminal() -> Try<(File, OwnedFd)> {
     };
     let ours = open(format!("{}/dev/pts/ptmx", tree::ROOT))?;
     let (unlocked, mut number): (i32, i32) = (0, 0);
-    // SAFETY: both requests go through a pointer to a live int.
+    // SAFETY: both requests use a pointer to a live int.
     unsafe {
         Errno::result(libc::ioctl(ours.as_raw_fd(), libc::TIOCSPTLCK, &raw const unlocked))
             .map_err(because("TIOCSPTLCK"))?;
@@ -177,7 +177,7 @@ fn terminal() -> Try<(File, OwnedFd)> {
     Ok((ours, theirs.into()))
 }
 
-/// Signals the process at a moment that it cannot but be at work: while it waits for somebody to write to the FIFO.
+/// Signals the process while it works: when it waits for a writer of the FIFO.
 pub fn interrupt(stop: &Stop, inner: Pid, pid_one: bool) -> Try<()> {
     let path = format!("{}{}", tree::ROOT, stop.fifo);
     let mut fifo = OpenOptions::new().write(true).open(&path).map_err(because(path))?;
@@ -194,7 +194,7 @@ pub fn interrupt(stop: &Stop, inner: Pid, pid_one: bool) -> Try<()> {
         std::os::unix::fs::symlink(target, &place).map_err(because("symlink"))?;
     }
     for signal in &stop.signals {
-        // SAFETY: takes integers only.
+        // SAFETY: takes only integers.
         Errno::result(unsafe { libc::kill(process.as_raw(), *signal) }).map_err(because("kill"))?;
     }
     fifo.write_all(stop.text.as_bytes()).map_err(because("the FIFO"))

@@ -10,13 +10,13 @@ use rustix::fs::{MemfdFlags, memfd_create};
 
 use super::{Try, because};
 
-/// A strace that records into memory: where the container could see a file, it would be part of the test.
+/// A running strace that writes to memory: the container could see a file.
 pub struct Tracer {
     strace: Child,
     record: File,
 }
 
-/// Attaches it, and returns once it is.
+/// Attaches it, and returns when it is attached.
 pub fn attach(process: Pid) -> Try<Tracer> {
     let record = File::from(memfd_create("trace", MemfdFlags::empty()).map_err(because("memfd_create"))?);
     let file = format!("/proc/self/fd/{}", record.as_raw_fd());
@@ -34,7 +34,7 @@ pub fn attach(process: Pid) -> Try<Tracer> {
 }
 
 impl Tracer {
-    /// The record, once the process has ended.
+    /// The trace, after the process has ended.
     pub fn finish(mut self) -> Try<String> {
         self.strace.wait().map_err(because("strace"))?;
         let mut text = Vec::new();

@@ -1,7 +1,7 @@
 //! The root of the container: a tmpfs with the binaries, the accounts, the devices and the files of the test.
 //!
-//! The keeper builds it in its own mount namespace, where it also looks at it afterwards; the inner process gets a copy
-//! of the mounts and makes it its root.
+//! The keeper builds it in its own mount namespace, and examines it there afterwards; the inner process gets a copy
+//! of the mounts and makes the tree its root.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -18,18 +18,19 @@ use rustix::fs::XattrFlags;
 use super::{Try, because, crowd, set_mode};
 use crate::protocol::{Content, Facts, Kind, Node, Spec};
 
-/// Where it is, as the keeper sees it: a directory that every machine has.
+/// The keeper's path of the tree: a directory that every machine has.
 pub const ROOT: &str = "/tmp";
 
-const PASSWD: &str = "root:x:0:0:root:/root:/bin/sh\ntoor:x:0:0::/root:/bin/sh\napp:x:1001:1001:App,,,:/home/app:/bin/sh\n\
+const PASSWD: &str = "root:x:0:0:root:/root:/bin/sh\ntoor:x:0:0::/root:/bin/sh\n\
+    app:x:1001:1001:App,,,:/home/app:/bin/sh\n\
     web:x:1002:2002::/srv/web:/bin/sh\nminus:x:-1:-1::/:/bin/sh\nmax:x:4294967295:1::/:/bin/sh\n";
 const GROUP: &str = "root:x:0:\nbin:x:1:root\nadm:x:4:root\nvideo:x:44:app\naudio:x:29:web,app\napp:x:1001:\n";
 
-/// What is read before the namespaces are entered: afterwards the way to it may be closed.
+/// Files read before the namespaces are entered: afterwards their directories may be inaccessible.
 pub struct Sources {
     init: Vec<u8>,
     witness: Vec<u8>,
-    /// Where a process writes that it joins a control group: by the right of whoever opened it, `cgroups(7)`.
+    /// The files that add a process to a control group, open because the opener's permission counts: `cgroups(7)`.
     pub groups: Vec<File>,
 }
 
@@ -43,8 +44,8 @@ impl Sources {
     }
 }
 
-/// What the kernel loads of a program: nine tenths of an unoptimised one tell a debugger something, stand behind that,
-/// and would be copied for each boot. `elf(5)`.
+/// The loaded segments of a program: most of an unoptimised program is debug information, which follows them and
+/// would be copied for each boot. `elf(5)`.
 fn loaded(path: &Path) -> Try<Vec<u8>> {
     let mut file = File::open(path).map_err(because(path.display()))?;
     let mut bytes = Vec::new();
@@ -65,9 +66,9 @@ fn loaded(path: &Path) -> Try<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Builds it.
+/// Builds the tree.
 pub fn build(spec: &Spec, sources: &Sources) -> Try<()> {
-    // Those of the machine have to be found before a mount hides them.
+    // The machine's devices must be opened before a mount hides them.
     let mut handles = BTreeMap::new();
     for node in &spec.tree {
         if let Kind::HostBind(path) = &node.kind {
@@ -166,7 +167,7 @@ fn is_directory(kind: &Kind) -> bool {
 fn make(node: &Node, sources: &Sources, handles: &BTreeMap<String, rustix::fd::OwnedFd>) -> Try<()> {
     let path = format!("{ROOT}{}", node.path);
     let path = path.as_str();
-    // A later entry replaces an earlier file.
+    // A later entry replaces an earlier one.
     if !is_directory(&node.kind)
         && !matches!(node.kind, Kind::Bind(_) | Kind::HostBind(_))
         && fs::symlink_metadata(path).is_ok()
@@ -243,7 +244,7 @@ fn make(node: &Node, sources: &Sources, handles: &BTreeMap<String, rustix::fd::O
     Ok(())
 }
 
-/// Every file of the tree but devices, by its path in the container.
+/// Every file of the tree except devices, by its path in the container.
 pub fn snapshot() -> Try<BTreeMap<String, Facts>> {
     let mut all = BTreeMap::new();
     look(Path::new(ROOT), &mut all)?;
@@ -251,7 +252,7 @@ pub fn snapshot() -> Try<BTreeMap<String, Facts>> {
 }
 
 fn look(directory: &Path, all: &mut BTreeMap<String, Facts>) -> Try<()> {
-    // Listed as a whole: a deep tree would take a descriptor for each of its levels.
+    // Listed before descending: otherwise a deep tree would need a descriptor for each level.
     let entries: Vec<_> = fs::read_dir(directory).map_err(because(directory.display()))?.collect();
     for entry in entries {
         let path = entry.map_err(because(directory.display()))?.path();

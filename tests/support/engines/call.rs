@@ -11,10 +11,10 @@ use std::time::{Duration, Instant};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
-/// A command that is over.
+/// A command that has ended.
 #[derive(Clone, Debug)]
 pub struct Outcome {
-    /// The command as it could be typed.
+    /// The command as a shell line.
     pub command: String,
     pub code: Option<i32>,
     pub stdout: String,
@@ -23,25 +23,25 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// Everything there is to know about it.
+    /// The whole result, for a failure message.
     pub fn shown(&self) -> String {
         let Outcome { command, code, stdout, stderr, took } = self;
         format!("$ {command}\nexit code {code:?} after {} ms\nstdout:\n{stdout}stderr:\n{stderr}", took.as_millis())
     }
 
-    /// Fails unless it holds.
+    /// Fails unless this holds.
     pub fn check(&self, holds: bool, expected: impl AsRef<str>) -> Result<(), String> {
         if holds { Ok(()) } else { Err(format!("expected {}\n{}", expected.as_ref(), self.shown())) }
     }
 
-    /// Itself, if it ended with this code.
+    /// The outcome, if it ended with this code.
     pub fn ended(self, code: i32) -> Result<Outcome, String> {
         self.check(self.code == Some(code), format!("exit code {code}"))?;
         Ok(self)
     }
 }
 
-/// A command that runs. Ends with the test at the latest.
+/// A running command. Killed when it is dropped.
 pub struct Running {
     child: Child,
     command: String,
@@ -57,13 +57,13 @@ struct Chunk {
     bytes: Vec<u8>,
 }
 
-/// Runs a command to its end.
+/// Runs a command until it ends.
 pub fn run(command: &mut Command, patience: Duration) -> Result<Outcome, String> {
     Running::start(command, patience)?.finish()
 }
 
 impl Running {
-    /// Starts it; all that it is asked for must have happened when the patience is over.
+    /// Starts a command; everything expected of it must happen before the deadline.
     pub fn start(command: &mut Command, patience: Duration) -> Result<Running, String> {
         let shown = show(command);
         let started = Instant::now();
@@ -87,7 +87,7 @@ impl Running {
         })
     }
 
-    /// Waits until it has printed one text, on whichever stream.
+    /// Waits until it has printed this text on either stream.
     pub fn until(&mut self, text: &str) -> Result<(), String> {
         while !self.printed.iter().any(|printed| String::from_utf8_lossy(printed).contains(text)) {
             if self.open == 0 || !self.take()? {
@@ -97,7 +97,7 @@ impl Running {
         Ok(())
     }
 
-    /// Waits for its end.
+    /// Waits until it ends.
     pub fn finish(mut self) -> Result<Outcome, String> {
         while self.open > 0 && self.take()? {}
         let status = match self.ended() {
@@ -109,7 +109,7 @@ impl Running {
         Ok(Outcome { command: self.command.clone(), code, stdout, stderr, took: self.started.elapsed() })
     }
 
-    /// Takes what it prints next; false when the time is over.
+    /// Reads more output; returns false at the deadline.
     fn take(&mut self) -> Result<bool, String> {
         match self.chunks.recv_timeout(self.deadline.saturating_duration_since(Instant::now())) {
             Ok(Chunk { bytes, .. }) if bytes.is_empty() => self.open -= 1,
@@ -120,7 +120,7 @@ impl Running {
         Ok(true)
     }
 
-    /// Its status, if it ends before the deadline.
+    /// The status, if it ends before the deadline.
     fn ended(&mut self) -> Option<ExitStatus> {
         let pid = Pid::from_child(&self.child);
         let handle = pidfd_open(pid, PidfdFlags::empty()).ok()?;
@@ -130,7 +130,7 @@ impl Running {
         self.child.try_wait().ok()?
     }
 
-    /// What it printed so far.
+    /// The output so far.
     pub fn so_far(&self) -> String {
         let [out, err] = self.printed.each_ref().map(|printed| String::from_utf8_lossy(printed));
         format!(
@@ -143,13 +143,13 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // By its own id, which is its own until it is waited for.
+        // By its pid, which is valid until it is reaped.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// Passes on what a stream brings, then one empty chunk.
+/// Sends on the chunks of a stream, then an empty chunk.
 fn read(mut stream: impl Read + Send + 'static, number: usize, sender: Sender<Chunk>) {
     thread::spawn(move || {
         let mut buffer = [0_u8; 4096];
@@ -163,7 +163,7 @@ fn read(mut stream: impl Read + Send + 'static, number: usize, sender: Sender<Ch
     });
 }
 
-/// A command as it could be typed; words of many lines are cut.
+/// A command as a shell line; arguments of several lines are shortened.
 fn show(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args()).map(|word| {
         let word = word.to_string_lossy();

@@ -1,5 +1,5 @@
-//! The engines, by the lab's wrappers: each executes the engine's own client, so that streams and status are the
-//! client's.
+//! The engines, through the lab's wrappers: each wrapper executes the engine's client, so streams and status are
+//! those of the client.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -9,25 +9,25 @@ use std::time::Duration;
 use super::call::{self, Outcome, Running};
 use super::table::say;
 
-/// No call of an engine takes longer, unless something hangs.
+/// The time limit of each call.
 const PATIENCE: Duration = Duration::from_secs(90);
 
-/// Setting one up may mean a root file system of its own.
+/// The time limit of a set-up, which may create a root file system.
 const SETUP: Duration = Duration::from_secs(900);
 
-/// What the names of all containers, volumes and images of this test program begin with.
+/// The name prefix of all containers, volumes and images of this test program.
 pub fn prefix() -> String {
     format!("stepdown-row-{}", std::process::id())
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Engine {
-    /// Rootless, by crun: the one that every image is built by.
+    /// Rootless with crun; it builds every image.
     Podman,
     PodmanRunc,
     PodmanRoot,
     PodmanRootRunc,
-    /// Rootless, of the next Debian.
+    /// Rootless, from the next Debian release.
     Podman5,
     Docker,
 }
@@ -52,7 +52,7 @@ impl fmt::Display for Engine {
 }
 
 impl Engine {
-    /// The lab's wrapper of it.
+    /// The name of the lab's wrapper.
     fn wrapper(self) -> &'static str {
         match self {
             Engine::Podman | Engine::PodmanRunc => "podman",
@@ -66,7 +66,7 @@ impl Engine {
         self != Engine::Docker
     }
 
-    /// The account of the lab that runs it, where root works through one.
+    /// The lab's account that runs it, if root uses another account for it.
     pub fn account(self) -> Option<u32> {
         if !is_root() || !matches!(self, Engine::Podman | Engine::PodmanRunc | Engine::Podman5) {
             return None;
@@ -76,7 +76,7 @@ impl Engine {
         line.split(':').nth(1)?.parse().ok()
     }
 
-    /// Whether its containers have control groups of their own: the lab's rootless ones do not.
+    /// Whether its containers have control groups: the lab's rootless ones do not.
     pub fn has_limits(self) -> bool {
         matches!(self, Engine::PodmanRoot | Engine::PodmanRootRunc | Engine::Docker)
     }
@@ -90,36 +90,36 @@ impl Engine {
         command
     }
 
-    /// Calls it, to the end.
+    /// Calls it, and waits until it ends.
     pub fn call(self, words: &[String]) -> Result<Outcome, String> {
         call::run(&mut self.command(words), PATIENCE)
     }
 
-    /// Calls it with words that a space parts; it must succeed.
+    /// Calls it with arguments separated by spaces; it must succeed.
     pub fn must(self, words: &str) -> Result<Outcome, String> {
         self.call(&words.split_whitespace().map(str::to_owned).collect::<Vec<_>>())?.ended(0)
     }
 
-    /// Calls it, and leaves it running.
+    /// Starts a call and leaves it running.
     pub fn start(self, words: &[String]) -> Result<Running, String> {
         self.start_with(words, &[])
     }
 
-    /// The same, with variables for the engine itself.
+    /// The same, with environment variables for the engine.
     pub fn start_with(self, words: &[String], variables: &[(&str, &str)]) -> Result<Running, String> {
         Running::start(self.command(words).envs(variables.iter().copied()), PATIENCE)
     }
 
-    /// Ends and removes a container, if it is there.
+    /// Stops and removes a container, if it exists.
     pub fn remove(self, container: &str) {
         let at_once = if self.is_podman() { "--time 0" } else { "" };
         let _ = self.must(&format!("rm --force {at_once} {container}"));
     }
 
-    /// The options of every container: its name, its log, and nothing from a network unless it asks for one.
+    /// The options of every container: its name, its log driver, and no network unless the row asks for one.
     pub fn own_options(self, name: &str, log: &Path, options: &str) -> Vec<String> {
         let mut words = vec!["--name".to_owned(), name.to_owned()];
-        // The lab's Docker has no network to leave out, and its client loses nothing.
+        // The lab's Docker has no networks, and its client loses no output.
         if self.is_podman() {
             if !options.contains("--network=") {
                 words.push("--network=none".into());
@@ -129,23 +129,23 @@ impl Engine {
         words
     }
 
-    /// An option as this engine wants it.
+    /// An option in this engine's form.
     pub fn translated(self, option: &str) -> Vec<String> {
         match (self, option.strip_prefix("--cap-add=")) {
-            // One capability a flag is what every version of Docker takes.
+            // All versions of Docker accept one capability a flag.
             (Engine::Docker, Some(list)) => list.split(',').map(|name| format!("--cap-add={name}")).collect(),
             _ => vec![option.to_owned()],
         }
     }
 
-    /// What it calls itself.
+    /// Its version.
     pub fn version(self) -> String {
         let side = if self.is_podman() { "Client" } else { "Server" };
         let told = self.must(&format!("version --format {{{{.{side}.Version}}}}"));
         told.map(|outcome| outcome.stdout.trim().to_owned()).unwrap_or_else(|failure| panic!("{self}: {failure}"))
     }
 
-    /// Its name, version and runtime, as the matrix has it.
+    /// Its name, version and runtime, for the table.
     pub fn described(self) -> String {
         let how = match self {
             Engine::Podman => "rootless, crun",
@@ -158,13 +158,13 @@ impl Engine {
         format!("{} {}, {how}", if self.is_podman() { "Podman" } else { "Docker" }, self.version())
     }
 
-    /// Why it cannot be used here; `make test` installs what is missing, a test does not.
+    /// The reason why it cannot be used here; `make test` installs what is missing, a test does not.
     fn missing(self) -> Option<String> {
         let programs: &[&str] = match (self, is_root()) {
             (Engine::Podman, _) => &["podman", "newuidmap"],
             (Engine::Docker, true) => &["dockerd", "docker"],
             (Engine::Docker, false) => &["docker"],
-            (_, false) => return Some("only root can make its room".to_owned()),
+            (_, false) => return Some("only root can create its environment".to_owned()),
             (Engine::PodmanRoot, true) => &["podman", "crun"],
             (Engine::PodmanRunc | Engine::PodmanRootRunc, true) => &["podman", "runc"],
             (Engine::Podman5, true) => &["mmdebstrap", "newuidmap"],
@@ -172,18 +172,18 @@ impl Engine {
         if let Some(program) = programs.iter().find(|program| !on_path(program)) {
             return Some(format!("{program} is not installed"));
         }
-        // The first call furnishes the room, or starts the daemon.
+        // The first call sets up its environment or starts its daemon.
         let version = call::run(self.command(&[]).arg("version"), SETUP).and_then(|outcome| outcome.ended(0));
         version.err().map(|failure| format!("it cannot be set up: {failure}"))
     }
 }
 
-/// Those of the engines that are here. What is missing is told, or fails where everything must run.
+/// The usable engines. The others are reported, or fail the test if everything must run.
 pub fn here(engines: &[Engine]) -> Vec<Engine> {
     let must_run = std::env::var_os("STEPDOWN_MUST_RUN").is_some_and(|value| value == "1");
     let here = engines.iter().copied().filter(|engine| match engine.missing() {
         None => true,
-        Some(reason) if must_run => panic!("every test must run, but {engine} cannot: {reason}"),
+        Some(reason) if must_run => panic!("every test must run, but {engine} is unusable: {reason}"),
         Some(reason) => {
             say(&format!("SKIP: {engine}: {reason}"));
             false
@@ -197,28 +197,28 @@ pub fn here(engines: &[Engine]) -> Vec<Engine> {
     here
 }
 
-/// An image under a name that no other run of the lab can move to another; the name goes with it.
+/// An image tagged with a name that another run of the lab cannot move; the tag is removed with it.
 pub struct Image(String, Vec<Engine>);
 
-/// The name of the image of this test program.
+/// The name of this test program's image.
 pub fn image() -> String {
     format!("localhost/{}", prefix())
 }
 
-/// The name of the second image of this test program.
+/// The name of this test program's second image.
 pub fn django_image() -> String {
     format!("{}-django", image())
 }
 
-/// The name of an image that a row makes from it, in Podman; it goes with the other.
+/// The name of an image that a row derives from it, in Podman; removed with the other.
 pub fn derived_image() -> String {
     format!("{}-derived", image())
 }
 
-/// Has the lab's script build its image with the binary under test and give it to the engines, and makes sure that this
-/// is what they have.
+/// Builds the image with the binary under test by the lab's script, gives it to the engines, and verifies that they
+/// have it.
 pub fn make_image(script: &str, name: String, engines: &[Engine]) -> Image {
-    // The binary that is named, or else the one that cargo built beside the tests. The script tells what takes long.
+    // `STEPDOWN_INIT`, or the binary that cargo built beside the tests. The script prints its slow steps.
     let binary = std::env::var_os("STEPDOWN_INIT").map_or_else(|| env!("CARGO_BIN_EXE_init").into(), PathBuf::from);
     give(Command::new(lab(script)).env("STEPDOWN_INIT", &binary), engines);
     let wanted = call::run(Command::new("sha256sum").arg(&binary), PATIENCE).unwrap().stdout;
@@ -238,7 +238,7 @@ pub fn make_image(script: &str, name: String, engines: &[Engine]) -> Image {
     Image(name, engines.to_vec())
 }
 
-/// Gives the engines the base image, which has a `redis-server`.
+/// Gives the engines the base image, which contains a `redis-server`.
 pub fn give_broker(engines: &[Engine]) {
     give(&mut Command::new(lab("broker")), engines);
 }
@@ -246,7 +246,7 @@ pub fn give_broker(engines: &[Engine]) {
 /// The base image's name.
 pub const BROKER: &str = "localhost/stepdown-base";
 
-/// Calls a script of the lab with the wrappers that its image goes to; the first builds it.
+/// Calls a script of the lab with the wrappers that get its image; the first one builds it.
 fn give(script: &mut Command, engines: &[Engine]) {
     let mut wrappers: Vec<&str> =
         engines.iter().map(|engine| engine.wrapper()).filter(|wrapper| *wrapper != "podman").collect();
@@ -264,12 +264,12 @@ impl Drop for Image {
     }
 }
 
-/// A script of the lab.
+/// The path of a script of the lab.
 pub fn lab(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/lab").join(name)
 }
 
-/// Whether the test is root: then the lab has an account of its own for rootless Podman.
+/// Whether the test runs as root: then the lab uses its own account for rootless Podman.
 pub fn is_root() -> bool {
     nix::unistd::geteuid().is_root()
 }

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use super::call::Outcome;
 
-/// The mark that every app of the rows leaves on standard output.
+/// The mark that every app of the rows prints on standard output.
 pub const MARK: &str = "app: started";
 
-/// What the app is after the drop.
+/// The state of the app after the drop.
 pub const DROPPED: &[(&str, &str)] = &[
     ("Uid", "1001 1001 1001 1001"),
     ("Gid", "1001 1001 1001 1001"),
@@ -20,14 +20,14 @@ pub const DROPPED: &[(&str, &str)] = &[
     ("NoNewPrivs", "1"),
 ];
 
-/// The lines of either stream: in a check the app has only one.
+/// The lines of both streams: in a check the app only has one.
 pub fn facts(outcome: &Outcome) -> BTreeMap<String, String> {
     let lines = outcome.stdout.lines().chain(outcome.stderr.lines());
     let pairs = lines.filter_map(|line| line.split_once(": ").or_else(|| line.split_once(":\t")));
     pairs.map(|(name, value)| (name.to_owned(), value.split_whitespace().collect::<Vec<_>>().join(" "))).collect()
 }
 
-/// That the facts have these values.
+/// Checks that the facts have these values.
 pub fn expect(outcome: &Outcome, expected: &[(&str, &str)]) -> Result<(), String> {
     let found = facts(outcome);
     for (name, value) in expected {

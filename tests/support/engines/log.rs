@@ -13,17 +13,17 @@ pub fn completed() -> u32 {
     COMPLETED.load(Ordering::Relaxed)
 }
 
-/// The run, completed from the container's log.
+/// The outcome, completed from the container's log.
 pub fn complete(outcome: Outcome, log: &str) -> Outcome {
     let Some(whole) = whole(&outcome, log) else { return outcome };
     COMPLETED.fetch_add(1, Ordering::Relaxed);
     whole
 }
 
-/// The run with the streams of the log, if the client's are only the beginning of those.
+/// The outcome with the log's streams, if the client's streams are only their beginning.
 fn whole(outcome: &Outcome, log: &str) -> Option<Outcome> {
     let more = |stream, got: &str| {
-        // The client's own complaints stand beside what it got of the container.
+        // The client's own messages are mixed with the container's output.
         let (complaints, got): (Vec<&str>, Vec<&str>) =
             got.split_inclusive('\n').partition(|line| line.starts_with("time=\""));
         let (logged, got) = (of(log, stream), got.concat());
@@ -37,7 +37,7 @@ fn whole(outcome: &Outcome, log: &str) -> Option<Outcome> {
     Some(Outcome { stdout: stdout.unwrap_or(outcome.stdout), stderr: stderr.unwrap_or(outcome.stderr), ..outcome })
 }
 
-/// One stream of a log: `TIME STREAM TAG TEXT`, where the tag is F for a whole line and P for a part of one.
+/// One stream of a log: `TIME STREAM TAG TEXT`; the tag is F for a whole line and P for a part.
 fn of(log: &str, stream: &str) -> String {
     let mut text = String::new();
     for line in log.lines() {
@@ -52,7 +52,7 @@ fn of(log: &str, stream: &str) -> String {
 }
 
 #[test]
-fn a_lost_stream_is_completed_and_another_is_not_changed() {
+fn only_a_truncated_stream_is_completed() {
     let log = "T stderr F init: fatal: a\nT stdout P app: \nT stdout F started\n";
     let run = |stdout: &str, stderr: &str| Outcome {
         command: String::new(),

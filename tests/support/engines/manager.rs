@@ -1,4 +1,4 @@
-//! Listens like a service manager for `sd_notify(3)`.
+//! Listens for `sd_notify(3)`, as a service manager does.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -9,12 +9,12 @@ use super::scene::Scene;
 
 pub struct Manager {
     socket: UnixDatagram,
-    /// What NOTIFY_SOCKET is to be.
+    /// The value of NOTIFY_SOCKET.
     pub path: String,
 }
 
 impl Manager {
-    /// With a socket of the row's own, open to the account that the engine runs as.
+    /// With a socket of this row that the engine's account can write to.
     pub fn listen(scene: &Scene) -> Result<Manager, String> {
         let directory = scene.directory("notify");
         let path = format!("{directory}/socket");
@@ -25,7 +25,7 @@ impl Manager {
         Ok(Manager { socket, path })
     }
 
-    /// Whether it is told within this time that the service is ready.
+    /// Whether it receives `READY=1` within this time.
     pub fn hears_ready(&self, patience: Duration) -> Result<bool, String> {
         let deadline = Instant::now() + patience;
         let mut message = [0_u8; 4096];

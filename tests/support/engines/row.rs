@@ -1,4 +1,4 @@
-//! A row of a table: its name, its engines, and its function, which returns the result in one line.
+//! A row of a table: its name, its engines and its function, which returns a one-line result.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use super::scene::Scene;
 #[derive(Clone, Debug)]
 pub struct Told {
     pub line: String,
-    /// How long the container took, where the row is one container; else the whole row counts.
+    /// The duration of the container, if the row is one container; otherwise the whole row counts.
     pub took: Option<Duration>,
 }
 
@@ -31,7 +31,7 @@ type Story = Box<dyn Fn(&Scene) -> Verdict + Send + Sync>;
 
 pub struct Row {
     pub name: String,
-    /// The part of the table that it belongs to.
+    /// The group of rows that it belongs to.
     pub part: &'static str,
     engines: &'static [Engine],
     story: Story,
@@ -46,7 +46,7 @@ impl Row {
         Row { name: name.into(), part: "row", engines, story: Box::new(story) }
     }
 
-    /// The same row in another part.
+    /// The same row in another group.
     pub fn of(self, part: &'static str) -> Row {
         Row { part, ..self }
     }

@@ -10,7 +10,7 @@ use super::row::{Row, Verdict};
 use super::scene::{Scene, Stage};
 use super::table::{self, say};
 
-/// How many containers run side by side: most of it is waiting.
+/// The number of parallel rows: they mostly wait.
 const WORKERS: usize = 3;
 
 /// The result of a row in an engine.
@@ -24,14 +24,14 @@ pub struct Cell {
 impl Cell {
     fn of(row: usize, engine: Engine, story: impl FnOnce() -> Verdict) -> Cell {
         let started = Instant::now();
-        // A row that panics is a row that fails: the table is printed in any case.
+        // A row that panics has failed, and the table is still printed.
         let verdict = catch_unwind(AssertUnwindSafe(story)).unwrap_or_else(|_| Err("it panicked; see above".into()));
         let took = verdict.as_ref().ok().and_then(|told| told.took).unwrap_or_else(|| started.elapsed());
         Cell { row, engine, verdict, took }
     }
 }
 
-/// The rows with the text of `STEPDOWN_ROWS` in their name.
+/// The rows whose name contains the text of `STEPDOWN_ROWS`.
 pub fn chosen<const N: usize>(groups: [Vec<Row>; N]) -> Vec<Row> {
     let wanted = std::env::var("STEPDOWN_ROWS").unwrap_or_default();
     let rows: Vec<Row> = groups.into_iter().flatten().filter(|row| row.name.contains(&wanted)).collect();
@@ -39,7 +39,7 @@ pub fn chosen<const N: usize>(groups: [Vec<Row>; N]) -> Vec<Row> {
     rows
 }
 
-/// Runs the rows and prints their table.
+/// Runs the rows and prints the table.
 pub fn run(rows: &[Row], engines: &[Engine], stage: &'static Stage) -> Vec<Cell> {
     let todo: Vec<(usize, Engine)> = rows
         .iter()
@@ -54,7 +54,7 @@ pub fn run(rows: &[Row], engines: &[Engine], stage: &'static Stage) -> Vec<Cell>
         for _ in 0..WORKERS {
             scope.spawn(|| {
                 loop {
-                    // In a statement of its own: the lock is not held while the row runs.
+                    // In a separate statement, so that the lock is not held while the row runs.
                     let next = todo.lock().unwrap().next();
                     let Some((number, engine)) = next else { return };
                     let cell = Cell::of(number, engine, || rows[number].run(&Scene::new(engine, stage)));
@@ -71,7 +71,7 @@ pub fn run(rows: &[Row], engines: &[Engine], stage: &'static Stage) -> Vec<Cell>
     cells
 }
 
-/// Fails if any run went wrong, telling all of them.
+/// Fails if a run failed, with a list of all failures.
 pub fn assert_good(rows: &[Row], cells: &[Cell]) {
     let failed: Vec<String> = cells
         .iter()
@@ -79,5 +79,5 @@ pub fn assert_good(rows: &[Row], cells: &[Cell]) {
             Some(format!("── {}, {}\n{}", rows[cell.row].name, cell.engine, cell.verdict.as_ref().err()?))
         })
         .collect();
-    assert!(failed.is_empty(), "{} of {} runs went wrong:\n{}", failed.len(), cells.len(), failed.join("\n"));
+    assert!(failed.is_empty(), "{} of {} runs failed:\n{}", failed.len(), cells.len(), failed.join("\n"));
 }

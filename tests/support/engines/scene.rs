@@ -10,23 +10,23 @@ use super::call::{Outcome, Running};
 use super::engine::{Engine, image, prefix};
 use super::log;
 
-/// What all scenes of a test program have.
+/// Shared by all scenes of a test program.
 pub struct Stage {
-    /// The Python of the app that says what it finds itself with.
+    /// The Python app that prints its state.
     pub probe: &'static str,
-    /// Options that every container of Docker gets.
+    /// Options that every Docker container gets.
     pub docker: &'static str,
 }
 
 pub struct Scene {
     pub engine: Engine,
-    /// The name of its containers and volumes.
+    /// The name prefix of its containers and volumes.
     pub name: String,
     stage: &'static Stage,
     directory: PathBuf,
     containers: Cell<u32>,
     volumes: RefCell<Vec<String>>,
-    /// Whether a container may have outlived its call.
+    /// Whether a container may still exist.
     left: Cell<bool>,
 }
 
@@ -34,7 +34,7 @@ impl Scene {
     pub fn new(engine: Engine, stage: &'static Stage) -> Scene {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let name = format!("{}-{}", prefix(), COUNT.fetch_add(1, Ordering::Relaxed));
-        // Not $TMPDIR: the lab's account must be able to read it, and to write the logs.
+        // Not $TMPDIR: the lab's account must be able to read it, and to write logs.
         let directory = Path::new("/tmp").join(&name);
         for (path, mode) in [(directory.clone(), 0o755), (directory.join("logs"), 0o777)] {
             fs::create_dir(&path).unwrap();
@@ -51,19 +51,19 @@ impl Scene {
         }
     }
 
-    /// Writes a file of the row's own and gives its path on the host.
+    /// Writes a file for this row, and returns its path on the host.
     pub fn file(&self, name: &str, text: &str, mode: u32) -> String {
         let path = self.directory.join(name);
         fs::write(&path, text).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
-        // Root of a rootless container is the account that runs the engine, and it obeys only what is root's.
+        // Root of a rootless container is the account that runs the engine, and root only reads files that it owns.
         if let Some(owner) = self.engine.account() {
             std::os::unix::fs::chown(&path, Some(owner), Some(owner)).unwrap();
         }
         path.display().to_string()
     }
 
-    /// Makes a directory of the row's own and gives its path on the host.
+    /// Creates a directory for this row, and returns its path on the host.
     pub fn directory(&self, name: &str) -> String {
         let path = self.directory.join(name);
         fs::create_dir(&path).unwrap();
@@ -71,12 +71,12 @@ impl Scene {
         path.display().to_string()
     }
 
-    /// The option that puts a configuration in the place of the image's.
+    /// The option that replaces the image's configuration.
     pub fn configuration(&self, text: &str) -> String {
         format!("--volume {}:/etc/init.toml:ro", self.file("init.toml", text, 0o644))
     }
 
-    /// Makes a named volume.
+    /// Creates a named volume.
     pub fn volume(&self) -> Result<String, String> {
         let name = format!("{}-{}", self.name, self.volumes.borrow().len());
         self.engine.must(&format!("volume create {name}"))?;
@@ -84,7 +84,7 @@ impl Scene {
         Ok(name)
     }
 
-    /// Runs a container to its end.
+    /// Runs a container until it ends.
     pub fn run(&self, options: &str, words: &[&str]) -> Result<Outcome, String> {
         self.run_image(options, &image(), words)
     }
@@ -103,32 +103,32 @@ impl Scene {
         self.run(options, &words)
     }
 
-    /// Starts a container and leaves it running.
+    /// Starts a container, and leaves it running.
     pub fn start(&self, options: &str, words: &[&str]) -> Result<Running, String> {
         self.left.set(true);
         self.engine.start(&self.words("run --rm", options, &image(), words))
     }
 
-    /// The same, with variables for the engine itself.
+    /// The same, with environment variables for the engine.
     pub fn start_with(&self, options: &str, variables: &[(&str, &str)]) -> Result<Running, String> {
         self.left.set(true);
         self.engine.start_with(&self.words("run --rm", options, &image(), &[]), variables)
     }
 
-    /// Starts a container of any image, which goes on without a client; gives its name.
+    /// Starts a detached container of any image, and returns its name.
     pub fn detach(&self, options: &str, image: &str, words: &[&str]) -> Result<String, String> {
         self.left.set(true);
         self.engine.call(&self.words("run --detach", options, image, words))?.ended(0)?;
         Ok(self.container())
     }
 
-    /// Makes a container that is to be started by its name.
+    /// Creates a container, to be started by its name.
     pub fn create(&self, options: &str, words: &[&str]) -> Result<(), String> {
         self.left.set(true);
         self.engine.call(&self.words("create", options, &image(), words))?.ended(0).map(drop)
     }
 
-    /// Starts the newest container again, to its end.
+    /// Starts the newest container again, and waits until it ends.
     pub fn start_again(&self) -> Result<Outcome, String> {
         let words = ["start", "--attach", &self.container()].map(str::to_owned);
         Ok(self.complete(self.engine.call(&words)?))
@@ -143,34 +143,34 @@ impl Scene {
         self.engine.call(&all)
     }
 
-    /// Asks the engine about the newest container, whose name comes last.
+    /// Runs an engine command on the newest container, whose name is the last argument.
     pub fn ask(&self, words: &str) -> Result<Outcome, String> {
         let words = words.split_whitespace().map(str::to_owned).chain([self.container()]);
         self.engine.call(&words.collect::<Vec<_>>())
     }
 
-    /// The name of its newest container. Each has its own: one that was just used may not be free yet.
+    /// The name of the newest container. Names are not reused, since the engine may not have released one yet.
     pub fn container(&self) -> String {
         format!("{}-{}", self.name, self.containers.get())
     }
 
-    /// A run whose client got less than the container printed, completed from the container's log.
+    /// A run; output that the client lost is completed from the container's log.
     fn complete(&self, mut outcome: Outcome) -> Outcome {
-        // There need not be a systemd; Podman 4 says so for every container with a health check.
+        // Podman 4 complains about a missing systemd for every container with a health check.
         let unasked = |line: &&str| !(line.starts_with("time=\"") && line.contains("unable to get systemd connection"));
         outcome.stderr = outcome.stderr.split_inclusive('\n').filter(unasked).collect();
         let Ok(log) = fs::read(self.log()) else { return outcome };
-        // Of the next start only what that one prints.
+        // The log of the next start only contains that start's output.
         let _ = fs::remove_file(self.log());
         log::complete(outcome, &String::from_utf8_lossy(&log))
     }
 
-    /// Where Podman keeps the log of the newest container.
+    /// The path of Podman's log of the newest container.
     fn log(&self) -> PathBuf {
         self.directory.join("logs").join(self.container())
     }
 
-    /// All words of a call that makes a container.
+    /// All arguments of a call that creates a container.
     fn words(&self, verb: &str, options: &str, image: &str, words: &[&str]) -> Vec<String> {
         self.containers.set(self.containers.get() + 1);
         let mut all: Vec<String> = verb.split_whitespace().map(str::to_owned).collect();
@@ -187,8 +187,8 @@ impl Scene {
 
 impl Drop for Scene {
     fn drop(&mut self) {
-        // Most are gone by themselves, and asking costs as much as starting one. The newest first: it may be in the
-        // network of an earlier one.
+        // Most have been removed with `--rm`, and asking takes as long as starting one. The newest first: it may use
+        // the network of an earlier one.
         if self.left.get() {
             for number in (1..=self.containers.get()).rev() {
                 self.engine.remove(&format!("{}-{number}", self.name));
@@ -201,7 +201,7 @@ impl Drop for Scene {
     }
 }
 
-/// A text with one part replaced; the part must be there.
+/// Replaces one part of a text, which must contain it.
 pub fn replaced(text: &str, part: &str, by: &str) -> String {
     assert!(text.contains(part), "there is no '{part}' in: {text}");
     text.replace(part, by)

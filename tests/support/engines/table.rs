@@ -8,10 +8,10 @@ use super::log;
 use super::row::Row;
 use super::run::Cell;
 
-/// The widest line; a record can be longer.
+/// The width of a line; a record can be longer.
 const WIDEST: usize = 120;
 
-/// Prints it part by part to standard error, past the harness, which keeps what a test prints to itself.
+/// Prints it in parts to standard error, bypassing the harness, which captures a test's output.
 pub fn print(rows: &[Row], engines: &[Engine], cells: &[Cell]) {
     let versions: Vec<String> = engines.iter().map(|engine| format!("{engine} {}", engine.version())).collect();
     let mut parts: Vec<&str> = rows.iter().map(|row| row.part).collect();
@@ -21,7 +21,7 @@ pub fn print(rows: &[Row], engines: &[Engine], cells: &[Cell]) {
     let mut text = String::new();
     for part in parts {
         let mut lines = vec![vec![part.to_owned()]];
-        lines[0].extend(versions.iter().cloned().chain(["what came of it".to_owned()]));
+        lines[0].extend(versions.iter().cloned().chain(["result".to_owned()]));
         for (number, row) in rows.iter().enumerate().filter(|(_, row)| row.part == part) {
             lines.push(line(row, engines, &cells.iter().filter(|cell| cell.row == number).collect::<Vec<_>>()));
         }
@@ -29,7 +29,11 @@ pub fn print(rows: &[Row], engines: &[Engine], cells: &[Cell]) {
         let _ = writeln!(text, "{} of these", lines.len() - 1);
     }
     if log::completed() > 0 {
-        let _ = writeln!(text, "Podman's client lost output of {} containers; their logs had it.", log::completed());
+        let _ = writeln!(
+            text,
+            "Podman's client lost the output of {} containers; it was read from their logs.",
+            log::completed()
+        );
     }
     let _ = write!(
         text,
@@ -53,7 +57,7 @@ fn line(row: &Row, engines: &[Engine], cells: &[&Cell]) -> Vec<String> {
     line
 }
 
-/// Lines of as many entries each, in columns.
+/// Aligns lines of equally many cells in columns.
 pub fn aligned(lines: &[Vec<String>]) -> String {
     let widths: Vec<usize> = (0..lines[0].len())
         .map(|column| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0))
@@ -76,7 +80,7 @@ fn cut(line: &str) -> String {
     }
 }
 
-/// Says something at once, whatever the harness captures.
+/// Prints immediately, bypassing the harness.
 pub fn say(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }

@@ -1,10 +1,10 @@
-//! Orphans by the thousand, and a grandchild that needs a moment.
+//! Thousands of orphans, and a grandchild that needs some time to end.
 
 use std::io::{Read as _, Write as _};
 
 use crate::raw::{self, say};
 
-/// So many processes that end at the same moment, and whose parent has ended before.
+/// Processes that end at the same time, after their parent has ended.
 pub fn orphans(number: i32) {
     let (mut reads, writes) = std::io::pipe().unwrap();
     let middle = raw::fork();
@@ -12,7 +12,7 @@ pub fn orphans(number: i32) {
         drop(writes);
         for _ in 0..number {
             if raw::fork() == 0 {
-                // Until the last writer is gone.
+                // Until the last writer has ended.
                 let _ = reads.read(&mut [0]);
                 raw::exit(3);
             }
@@ -32,7 +32,7 @@ pub fn storm(total: i32, batch: i32) -> i32 {
     crate::listen::listen(&[])
 }
 
-/// Says who this is, and who becomes the parent of an orphan. The orphan then ends too.
+/// Prints its pid and the new parent of an orphan, which then also ends.
 pub fn adopted() -> i32 {
     raw::block_all_but(&[]);
     let (mut hears, mut tells) = std::io::pipe().unwrap();
@@ -41,7 +41,7 @@ pub fn adopted() -> i32 {
         if raw::fork() == 0 {
             drop(tells);
             let mut word = [0];
-            // Not before the middle one has been reaped.
+            // Not before the middle process has been reaped.
             let _ = hears.read(&mut word);
             say(&format!("orphan of {}", raw::parent()));
             raw::exit(0);
@@ -54,9 +54,9 @@ pub fn adopted() -> i32 {
     crate::listen::listen(&[])
 }
 
-/// `family CODE [deaf] [apart]`: ends with the code on SIGTERM, and leaves a grandchild behind. On SIGTERM that one
-/// waits for a line on standard input, then says that it is done; deaf, it does nothing at all. Apart: in a session of
-/// its own.
+/// `family CODE [deaf] [apart]`: ends with the code on SIGTERM, and leaves a grandchild behind. On SIGTERM the
+/// grandchild waits for a line on standard input, then prints that it is done; with `deaf` it ignores the signal.
+/// With `apart` it is in another session.
 pub fn family(words: &[&str]) -> i32 {
     raw::block_all_but(&[]);
     let has = |word| words.contains(&word);
@@ -66,7 +66,7 @@ pub fn family(words: &[&str]) -> i32 {
         if raw::fork() == 0 {
             drop(hears);
             if has("apart") {
-                // SAFETY: takes nothing. It cannot fail: a new process leads no group.
+                // SAFETY: has no arguments. It cannot fail: a new process leads no group.
                 unsafe { libc::setsid() };
             }
             say(&format!("grandchild ready {}", raw::pid()));

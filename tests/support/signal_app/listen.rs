@@ -1,4 +1,4 @@
-//! Says each signal that comes. All are blocked and taken from the queue, so that none is lost and none is fatal.
+//! Prints each signal that arrives. All are blocked and read from the queue, so that none is lost or fatal.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -12,14 +12,14 @@ use rustix::termios::{tcgetpgrp, tcgetwinsize};
 use crate::children;
 use crate::raw::{self, Got, say};
 
-/// `listen [deaf] [pair] [closed] [apart] [alarm=MS]`: ends with 0 on SIGTERM, unless deaf to it. As a pair, a child of
-/// the same group says what it gets too.
+/// `listen [deaf] [pair] [closed] [apart] [alarm=MS]`: ends with 0 on SIGTERM, unless `deaf`. With `pair` a child in
+/// the same group also prints its signals.
 pub fn listen(words: &[&str]) -> i32 {
     raw::block_all_but(&[]);
     let has = |word| words.contains(&word);
     let mut name = "";
     if has("pair") {
-        // The child's line first, so that both listen when the app says that it is ready.
+        // The child's line first, so that both listen when the app prints that it is ready.
         let (mut reads, writes) = std::io::pipe().unwrap();
         if raw::fork() == 0 {
             name = "child ";
@@ -39,7 +39,7 @@ pub fn listen(words: &[&str]) -> i32 {
             it_interval: zero,
             it_value: libc::timeval { tv_sec: after / 1000, tv_usec: after % 1000 * 1000 },
         };
-        // SAFETY: the pointer is to a live structure; the old value is not asked for.
+        // SAFETY: the pointer is to a live structure; the old value is not requested.
         unsafe { libc::setitimer(libc::ITIMER_REAL, &raw const timer, std::ptr::null_mut()) };
     }
     loop {
@@ -51,8 +51,8 @@ pub fn listen(words: &[&str]) -> i32 {
     }
 }
 
-/// Counts real-time signals until SIGTERM, looks at their values' order, says how many every 64, and leaves orphans at
-/// the same time.
+/// Counts real-time signals until SIGTERM, checks the order of their values, prints the number every 64, and creates
+/// orphans meanwhile.
 pub fn count() -> i32 {
     raw::block_all_but(&[]);
     say(&format!("ready {}", raw::pid()));
@@ -77,8 +77,8 @@ pub fn count() -> i32 {
     0
 }
 
-/// A program of a terminal's: it stops when it is told to, says what it gets and what is typed. It reads while it is in
-/// the foreground, and from SIGUSR2 on, or eager, wherever it is. Stubborn, it ignores SIGTSTP until SIGUSR1.
+/// A program on a terminal: it stops on stop signals, and prints its signals and input. It reads while it is in the
+/// foreground, and from SIGUSR2 on, or with `eager`, always. With `stubborn` it ignores SIGTSTP until SIGUSR1.
 pub fn terminal(words: &[&str]) -> i32 {
     raw::set_action(libc::SIGTSTP, words.contains(&"stubborn"));
     raw::block_all_but(&[libc::SIGTSTP, libc::SIGTTIN, libc::SIGTTOU]);

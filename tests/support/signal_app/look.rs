@@ -1,4 +1,4 @@
-//! The state that the app was started in, and what it may do to another process.
+//! The app's initial state, and its access to another process.
 
 use std::fs::{self, OpenOptions};
 
@@ -6,7 +6,7 @@ use nix::errno::Errno;
 
 use crate::raw::{self, say};
 
-/// Everything that an init could have changed in passing.
+/// Everything that an init could change by mistake.
 pub fn state() -> i32 {
     let text = fs::read_to_string("/proc/self/status").unwrap_or_default();
     for line in text.lines().filter(|line| line.starts_with("Sig") || line.starts_with("ShdPnd")) {
@@ -24,7 +24,7 @@ pub fn state() -> i32 {
     }
     for number in 3..20 {
         if let Ok(what) = fs::read_link(format!("/proc/self/fd/{number}")) {
-            // The directory that is being read does not count.
+            // Except the descriptor of the directory that is being read.
             if what.to_string_lossy().starts_with("socket:") {
                 say(&format!("socket {number}"));
             }
@@ -33,7 +33,7 @@ pub fn state() -> i32 {
     crate::listen::listen(&[])
 }
 
-/// What the app may do to its parent: the errno of each attempt, 0 for one that works.
+/// The app's access to its parent: the errno of each attempt, 0 for success.
 pub fn peek() -> i32 {
     let pid = raw::parent();
     let opened = |name: &str, write: bool| {
@@ -47,7 +47,7 @@ pub fn peek() -> i32 {
         fs::read_link(format!("/proc/{pid}/{name}")).err().and_then(|error| error.raw_os_error()).unwrap_or(0)
     };
     say(&format!("peek cwd {}", linked("cwd")));
-    // SAFETY: takes integers and null pointers. A process that it could seize is let go again.
+    // SAFETY: takes integers and null pointers. A seized process is detached again.
     let seized = unsafe {
         let answer = libc::ptrace(libc::PTRACE_SEIZE, pid, std::ptr::null_mut::<u8>(), std::ptr::null_mut::<u8>());
         if answer == 0 {
@@ -59,7 +59,7 @@ pub fn peek() -> i32 {
     let mut byte = [0_u8];
     let ours = libc::iovec { iov_base: byte.as_mut_ptr().cast(), iov_len: 1 };
     let theirs = libc::iovec { iov_base: std::ptr::null_mut(), iov_len: 1 };
-    // SAFETY: one live byte to read into; an address of the other process, where EFAULT would mean that it was allowed.
+    // SAFETY: reads into one live byte; EFAULT about the other process's address would mean that access was allowed.
     let read = Errno::result(unsafe { libc::process_vm_readv(pid, &raw const ours, 1, &raw const theirs, 1, 0) });
     say(&format!(
         "peek process_vm_readv {}",

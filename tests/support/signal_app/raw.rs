@@ -1,5 +1,4 @@
-//! Signals and processes by the kernel's own calls: musl keeps signals 32 to 34 to itself, and a mask that goes through
-//! it comes back changed.
+//! Signals and processes by raw system calls: musl reserves signals 32 to 34, and changes masks that pass through it.
 
 use std::io::Write as _;
 use std::os::fd::{FromRawFd, OwnedFd};
@@ -8,7 +7,7 @@ use nix::errno::Errno;
 
 static EVERY: u64 = u64::MAX;
 
-/// What came.
+/// A received signal.
 #[derive(Clone, Copy)]
 pub struct Got {
     pub number: i32,
@@ -16,9 +15,9 @@ pub struct Got {
     pub value: u64,
 }
 
-/// One line, one write.
+/// Writes one line with one write.
 pub fn say(line: &str) {
-    // Whoever listened may be gone.
+    // The reader may have ended.
     let _ = std::io::stdout().lock().write_all(format!("{line}\n").as_bytes());
     let _ = std::io::stdout().flush();
 }
@@ -37,11 +36,11 @@ pub fn set_mask(mask: u64) -> u64 {
     before
 }
 
-/// Sleeps until a blocked signal comes.
+/// Sleeps until a blocked signal arrives.
 pub fn wait() -> Got {
     loop {
         let mut info = [0_u64; 16];
-        // SAFETY: the set is a live word of the size that is passed; the kernel's siginfo_t has 128 bytes; no time
+        // SAFETY: the set is a live word of the passed size; the kernel's siginfo_t has 128 bytes; there is no time
         // limit.
         let number = unsafe {
             libc::syscall(
@@ -61,10 +60,9 @@ pub fn wait() -> Got {
     }
 }
 
-/// A descriptor that tells that a blocked signal waits.
+/// A descriptor that is readable while a blocked signal is pending.
 pub fn signal_descriptor() -> OwnedFd {
-    // SAFETY: the set is a live word of the size that is passed; the kernel makes a new descriptor, which no one else
-    // knows.
+    // SAFETY: the set is a live word of the passed size; the kernel creates a new descriptor without another owner.
     unsafe {
         OwnedFd::from_raw_fd(
             libc::syscall(libc::SYS_signalfd4, -1, &raw const EVERY, size_of::<u64>(), 0).try_into().unwrap(),
@@ -72,28 +70,28 @@ pub fn signal_descriptor() -> OwnedFd {
     }
 }
 
-/// The default, or to ignore.
+/// Sets the default disposition, or ignores the signal.
 pub fn set_action(signal: i32, ignored: bool) {
     // The kernel's struct sigaction: handler (SIG_DFL 0, SIG_IGN 1), flags, restorer, mask.
     let action = [u64::from(ignored), 0, 0, 0];
-    // SAFETY: the pointer is to a live structure of the kernel's layout, with the size of its mask.
+    // SAFETY: the pointer is to a live structure with the kernel's layout and mask size.
     unsafe {
         libc::syscall(libc::SYS_rt_sigaction, signal, action.as_ptr(), std::ptr::null::<u64>(), size_of::<u64>())
     };
 }
 
-/// Dies of this signal, without a core.
+/// Ends by this signal, without a core dump.
 pub fn die(signal: i32) -> i32 {
-    // SAFETY: takes integers only: not dumpable, so no core however the machine collects them.
+    // SAFETY: takes only integers; a process that is not dumpable writes no core in any configuration.
     unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 0, 0, 0, 0) };
     set_action(signal, false);
     set_mask(0);
-    // SAFETY: takes integers only.
+    // SAFETY: takes only integers.
     unsafe { libc::kill(libc::getpid(), signal) };
     99
 }
 
-/// Forks; 0 in the child.
+/// Forks; returns 0 in the child.
 pub fn fork() -> i32 {
     // SAFETY: this program has one thread.
     let pid = unsafe { libc::fork() };
@@ -101,10 +99,10 @@ pub fn fork() -> i32 {
     pid
 }
 
-/// A process in a PID namespace and a mount namespace of its own, its first process; 0 in it.
+/// Forks the first process of new PID and mount namespaces; returns 0 in it.
 pub fn fork_first() -> Result<i32, Errno> {
     let flags = libc::CLONE_NEWPID | libc::CLONE_NEWNS | libc::SIGCHLD;
-    // SAFETY: without CLONE_VM and with no stack given this is a fork, and this program has one thread.
+    // SAFETY: without CLONE_VM and a stack this is a fork, and this program has one thread.
     let pid = unsafe { libc::syscall(libc::SYS_clone, flags, 0, 0, 0, 0) };
     Errno::result(pid).map(|pid| i32::try_from(pid).unwrap())
 }
@@ -114,7 +112,7 @@ pub fn exit(code: i32) -> ! {
     unsafe { libc::_exit(code) }
 }
 
-/// The raw status of this child's end, or none when there is no such child.
+/// The raw status of this child, or None if there is no such child.
 pub fn reap(pid: i32) -> Option<(i32, i32)> {
     let mut status = 0;
     loop {

@@ -1,5 +1,5 @@
-//! `stage [option=value]... -- COMMAND...`: runs the command as PID 1 of new PID and mount namespaces, or below one, in
-//! the state that the options ask for, and says its pid and how it ended. What it says begins with `stage: `.
+//! `stage [option=value]... -- COMMAND...`: runs the command as PID 1 of new PID and mount namespaces, or below a PID
+//! 1, in the state that the options describe, and prints its pid and status. Its lines begin with `stage: `.
 
 use std::fs::File;
 use std::io::Write as _;
@@ -14,40 +14,40 @@ use nix::unistd::Pid;
 use crate::raw;
 use crate::start;
 
-/// What the options ask for.
+/// The options.
 #[derive(Default)]
 pub struct Wish {
-    /// Not PID 1, but a child of it; and a bystander beside it.
+    /// A child of PID 1 instead of PID 1, beside a bystander.
     pub below: bool,
-    /// The user that the command starts as.
+    /// The command's uid.
     pub uid: u32,
     /// Root with only CHOWN, SETUID, SETGID and SETPCAP.
     pub four: bool,
-    /// Signals blocked, and ignored, at the exec.
+    /// Signals blocked and ignored at the exec.
     pub block: Vec<i32>,
     pub ignore: Vec<i32>,
-    /// What the kernel answers instead of sending a signal.
+    /// The kernel's answer to sent signals.
     pub answer: Option<u16>,
-    /// Sockets passed on as a service manager does.
+    /// Sockets passed like those of a service manager.
     pub listen: u32,
     /// The working directory.
     pub cwd: Option<String>,
-    /// The controlling terminal, and whether it is standard input, output and error too, or the last two only.
+    /// The controlling terminal, and whether it is also standard input, besides output and error.
     pub tty: Option<String>,
     pub tty_input: bool,
-    /// Stops at the moment at which the command forks: a signal comes then, and the child is held back until its parent
+    /// Holds the new child at the command's fork: a signal arrives then, and the child is held until its parent
     /// sleeps.
     pub early: Option<i32>,
-    /// The same, but the parent is held back until the child has ended.
+    /// The same, but the parent is held until the child has ended.
     pub hold: bool,
-    /// Once for each of these numbers, in place of `{}`.
+    /// Repeats the command for each of these numbers, in place of `{}`.
     pub each: Vec<i32>,
     pub words: Vec<String>,
 }
 
 pub fn main(words: &[&str]) -> i32 {
     let wish = Wish::of(words);
-    // Out of the way of numbers that matter, and closed by the exec.
+    // Moved away from meaningful numbers, and closed by the exec.
     let report = File::from(rustix::io::fcntl_dupfd_cloexec(std::io::stdout(), 100).unwrap());
     if wish.each.is_empty() {
         return run(&wish, &report);
@@ -122,7 +122,7 @@ fn run(wish: &Wish, report: &File) -> i32 {
     0
 }
 
-/// PID 1 for a command that is not: reaps, forwards nothing, says what is left afterwards.
+/// PID 1 above the command: reaps, forwards nothing, and prints what is left afterwards.
 fn be_first(wish: &Wish, report: &File) -> ! {
     let outside: OwnedFd = start::open_proc();
     start::own_proc();
@@ -156,7 +156,7 @@ fn be_first(wish: &Wish, report: &File) -> ! {
     raw::exit(if libc::WIFEXITED(ended) { libc::WEXITSTATUS(ended) } else { 128 + libc::WTERMSIG(ended) })
 }
 
-/// Traces the command to the fork of its app.
+/// Traces the command up to the fork of its app.
 fn at_its_fork(wish: &Wish, init: i32) {
     let init = Pid::from_raw(init);
     let all = Some(WaitPidFlag::__WALL);
@@ -182,7 +182,7 @@ fn at_its_fork(wish: &Wish, init: i32) {
         text.rsplit(") ").next().and_then(|rest| rest.chars().next()).unwrap_or('X')
     };
     let until = |pid, wanted: [char; 2]| {
-        // The kernel has no event for a process that falls asleep; the test that waits for it has the deadline.
+        // Polled, since the kernel has no event for a process that falls asleep; the waiting test has the deadline.
         while !wanted.contains(&state(pid)) {
             std::thread::yield_now();
         }

@@ -1,4 +1,4 @@
-//! The exact state that an engine or a shell would leave, then the exec.
+//! Sets up the same state as an engine or a shell, then executes the command.
 
 use std::ffi::CString;
 use std::fs::File;
@@ -19,16 +19,16 @@ pub fn open_proc() -> OwnedFd {
     openat(CWD, "/proc", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).unwrap()
 }
 
-/// A `/proc` of the new namespaces, in them alone.
+/// Mounts `/proc` of the new namespaces, visible only in them.
 pub fn own_proc() {
     mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None::<&str>).unwrap();
     mount(Some("proc"), "/proc", Some("proc"), MsFlags::empty(), None::<&str>).unwrap();
 }
 
-/// Never returns. `outside` is the `/proc` of the machine, where it is mounted over already.
+/// Never returns. `outside` is the machine's `/proc`, which is already mounted over.
 pub fn become_init(wish: &Wish, report: &File, outside: Option<&OwnedFd>) -> ! {
     let machine = outside.map_or_else(open_proc, |proc| proc.try_clone().unwrap());
-    // As the tests see it.
+    // The pid in the tests' namespace.
     let own = readlinkat(&machine, "self", Vec::new()).unwrap();
     if outside.is_none() {
         own_proc();
@@ -38,8 +38,7 @@ pub fn become_init(wish: &Wish, report: &File, outside: Option<&OwnedFd>) -> ! {
     if let Some(path) = &wish.tty {
         controlling_terminal(path, wish.tty_input);
     }
-    // SAFETY: takes integers. Below 100 nothing is used any more but the standard streams; the report closes by the
-    // exec.
+    // SAFETY: takes only integers. Below 100 only the standard streams are still used; the exec closes the report.
     unsafe {
         libc::syscall(libc::SYS_close_range, 3, 99, 0);
     }
@@ -79,9 +78,9 @@ fn controlling_terminal(path: &str, input: bool) {
     rustix::stdio::dup2_stderr(&terminal).unwrap();
 }
 
-/// A listening socket at the next free number, 3 for the first. Its name is nobody's: the kernel chooses it.
+/// A listening socket with the next free number, from 3. The kernel chooses its name.
 fn pass_socket() {
-    // SAFETY: takes integers; bind with the bare family lets the kernel choose an abstract name, unix(7).
+    // SAFETY: takes integers; bind with only the family lets the kernel choose an abstract name, unix(7).
     unsafe {
         let socket = libc::socket(libc::AF_UNIX, libc::SOCK_STREAM, 0);
         let family = libc::AF_UNIX as libc::sa_family_t;
@@ -89,7 +88,7 @@ fn pass_socket() {
     }
 }
 
-/// Sets stay full until the exec, which computes them anew.
+/// The sets stay full until the exec, which computes them anew.
 fn credentials(wish: &Wish) {
     if wish.four {
         for bit in (0..41).map(|number| 1 << number).filter(|bit| FOUR & bit == 0) {
@@ -111,7 +110,7 @@ fn signals(wish: &Wish) {
     raw::set_mask(wish.block.iter().fold(0, |mask, signal| mask | 1 << (signal - 1)));
 }
 
-/// The kernel answers this instead of sending a signal.
+/// The kernel returns this errno instead of sending a signal.
 fn answer(errno: u16) {
     let code = |bits: u32| u16::try_from(bits).unwrap();
     let (load, equal, verdict) = (
@@ -122,7 +121,7 @@ fn answer(errno: u16) {
     let op = |code, jt, jf, k| libc::sock_filter { code, jt, jf, k };
     let number = |call: i64| u32::try_from(call).unwrap();
     let mut program = [
-        // The number of the call, at 0 of struct seccomp_data.
+        // The system call's number, at offset 0 of struct seccomp_data.
         op(load, 0, 0, 0),
         op(equal, 2, 0, number(libc::SYS_kill)),
         op(equal, 1, 0, number(libc::SYS_rt_sigqueueinfo)),
@@ -130,7 +129,7 @@ fn answer(errno: u16) {
         op(verdict, 0, 0, libc::SECCOMP_RET_ERRNO | u32::from(errno)),
     ];
     let header = libc::sock_fprog { len: code(program.len().try_into().unwrap()), filter: program.as_mut_ptr() };
-    // SAFETY: the header points to a live program of the length that it says; the kernel copies both.
+    // SAFETY: the header points to a live program of the given length; the kernel copies both.
     let done = unsafe { libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const header) };
     assert!(done == 0, "seccomp: {}", nix::errno::Errno::last());
 }

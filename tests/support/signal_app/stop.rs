@@ -1,14 +1,15 @@
-//! An app that does something about a stop, or nothing.
+//! An app that handles a stop signal in one of several ways, or not at all.
 
 use crate::raw::{self, say};
 
-/// What the handler does.
+/// The handler's action.
 static RAISES: std::sync::atomic::AtomicBool = std::sync::atomic::AtomicBool::new(false);
 
 extern "C" fn handler(signal: i32) {
     if RAISES.load(std::sync::atomic::Ordering::Relaxed) {
         raw::set_action(signal, false);
-        // SAFETY: take integers only, and are allowed in a handler. The signal is blocked in its own handler.
+        // SAFETY: these calls take only integers, and are async-signal-safe. The signal is blocked in its own
+        // handler.
         unsafe {
             raw::set_mask(0);
             libc::kill(libc::getpid(), signal);
@@ -17,12 +18,12 @@ extern "C" fn handler(signal: i32) {
     raw::exit(0)
 }
 
-/// `stop HOW SIGNAL`: `none` leaves the signal to the kernel, `caught` ends on it, `late` only after a moment, `raised`
-/// raises it again from its handler, `ignored` ignores it, `blocked` blocks it and waits for it.
+/// `stop HOW SIGNAL`: `none` keeps the default, `caught` ends on it, `late` ends after a moment, `raised` raises it
+/// again from its handler, `ignored` ignores it, `blocked` blocks it and waits for it.
 pub fn stop(words: &[&str]) -> i32 {
     let signal: i32 = words.get(1).and_then(|word| word.parse().ok()).unwrap_or(libc::SIGTERM);
     let catch = || {
-        // SAFETY: the handler calls only what is allowed in one.
+        // SAFETY: the handler only calls async-signal-safe functions.
         unsafe { libc::signal(signal, handler as *const () as libc::sighandler_t) };
     };
     raw::set_mask(0);
@@ -54,6 +55,6 @@ pub fn stop(words: &[&str]) -> i32 {
 }
 
 fn moment(milliseconds: i32) {
-    // SAFETY: no descriptors are given.
+    // SAFETY: no descriptors are passed.
     unsafe { libc::poll(std::ptr::null_mut(), 0, milliseconds) };
 }
