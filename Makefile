@@ -1,4 +1,4 @@
-# `make demo` starts the example app, `make test` runs all tests. Both install what they need.
+# `make demo` starts the example app, `make test` runs all tests. Both install the programs that they need.
 
 ARCH   := $(shell uname -m)
 NATIVE := $(ARCH)-unknown-linux-musl
@@ -13,7 +13,7 @@ HOST   := --locked --target $(NATIVE) --package stepdown-host
 
 export STEPDOWN_INIT := $(CURDIR)/$(INIT)
 
-# A pipe fails with any of its commands.
+# A pipe fails if any of its commands fails.
 SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 
@@ -23,7 +23,7 @@ build:
 	@rustup target list --installed 2>/dev/null | grep -qx $(NATIVE) || rustup target add $(NATIVE)
 	tests/lab/release $(NATIVE)
 
-# KEEP=1 leaves the app running, and the lab with it.
+# KEEP=1 leaves the app and the lab running.
 demo: build
 	@trap '[ -n "$$KEEP" ] || tests/lab/podman --lab-stop' EXIT; trap 'exit 130' INT TERM; tests/lab/demo
 
@@ -40,7 +40,8 @@ test: tools build lint size cross again dist
 	tests/lab/broker docker podman-root podman5
 	tests/lab/django docker podman-root podman5
 	tests/lab/servers
-	@trap 'for engine in podman podman-root podman5 docker; do tests/lab/$$engine --lab-stop; done' EXIT; trap 'exit 130' INT TERM; set -ex; \
+	@trap 'for engine in podman podman-root podman5 docker; do tests/lab/$$engine --lab-stop; done' EXIT; \
+		trap 'exit 130' INT TERM; set -ex; \
 		cargo test --locked --target $(NATIVE) --no-fail-fast -- --nocapture --skip every_named_test_ran 2>&1 | tee $(LOG); \
 		STEPDOWN_TESTS_LOG=$(LOG) cargo test --locked --target $(NATIVE) --test ledger every_named_test_ran; \
 		cargo test --locked --target $(NATIVE) --doc
@@ -54,7 +55,8 @@ host: tools build
 	mkdir -p target/manual && target/$(NATIVE)/release/stepdown manual >target/manual/stepdown.1
 	tests/lab/man-lint target/manual
 	cargo test $(HOST) --no-run
-	@trap 'for name in host-tests host-units; do tests/lab/systemd stop $$name; done' EXIT; trap 'exit 130' INT TERM; set -e; \
+	@trap 'for name in host-tests host-units; do tests/lab/systemd stop $$name; done' EXIT; \
+		trap 'exit 130' INT TERM; set -e; \
 		cargo test $(HOST) --test units -- --nocapture >target/host-units.log 2>&1 & units=$$!; \
 		cargo test $(HOST) --bin stepdown --test real -- --test-threads=1 --nocapture; \
 		wait $$units || failed=1; cat target/host-units.log; exit $${failed:-0}
@@ -66,7 +68,7 @@ host-table: tools build
 	@trap 'tests/lab/systemd stop host-table' EXIT; trap 'exit 130' INT TERM; \
 		cargo bench --locked --target $(NATIVE) --package stepdown-host --bench table
 
-# The fast tests: under 10 s after compiling, without root and without an engine.
+# The fast tests: about 1 s after compiling, without root and without a container engine.
 unit: build
 	cargo test --locked --target $(NATIVE) --lib --test arena --test cli --test ledger --test tidy
 
@@ -83,7 +85,7 @@ docs: build
 	cargo build --locked --target $(NATIVE) --examples
 	STEPDOWN_MUST_RUN=1 STEPDOWN_WRITE_DOCS=1 cargo test --locked --target $(NATIVE) --test docs the_
 
-# Installs missing tools of the tests on Debian, and names them elsewhere.
+# Installs the programs that the tests use on Debian, and lists the missing ones elsewhere.
 tools:
 	tests/lab/tools
 
@@ -100,7 +102,7 @@ bench: tools build
 	cargo build --release --locked --target $(NATIVE) --example noop --example floor
 	cargo run --locked --target $(NATIVE) --example whole
 
-# Builds again in another folder and compares the bytes.
+# Builds again in another directory and compares the bytes.
 again: build
 	tests/lab/again $(NATIVE) $(INIT)
 
@@ -108,15 +110,17 @@ again: build
 fuzz: tools
 	fuzz/run $(or $(SECONDS_EACH),60)
 
-# The files of a release, in dist/: binaries, OCI archive, Debian packages, manual pages, bills of materials, checksums, build
-# information. COSIGN_KEY=FILE (password: COSIGN_PASSWORD) signs the checksums and attests the build.
+# The files of a release, in dist/: binaries, OCI archive, Debian packages, manual pages, bills of materials, checksums,
+# build information. COSIGN_KEY=FILE (password: COSIGN_PASSWORD) signs the checksums and attests the build.
 dist: size cross
 	tests/lab/dist $(NATIVE) $(OTHER) $(MORE)
 
-# The same, and fails if another build of an architecture in another folder has different bytes. MORE adds architectures whose
-# target rustup can install: MORE="riscv64gc-unknown-linux-musl powerpc64le-unknown-linux-musl". 32-bit ones are not supported.
+# The same, and fails if a second build in another directory has different bytes. MORE adds targets that rustup can
+# install: MORE="riscv64gc-unknown-linux-musl powerpc64le-unknown-linux-musl". 32-bit targets do not compile.
 release: size cross again
-	for target in $(MORE); do rustup target add $$target && tests/lab/release $$target && tests/lab/cross target/$$target/release/init || exit 1; done
+	set -e; for target in $(MORE); do \
+		rustup target add $$target; tests/lab/release $$target; tests/lab/cross target/$$target/release/init; \
+	done
 	tests/lab/again $(OTHER) target/$(OTHER)/release/init
 	tests/lab/dist $(NATIVE) $(OTHER) $(MORE)
 
@@ -129,7 +133,7 @@ walk:
 	tests/lab/setup
 	@trap 'tests/lab/podman --lab-stop' EXIT; trap 'exit 130' INT TERM; tests/lab/walk
 
-# Breaks the source in one place at a time, and expects a test to fail for each: about twenty minutes.
+# Changes the source in one place at a time, and expects a test to fail for each change: about twenty minutes.
 mutants: tools
 	tests/lab/mutants
 

@@ -24,7 +24,7 @@ pub const STOPS: [i32; 4] = [SIGTERM, SIGINT, SIGQUIT, SIGHUP];
 /// Signals that a process gets for its own write(2): to a pipe without a reader, or beyond RLIMIT_FSIZE.
 pub const OWN: [i32; 2] = [SIGPIPE, SIGXFSZ];
 
-/// What starting a program takes: the token, and the signal mask that `/init` was started with.
+/// The requirements of a start: the token, and the signal mask that `/init` was started with.
 #[derive(Debug)]
 pub struct Launch<'a, T> {
     /// The token proves the privilege state; it has no data.

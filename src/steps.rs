@@ -21,10 +21,10 @@ use crate::trust::Trust;
 const SEE_ABOVE: Cow<'static, str> = Cow::Borrowed("see the step's output above");
 const STOPPED: Cow<'static, str> = Cow::Borrowed("no fix needed: the stop came during the boot");
 
-/// How long the process of a wait that is over may take to end.
+/// How long the process of a finished wait may take to end.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// Between two lines that say what is waited for.
+/// The time between two log lines about a wait.
 const REMINDER: Duration = Duration::from_secs(10);
 
 /// Runs the root steps; returns how long they took.
@@ -34,7 +34,7 @@ const REMINDER: Duration = Duration::from_secs(10);
 pub fn run_as_root(launch: Launch<'_, Root>, steps: &[StepPlan]) -> Result<Duration> {
     let began = Instant::now();
     for (number, step) in steps.iter().enumerate() {
-        // The first one was judged with the plan, and nothing has run since.
+        // The first one was verified with the plan, and nothing has run since.
         if number == 0 {
             run_one(Runner::Root(launch), step, None)?;
             continue;
@@ -72,7 +72,7 @@ pub fn run_as_user(
     Ok(began.elapsed())
 }
 
-/// Runs one step of the user, unless a path holds it back. Returns its output, where it is to become a variable.
+/// Runs one step of the user, unless a path prevents it. Returns its output if that becomes a variable.
 fn user_step(launch: Launch<'_, Dropped>, step: &StepPlan) -> Result<Option<Vec<u8>>> {
     if let Some(path) = step.exists.forbidden_by() {
         log::info!("step {} is held back by {}", step.name, path.display());
@@ -135,7 +135,7 @@ fn run_one(runner: Runner<'_>, step: &StepPlan, captured: Option<&mut Vec<u8>>) 
     }
 }
 
-/// Asks until the answer is yes, or the time is over.
+/// Repeats the check until it passes or the time is over.
 fn wait_for(launch: Launch<'_, Dropped>, step: &StepPlan, wait: &HealthPlan) -> Result<()> {
     if health::passes_at_once(wait) {
         log::info!("step {}", step.name);
@@ -143,7 +143,7 @@ fn wait_for(launch: Launch<'_, Dropped>, step: &StepPlan, wait: &HealthPlan) -> 
     }
     let object = wait.question.object();
     log::info!("step {}: waiting for {object}", step.name);
-    // Only what can end a step. All other signals stay pending for the app.
+    // Only signals that can end a step. All others stay pending for the app.
     let signals = Signals::receive(
         STOPS.into_iter().fold(SignalMask::only(SIGCHLD), |set, stop| set.with(SignalMask::only(stop))),
     );
@@ -193,7 +193,7 @@ fn stopped(step: &StepPlan, signal: i32) -> Error {
     Error::Step { name: step.name.clone(), what, remedy: STOPPED, stopped: true }
 }
 
-/// Ends a question that is still asked, and reaps it.
+/// Ends a running check, and reaps it.
 fn finish(poll: Poll<'_>, signals: &Signals) {
     let deadline = Instant::now().checked_add(PATIENCE);
     poll.end();

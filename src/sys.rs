@@ -144,13 +144,13 @@ pub fn close_on_exec_from(first: u32) -> Result<(), Errno> {
 /// `EBADF` when it is not open.
 pub fn set_close_on_exec(descriptor: i32, on: bool) -> Result<(), Errno> {
     let flags = if on { libc::FD_CLOEXEC } else { 0 };
-    // SAFETY: takes integers only, and answers EBADF for a number that is no descriptor.
+    // SAFETY: takes only integers, and returns EBADF for an invalid number.
     Errno::result(unsafe { libc::fcntl(descriptor, libc::F_SETFD, flags) }).map(drop)
 }
 
 /// Whether this number is an open descriptor: `fcntl(2)`, `F_GETFD`.
 pub fn is_open(descriptor: i32) -> bool {
-    // SAFETY: takes integers only, and answers EBADF for a number that is no descriptor.
+    // SAFETY: takes only integers, and returns EBADF for an invalid number.
     unsafe { libc::fcntl(descriptor, libc::F_GETFD) != -1 }
 }
 
@@ -169,7 +169,7 @@ pub fn is_ignored(signal: i32) -> bool {
 /// # Errors
 /// `ESRCH`, `EPERM`, `EINVAL`.
 pub fn send_signal(to: i32, signal: i32) -> Result<(), Errno> {
-    // SAFETY: takes integers only.
+    // SAFETY: takes only integers.
     Errno::result(unsafe { libc::kill(to, signal) }).map(drop)
 }
 
@@ -199,7 +199,7 @@ pub fn signal_descriptor(mask: SignalMask) -> Result<OwnedFd, Errno> {
     let answer =
         unsafe { libc::syscall(libc::SYS_signalfd4, -1, &raw const mask.0, size_of::<u64>(), libc::SFD_CLOEXEC) };
     let descriptor = i32::try_from(Errno::result(answer)?).map_err(|_| Errno::EBADF)?;
-    // SAFETY: the kernel has just made this descriptor, and no one else knows it.
+    // SAFETY: the kernel has just created this descriptor, which has no other owner.
     Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
 }
 

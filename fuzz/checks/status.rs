@@ -48,7 +48,8 @@ fn printed(held: &Held) -> String {
     let ids = |ids: Ids| format!("{}\t{}\t{}\t{}", ids.real, ids.effective, ids.saved, ids.file_system);
     let set = |set: Set| format!("{:016x}", bits(set));
     let mut text = format!(
-        "Name:\tinit\nUid:\t{}\nGid:\t{}\nFDSize:\t64\nGroups:\t{} \nThreads:\t{}\nCapInh:\t{}\nCapPrm:\t{}\nCapEff:\t{}\nCapBnd:\t{}\n",
+        "Name:\tinit\nUid:\t{}\nGid:\t{}\nFDSize:\t64\nGroups:\t{} \nThreads:\t{}\n\
+         CapInh:\t{}\nCapPrm:\t{}\nCapEff:\t{}\nCapBnd:\t{}\n",
         ids(held.uid),
         ids(held.gid),
         held.groups.iter().map(u32::to_string).collect::<Vec<_>>().join(" "),

@@ -55,7 +55,7 @@ fn differences(entry: &TmpfsPlan, mount: &Mount, by_flags: bool) -> Vec<String> 
         _ => {}
     }
     if by_flags {
-        // The kernel does not tell its own default.
+        // The kernel does not print its own default.
         let mode = mount.value("mode").map_or(Some(0o1777), |mode| u32::from_str_radix(mode, 8).ok());
         if let Some(mode) = mode.filter(|mode| *mode != entry.mode) {
             found.push(format!("mounted with mode {mode:04o} instead of {:04o}", entry.mode));

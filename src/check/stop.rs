@@ -17,9 +17,9 @@ use crate::plan::supervision::{Forwarded, Recipient};
 /// How the app is stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Way {
-    /// What the engine sends.
+    /// The signal that the engine sends.
     asked: i32,
-    /// What the app gets; none if supervision drops it.
+    /// The signal that the app gets; None if supervision drops it.
     pub(super) sent: Option<i32>,
     /// Who gets it.
     pub(super) recipient: Recipient,
@@ -58,7 +58,7 @@ impl Way {
         report.fail("stop", format!("{name} is dropped by [supervise] signals: the app never gets it"), fix);
     }
 
-    /// Judges an app that ended on the signal. `before` are its dispositions before that.
+    /// Checks how an app ended on the signal. `before` are its dispositions before the stop.
     pub(super) fn judge(self, change: Change, took: u128, before: Option<Dispositions>, report: &mut Report) {
         let end = match change {
             Change::Exited(0) => String::new(),

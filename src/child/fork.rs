@@ -1,4 +1,4 @@
-//! The one way to fork a child: into a process group of its own. `fork(2)`, `setpgid(2)`, `pipe(2)`.
+//! The only way to fork a child: into a new process group. `fork(2)`, `setpgid(2)`, `pipe(2)`.
 
 use std::os::fd::OwnedFd;
 
@@ -9,7 +9,7 @@ use rustix::process::{Pid, setpgid};
 use crate::error::{Error, Result, errno};
 use crate::sys::{self, Side};
 
-/// Forks a child in a process group of its own. It runs `work` and exits with the returned code.
+/// Forks a child into a new process group. It runs `work` and exits with the returned code.
 ///
 /// # Errors
 /// [`Error::Child`].
@@ -17,7 +17,7 @@ pub fn fork(work: impl FnOnce() -> u8) -> Result<Pid> {
     let failed = |errno| Error::Child { call: "fork", errno };
     match sys::fork().map_err(failed)? {
         Side::Child => {
-            // Both sides set it, so that it is set whichever of them runs first.
+            // Both processes set it, so that it is set before either continues.
             let _ = setpgid(None, None);
             sys::exit_now(work())
         }

@@ -14,7 +14,7 @@ use crate::sys;
 /// How long to wait after SIGKILL: a process in uninterruptible sleep may never end.
 const LAST: Duration = Duration::from_secs(2);
 
-/// How long processes may take to end by themselves before they are reported: many outlive their parent by a moment.
+/// How long processes may take to end on their own before they are reported: many outlive their parent by a moment.
 const AFTERMATH: Duration = Duration::from_millis(50);
 
 /// How many of them a message names.

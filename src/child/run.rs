@@ -50,23 +50,23 @@ impl Runner<'_> {
 /// How a command ended.
 #[derive(Debug, PartialEq, Eq)]
 pub enum End {
-    /// By itself, or by a signal.
+    /// On its own, or by a signal.
     Changed(Change),
     /// It timed out.
     TimedOut,
-    /// The container was told to stop.
+    /// The container was stopped.
     Stopped(i32),
     /// It could not be started.
     NotStarted {
-        /// What failed and why.
+        /// The failure and its reason.
         what: String,
-        /// What to do about it.
+        /// The fix.
         fix: String,
     },
 }
 
-/// Runs the command. Its output goes to standard error, each line after the name; standard output into `captured`, where
-/// that is given, which then has at most two bytes more than [`MOST_CAPTURED`]. Also returns its last line.
+/// Runs the command. Its output goes to standard error, each line prefixed with the name; with `captured`, standard
+/// output goes there instead, at most two bytes more than [`MOST_CAPTURED`]. Also returns its last line.
 ///
 /// # Errors
 /// [`Error::Child`].
@@ -79,7 +79,7 @@ pub fn run(
 ) -> Result<(End, String)> {
     let ((output, into_output), (refusal, into_refusal)) = (pipe()?, pipe()?);
     let capture = captured.is_some().then(pipe).transpose()?;
-    // Only what can end a step. All other signals stay pending for the app.
+    // Only signals that can end a step. All others stay pending for the app.
     let signals = Signals::receive(
         STOPS.into_iter().fold(SignalMask::only(SIGCHLD), |set, stop| set.with(SignalMask::only(stop))),
     );
@@ -177,7 +177,7 @@ impl Output {
         self.open.then(|| self.pipe.as_fd())
     }
 
-    /// Reads what is there.
+    /// Reads the available bytes.
     fn read<'a>(&mut self, bytes: &'a mut [u8]) -> &'a [u8] {
         let length = match rustix::io::read(&self.pipe, &mut *bytes) {
             Ok(length) => {
@@ -205,7 +205,7 @@ struct Relay<'a> {
 }
 
 impl Relay<'_> {
-    /// Reads once and logs the complete lines; whether there was something.
+    /// Reads once and logs the complete lines; returns whether it read anything.
     fn some(&mut self) -> bool {
         let mut bytes = [0_u8; 4096];
         let mut any = false;

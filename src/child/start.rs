@@ -23,7 +23,7 @@ pub enum Started {
     Refused(u8),
 }
 
-/// Where a child's standard output goes.
+/// The destination of a child's standard output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Output {
     /// To the standard output of `/init`.
@@ -32,7 +32,7 @@ pub enum Output {
     ToStandardError,
 }
 
-/// Starts the app in a process group of its own, which becomes the terminal's foreground group if that of `/init` was.
+/// Starts the app in a new process group, which becomes the terminal's foreground group if that of `/init` was.
 /// Returns after the child has executed the app's program, so that no forwarded signal reaches the child before.
 ///
 /// # Errors

@@ -15,7 +15,7 @@ fn is_meant_for(pid: i32, name: &str, environment: &Environment) -> Option<bool>
     environment.get(name).map(|value| value == pid.to_string().as_bytes())
 }
 
-/// The app, in the child that executes it: variables that named `/init`, its parent, now name the app.
+/// In the child that executes the app: changes variables that refer to `/init`, its parent, to refer to the app.
 pub(super) fn handed_on(app: &App) -> App {
     let mut app = app.clone();
     let parent = getppid().map_or(0, |parent| parent.as_raw_nonzero().get());

@@ -30,8 +30,8 @@ impl Terminal {
         tcgetpgrp(&self.device).is_ok_and(|now| now == group)
     }
 
-    /// Puts a process group in the foreground. SIGTTOU is blocked, so that it works from the background too. A failure
-    /// is ignored: a terminal that is gone has no foreground.
+    /// Makes a process group the foreground group. SIGTTOU is blocked, so that this also works from the background. A
+    /// failure is ignored: a closed terminal has no foreground.
     pub fn give_to(&self, group: Pid) {
         let _ = tcsetpgrp(&self.device, group);
     }

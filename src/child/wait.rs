@@ -14,7 +14,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use crate::error::{Error, Result, errno};
 use crate::sys::{Signal, SignalMask, signal_descriptor, wait_for_signal};
 
-/// What woke the wait.
+/// The reason why the wait ended.
 #[derive(Clone, Copy, Debug)]
 pub enum Event {
     /// A signal.
@@ -84,8 +84,8 @@ impl Signals {
         }
     }
 
-    /// Sleeps until one of the descriptors is readable or the deadline has passed; none if a signal is pending, which the
-    /// caller takes.
+    /// Sleeps until one of the descriptors is readable or the deadline has passed; returns None if a signal is
+    /// pending, which the caller reads.
     fn beside(&self, left: Option<Duration>, [one, other]: [BorrowedFd<'_>; 2]) -> Result<Option<Event>> {
         let failed = |call, errno| Error::Child { call, errno };
         let descriptor = match self.descriptor.get() {

@@ -40,7 +40,7 @@ Exit codes: 0 and 1 check or health, 64 command line, 70 step, 71 system call, 7
 126 not executable, 127 not found; else the app's own.
 ";
 
-/// What the process does.
+/// The action of the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
     /// Start the app.
@@ -63,7 +63,7 @@ pub enum Action {
     Version,
 }
 
-/// How far a boot check goes.
+/// The extent of a boot check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Extent {
     /// Through the app's start and stop.
@@ -72,7 +72,7 @@ pub enum Extent {
     Init,
 }
 
-/// What `--render` writes for.
+/// The format of `--render`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
     /// Arguments of `podman run`.
@@ -104,7 +104,7 @@ impl Action {
 }
 
 impl Format {
-    /// All of them, each with its name.
+    /// All formats with their names.
     pub const ALL: [(&'static str, Format); 5] = [
         ("podman", Format::Podman),
         ("docker", Format::Docker),
@@ -135,13 +135,13 @@ pub struct Arguments {
     pub action: Action,
     /// How reports are printed.
     pub format: ReportFormat,
-    /// The configuration that was named.
+    /// The path of `--config`.
     pub config: Option<String>,
-    /// The user that was named.
+    /// The user of `--user`.
     pub user: Option<String>,
-    /// The role that was named.
+    /// The role of `--role`.
     pub role: Option<String>,
-    /// The image that was named.
+    /// The image of `--image`.
     pub image: Option<String>,
     /// Supervise the app, even if the role does not ask for it.
     pub supervise: bool,
@@ -151,7 +151,7 @@ pub struct Arguments {
     pub command: Vec<CString>,
 }
 
-/// Parses the words after the program's own name.
+/// Parses the arguments after the program's name.
 ///
 /// # Errors
 /// [`Error::CommandLine`] for an unknown option, a missing or doubled value, and a value of the wrong form.

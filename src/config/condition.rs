@@ -23,7 +23,7 @@ pub enum Condition {
 }
 
 impl Condition {
-    /// Whether it holds for this value; none if the variable is unset.
+    /// Whether it holds for this value; None if the variable is unset.
     pub fn holds(&self, value: Option<&[u8]>) -> bool {
         match self {
             Condition::OneOf(values) => value.is_some_and(|value| values.iter().any(|one| one.as_bytes() == value)),

@@ -31,7 +31,7 @@ impl Entry {
         Entry { text, sign }
     }
 
-    /// The entry that gives a variable this value; None if the value holds a NUL, which no environment can.
+    /// The environment entry; None if the value contains a NUL, which no environment can hold.
     fn of(name: &str, value: &[u8]) -> Option<Entry> {
         CString::new([name.as_bytes(), b"=", value].concat()).ok().map(|text| Entry::new(Cow::Owned(text)))
     }

@@ -12,7 +12,7 @@ use super::{Config, decode};
 use crate::error::{Error, Result, TextFile, io_errno};
 use crate::trust::{Denied, Trust};
 
-/// The path of the configuration if none is named.
+/// The default path of the configuration.
 pub const DEFAULT_PATH: &str = "/etc/init.toml";
 
 /// The size limit. A configuration has a few pages; a larger file is a mistake or an attack.
@@ -25,7 +25,7 @@ pub struct Loaded {
     pub config: Config,
 }
 
-/// Reads the named file, or the default one if it exists.
+/// Reads the given file, or the default one if it exists.
 ///
 /// # Errors
 /// [`Error::ConfigRead`] (a named file may not be absent), [`Error::NotRoots`], [`Error::ConfigKind`],
@@ -63,7 +63,7 @@ fn read(path: &str, trust: &Trust) -> Result<String> {
     let length = facts.st_size.cast_unsigned();
     let mut bytes = Vec::with_capacity(usize::try_from(length.min(LARGEST)).unwrap_or(0) + 1);
     (&mut file).take(LARGEST + 1).read_to_end(&mut bytes).map_err(|error| failed("read", &error))?;
-    // The part beyond the limit may hold restrictions.
+    // The part beyond the limit could contain restrictions.
     if length > bytes.len() as u64 && length <= LARGEST {
         return Err(Error::ConfigRead { path: path.to_owned(), call: "read", errno: Errno::ENODATA });
     }

@@ -26,7 +26,7 @@ pub struct Key {
 /// A table.
 #[derive(Debug)]
 pub struct Table {
-    /// What messages call it; empty for the top level.
+    /// The table's name in messages; empty for the top level.
     pub name: &'static str,
     /// Its own keys.
     pub keys: &'static [Key],
@@ -65,7 +65,7 @@ impl Key {
         Key { required: true, ..self }
     }
 
-    /// It takes `${…}`.
+    /// The value may contain `${…}`.
     const fn expands(self) -> Key {
         Key { expands: true, ..self }
     }

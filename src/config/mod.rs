@@ -55,7 +55,7 @@ pub struct Config {
     pub unset: Vec<String>,
     /// `role.env`.
     pub role_variable: String,
-    /// `role.argument`: a first word of the command that names a role selects it.
+    /// `role.argument`: a role's name as the command's first word selects that role.
     pub role_argument: bool,
     /// `role.flags`: the role of a command that begins with a dash.
     pub role_flags: Option<At<String>>,
@@ -160,7 +160,7 @@ pub struct Scope {
     pub roles: Option<Vec<At<String>>>,
     /// All of these conditions must hold.
     pub when: BTreeMap<String, Condition>,
-    /// Not all of these conditions may hold.
+    /// Boots on which not all of these conditions hold.
     pub unless: BTreeMap<String, Condition>,
 }
 
@@ -198,19 +198,19 @@ pub struct Refusal {
 /// A command that runs to its end before the app.
 #[derive(Debug)]
 pub struct Step {
-    /// What messages call it.
+    /// The name in messages.
     pub name: At<String>,
-    /// Its words, with `${…}`; none for a step that waits.
+    /// The command, with `${…}`; empty for a step that waits.
     pub command: Vec<At<String>>,
-    /// What is waited for, instead of running a command.
+    /// A wait instead of a command.
     pub wait: Option<Box<Health>>,
     /// The variable that gets its standard output.
     pub output: Option<String>,
     /// A failure is a warning.
     pub optional: bool,
-    /// Only if this path is there, with `${…}`.
+    /// Runs only if this path exists, with `${…}`.
     pub when_exists: Option<At<String>>,
-    /// Not if this path is there, with `${…}`.
+    /// Runs only if this path does not exist, with `${…}`.
     pub unless_exists: Option<At<String>>,
     /// Capabilities of a root step beyond the four.
     pub capabilities: Vec<At<String>>,
@@ -256,7 +256,7 @@ pub struct Stop {
 pub struct BootCheck {
     /// For the app to become healthy.
     pub timeout: Duration,
-    /// How long a role without a health check must stay up.
+    /// How long a role without a health check must keep running.
     pub settle: Duration,
     /// Whether a writable `/` fails the check.
     pub require_read_only_root: bool,
@@ -303,7 +303,7 @@ impl Default for Seal {
 pub struct Role {
     /// Its place.
     pub place: Place,
-    /// Its words, with `${…}`; empty if the role only runs steps.
+    /// The command, with `${…}`; empty if the role only runs steps.
     pub command: Option<Vec<At<String>>>,
     /// Whether `/init` supervises it.
     pub supervise: Option<At<bool>>,
@@ -350,7 +350,7 @@ pub enum Probe {
     Tcp(At<String>),
     /// A command that exits with 0.
     Exec(Vec<At<String>>),
-    /// A file that is there and, with an age, no older.
+    /// A file that exists and, with an age, is not older.
     File {
         /// Its path, with `${…}`.
         path: At<String>,

@@ -1,4 +1,4 @@
-//! The places that the app writes to, and what is written there for it.
+//! The paths that the app writes to, and the files that are written there for it.
 
 use super::{At, Scope};
 
@@ -30,7 +30,7 @@ pub struct Volume {
     pub scope: Scope,
 }
 
-/// A directory that the user makes.
+/// A directory that is created as the user.
 #[derive(Debug)]
 pub struct Directory {
     /// Its path, with `${…}`.

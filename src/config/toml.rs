@@ -1,6 +1,7 @@
 //! The parsed file, and the refusals of what is in it, with line and column.
 //!
-//! Only the parser of the library is used: it keeps positions, and a derived decoder would say less.
+//! Only the parser of the library is used: it keeps positions, and errors of a derived decoder would be less
+//! specific.
 
 use std::rc::Rc;
 
@@ -184,7 +185,7 @@ impl<'a> Item<'a> {
     }
 }
 
-/// The refusal of something at this place.
+/// The refusal of a value at this place.
 pub(super) fn refuse(place: Place, what: String, allowed: &str) -> Error {
     Error::Config { place, what, allowed: allowed.to_owned() }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use nix::errno::Errno;
 
-/// An errno in words and by its name: `Permission denied (EACCES)`.
+/// An errno as text with its name: `Permission denied (EACCES)`.
 pub struct Kernel(pub Errno);
 
 impl fmt::Display for Kernel {

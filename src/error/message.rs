@@ -75,7 +75,7 @@ impl fmt::Display for Error {
 }
 
 impl Error {
-    /// Says whose command it is that cannot be executed: of a step or a health check. Other errors have a place.
+    /// Adds the owner of a command that cannot be executed: a step or a health check. Other errors have a place.
     pub fn about(self, of: impl FnOnce() -> String) -> Error {
         match self {
             Error::NotFound { .. } | Error::NotExecutable { .. } => Error::Part { of: of(), error: Box::new(self) },
@@ -83,7 +83,7 @@ impl Error {
         }
     }
 
-    /// A system call that failed: what it was for, the call, the kernel's reason.
+    /// A failed system call: its purpose, the call, the kernel's reason.
     fn refused_call(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Error::Signals { call, errno } => write!(f, "cannot set up signals: {}", Reason(call, *errno)),

@@ -45,7 +45,7 @@ pub enum Error {
     },
     /// `/init` is installed with privilege: set-user-ID, set-group-ID or file capabilities.
     PrivilegedInstall {
-        /// In what way.
+        /// The kind of mismatch.
         how: &'static str,
     },
     /// The signal mask could not be set or read.
@@ -117,7 +117,7 @@ pub enum Error {
     },
     /// The user, group or supplementary group cannot be used.
     Identity {
-        /// Where it was given.
+        /// The place of the value.
         place: Place,
         /// As it was given.
         given: String,
@@ -126,9 +126,9 @@ pub enum Error {
     },
     /// The user namespace does not map the id. Without this check the drop would fail after root steps had run.
     Unmapped {
-        /// Where it was given.
+        /// The place of the value.
         place: Place,
-        /// What kind of id it is, and which.
+        /// The kind of id and the id.
         id: String,
         /// The file in /proc that lists the mapped ids.
         file: &'static str,
@@ -198,9 +198,9 @@ pub enum Error {
     Step {
         /// Its name.
         name: String,
-        /// What happened.
+        /// The event.
         what: String,
-        /// What to do about it.
+        /// The fix.
         remedy: Cow<'static, str>,
         /// Whether a stop signal ended it.
         stopped: bool,
@@ -211,7 +211,7 @@ pub enum Error {
         format: &'static str,
         /// What it cannot express.
         what: String,
-        /// What to do about it.
+        /// The fix.
         remedy: &'static str,
     },
     /// A required variable is missing.
@@ -282,14 +282,14 @@ pub enum Error {
         call: &'static str,
         /// The kernel's reason.
         errno: Errno,
-        /// What to do about it.
+        /// The fix.
         remedy: String,
     },
     /// A hand-over reported success, but the path has another owner or mode.
     HandOverUnproved {
         /// The path.
         path: String,
-        /// What was read instead.
+        /// The owner and mode that were read.
         found: String,
     },
     /// The user cannot write to a surface.
@@ -346,12 +346,12 @@ pub enum Error {
     SealPath {
         /// As configured.
         path: String,
-        /// What it resolves to.
+        /// The resolved path.
         real: String,
     },
     /// The seal allows what it should refuse, or the reverse.
     SealNotProved {
-        /// What was found.
+        /// The observation.
         what: String,
     },
     /// A directory or file could not be created by the user.

@@ -1,4 +1,4 @@
-//! Where a value was given: messages begin with it, so that the reader knows what to edit.
+//! The source of a value: messages begin with it, so that the reader knows what to edit.
 
 use std::fmt;
 use std::rc::Rc;
@@ -12,7 +12,7 @@ pub struct TextFile {
     pub text: String,
 }
 
-/// Where it was given.
+/// The source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Place {
     /// A byte of a configuration file. Line and column are computed only for messages, since every value has a place.

@@ -22,27 +22,27 @@ pub enum NoSecret {
 /// What is missing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Missing {
-    /// The file: what its path leads to, where that is something else.
+    /// The file, or the target of its path if that differs.
     File(Option<String>),
     /// A program of that name in any directory of `PATH`, which this is.
     InPath(String),
     /// A command of that name, but there is a role of that name: the role and its variable.
     NamesRole(String, String),
-    /// A program of that name: the word is what `--check=` takes.
+    /// A program with that name: the word is a value of `--check=`.
     CheckExtent,
-    /// A program of that name: the word holds blanks or quotes, so it is a whole command line, this one.
+    /// A program with that name: the word contains blanks or quotes, so it is a whole command line.
     OneWord(String),
     /// The same, with the syntax or a builtin of a shell.
     ShellSyntax,
     /// The shell of a command in shell form.
     Shell,
-    /// The interpreter of a script, or what its path leads to, where that is something else.
+    /// The interpreter of a script, or the target of its path if that differs.
     Interpreter(String, Option<String>),
     /// The interpreter of a script, since its name ends with a carriage return.
     CarriageReturn(String),
-    /// The dynamic loader of a program, or what its path leads to.
+    /// The dynamic loader of a program, or the target of its path.
     Loader(String, Option<String>),
-    /// Something that the file needs; the file cannot be read to find out what.
+    /// A dependency of the file, which cannot be read to find out more.
     Unknown,
 }
 
@@ -125,7 +125,7 @@ impl Missing {
     }
 }
 
-/// Why a file that is there cannot be executed.
+/// The reason why an existing file cannot be executed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Unfit {
     /// It is a directory.

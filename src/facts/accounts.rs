@@ -24,7 +24,7 @@ const LARGEST: u64 = 16 << 20;
 pub struct Accounts {
     trust: Trust,
     passwd: Text,
-    /// Read when a group is first asked for: ids that are given as numbers need none.
+    /// Read when the first group is looked up: numeric ids do not need it.
     group: OnceCell<Text>,
 }
 
@@ -128,7 +128,7 @@ fn user<'a>((name, uid, mut fields): (&'a [u8], u32, impl Iterator<Item = &'a [u
     Some(User { name: text(name)?, uid, gid, home: text(fields.nth(1).unwrap_or(b""))? })
 }
 
-/// The lines of either file: a name, and the fields behind the password's.
+/// The lines of either file: a name, and the fields after the password.
 fn entries(text: &str) -> impl Iterator<Item = (&[u8], impl Iterator<Item = &[u8]>)> {
     text.as_bytes().split(|byte| *byte == b'\n').filter_map(|line| {
         let mut fields = line.split(|byte| *byte == b':');
@@ -138,8 +138,8 @@ fn entries(text: &str) -> impl Iterator<Item = (&[u8], impl Iterator<Item = &[u8
     })
 }
 
-/// A user or group id as digits and nothing else: `parse` would also take `+1001`. 4294967295 is (uid_t) −1, which
-/// `setresuid(2)` takes for "leave it as it is" and reports success: it is no id.
+/// A user or group id of only digits: `parse` would also accept `+1001`. 4294967295 is (uid_t) −1, for which
+/// `setresuid(2)` changes nothing and reports success, so it is not an id.
 pub fn id(text: &str) -> Option<u32> {
     number(text.as_bytes())
 }

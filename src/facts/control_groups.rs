@@ -9,7 +9,7 @@ pub fn pids() -> Option<String> {
     first(&PIDS)
 }
 
-/// The limit of memory, likewise.
+/// The memory limit, in the same way.
 pub fn memory() -> Option<String> {
     first(&MEMORY)
 }

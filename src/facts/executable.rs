@@ -19,7 +19,7 @@ const HEAD: usize = 256;
 /// The length of a chain of interpreters that the kernel accepts.
 const DEEPEST: usize = 5;
 
-/// The longest string that `execve(2)` takes: `MAX_ARG_STRLEN` without its NUL.
+/// The longest string that `execve(2)` accepts: `MAX_ARG_STRLEN` without its NUL.
 const LONGEST: usize = (128 << 10) - 1;
 
 /// The number of links that the kernel follows: `path_resolution(7)`.
@@ -56,7 +56,7 @@ fn has_capabilities(file: &CStr) -> bool {
     rustix::fs::getxattr(file, c"security.capability", &mut [0_u8; 32]).is_ok()
 }
 
-/// What is missing: the file, or what its first line or its header asks for.
+/// The missing file: the file itself, or one that its first line or header refers to.
 pub fn missing(path: &Path, deeper: usize) -> Missing {
     match head(path) {
         Err(_) if stat(path).is_ok() => Missing::Unknown,
@@ -100,7 +100,7 @@ fn denied(path: &Path, deeper: usize) -> Unfit {
     }
 }
 
-/// What is missing on the way to a file, unless it is the file itself: the target of a symbolic link, or a directory.
+/// What is missing on the path of a file, except the file itself: the target of a symbolic link, or a directory.
 fn target(path: &Path) -> Option<String> {
     match end(path)? {
         (place, Errno::ENOENT) if place != path => Some(place.display().to_string()),
@@ -109,8 +109,8 @@ fn target(path: &Path) -> Option<String> {
     }
 }
 
-/// Where and why a path ends, links followed as the kernel follows them: what does not exist, or the directory that
-/// this process may not search or that is none.
+/// Where and why a path lookup ends, with links followed as in the kernel: a name that does not exist, or a directory
+/// that this process may not search or that is not one.
 fn end(path: &Path) -> Option<(PathBuf, Errno)> {
     let absolute = std::path::absolute(path).ok()?;
     let names =
@@ -155,7 +155,7 @@ const FOREIGN: [(&[u8], &str); 9] = [
     (b"<html", "an HTML page, perhaps of a failed download"),
 ];
 
-/// What is wrong with the content.
+/// The defect of the content.
 fn malformed(path: &Path, deeper: usize) -> Unfit {
     let Ok(bytes) = head(path) else { return Unfit::Unrecognized };
     let starts = |magic: &[u8]| bytes.starts_with(magic);
@@ -197,7 +197,7 @@ fn malformed(path: &Path, deeper: usize) -> Unfit {
     }
 }
 
-/// What is wrong with an ELF header, if that can be seen: `elf(5)`.
+/// The defect of an ELF header, if it is visible: `elf(5)`.
 fn elf(bytes: &[u8]) -> Option<Unfit> {
     let Some(big_end_first) = bytes.get(5).map(|order| *order == 2) else {
         return Some(Unfit::Elf("a damaged ELF file"));
@@ -266,7 +266,7 @@ fn file_of(line: &OsStr) -> PathBuf {
     PathBuf::from(OsStr::from_bytes(bytes.get(..end).unwrap_or(bytes)))
 }
 
-/// The `PT_INTERP` of a 64-bit program with the little end first, near its beginning as linkers put it.
+/// The `PT_INTERP` of a 64-bit little-endian program, which linkers place near its beginning.
 fn loader(path: &Path) -> Option<Vec<u8>> {
     const INTERP: u32 = 3;
     let mut bytes = Vec::new();

@@ -74,7 +74,8 @@ mod tests {
 
     const TABLE: &[u8] = b"22 1 0:21 / / ro,relatime shared:1 - overlay overlay rw\n\
         23 22 0:22 / /home/app rw - tmpfs tmpfs rw,size=16384k,mode=755\n\
-        nonsense\n24 22 0:23 / /a\\040b\\134c rw master:1 propagate_from:2 - ext4 /dev/vda rw\n25 22 0:24 / /home/app rw - proc proc rw\n";
+        nonsense\n24 22 0:23 / /a\\040b\\134c rw master:1 propagate_from:2 - ext4 /dev/vda rw\n\
+        25 22 0:24 / /home/app rw - proc proc rw\n";
 
     #[test]
     fn the_last_mount_of_a_path_counts() {

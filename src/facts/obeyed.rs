@@ -23,7 +23,7 @@ const MOST: usize = 10_000;
 /// Levels of directories, and of interpreters that are scripts themselves.
 const DEEPEST: usize = 40;
 
-/// The engine creates it at every start: devices, and directories where no program looks for files.
+/// The engine creates it at every start: devices, and directories without programs.
 const DEVICES: &str = "/dev";
 
 /// The files that one root step reads.
@@ -110,7 +110,7 @@ impl Obeyed<'_> {
         word.split(|byte| matches!(byte, b'=' | b':' | b',')).try_for_each(|part| self.name(part, depth))
     }
 
-    /// Judges the file of this name, below `/` and in `PATH`; with an option's letter or `@` before it as well.
+    /// Checks the file with this name, below `/` and in `PATH`; also without a leading option letter or `@`.
     fn name(&mut self, name: &[u8], depth: usize) -> Result<(), Denied> {
         let glued = match name {
             [b'-', letter, rest @ ..] if *letter != b'-' => rest,
@@ -138,7 +138,8 @@ impl Obeyed<'_> {
         }
     }
 
-    /// Judges what an open file of root's alone leads to: the interpreter of a script, what is below a directory.
+    /// Checks what an open file that only root can write refers to: a script's interpreter, the contents of a
+    /// directory.
     fn judge(&mut self, reached: &Reached, depth: usize) -> Result<(), Denied> {
         let Reached { file, path, facts, .. } = reached;
         self.once(file, path, facts, depth)
@@ -160,7 +161,7 @@ impl Obeyed<'_> {
         }
     }
 
-    /// Judges the interpreter behind `#!` and what its line tells it.
+    /// Checks the interpreter after `#!` and the arguments in that line.
     fn script(&mut self, path: &Path, depth: usize) -> Result<(), Denied> {
         let mut file = match self.trust.open(path, OFlags::NONBLOCK | OFlags::NOCTTY) {
             Ok((file, _)) => file,
@@ -219,7 +220,7 @@ fn below_root(name: &[u8]) -> PathBuf {
     Path::new("/").join(OsStr::from_bytes(name))
 }
 
-/// None for what names nothing, in directories where root alone could add the name.
+/// Returns None if nothing has this name, in directories where only root could create it.
 fn existing(reached: Result<Reached, Denied>) -> Result<Option<Reached>, Denied> {
     match reached {
         Ok(reached) => Ok(Some(reached)),

@@ -21,7 +21,7 @@ pub struct Dispositions {
 }
 
 impl Dispositions {
-    /// Those of this process; none where it is gone or `/proc` is not mounted.
+    /// The values of this process; None if it has ended or `/proc` is not mounted.
     pub fn of(pid: Pid) -> Option<Dispositions> {
         parse(&status(pid.as_raw_nonzero().get())?)
     }
@@ -32,8 +32,8 @@ impl Dispositions {
     }
 }
 
-/// The parent, where it cannot signal this process once that has this uid: an init of the engine's runs as root, but
-/// without `CAP_KILL`. None where the parent can, is in another PID namespace, or cannot be told.
+/// The parent, if it cannot signal this process once it has this uid: an engine's init runs as root, but without
+/// `CAP_KILL`. None if the parent can, is in another PID namespace, or is unknown.
 pub fn parent_that_cannot_signal(uid: u32) -> Option<String> {
     if getpid().is_init() {
         return None;
@@ -79,10 +79,10 @@ fn line<'a>(status: &'a str, name: &str) -> Option<&'a str> {
 }
 
 fn status(pid: i32) -> Option<String> {
-    // The kernel makes the page anew for each read: one is enough for all of it.
+    // The kernel generates the page for each read: one read is consistent.
     let mut page = vec![0; 4096];
     let length = File::open(format!("/proc/{pid}/status")).ok()?.read(&mut page).ok()?;
-    // Its first line holds the process's name, which may be any bytes.
+    // Its first line contains the process's name, which may be any bytes.
     Some(String::from_utf8_lossy(page.get(..length)?).into_owned())
 }
 
@@ -91,17 +91,17 @@ fn parse(status: &str) -> Option<Dispositions> {
     Some(Dispositions { blocked: set("SigBlk:")?, ignored: set("SigIgn:")?, caught: set("SigCgt:")? })
 }
 
-/// The words of PID 1's command line, and one of its variables, as far as this process may read them. The app can
-/// change what is shown of itself.
+/// The arguments of PID 1, and one of its variables, as far as this process may read them. The app can change what
+/// the kernel shows of it.
 pub fn first_process(variable: &str) -> (Vec<CString>, Option<Vec<u8>>) {
     let read = |file: &str| {
         let mut text = Vec::new();
-        // What is longer is not read to its end.
+        // Longer files are not read to their end.
         let _ = File::open(file).and_then(|file| file.take(1 << 20).read_to_end(&mut text));
         text
     };
     let words = read("/proc/1/cmdline");
-    // Each word ends with a NUL, the last one too.
+    // Each argument ends with a NUL, including the last one.
     let words = words
         .strip_suffix(b"\0")
         .unwrap_or_default()

@@ -15,7 +15,7 @@ use nix::errno::Errno;
 use super::executable;
 use crate::error::{Error, Missing, Result, Unfit, io_errno};
 
-/// What the C library searches when `PATH` is unset, and what engines set.
+/// The search path of the C library if `PATH` is unset, and the value that engines set.
 const DEFAULT_PATH: &[u8] = b"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// The result for one directory of the search.
@@ -71,8 +71,8 @@ pub fn find(
     }
 }
 
-/// What stands behind the `#!` of a script, blanks around it aside: its interpreter, and perhaps an argument. None for
-/// what is no script. `execve(2)`.
+/// The interpreter and optional argument after the `#!` of a script, without surrounding blanks. None if it is not a
+/// script. `execve(2)`.
 ///
 /// # Errors
 /// The file cannot be read.
@@ -88,7 +88,7 @@ fn look(place: &Path) -> Seen {
     match std::fs::metadata(place) {
         Ok(facts) if facts.is_dir() => Seen::Unfit(Unfit::Directory),
         Ok(facts) if !facts.is_file() => Seen::Unfit(Unfit::NotRegular),
-        // Whose bit it is, and whether an ACL says more, exec will know.
+        // The exec decides which bit applies, and whether an ACL changes that.
         Ok(facts) if facts.mode() & 0o111 == 0 => Seen::Unfit(Unfit::NoPermission),
         Ok(_) => Seen::Program,
         Err(error) => match io_errno(&error) {

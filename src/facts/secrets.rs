@@ -11,14 +11,14 @@ use crate::error::Kernel;
 use crate::error::io_errno;
 use crate::trust::{Denied, Trust};
 
-/// The kernel takes no environment string of more than 128 KiB.
+/// The kernel accepts no environment string of more than 128 KiB.
 const LARGEST: u64 = 64 << 10;
 
 /// Why root has not read a secret. The content is in neither.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Unread {
-    /// It is not root's alone, or root may not read it. It may be read with the user's rights: that gives the app
-    /// nothing that it could not have taken.
+    /// Others can write it, or root may not read it. It may be read as the user: that gives the app nothing that it
+    /// could not have read itself.
     NotForRoot(String),
     /// There is no such file.
     Absent(String),
@@ -56,7 +56,7 @@ pub fn read_as_user(path: &Path) -> Result<Vec<u8>, Unread> {
 /// Opens the file without blocking, whatever its kind.
 const FLAGS: OFlags = OFlags::NONBLOCK.union(OFlags::NOCTTY);
 
-/// The content without the newline that editors put at its end.
+/// The content without the final newline that editors write.
 fn content(mut file: File, facts: &Stat) -> Result<Vec<u8>, String> {
     let unreadable = |call: &str, error: &std::io::Error| format!("{call}: {}", Kernel(io_errno(error)));
     if FileType::from_raw_mode(facts.st_mode) != FileType::RegularFile {

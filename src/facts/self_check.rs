@@ -38,7 +38,7 @@ pub fn refuse_privileged() -> Result<()> {
         // Without /proc the drop cannot be proved either, which will say so.
         Err(_) => return Ok(()),
     }
-    // The length is all that is asked for; a file without the attribute, or a file system without attributes, has none.
+    // Only the length is queried; a file without the attribute, or a file system without attributes, has none.
     match getxattr_query(SELF, "security.capability") {
         Ok(1..) => refuse("it is installed with file capabilities"),
         Ok(_) => Ok(()),

@@ -37,7 +37,7 @@ pub(super) fn ask(url: &str, unix: Option<&Path>, wanted: u16, headers: &[(Strin
     }
 }
 
-/// Where to connect to, and what to send.
+/// The address to connect to, and the request.
 pub fn request(url: &str, headers: &[(String, String)]) -> (String, String) {
     let rest = url.strip_prefix("http://").unwrap_or(url);
     let (authority, target) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
@@ -56,7 +56,7 @@ pub fn request(url: &str, headers: &[(String, String)]) -> (String, String) {
     (address, request)
 }
 
-/// Judges the beginning of a response; none while more is needed. Only the status counts: the body is not read.
+/// Parses the beginning of a response; None while more is needed. Only the status counts: the body is not read.
 ///
 /// # Errors
 /// Why it is not the expected response.

@@ -1,4 +1,4 @@
-//! Asks whether the app works: an HTTP answer, a connection, a program, a file.
+//! Checks whether the app works: by an HTTP answer, a connection, a program or a file.
 //!
 //! Each attempt runs in a process of its own, as the app's user, so that `/init` can forward signals meanwhile and kill
 //! an attempt that hangs. An attempt must not outlive its timeout and must not follow redirects: a login page with
@@ -150,7 +150,7 @@ fn kill_group(pid: Pid) {
     let _ = sys::send_signal(-pid.as_raw_nonzero().get(), SIGKILL);
 }
 
-/// Makes one attempt and waits for the answer.
+/// Makes one attempt and waits for its result.
 ///
 /// # Errors
 /// [`Error::Child`].
@@ -177,8 +177,8 @@ pub fn ask_once(launch: Launch<'_, Dropped>, health: &HealthPlan) -> Result<Answ
     }
 }
 
-/// Whether it passes now, asked without a process: a file, or a connection to an address on this machine. False also
-/// where that cannot be told at once.
+/// Whether it passes now, checked without a process: a file, or a connection to an address on this machine. Also
+/// false if that cannot be determined immediately.
 pub fn passes_at_once(health: &HealthPlan) -> bool {
     const AT_ONCE: Duration = Duration::from_millis(100);
     match &health.question {

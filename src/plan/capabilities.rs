@@ -7,7 +7,7 @@ use crate::privilege::capability::Set;
 /// The set of these names.
 ///
 /// # Errors
-/// [`Error::Config`] for a name that is none.
+/// [`Error::Config`] for an unknown name.
 pub(super) fn set(names: &[At<String>]) -> Result<Set> {
     names.iter().try_fold(Set::EMPTY, |all, name| match Set::named(&name.value) {
         Some(one) => Ok(all.with(one)),
@@ -22,7 +22,7 @@ pub(super) fn set(names: &[At<String>]) -> Result<Set> {
 /// The set of capabilities that the app keeps.
 ///
 /// # Errors
-/// [`Error::Config`] for a name that is none, or with which the drop would prove nothing.
+/// [`Error::Config`] for an unknown name, or for one with which the drop could not be proved.
 pub(super) fn kept(names: &[At<String>]) -> Result<Set> {
     let never = Set::SETUID.with(Set::SETGID).with(Set::SETPCAP);
     for name in names {

@@ -1,4 +1,4 @@
-//! The app's command line, resolved: its words and the program files that exec will try.
+//! The app's command line, resolved: its arguments and the program files that exec will try.
 
 use std::ffi::CString;
 use std::path::Path;
@@ -19,7 +19,7 @@ use crate::facts::programs;
 pub(super) struct Command {
     /// The files that exec will try, in order.
     pub(super) programs: Vec<CString>,
-    /// The words, the program's own name first.
+    /// The arguments, beginning with the program's name.
     pub(super) words: Vec<CString>,
 }
 
@@ -28,14 +28,14 @@ pub(super) struct Command {
 pub(super) struct Search<'a> {
     /// The working directory.
     pub(super) workdir: Option<&'a str>,
-    /// Expands the words, and has the `PATH`.
+    /// Expands the arguments, and reads the `PATH`.
     pub(super) environment: &'a Environment,
     /// The places where the boot itself may create the program before it is executed: by a step, or from a template.
     pub(super) made: Option<&'a Surfaces>,
 }
 
 impl Search<'_> {
-    /// Expands the words and searches the program below the working directory.
+    /// Expands the arguments, and searches the program below the working directory.
     ///
     /// # Errors
     /// [`Error::Unset`], [`Error::Config`], [`Error::NotFound`], [`Error::NotExecutable`].

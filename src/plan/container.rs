@@ -228,7 +228,7 @@ fn stop_code(config: &Config, stop: StopPlan, supervised: bool) -> Result<Option
     Ok((seen != 0).then_some(seen))
 }
 
-/// The image of `--image`, else the configured one, else the one in Podman's `/run/.containerenv`.
+/// The image of `--image`, or the configured one, or the one in Podman's `/run/.containerenv`.
 fn image(config: &Config, arguments: &Arguments, environment: &Environment) -> Result<Option<String>> {
     if let Some(name) = &arguments.image {
         return if is_image(name) {

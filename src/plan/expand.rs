@@ -23,7 +23,7 @@ pub fn expand(text: &At<String>, environment: &Environment) -> Result<Vec<u8>> {
     Ok(expanded)
 }
 
-/// Expands each word. A word that is a single `${…:+…}` with an empty result is left out.
+/// Expands each argument. An argument that is a single `${…:+…}` with an empty result is left out.
 ///
 /// # Errors
 /// As [`expand`].
@@ -55,7 +55,7 @@ pub(super) fn path(key: &str, text: &At<String>, environment: &Environment) -> R
 /// A literal value, or a text that is expanded and then parsed.
 ///
 /// # Errors
-/// As [`expand`], and [`Error::Config`] for what is not of the form.
+/// As [`expand`], and [`Error::Config`] for a value in another form.
 pub fn value<T: Clone>(
     of: &Expandable<T>,
     parse: impl Fn(&str) -> std::result::Result<T, String>,

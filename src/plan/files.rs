@@ -1,4 +1,4 @@
-//! `[[file]]`: what is written where, with the values of its variables.
+//! `[[file]]`: the files to write, with the values of their variables.
 
 use std::path::PathBuf;
 
@@ -13,7 +13,7 @@ use crate::error::{Error, Place, Result};
 pub struct FilePlan {
     /// Its path.
     pub path: PathBuf,
-    /// What it is made from.
+    /// The path of the template.
     pub template: PathBuf,
     /// Where the configuration names the template.
     pub place: Place,

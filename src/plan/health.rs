@@ -48,7 +48,7 @@ pub enum Question {
 }
 
 impl Question {
-    /// What it checks, for messages about a wait.
+    /// What it checks, for messages of a wait.
     pub fn object(&self) -> String {
         match self {
             Question::Http { url, unix: None, .. } => url.clone(),

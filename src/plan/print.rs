@@ -134,7 +134,7 @@ impl StepShown<'_> {
     }
 }
 
-/// The paths that decide whether a step or a file is made.
+/// The paths that decide whether a step runs or a file is written.
 fn condition(when_exists: Option<&String>, unless_exists: Option<&String>) -> String {
     let mut words = String::new();
     for (word, path) in [(", when there is ", when_exists), (", unless there is ", unless_exists)] {
@@ -247,12 +247,12 @@ fn text(plan: &Plan, held: &Held) -> String {
         row("note", note);
     }
     row("program", &shown.program);
-    // The debug form is one line for any content and shows where each word ends.
+    // The debug form is one line for any content, and shows where each argument ends.
     row("command", &format!("{:?}", shown.command));
     page
 }
 
-/// A word with the values of secrets, which `${…}` may have inserted, replaced by their names.
+/// An argument with the values of secrets, which `${…}` may have inserted, replaced by their names.
 fn masked(word: &str, plan: &Plan) -> String {
     plan.secrets.iter().filter(|(_, value)| !value.is_empty()).fold(word.to_owned(), |word, (name, value)| {
         word.replace(String::from_utf8_lossy(value).as_ref(), &format!("<secret {name}>"))
@@ -364,7 +364,7 @@ fn shown<'a>(plan: &'a Plan, held: &Held) -> Shown<'a> {
     }
 }
 
-/// The file that exec would take now. One that a step is to make is printed only if there is no other.
+/// The file that exec would run now. A file that a step may create is only printed if there is no other.
 fn program(programs: &[CString]) -> String {
     let path = |program: &CString| program.to_string_lossy().into_owned();
     let there = programs.iter().map(path).find(|program| Path::new(program).exists());

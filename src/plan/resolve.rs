@@ -24,7 +24,7 @@ use crate::privilege::capability::Set;
 use crate::privilege::{self, Held, Target};
 use crate::trust::Trust;
 
-/// What a plan is made of.
+/// The inputs of a plan.
 #[derive(Clone, Copy, Debug)]
 pub struct Given<'a> {
     /// The configuration.
@@ -35,7 +35,7 @@ pub struct Given<'a> {
     pub environment: &'a Environment,
     /// The accounts of the image.
     pub accounts: &'a Accounts,
-    /// What the process was started with.
+    /// The privilege that the process was started with.
     pub held: &'a Held,
     /// The ids that exist in the user namespace.
     pub ids: &'a IdMaps,
@@ -116,8 +116,8 @@ pub fn resolve(given: &Given<'_>) -> Result<Plan> {
     })
 }
 
-/// Resolves what follows a step again, now that its output is known, or that it has none: the steps, which it returns, and
-/// the app.
+/// Resolves the rest of the boot again, after a step has printed its output or was skipped: the steps, which it
+/// returns, and the app.
 ///
 /// # Errors
 /// As [`resolve`].
@@ -162,7 +162,7 @@ fn running_role(given: &Given<'_>, started_as: StartedAs, target: &Target) -> Re
     Ok(role::of_first(config, first))
 }
 
-/// Refuses a boot that cannot do what is configured.
+/// Refuses a boot that lacks something configured.
 fn refuse_impossible(given: &Given<'_>, boot: &Boot<'_>) -> Result<()> {
     let Given { config, arguments, held, .. } = *given;
     // A process beside the app does not boot the container.

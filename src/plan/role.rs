@@ -7,7 +7,7 @@ use crate::config::environment::Environment;
 use crate::config::{Config, Role, args};
 use crate::error::{Error, NO_ROLES, Result};
 
-/// The role that is selected, and by what.
+/// The selected role, and what selected it.
 #[derive(Debug)]
 pub(super) struct Selected<'a> {
     pub(super) name: &'a str,
@@ -18,7 +18,7 @@ pub(super) struct Selected<'a> {
     pub(super) taken: Option<usize>,
 }
 
-/// The role that the first word of a command line selects, where `[role]` says that words do.
+/// The role that the first word of a command line selects, if `[role]` enables that.
 fn by_word<'a>(config: &'a Config, words: &[CString]) -> Option<(&'a str, &'static str, usize)> {
     let first = words.first()?.to_str().ok()?;
     match (config.role(first), &config.role_flags) {

@@ -22,7 +22,7 @@ const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 /// The working directory: interpreters search it for modules, so it must not belong to the app.
 const WORKING_DIRECTORY: &str = "/";
 
-/// The umask: files of a root step are readable to others, whatever the app's umask is.
+/// The umask: others can read the files of a root step, whatever the app's umask is.
 const UMASK: u32 = 0o022;
 
 /// Resolves the root steps.
@@ -96,7 +96,7 @@ pub fn judge(step: &StepPlan, trust: &Trust) -> Result<CString> {
     Ok(program)
 }
 
-/// `PATH`, and what the step itself configures.
+/// `PATH` and the step's own variables.
 fn own_environment(step: &Step, environment: &Environment) -> Result<Environment> {
     let mut own = Environment::default();
     let _ = own.set("PATH", PATH.as_bytes());

@@ -18,7 +18,7 @@ pub const DEVICES: &str = "/dev";
 /// The seal of a start. By default nothing is sealed.
 #[derive(Debug, Default)]
 pub struct SealPlan {
-    /// Whether writes are restricted, and to what beside the surfaces.
+    /// Whether writes are restricted, and the allowed places beside the surfaces.
     pub writes: Option<Writes>,
     /// Whether new namespaces are refused, and whether the kernel can do that.
     pub namespaces: Option<std::result::Result<(), Errno>>,

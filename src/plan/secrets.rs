@@ -31,7 +31,7 @@ pub(super) struct Resolved {
     pub(super) held_back: Vec<String>,
 }
 
-/// Puts every secret of the role into the environment and takes the `_FILE` variables out.
+/// Adds every secret of the role to the environment, and removes the `_FILE` variables.
 ///
 /// # Errors
 /// [`Error::Secret`].

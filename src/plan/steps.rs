@@ -1,4 +1,4 @@
-//! Resolves the user's steps of this boot: finds programs, expands words.
+//! Resolves the user's steps of this boot: searches programs, expands arguments.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::exec::App;
 use crate::privilege::capability::Set;
 
-/// What messages call a step.
+/// The name of a step in messages.
 pub(super) fn called(name: &str) -> String {
     format!("step '{name}'")
 }
@@ -25,9 +25,9 @@ pub(super) fn called(name: &str) -> String {
 pub struct StepPlan {
     /// Its name in messages.
     pub name: String,
-    /// What it runs.
+    /// The command.
     pub app: App,
-    /// How long it may take.
+    /// The timeout.
     pub timeout: Option<Duration>,
     /// Capabilities it needs beyond the four.
     pub capabilities: Set,

@@ -12,7 +12,7 @@ const GRACE: Duration = Duration::from_secs(10);
 /// How the container is stopped, for the check, supervision and the rendered flags.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StopPlan {
-    /// The configured signal; none if the image's `STOPSIGNAL` applies.
+    /// The configured signal; None if the image's `STOPSIGNAL` applies.
     pub configured: Option<i32>,
     /// From that signal to `SIGKILL`.
     pub grace: Duration,

@@ -52,7 +52,7 @@ impl Supervision {
 /// Resolves it.
 ///
 /// # Errors
-/// [`Error::Config`] for a signal that is none, or cannot be caught.
+/// [`Error::Config`] for an unknown signal, or one that cannot be caught.
 pub(super) fn resolve(config: &Config, stop: StopPlan, health: Option<HealthPlan>) -> Result<Supervision> {
     let given = &config.supervise;
     let mut rewrite = Vec::new();

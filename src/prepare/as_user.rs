@@ -126,7 +126,7 @@ pub fn make_directories(_dropped: &Dropped, directories: &[(PathBuf, u32)], targ
                 if !there {
                     return Err(failed("mkdir", if reason == Errno::EEXIST { Errno::ENOTDIR } else { reason }));
                 }
-                // A start made a read-only one, and it must not forbid the next start.
+                // A boot created a read-only one, which must not prevent the next boot.
                 if mode & 0o200 == 0 {
                     continue;
                 }

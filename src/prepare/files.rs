@@ -1,4 +1,4 @@
-//! Writes the user's files from their templates: whole or not at all, and never through a link.
+//! Writes the user's files from their templates: atomically, and never through a link.
 //!
 //! The text goes into a new file beside the path, which then takes the path's name: `open(2)` with `O_EXCL`, `rename(2)`.
 //! It is done as the user, after the drop, so that nothing is read or written that the app could not read or write.
@@ -18,10 +18,10 @@ use crate::error::{Error, Kernel, Result, errno, io_errno};
 use crate::plan::files::FilePlan;
 use crate::privilege::{Dropped, Target};
 
-/// Of a template and of what is made from it: a configuration has some pages, and PID 1 holds it in memory.
+/// The limit of a template and of its result: a configuration has a few pages, and PID 1 holds it in memory.
 const LARGEST: usize = 1 << 20;
 
-/// Names that are tried for the new file: a boot that was killed may have left one, and another may run at the same time.
+/// Attempts to find an unused name: a killed boot may have left a file, and another boot may run at the same time.
 const NAMES: u32 = 16;
 
 /// Writes each file.
@@ -73,12 +73,12 @@ fn read(template: &Path) -> std::result::Result<Vec<u8>, String> {
     if text.len() > LARGEST {
         return Err(format!("it is larger than {LARGEST} bytes"));
     }
-    // A text that ends early could lack what protects something.
+    // A truncated text could lack restrictions.
     if (text.len() as u64) < facts.len() { Err(failed("read", Errno::ENODATA)) } else { Ok(text) }
 }
 
-/// Replaces `$NAME` and `${NAME}` of the listed variables, as `envsubst` with a list; every other `$` stays. None for what
-/// is too large.
+/// Replaces `$NAME` and `${NAME}` of the listed variables, as `envsubst` with a list does; every other `$` is kept.
+/// None if the result is too large.
 fn substituted(text: &[u8], values: &[(String, Vec<u8>)]) -> Option<Vec<u8>> {
     let mut all = Vec::with_capacity(text.len());
     let mut rest = text;
@@ -104,7 +104,7 @@ fn substituted(text: &[u8], values: &[(String, Vec<u8>)]) -> Option<Vec<u8>> {
     (all.len() <= LARGEST).then_some(all)
 }
 
-/// The new file, its mode and its place; all of it is read back.
+/// The new file, its mode and its path; all are read back.
 fn put(file: &FilePlan, text: &[u8]) -> std::result::Result<(), (&'static str, Errno)> {
     let call = |name: &'static str| move |error| (name, errno(error));
     let above = file.path.parent().unwrap_or(Path::new("/"));
@@ -123,7 +123,7 @@ fn put(file: &FilePlan, text: &[u8]) -> std::result::Result<(), (&'static str, E
     placed
 }
 
-/// A new file in the directory, with a hidden name of its own.
+/// A new file in the directory, with a hidden unused name.
 fn new_file(directory: &OwnedFd, name: &OsStr) -> std::result::Result<(OwnedFd, OsString), (&'static str, Errno)> {
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let mut number = 0;
@@ -138,7 +138,7 @@ fn new_file(directory: &OwnedFd, name: &OsStr) -> std::result::Result<(OwnedFd, 
     }
 }
 
-/// Writes all of it and sets the mode. Returns the file's number.
+/// Writes the text and sets the mode. Returns the file's inode number.
 fn fill(new: OwnedFd, text: &[u8], mode: u32) -> std::result::Result<u64, (&'static str, Errno)> {
     let mut new = File::from(new);
     new.write_all(text).map_err(|error| ("write", io_errno(&error)))?;

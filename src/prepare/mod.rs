@@ -22,7 +22,7 @@ pub use as_user::{finish, make_directories, refuse_unwritable};
 pub use tmpfs::WrongMode;
 pub use volume::Kept;
 
-/// What only the user can finish or check after the drop.
+/// Work that only the user can finish or check after the drop.
 #[derive(Debug, Default)]
 pub struct Left {
     modes: Vec<WrongMode>,

@@ -59,7 +59,7 @@ pub(super) fn hand_over(_root: &Root, entry: &TmpfsPlan, target: &Target) -> Res
     Ok(unmended.then(|| WrongMode { directory, path: path.clone(), mode: entry.mode }))
 }
 
-/// The flag that makes the mount point, as an operator would write it.
+/// The flag that mounts it, as an operator writes it.
 fn flag(entry: &TmpfsPlan) -> String {
     format!("add --tmpfs {} (never uid= or gid=), or a memory-backed emptyDir", entry.mount())
 }

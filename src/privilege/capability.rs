@@ -39,7 +39,7 @@ pub struct Set(u64);
 impl Set {
     /// None.
     pub const EMPTY: Set = Set(0);
-    /// To change the owner of what root owns.
+    /// To change the owner of files of root.
     pub const CHOWN: Set = Set(1 << Capability::CAP_CHOWN as u8);
     /// To become the group and set the supplementary groups.
     pub const SETGID: Set = Set(1 << Capability::CAP_SETGID as u8);
@@ -65,7 +65,7 @@ impl Set {
         self.0 == 0
     }
 
-    /// Whether it has all of the other.
+    /// Whether it contains the whole other set.
     pub fn contains(self, other: Set) -> bool {
         self.0 & other.0 == other.0
     }
@@ -87,7 +87,7 @@ impl Set {
         (0..u64::BITS).map(|number| Set(1 << number)).filter(move |one| self.contains(*one))
     }
 
-    /// Their names without `CAP_`; a number for one newer than the names known here.
+    /// Their names without `CAP_`; a number for a capability newer than the names here.
     pub fn names(self) -> impl Iterator<Item = String> {
         self.each().map(|one| {
             let number = one.0.trailing_zeros();

@@ -93,7 +93,8 @@ fn set_securebits(bits: SecureBits) -> Result<()> {
 /// Groups, gid, uid, in this order: after the uid there is no right to the others. Groups that are right already are
 /// left alone, since a user namespace may deny `setgroups(2)` to everyone.
 ///
-/// The kernel's own calls, which are the thread's: there is only one, and the C library's would stop for the others.
+/// The raw system calls, which only change this thread: there is only one, and the C library's versions would stop
+/// the others.
 pub(super) fn become_user(target: &Target, held: &Held) -> Result<()> {
     let Target { uid, gid, groups, .. } = target;
     let mut now = held.groups.clone();

@@ -1,4 +1,4 @@
-//! The two tokens: [`Root`], while there is something to do as root, and [`Dropped`], which the app needs.
+//! The two tokens: [`Root`], for work as root, and [`Dropped`], which the start of the app requires.
 //!
 //! Nothing else in the house changes credentials, capabilities or securebits, and nothing but the private verification
 //! makes a [`Dropped`]. What holds a `&Root` may change ownership; what holds a `&Dropped` may run the app; between the
@@ -57,7 +57,7 @@ use capability::Set;
 pub use status::Held;
 pub use tracing::{forbid_tracing, shut_out};
 
-/// The credentials that the app is to have.
+/// The credentials of the app.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
     /// The user id, never 0.
@@ -70,7 +70,7 @@ pub struct Target {
     pub keep: Set,
 }
 
-/// What the process was started as.
+/// The initial credentials of the process.
 #[derive(Debug)]
 pub enum Start {
     /// Effective uid 0.
@@ -79,7 +79,7 @@ pub enum Start {
     User(User),
 }
 
-/// Having one tells that the process is root, single-threaded, and that no one else has one.
+/// Its existence shows that the process is root and single-threaded, and that there is no second one.
 #[derive(Debug)]
 pub struct Root(());
 
@@ -93,7 +93,7 @@ pub struct User(());
 #[derive(Debug)]
 pub struct Dropped(());
 
-/// Takes the privilege that the process was started with. Once.
+/// Takes the initial privilege of the process. Possible once.
 ///
 /// # Errors
 /// [`Error::Threads`]; [`Error::NotProved`] the second time.
@@ -124,7 +124,7 @@ impl Root {
 }
 
 impl User {
-    /// Gives up what a non-root start may still hold, leaves the ids alone, then the same proof.
+    /// Gives up the privilege that a non-root start may have, without changing ids, then runs the same proof.
     ///
     /// Without `CAP_SETPCAP` the bounding set and the securebits stay as the engine left them: `no_new_privs` is what
     /// keeps set-user-ID programs and file capabilities from giving anything. That is logged, not refused.

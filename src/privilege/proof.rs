@@ -1,4 +1,4 @@
-//! The proof: what the kernel says now, and what it refuses now. The only maker of [`Dropped`].
+//! The proof: the state that the kernel reports, and the attempts that it refuses. The only maker of [`Dropped`].
 //!
 //! Success of a call is never taken for its effect: setresuid of −1 reports success and stays root, and a filter of
 //! system calls can report anything. So the ids and sets are read twice, by system call and as the kernel prints them,
@@ -18,13 +18,13 @@ use super::{Dropped, Held, Target};
 use crate::error::{Error, Result, errno};
 use crate::sys;
 
-/// What must be found.
+/// The expected state.
 pub(super) struct Expected<'a> {
     /// Ids, groups, and the only capabilities in the five sets.
     pub(super) target: &'a Target,
-    /// What the bounding set must be; none where there was no right to change it.
+    /// The expected bounding set; None if `/init` had no right to change it.
     pub(super) bounding: Option<Set>,
-    /// The state before: nothing of its bounding set may be left but what is kept.
+    /// The state before the drop: its bounding set may only retain the kept capabilities.
     pub(super) before: &'a Held,
     /// Whether the securebits must be locked.
     pub(super) locked: bool,
@@ -38,7 +38,7 @@ pub(super) fn prove(expected: &Expected<'_>) -> Result<Dropped> {
     Ok(Dropped(()))
 }
 
-/// Refuses unless what was found is what must be.
+/// Refuses unless the found value equals the expected one.
 fn same<T: PartialEq + std::fmt::Display>(what: &str, found: T, wanted: T) -> Result<()> {
     if found == wanted {
         Ok(())

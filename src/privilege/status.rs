@@ -15,7 +15,7 @@ use super::capability::Set;
 
 const PATH: &str = "/proc/self/status";
 
-/// `PROC_SUPER_MAGIC`: a `/proc` that is something else would tell whatever its maker wants (CVE-2019-19921).
+/// `PROC_SUPER_MAGIC`: another file system at `/proc` could report anything (CVE-2019-19921).
 const PROC_SUPER_MAGIC: FsWord = 0x9fa0;
 
 /// The four ids of one kind.
@@ -38,7 +38,7 @@ impl Ids {
     }
 }
 
-/// What the thread holds.
+/// The state of the thread.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Held {
     /// User ids.
@@ -66,7 +66,7 @@ pub struct Held {
 }
 
 impl Held {
-    /// Reads what the calling thread holds.
+    /// Reads the state of the calling thread.
     ///
     /// # Errors
     /// [`Error::Credentials`] when `/proc` is absent; [`Error::NotProved`] when it is no proc file system or lacks a
@@ -112,7 +112,7 @@ impl Held {
 /// The name of the line that is missing or malformed.
 pub fn parse(text: &[u8]) -> std::result::Result<Held, &'static str> {
     let mut lines = text.split(|byte| *byte == b'\n');
-    // The kernel prints the lines in this order, so each is looked for behind the one before.
+    // The kernel prints the lines in this order, so each is searched after the one before.
     let mut line = |name: &'static str| {
         let value = lines.find_map(|line| line.strip_prefix(name.as_bytes())?.strip_prefix(b":")).ok_or(name)?;
         std::str::from_utf8(value.trim_ascii()).map_err(|_| name)
@@ -131,7 +131,7 @@ pub fn parse(text: &[u8]) -> std::result::Result<Held, &'static str> {
         bounding: set(line("CapBnd")?).ok_or("CapBnd")?,
         ..Held::default()
     };
-    // A kernel may lack these. Each is looked for without consuming the other.
+    // A kernel may lack these. Each is searched without consuming the other.
     let last = |name: &str| lines.clone().find_map(|line| line.strip_prefix(name.as_bytes())?.strip_prefix(b":"));
     let (ambient, no_new_privs) = (last("CapAmb"), last("NoNewPrivs"));
     held.lacks_no_new_privs = no_new_privs.is_none();
@@ -159,8 +159,10 @@ fn set(value: &str) -> Option<Set> {
 mod tests {
     use super::*;
 
-    const TEXT: &str = "Name:\tinit\nUid:\t1001\t1001\t1001\t1001\nGid:\t1001\t1001\t1001\t0\nGroups:\t4 1001 \nThreads:\t1\n\
-        CapInh:\t0000000000000000\nCapPrm:\t00000000000001c1\nCapEff:\t00000000000001c1\nCapBnd:\t000001ffffffffff\nCapAmb:\t0000000000000000\nNoNewPrivs:\t1\n";
+    const TEXT: &str = "Name:\tinit\nUid:\t1001\t1001\t1001\t1001\nGid:\t1001\t1001\t1001\t0\n\
+        Groups:\t4 1001 \nThreads:\t1\n\
+        CapInh:\t0000000000000000\nCapPrm:\t00000000000001c1\nCapEff:\t00000000000001c1\n\
+        CapBnd:\t000001ffffffffff\nCapAmb:\t0000000000000000\nNoNewPrivs:\t1\n";
 
     #[test]
     fn every_line_is_read() {

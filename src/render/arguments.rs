@@ -41,7 +41,7 @@ fn arguments(format: Format, flag: &Flag<'_>) -> Result<Vec<String>> {
         // Docker has secrets only in a swarm, so the host's file at the same path is mounted.
         Flag::Secret(secret) => vec![format!("--mount=type=bind,source={0},target={0},readonly", secret.path)],
         Flag::Role(variable, role) => vec![format!("--env={variable}={role}")],
-        // Without a value the engine uses the caller's.
+        // Without a value the engine uses its caller's variable.
         Flag::Required(Requirement { env: name, .. }) => vec![format!("--env={name}")],
         Flag::Pids(limit) => vec![flags::pids(*limit)],
         Flag::Memory(limit) => vec![flags::memory(limit)],

@@ -20,7 +20,7 @@ use crate::plan::container::Container;
 pub struct Rendered {
     /// For standard output.
     pub page: String,
-    /// For standard error: why each argument is there, where the page has no place for it.
+    /// For standard error: the reason of each argument, since the argument line has no place for it.
     pub notes: Vec<String>,
 }
 

@@ -26,7 +26,7 @@ impl Secret<'_> {
     }
 }
 
-/// Where engines put secrets.
+/// The directory of an engine's secrets.
 const SECRETS: &str = "/run/secrets/";
 
 /// The name of the service: the role, or `app` without roles.
@@ -70,7 +70,7 @@ pub(super) fn of_volumes<'a>(container: &'a Container<'_>, format: Format) -> Re
     Ok(container.volumes.iter().zip(names).collect())
 }
 
-/// The secrets, each with a name: the file's name below `/run/secrets`, else one made from the path.
+/// The secrets, each with a name: the file's name below `/run/secrets`, or one derived from the path.
 pub(super) fn of_secrets<'a>(container: &Container<'a>, format: Format) -> Result<Vec<Secret<'a>>> {
     let inside = |path: &'a str| path.strip_prefix(SECRETS);
     let names = distinct(container.secrets.iter().map(|path| inside(path).unwrap_or(path)), format)?;
@@ -96,7 +96,7 @@ fn distinct<'a>(paths: impl Iterator<Item = &'a str>, format: Format) -> Result<
     Ok(names)
 }
 
-/// Letters and digits with single dashes between: a name that every engine takes.
+/// Letters and digits with single dashes between them: a name that every engine accepts.
 pub(super) fn name(text: &str) -> String {
     let words = text.split(|letter: char| !letter.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
     words.collect::<Vec<_>>().join("-").to_ascii_lowercase()

@@ -42,7 +42,7 @@ pub(super) enum Flag<'a> {
     Memory(&'a str),
     /// A port that the app listens on.
     Port(u16),
-    /// The health check, and how long the app may take until it passes.
+    /// The health check, and the time that the app may take until it passes.
     Health(&'a Asked, Duration),
     /// The configured stop signal.
     StopSignal(&'a str),

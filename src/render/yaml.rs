@@ -19,7 +19,7 @@ impl Yaml {
         Yaml { depth, ..Yaml::default() }
     }
 
-    /// What was written.
+    /// The written text.
     pub(super) fn page(self) -> String {
         self.page
     }
@@ -80,7 +80,7 @@ impl Yaml {
         self.line(&["- ", &scalar(value)]);
     }
 
-    /// Puts a list or map below this key, unless it is empty. It was written one deeper.
+    /// Writes a list or map below this key, unless it is empty. It was written one level deeper.
     pub(super) fn put(&mut self, key: &str, part: &Yaml) {
         if !part.page.is_empty() {
             self.open(key);
@@ -89,7 +89,7 @@ impl Yaml {
         }
     }
 
-    /// Puts what was written at this depth.
+    /// Writes the text at this depth.
     pub(super) fn add(&mut self, part: &Yaml) {
         self.page.push_str(&part.page);
     }

@@ -17,7 +17,7 @@ use crate::privilege::Dropped;
 pub struct Sealed {
     /// The restrictions that were proved.
     pub holds: Vec<String>,
-    /// What the kernel's version does not cover.
+    /// The kinds of access that this kernel's version cannot restrict.
     pub gaps: Vec<String>,
     /// The restrictions that are missing, each with its fix.
     pub lacks: Vec<(String, String)>,

@@ -50,11 +50,11 @@ const MACHINES: [Machine; 1] = [Machine { name: 0xc000_0015, clone: 120, unshare
 /// x32 has the number of the machine and this bit in that of each call.
 const WITHOUT_X32: u32 = !0x4000_0000;
 
-/// The flags of `clone(2)` that ask for a namespace.
+/// The flags of `clone(2)` that create a namespace.
 const NAMESPACES: u32 = 0x7e02_0000;
 
-/// Those of `unshare(2)` that ask for none: `CLONE_VM`, `CLONE_FS`, `CLONE_FILES`, `CLONE_SIGHAND`, `CLONE_THREAD`,
-/// `CLONE_SYSVSEM`. What newer kernels add is refused.
+/// Flags of `unshare(2)` without a namespace: `CLONE_VM`, `CLONE_FS`, `CLONE_FILES`, `CLONE_SIGHAND`, `CLONE_THREAD`,
+/// `CLONE_SYSVSEM`. Flags of newer kernels are refused.
 const SHARED: u32 = 0x0005_0f00;
 
 /// Offsets in `seccomp_data`. Flags are the low half of the first argument, on a little-endian machine.

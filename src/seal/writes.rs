@@ -33,7 +33,7 @@ pub(super) fn restrict(plan: &Plan, version: i32, sealed: &mut Sealed) -> Result
         .and_then(Ruleset::create)
         .map_err(unavailable("landlock_create_ruleset"))?
         .no_new_privs(false);
-    // A device is made by CAP_MKNOD only, and no app needs one below its surfaces.
+    // Only CAP_MKNOD can create a device, and no app needs one below its surfaces.
     let below = all & !make_bitflags!(AccessFs::{MakeChar | MakeBlock});
     let mut first = None;
     for path in plan.seal.below(&plan.surfaces) {
@@ -107,7 +107,8 @@ fn streams(ruleset: &mut RulesetCreated) -> Result<()> {
     Ok(())
 }
 
-/// Tries a write outside, which must fail for the right reason, and one inside, which must not. Gives what was tried.
+/// Tries a write outside, which must fail for the right reason, and one inside, which must succeed. Returns the tried
+/// paths.
 fn prove(first: Option<&OwnedFd>) -> Result<&'static str> {
     let write = |path: &str| open(path, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty()).map_err(errno).map(drop);
     let not_proved = |what: String| Err(Error::SealNotProved { what });

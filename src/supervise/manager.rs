@@ -9,10 +9,10 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::time::Duration;
 
-/// How long one message may take.
+/// The time limit of one message.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Where it listens.
+/// The socket's address.
 #[derive(Clone, Debug)]
 pub struct Manager {
     socket: Vec<u8>,

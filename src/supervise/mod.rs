@@ -1,4 +1,4 @@
-//! Stays with the app: forwards signals, reaps, ends leftover processes, returns the app's exit code.
+//! Supervises the app: forwards signals, reaps, ends leftover processes, returns the app's exit code.
 //!
 //! It has the app's ids, so that forwarding needs no `CAP_KILL`. It keeps none of the app's descriptors and no working
 //! directory that would pin a mount. It sleeps until a signal arrives. It must not end before the app, whatever fails.
@@ -209,7 +209,7 @@ impl Supervisor<'_> {
         }
     }
 
-    /// Whether this signal asks the app to end.
+    /// Whether this signal is a request to end the app.
     fn is_stop(&self, signal: i32) -> bool {
         [SIGTERM, SIGINT, SIGQUIT, self.how.stop.signal()].contains(&signal)
     }

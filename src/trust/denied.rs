@@ -59,7 +59,7 @@ impl fmt::Display for Whose {
 }
 
 impl Denied {
-    /// The fix: what makes it writable only to root.
+    /// The fix: makes it writable only to root.
     pub fn fix(&self) -> String {
         match self {
             Denied::NotRoots { place, whose } => {

@@ -81,7 +81,7 @@ pub struct Reached {
     pub denied: Option<Denied>,
 }
 
-/// How a file is opened at the end of its path, and what a judgement against it leads to.
+/// How a file is opened at the end of its path, and the consequence of a refusal.
 #[derive(Clone, Copy)]
 struct Wanted {
     flags: OFlags,
@@ -91,7 +91,7 @@ struct Wanted {
 }
 
 impl Trust {
-    /// For this start: one as root judges.
+    /// For this start: checks paths if it is as root.
     pub fn new(as_root: bool) -> Trust {
         Trust { judges: as_root, held: Rc::default() }
     }
@@ -108,7 +108,7 @@ impl Trust {
         self.walk(path, Wanted { flags, denied_too: false, by_path: false })?.into_file()
     }
 
-    /// Opens a file for reading, and says why root must not obey it if that is so.
+    /// Opens a file for reading, or returns the reason why root must not use it.
     ///
     /// # Errors
     /// [`Denied::Call`].
@@ -122,7 +122,7 @@ impl Trust {
         reached.into_file().map(|(file, facts)| (file, facts, denied))
     }
 
-    /// Finds what a path leads to, for a program that will look the path up again.
+    /// Resolves a path for a program that will look it up again.
     ///
     /// # Errors
     /// [`Denied`].
@@ -188,7 +188,7 @@ impl Trust {
             }
             way.push(Step { file, open_to: open_to(&facts), facts });
         }
-        // The path ends in `..`, which leads back to a directory that was judged on the way.
+        // The path ends in `..`, which leads back to a directory that was already checked.
         let end = way.pop().ok_or(Denied::Call("open", Errno::ENOENT))?;
         match end.open_to {
             Some(whose) if !wanted.denied_too => Err(Denied::NotRoots { place: here, whose }),
@@ -214,7 +214,7 @@ impl Trust {
         };
         let opened = if last {
             match at(flags | OFlags::NOFOLLOW) {
-                // A link: it is judged, and leads on.
+                // A link: it is checked, and followed.
                 Err(rustix::io::Errno::LOOP) => at(HANDLE),
                 other => other,
             }
@@ -244,7 +244,7 @@ impl Trust {
         }
     }
 
-    /// Judges one name of a path by its owner and mode.
+    /// Checks one name of a path by its owner and mode.
     fn judge(&self, place: &Path, file: &OwnedFd, facts: &Stat, last: bool) -> Option<Denied> {
         let not_roots = |place: &Path, whose| Some(Denied::NotRoots { place: place.to_owned(), whose });
         let kind = FileType::from_raw_mode(facts.st_mode);
@@ -262,7 +262,7 @@ impl Trust {
         }
     }
 
-    /// Judges what was found in a directory of root's alone.
+    /// Checks a file found in a directory that only root can write.
     pub(crate) fn judge_entry(&self, place: &Path, file: &OwnedFd, facts: &Stat) -> Option<Denied> {
         self.judge(place, file, facts, true)
     }
@@ -282,7 +282,7 @@ impl Trust {
     }
 }
 
-/// Whether this is the directory of that path. Both were put together name by name, so equal bytes are equal paths.
+/// Whether this is the directory of that path. Both were joined name by name, so equal bytes mean equal paths.
 fn is_at(held: &(PathBuf, Rc<OwnedFd>, Stat), path: &Path) -> bool {
     held.0.as_os_str() == path.as_os_str()
 }
@@ -335,7 +335,7 @@ fn is_engines_tmpfs(place: &Path, directory: &OwnedFd) -> bool {
         && is_mounted(directory) != Some(false)
 }
 
-/// Whether the file is the root of a mount; none before Linux 5.8, which does not say it.
+/// Whether the file is the root of a mount; None before Linux 5.8, which does not report it.
 fn is_mounted(file: &OwnedFd) -> Option<bool> {
     mount_root(&statx(file, "", AtFlags::EMPTY_PATH, StatxFlags::empty()).ok()?)
 }
@@ -346,7 +346,7 @@ pub(crate) fn mount_root(facts: &Statx) -> Option<bool> {
     told.then(|| facts.stx_attributes.contains(StatxAttributes::MOUNT_ROOT))
 }
 
-/// Who may write it besides its owner. The group's bits are also the most that an access list gives to anyone.
+/// Who can write it besides its owner. The group's bits are also the maximum that an access list gives to anyone.
 fn open_to(facts: &Stat) -> Option<Whose> {
     if facts.st_mode & OTHERS_WRITE != 0 {
         Some(Whose::Everyone)

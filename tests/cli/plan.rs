@@ -4,9 +4,12 @@ use serde_json::Value;
 
 use super::{Done, command, configured, finish, run};
 
-const ROLES: &str = "user = '1500:1501'\nhome = '/srv'\nworkdir = '/'\numask = '0027'\ngroups = ['44', '29']\n[role]\ndefault = 'web'\n\
-    [[tmpfs]]\npath = '/home/app'\nmode = '1777'\nsize = '64m'\n[[volume]]\npath = '/data'\nrecursive = true\n[[directory]]\npath = '${WHERE:-/tmp/made}'\nmode = '0750'\n\
-    [env]\nURL = 'db://${PASSWORD:-}@db'\n[roles.web]\ncommand = ['sh', '-c', '${PORT:-8000} ok']\n[roles.beat]\ncommand = ['sh', 'beat']\n";
+const ROLES: &str = "user = '1500:1501'\nhome = '/srv'\nworkdir = '/'\n\
+    umask = '0027'\ngroups = ['44', '29']\n[role]\ndefault = 'web'\n\
+    [[tmpfs]]\npath = '/home/app'\nmode = '1777'\nsize = '64m'\n\
+    [[volume]]\npath = '/data'\nrecursive = true\n[[directory]]\npath = '${WHERE:-/tmp/made}'\nmode = '0750'\n\
+    [env]\nURL = 'db://${PASSWORD:-}@db'\n\
+    [roles.web]\ncommand = ['sh', '-c', '${PORT:-8000} ok']\n[roles.beat]\ncommand = ['sh', 'beat']\n";
 
 fn plan(name: &str, more: &[&str], variables: &[(&str, &str)]) -> Done {
     let path = configured(name, ROLES);
@@ -136,9 +139,12 @@ fn the_plan_says_what_selects_the_role() {
 fn the_plan_names_what_is_held_back_and_why() {
     let configuration = configured(
         "held-back",
-        "[[step]]\nname = 'assets'\ncommand = ['true']\ntimeout = '90s'\n[[step]]\nname = 'beat only'\ncommand = ['true']\nroles = ['beat']\n\
-         [[directory]]\npath = '/tmp/debug'\nwhen = { DEBUG = '1' }\n[[step]]\nname = 'not in CI'\ncommand = ['true']\nunless = { CI = true }\n\
-         [secrets]\nDSN = { path = '/none', optional = true }\n[roles.web]\ncommand = ['true']\n[roles.beat]\ncommand = ['true']\n",
+        "[[step]]\nname = 'assets'\ncommand = ['true']\ntimeout = '90s'\n\
+         [[step]]\nname = 'beat only'\ncommand = ['true']\nroles = ['beat']\n\
+         [[directory]]\npath = '/tmp/debug'\nwhen = { DEBUG = '1' }\n\
+          [[step]]\nname = 'not in CI'\ncommand = ['true']\nunless = { CI = true }\n\
+         [secrets]\nDSN = { path = '/none', optional = true }\n\
+          [roles.web]\ncommand = ['true']\n[roles.beat]\ncommand = ['true']\n",
     );
     let done = finish(command(&["--config", &configuration, "--role", "web", "--plan"], &[("CI", "yes")]));
     for row in [

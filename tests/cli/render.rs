@@ -278,7 +278,8 @@ fn conditions_are_judged_in_the_environment_of_the_rendering() {
 
 #[test]
 fn a_directory_on_the_read_only_root_is_named() {
-    let lost = "[[directory]] ${CACHE:-/tmp/cache}/a is below no mount, and / is read-only: add a [[tmpfs]] or [[volume]] for it";
+    let lost = "[[directory]] ${CACHE:-/tmp/cache}/a is below no mount, and / is read-only: \
+                add a [[tmpfs]] or [[volume]] for it";
     let directory = "[[directory]]\npath = '${CACHE:-/tmp/cache}/a'\n[[directory]]\npath = '${NOPE}'\n";
     for format in FORMATS {
         let done = rendered("directory", directory, &[format]);

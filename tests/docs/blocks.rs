@@ -17,10 +17,19 @@ pub struct Block {
     pub files: Vec<String>,
     /// `<!-- capabilities: NAME -->`: capabilities that the engine grants beyond the four.
     pub capabilities: Vec<String>,
+    /// `<!-- listen: PORT -->`: ports that accept connections.
+    pub listen: Vec<u16>,
+    /// `<!-- run: ARGUMENTS => COMMAND -->`: arguments of `/init`, and the command that they run.
+    pub runs: Vec<(String, String)>,
     /// `<!-- fragment -->`: not a whole configuration.
     pub fragment: bool,
     /// `# user: UID:GID` of an example: a start as this user.
     pub user: Option<(u32, u32)>,
+}
+
+fn run(line: &str) -> (String, String) {
+    let (arguments, command) = line.split_once(" => ").unwrap_or_else(|| panic!("no => in 'run: {line}'"));
+    (arguments.to_owned(), command.to_owned())
 }
 
 /// The blocks of a page of the repository.
@@ -43,6 +52,8 @@ pub fn blocks(page: &str) -> Vec<Block> {
                 env: of("env: "),
                 files: of("file: "),
                 capabilities: of("capabilities: "),
+                listen: of("listen: ").iter().map(|port| port.parse().unwrap()).collect(),
+                runs: of("run: ").iter().map(|line| run(line)).collect(),
                 fragment: comments.contains(&"fragment"),
                 user: None,
             });
@@ -90,6 +101,8 @@ fn example(file: &str) -> Block {
         env: of("# env: "),
         files: of("# file: "),
         capabilities: of("# capabilities: "),
+        listen: Vec::new(),
+        runs: Vec::new(),
         fragment: false,
         user,
         text,

@@ -1,4 +1,4 @@
-//! Every whole configuration of the documentation boots, with the witness in place of the programs that it names.
+//! Every complete configuration in the documentation boots, with the witness in place of its programs.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -10,7 +10,7 @@ use crate::support::capability::FOUR;
 use crate::support::protocol::{Content, Kind};
 use crate::support::sandbox::{Sandbox, sandbox};
 
-/// Capabilities that examples name, by number.
+/// The capabilities in examples, as bits.
 const CAPABILITIES: [(&str, u64); 3] = [("NET_BIND_SERVICE", 1 << 10), ("NET_ADMIN", 1 << 12), ("SYS_NICE", 1 << 23)];
 
 fn bits(names: impl IntoIterator<Item = String>) -> u64 {
@@ -34,7 +34,7 @@ fn roles(document: &Table) -> impl Iterator<Item = (&String, &Table)> {
     roles.into_iter().flatten().filter_map(|(name, role)| Some((name, role.as_table()?)))
 }
 
-/// The programs that the configuration names: of roles, steps and health checks.
+/// The programs of the configuration: of roles, steps and health checks.
 fn programs(document: &Table) -> BTreeSet<String> {
     let steps = ["step", "root_step"].into_iter().flat_map(|kind| tables(document, kind));
     let commands = steps.map(|step| strings(step.get("command")));
@@ -45,7 +45,7 @@ fn programs(document: &Table) -> BTreeSet<String> {
     commands.chain(roles).filter_map(|words| words.into_iter().next()).collect()
 }
 
-/// A container with the files, mounts and programs that the configuration names.
+/// A container with the files, mounts and programs of the configuration.
 fn container(block: &Block, document: &Table) -> Sandbox {
     let kept = strings(document.get("keep_capabilities"));
     let mut container = sandbox()
@@ -55,7 +55,7 @@ fn container(block: &Block, document: &Table) -> Sandbox {
         .node("/run/secrets", Kind::Directory);
     for program in programs(document) {
         let path = if program.starts_with('/') { program } else { format!("/usr/bin/{program}") };
-        // Each directory on the way, root's.
+        // Each directory above, owned by root.
         let above: Vec<_> = Path::new(&path).ancestors().skip(1).filter(|above| above.parent().is_some()).collect();
         for directory in above.into_iter().rev() {
             container = container.node(directory.to_str().unwrap(), Kind::Directory);
@@ -73,6 +73,9 @@ fn container(block: &Block, document: &Table) -> Sandbox {
     if let Some((uid, gid)) = block.user {
         container = container.user(uid, gid, 0);
     }
+    if !block.listen.is_empty() {
+        container = container.with(|spec| spec.network = Some(block.listen.clone()));
+    }
     block.env.iter().fold(container, |container, entry| container.env(entry))
 }
 
@@ -80,7 +83,7 @@ fn document(block: &Block) -> Table {
     block.text.parse().unwrap_or_else(|error| panic!("{}: {error}", block.place))
 }
 
-/// The boots of a configuration: each role that has a command, or else a command of the operator's.
+/// The boots of a configuration: each role with a command, or a command of the operator.
 fn boots(block: &Block) -> Vec<Sandbox> {
     let document = document(block);
     let container = container(block, &document);
@@ -98,7 +101,7 @@ fn every_example_boots() {
     assert!(examples.len() >= 5, "{} examples", examples.len());
     for boot in examples.iter().flat_map(boots) {
         let run = boot.run();
-        run.check(run.started() && run.outcome.code == Some(0), "that the example boots");
+        run.check(run.started() && run.outcome.code == Some(0), "a boot of the example");
     }
 }
 
@@ -110,6 +113,12 @@ fn every_configuration_of_the_documentation_boots() {
             for boot in boots(&block) {
                 let run = boot.run();
                 run.check(run.started() && run.outcome.code == Some(0), &format!("{} boots", block.place));
+                count += 1;
+            }
+            for (arguments, command) in &block.runs {
+                let run = container(&block, &document(&block)).words(arguments.split_whitespace()).run();
+                let found = run.app().all("argv").join(" ");
+                run.check(found == *command, &format!("{}: '{command}', not '{found}'", block.place));
                 count += 1;
             }
         }

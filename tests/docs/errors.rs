@@ -11,8 +11,9 @@ const PAGE: &str = "docs/errors.md";
 
 const HEAD: &str = "# Refusals
 
-Every refusal is one line on standard error: what failed, on what, the kernel's reason, and `fix:`. The app was not started. If nobody
-reads standard error, a boot waits for at most a second; excess log lines are dropped, and the exit code stays the same. The exit
+Every refusal is one line on standard error: what failed, on what, the kernel's reason, and `fix:`. The app was not
+started. If nobody reads standard error, a boot waits for at most a second; excess log lines are dropped, and the exit
+code stays the same. The exit
 codes are in [cli.md](cli.md#exit-codes). A test boots each case below and compares the line.
 ";
 

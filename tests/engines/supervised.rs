@@ -51,7 +51,8 @@ GROUP
 PYTHONDONTWRITEBYTECODE = "1"
 PYTHONUNBUFFERED = "1"
 [roles.worker]
-command = ["celery", "-A", "work", "worker", "--concurrency", "1", "--pool", "prefork", "--without-gossip", "--without-mingle", "--loglevel", "info"]
+command = ["celery", "-A", "work", "worker", "--concurrency", "1",
+    "--pool", "prefork", "--without-gossip", "--without-mingle", "--loglevel", "info"]
 supervise = true
 "#;
 
@@ -63,7 +64,10 @@ path = "/home/app"
 [role]
 default = "late"
 [roles.late]
-command = ["python3", "-c", "import os, signal; print('UP', os.environ.get('NOTIFY_SOCKET'), flush=True); signal.pause()"]
+command = [
+    "python3", "-c",
+    "import os, signal; print('UP', os.environ.get('NOTIFY_SOCKET'), flush=True); signal.pause()",
+]
 supervise = true
 health = { file = "/home/app/healthy", timeout = "5s" }
 "#;

@@ -62,7 +62,8 @@ fn data(app: crate::expect::App) -> crate::expect::App {
 fn a_used_volume() -> Row {
     Row::new("a volume of root's, recursive, started twice", BOTH, |scene| {
         let options = format!("--volume {}:/data", scene.volume()?);
-        let fill = "import os\nos.makedirs('/data/a/b')\nopen('/data/a/b/old', 'w')\nos.mkdir('/data/closed', 0o700)\nopen('/data/closed/x', 'w')\n\
+        let fill = "import os\nos.makedirs('/data/a/b')\nopen('/data/a/b/old', 'w')\n\
+            os.mkdir('/data/closed', 0o700)\nopen('/data/closed/x', 'w')\n\
             os.symlink('/etc/passwd', '/data/link')\nos.chown('/data/a/b', 5000, 5000)";
         scene.run(&format!("{options} --entrypoint python3"), &["-c", fill])?.ended(0)?;
         let options = format!("{FOUR} {options} {}", scene.configuration(ALL));

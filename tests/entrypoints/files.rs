@@ -258,7 +258,7 @@ fn every_file_and_every_role_has_a_boot() {
             .map(|(_, missing)| missing.trim_end_matches('.').to_owned());
         let row =
             format!("| [{0}](../tests/entrypoints/files/{0}.toml) | {1} |", image.name, missing.unwrap_or_default());
-        assert!(documented.contains(&row), "the header and docs/migrate.md say the same of what is missing: {row}");
+        assert!(documented.contains(&row), "docs/migrate.md differs from the file's header: {row}");
         let document: Table = text.parse().unwrap();
         let variable = document.get("role").and_then(|role| role.get("env")).and_then(Value::as_str).unwrap_or("ROLE");
         let default = document.get("role").and_then(|role| role.get("default")).and_then(Value::as_str);

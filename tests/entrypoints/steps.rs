@@ -120,7 +120,9 @@ fn a_path_holds_a_step_back_just_before_it() {
     let made = "[[step]]\nname = 'make'\ncommand = ['sh', '-c', 'echo > /data/there']\n";
     let config = format!(
         "[[tmpfs]]\npath = '/data'\n{made}[[step]]\nname = 'first'\ncommand = ['sh', '-c', 'echo RAN first']\n\
-         unless_exists = '${{DIR}}/there'\n[[step]]\nname = 'second'\ncommand = ['sh', '-c', 'echo RAN second']\nwhen_exists = '/data/there'\n[env]\nDIR = '/data'\n"
+         unless_exists = '${{DIR}}/there'\n\
+          [[step]]\nname = 'second'\ncommand = ['sh', '-c', 'echo RAN second']\n\
+          when_exists = '/data/there'\n[env]\nDIR = '/data'\n"
     );
     let run = shell(&config);
     run.app();

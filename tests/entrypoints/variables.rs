@@ -71,7 +71,8 @@ fn an_unset_variable_reaches_steps_and_expansions_and_not_the_app() {
 #[test]
 fn words_of_a_condition_are_left_out_and_defaults_nest() {
     let config = "[role]\ndefault = 'web'\n[roles.web]\n\
-                  command = ['witness', '${RELOAD:+--reload}', '${HOST:+--host=${HOST}:${PORT:-80}}', '${A:-${B:-c}}', '']\n";
+                  command = ['witness', '${RELOAD:+--reload}', '${HOST:+--host=${HOST}:${PORT:-80}}', \
+                   '${A:-${B:-c}}', '']\n";
     let words = |env: &[&str]| {
         let run = env.iter().fold(by_role(config), |sandbox, entry| sandbox.env(entry)).run();
         run.app().all("argv").iter().map(|word| (*word).to_owned()).collect::<Vec<_>>()

@@ -45,7 +45,8 @@ for word in sys.argv[1:]:
             connect("169.254.169.254", 8080, ("127.0.0.1", 0))
             service.close()
         case "nft":
-            done = subprocess.run(["/usr/sbin/nft", *rest.split()], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+            command = ["/usr/sbin/nft", *rest.split()]
+            done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
             fact(f"nft {rest}", f"{done.returncode} {done.stdout.splitlines()[0] if done.stdout else ''}")
         case "hash":
             value = os.environ.get(rest)

@@ -106,7 +106,8 @@ fn plays(scene: &Scene, role: &str) -> Verdict {
     let named = replaced(&objects.join("---\n"), &format!("name: {role}\n"), &format!("name: {name}\n"));
     let with_image = replaced(&named, "image: IMAGE\n", &format!("image: {}\n", image()));
     let broker = format!(
-        "containers:\n        - name: broker\n          image: {BROKER}\n          command: [/usr/bin/redis-server, --bind, 127.0.0.1, --save, \"\"]\n"
+        "containers:\n        - name: broker\n          image: {BROKER}\n          \
+         command: [/usr/bin/redis-server, --bind, 127.0.0.1, --save, \"\"]\n"
     );
     let file = scene.file("deployment.yaml", &replaced(&with_image, "containers:\n", &broker), 0o644);
     let verdict = (|| {

@@ -1,5 +1,5 @@
-//! Debian's own nginx and PostgreSQL, by the configurations of the examples, sealed: `initdb` and the server's start write
-//! much, and to many places.
+//! Debian's nginx and PostgreSQL with the examples' configurations, sealed: `initdb` and the server write to many
+//! places.
 
 use crate::columns::SEAL;
 use crate::lab::engine::{PODMAN, image};

@@ -65,7 +65,8 @@ fn a_missing_command_of_a_step_or_a_health_check_is_attributed_to_it() {
 #[test]
 fn a_program_that_the_boot_makes_below_a_surface_is_executed() {
     let script = "#!/bin/witness made\n";
-    let made = "[env]\nPATH = '/cache:/bin:/usr/bin'\n[[file]]\npath = '/cache/start'\ntemplate = '/etc/start.template'\nmode = '0755'\n";
+    let made = "[env]\nPATH = '/cache:/bin:/usr/bin'\n\
+                [[file]]\npath = '/cache/start'\ntemplate = '/etc/start.template'\nmode = '0755'\n";
     let base = stocked().config(format!("[[tmpfs]]\npath = '/cache'\n{made}")).file("/etc/start.template", script);
     for word in ["/cache/start", "start"] {
         let run = base.clone().words([word]).run();

@@ -142,7 +142,8 @@ fn a_tmpfs_with_another_owner_or_group_becomes_the_users() {
 
 #[test]
 fn entries_apply_only_to_their_roles_and_conditions() {
-    let text = "[[tmpfs]]\npath = '/cache'\nroles = ['worker']\n[[tmpfs]]\npath = '/run'\nwhen = { A = '1' }\n[[tmpfs]]\npath = '/srv'\nunless = { B = '1' }\n\
+    let text = "[[tmpfs]]\npath = '/cache'\nroles = ['worker']\n\
+        [[tmpfs]]\npath = '/run'\nwhen = { A = '1' }\n[[tmpfs]]\npath = '/srv'\nunless = { B = '1' }\n\
         [roles.web]\ncommand = ['witness']\n[roles.worker]\ncommand = ['witness']\n";
     let base = sandbox().tmpfs("/cache").tmpfs("/run").tmpfs("/srv").config(text).words::<&str>([]);
     let run = handed(&base.clone().env("ROLE=worker").env("A=2").env("B=1"));
@@ -261,7 +262,8 @@ fn a_directory_that_root_cannot_enter_is_reported() {
 #[test]
 fn directories_are_made_as_the_user() {
     let text = configured("/cache", "0755")
-        + "[[directory]]\npath = '${WHERE:-/cache/a/b}'\nmode = '2750'\n[[directory]]\npath = '/cache/there'\nmode = '0700'\n";
+        + "[[directory]]\npath = '${WHERE:-/cache/a/b}'\nmode = '2750'\n\
+            [[directory]]\npath = '/cache/there'\nmode = '0700'\n";
     let run = cache((0, 0), 0o755, "0755")
         .config(text)
         .owned("/cache/there", Kind::Directory, (1001, 1001), 0o755)

@@ -66,7 +66,8 @@ fn without_proc_the_drop_cannot_be_proved() {
 // CVE-2019-19921, CVE-2019-16884: a fake /proc with the expected content.
 #[test]
 fn a_fake_proc_is_refused() {
-    let status = "Uid:\t0 0 0 0\nGid:\t0 0 0 0\nGroups:\t\nThreads:\t1\nCapInh:\t0\nCapPrm:\t1c1\nCapEff:\t1c1\nCapBnd:\t1c1\nCapAmb:\t0\nNoNewPrivs:\t1\n";
+    let status = "Uid:\t0 0 0 0\nGid:\t0 0 0 0\nGroups:\t\nThreads:\t1\n\
+        CapInh:\t0\nCapPrm:\t1c1\nCapEff:\t1c1\nCapBnd:\t1c1\nCapAmb:\t0\nNoNewPrivs:\t1\n";
     let fake = sandbox().node("/proc/self", Kind::Directory).file("/proc/self/status", status);
     without_proc(fake).refused(77, &["/proc/self/status is not on a proc file system"]);
     without_proc(sandbox().tmpfs("/proc")).refused(77, &["/proc"]);

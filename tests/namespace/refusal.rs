@@ -192,7 +192,8 @@ fn a_role_without_a_command_needs_one() {
 
 #[test]
 fn a_required_variable_that_is_missing_is_refused_with_its_hint() {
-    let text = "[[require]]\nenv = 'KEY'\nunless = { REQUIRE_KEY = '0' }\nhint = 'Add it to the env file.'\n[[require]]\nenv = 'OTHER'\nwhen = { X = '1' }\n";
+    let text = "[[require]]\nenv = 'KEY'\nunless = { REQUIRE_KEY = '0' }\n\
+        hint = 'Add it to the env file.'\n[[require]]\nenv = 'OTHER'\nwhen = { X = '1' }\n";
     let requiring = busy().config(text);
     requiring.run().refused(78, &["required variable KEY is unset or empty", "fix: Add it to the env file."]);
     requiring.clone().env("KEY=").run().refused(78, &["KEY"]);

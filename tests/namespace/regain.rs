@@ -110,7 +110,8 @@ fn a_supervising_init_is_dropped_like_the_app() {
         app.is_dropped_to(1001, 1001, "1001");
         let none = "0000000000000000";
         let dropped = format!(
-            "Uid: 1001 1001 1001 1001, Gid: 1001 1001 1001 1001, Groups: 1001, CapInh: {none}, CapPrm: {none}, CapEff: {none}, CapBnd: {none}, CapAmb: {none}, NoNewPrivs: 1"
+            "Uid: 1001 1001 1001 1001, Gid: 1001 1001 1001 1001, Groups: 1001, \
+             CapInh: {none}, CapPrm: {none}, CapEff: {none}, CapBnd: {none}, CapAmb: {none}, NoNewPrivs: 1"
         );
         assert_eq!(app.attempt("status=1"), dropped);
     }

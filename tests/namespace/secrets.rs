@@ -8,7 +8,10 @@ fn with(secrets: &str) -> Sandbox {
     sandbox()
         .owned("/run/secrets", Kind::Directory, (0, 0), 0o755)
         .owned("/run/secrets/token", Kind::File(Content::Bytes(b"v4lue\n".into())), (0, 0), 0o400)
-        .config(format!("[role]\ndefault = 'web'\n{secrets}\n[roles.web]\ncommand = ['witness']\n[roles.beat]\ncommand = ['witness']\n"))
+        .config(format!(
+            "[role]\ndefault = 'web'\n{secrets}\n[roles.web]\ncommand = ['witness']\n\
+            [roles.beat]\ncommand = ['witness']\n"
+        ))
         .words::<&str>([])
 }
 

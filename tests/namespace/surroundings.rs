@@ -140,7 +140,8 @@ fn home_user_and_logname_follow_the_user() {
 
 #[test]
 fn configured_variables_override_the_engines() {
-    let text = "[env]\nA = 'forced'\nB = '${A:-2}'\nC = '$$'\n[role]\ndefault = 'web'\n[roles.web]\nenv = { D = '${A}-web' }\n";
+    let text = "[env]\nA = 'forced'\nB = '${A:-2}'\nC = '$$'\n\
+        [role]\ndefault = 'web'\n[roles.web]\nenv = { D = '${A}-web' }\n";
     let app = sandbox().config(text).env("A=engine").run().app();
     assert_eq!(["A", "B", "C", "D"].map(|name| app.variable(name)), ["forced", "engine", "$", "forced-web"]);
 }

@@ -176,7 +176,8 @@ fn the_seal_holds_over_every_exec_and_for_every_child() {
     ends(&run, &[("forked=create=/tmp/x", "EACCES"), ("thread=create=/tmp/y", "EACCES")]);
     assert_eq!(run.child().value("NoNewPrivs"), "1");
     let step = container(
-        "writes = true\n[[step]]\nname = 'x'\ncommand = ['witness', 'create=/tmp/new', 'create=/data/new', 'run=/init']",
+        "writes = true\n[[step]]\nname = 'x'\n\
+         command = ['witness', 'create=/tmp/new', 'create=/data/new', 'run=/init']",
     );
     let run = step.run();
     for (attempt, end) in [("create=/tmp/new", "EACCES"), ("create=/data/new", "ok")] {

@@ -104,7 +104,7 @@ impl Arena {
                 None if empty && whole => run = Some(page),
                 Some(start) if !(empty && whole) => {
                     let length = page.min(end / PAGE * PAGE) - start;
-                    // SAFETY: whole pages of the block on which nothing lives, and nothing comes to meanwhile.
+                    // SAFETY: whole pages of the block without a live allocation, and none is made meanwhile.
                     unsafe {
                         libc::madvise(
                             self.block.0.get().cast::<u8>().with_addr(start).cast(),
@@ -146,7 +146,7 @@ unsafe impl GlobalAlloc for Arena {
                 self.dead(start, layout.size());
                 self.move_end(start + layout.size(), start);
             }
-            // SAFETY: what is not in the block came from System, with this layout.
+            // SAFETY: memory outside the block came from System, with this layout.
             None => unsafe { System.dealloc(pointer, layout) },
         }
     }
@@ -154,7 +154,7 @@ unsafe impl GlobalAlloc for Arena {
     #[inline(never)]
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         let Some(start) = self.offset(pointer) else {
-            // SAFETY: what is not in the block came from System, with this layout.
+            // SAFETY: memory outside the block came from System, with this layout.
             return self.granted(unsafe { System.realloc(pointer, layout, size) });
         };
         if size <= layout.size() || (size <= SIZE && self.move_end(start + layout.size(), start + size)) {

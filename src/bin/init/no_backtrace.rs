@@ -8,7 +8,7 @@
 
 use std::ffi::{c_int, c_void};
 
-/// `_URC_END_OF_STACK` of the Itanium C++ ABI: there is no frame to look at.
+/// `_URC_END_OF_STACK` of the Itanium C++ ABI: there is no frame to walk.
 const END_OF_STACK: c_int = 5;
 
 #[unsafe(no_mangle)]
@@ -29,7 +29,8 @@ macro_rules! never_asked {
 }
 
 never_asked! {
-    _Unwind_DeleteException _Unwind_FindEnclosingFunction _Unwind_GetCFA _Unwind_GetDataRelBase _Unwind_GetIP _Unwind_GetIPInfo
+    _Unwind_DeleteException _Unwind_FindEnclosingFunction
+    _Unwind_GetCFA _Unwind_GetDataRelBase _Unwind_GetIP _Unwind_GetIPInfo
     _Unwind_GetLanguageSpecificData _Unwind_GetRegionStart _Unwind_GetTextRelBase _Unwind_RaiseException _Unwind_Resume
     _Unwind_SetGR _Unwind_SetIP
 }

@@ -1,5 +1,5 @@
-//! Reads values that [`super::judge`] has accepted. A key that is absent has no value, and one that is there is of the
-//! kind that the key table gives it, so that nothing can fail.
+//! Reads values that [`super::judge`] has accepted. Every present key has the type in the key table, so nothing can
+//! fail.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -26,7 +26,7 @@ impl<'a> Accepted<'a> {
         Accepted { source: self.source, node }
     }
 
-    /// Where it stands.
+    /// The place of the value.
     pub(super) fn place(self) -> Place {
         self.node.map_or(Place::Default, |node| self.source.place(node.span()))
     }

@@ -1,5 +1,5 @@
-//! Judges a configuration by the key table, in the order of the file: its keys, their values, and what the keys of a
-//! table require of each other. What is accepted here is read by [`super::accepted`].
+//! Checks a configuration against the key table, in the order of the file: its keys, their values, and the
+//! requirements between keys of a table. [`super::accepted`] reads what is accepted here.
 
 use toml_spanner::{Key, Table};
 
@@ -8,7 +8,7 @@ use crate::config::toml::{Item, Source, refuse};
 use crate::config::{signals, values};
 use crate::error::{Error, Result};
 
-/// Judges a document.
+/// Checks a document.
 ///
 /// # Errors
 /// [`Error::Config`]: the first mistake in the order of the file.
@@ -154,7 +154,7 @@ fn lacks(item: &Item<'_>, keys: &keys::Table, key: &str) -> Error {
     refuse(item.place(), format!("{table} without {key}"), &format!("add {key} = …"))
 }
 
-/// The refusal of a table that has none or several of the keys of which it takes one.
+/// The refusal of a table with none or several of the keys of which it needs exactly one.
 fn not_one(item: &Item<'_>, keys: &keys::Table, chosen: usize) -> Error {
     if keys.name != keys::STEP.name {
         return item.refuse("not exactly one check".into(), "one of http, tcp, exec and file");
@@ -193,7 +193,7 @@ fn together<'a>(item: &Item<'a>, keys: &keys::Table, entries: &'a Table<'a>) -> 
     }
 }
 
-/// The refusal of a value that is of none of the kinds that its key takes.
+/// The refusal of a value of a type that its key does not accept.
 fn neither(item: &Item<'_>, what: &str) -> Error {
     match item.node.as_str() {
         Some(other) if item.key == "groups" => item.refuse(

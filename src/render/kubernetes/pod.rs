@@ -21,7 +21,7 @@ const READINESS_INTERVAL: u64 = 10;
 /// Seconds that a Pod with ports keeps serving before it is stopped, while its Service removes it.
 const PAUSE: u64 = 5;
 
-/// What the Pod is for.
+/// The purpose of the Pod.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Purpose {
     /// To run the app.
@@ -50,7 +50,7 @@ struct Parts<'a> {
     spec: Yaml,
 }
 
-/// The template, as a part of its owner's `spec`.
+/// The template, as part of its owner's `spec`.
 pub(super) fn template(container: &Container<'_>, names: &Names, purpose: Purpose) -> Result<Yaml> {
     let root = needs_root(container);
     let mut parts = Parts {

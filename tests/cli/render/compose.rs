@@ -26,7 +26,8 @@ fn a_service_starts_after_the_roles_that_its_steps_wait_for() {
         step("file = '/run/db'"),
     ];
     let config = waiting(&steps.concat());
-    let wanted = "    # a step waits for them\n    depends_on:\n      cache:\n        condition: service_started\n      \
+    let wanted = "    # a step waits for them\n    depends_on:\n      \
+                  cache:\n        condition: service_started\n      \
                   db:\n        condition: service_healthy\n";
     let done = rendered("waits", &config, &["compose"]);
     done.has(wanted);

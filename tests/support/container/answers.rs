@@ -31,7 +31,6 @@ pub struct Answers {
 
 /// Installs the filter on the calling process and sends its listener to the keeper. The filter never reports
 /// `sendmsg(2)`, which sends the listener.
-/// is how that is done.
 pub fn install(faults: &Faults, to: &OwnedFd) -> Try<()> {
     let code = |bits: u32| u16::try_from(bits).map_err(because("code"));
     let (load, equal, verdict) = (
