@@ -32,13 +32,13 @@ fn tests_of(cell: &str) -> Vec<&str> {
 }
 
 fn all_tests() -> BTreeSet<String> {
-    let rows = [table("SECURITY.md", "What is promised"), table("docs/ledger.md", "The ledger")].concat();
+    let rows = [table("SECURITY.md", "Promises"), table("docs/ledger.md", "The ledger")].concat();
     rows.iter().flat_map(|row| tests_of(row.last().unwrap())).map(str::to_owned).collect()
 }
 
 #[test]
 fn every_promise_names_its_tests() {
-    let promises = table("SECURITY.md", "What is promised");
+    let promises = table("SECURITY.md", "Promises");
     assert!(promises.len() >= 15, "{} promises", promises.len());
     for row in promises {
         assert!(row.len() == 2 && row[0].ends_with('.') && !tests_of(&row[1]).is_empty(), "{row:?}");

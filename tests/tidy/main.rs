@@ -1,5 +1,5 @@
-//! The rules that a machine can check: import levels, unsafe, file lengths, printing and panicking, tests that wait or
-//! are ignored, and that the documentation has every key, option and exit code.
+//! Rules of the source: import levels, unsafe code, lengths of files and lines, printing and panicking, tests that wait
+//! or are ignored. And the documentation: it describes every key, option and exit code.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
@@ -9,7 +9,9 @@ use std::path::{Path, PathBuf};
 
 use stepdown::config::keys::{Kind, Table};
 
+/// The limits of a file in lines, and of a line in columns.
 const LONGEST: usize = 400;
+const WIDEST: usize = 120;
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -34,7 +36,7 @@ fn sources(below: &str) -> Vec<(String, String)> {
     all
 }
 
-/// The text without comments, nor what is for unit tests only, which stand at the end of a file.
+/// The text without comments and without the unit tests at the end of a file.
 fn code(text: &str) -> String {
     let text = text.split("#[cfg(test)]").next().unwrap();
     text.lines().map(|line| if line.trim_start().starts_with("//") { "" } else { line }).collect::<Vec<_>>().join("\n")
@@ -45,7 +47,7 @@ fn words(line: &str) -> impl Iterator<Item = &str> {
     line.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|word| !word.is_empty())
 }
 
-/// The levels as the map in `src/lib.rs` has them.
+/// The levels from the map in `src/lib.rs`.
 fn levels() -> BTreeMap<String, u32> {
     let map = fs::read_to_string(root().join("src/lib.rs")).unwrap();
     let rows = map.lines().filter_map(|line| line.strip_prefix("//! | ")?.split_once(" | "));
@@ -75,7 +77,7 @@ fn the_map_knows_every_module() {
 fn imports_go_to_strictly_lower_levels() {
     let levels = levels();
     for (path, text) in sources("src") {
-        // The binary joins the stages; it has no level of its own to keep.
+        // The binary joins the stages, and has no level.
         if path.starts_with("src/bin/") {
             continue;
         }
@@ -91,10 +93,10 @@ fn imports_go_to_strictly_lower_levels() {
                     None => words(target).take(1).collect(),
                 };
                 for target in named {
-                    // Macros of the crate, if there ever are any, live at its root; none do now.
+                    // The crate has no macros, which would be at its root.
                     let level = levels
                         .get(target)
-                        .unwrap_or_else(|| panic!("{path}:{}: crate::{target} is no module of the map", number + 1));
+                        .unwrap_or_else(|| panic!("{path}:{}: crate::{target} is not in the map", number + 1));
                     assert!(
                         target == module || *level < own,
                         "{path}:{}: {module} (level {own}) imports {target} (level {level})",
@@ -117,7 +119,7 @@ fn unsafe_is_under_sys_only() {
     }
 }
 
-// Credentials belong to threads, and the boot's memory is not shared: a second thread would undo both.
+// Credentials belong to threads, and the allocator is not thread-safe: a second thread would break both.
 #[test]
 fn no_thread_is_started() {
     for (path, text) in sources("src") {
@@ -148,6 +150,32 @@ fn no_file_is_too_long() {
     for (path, text) in sources("src").into_iter().chain(sources("tests")) {
         let length = text.lines().count();
         assert!(length <= LONGEST, "{path} has {length} lines, at most {LONGEST}");
+    }
+}
+
+/// Scripts and settings in the directory, by their first line or name.
+fn scripts(below: &str) -> Vec<PathBuf> {
+    let files = fs::read_dir(root().join(below)).unwrap().map(|entry| entry.unwrap().path());
+    let found = files.filter(|path| {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let known = name == "Makefile" || [".toml", ".rs"].iter().any(|end| name.ends_with(end));
+        known || (path.is_file() && fs::read(path).is_ok_and(|text| text.starts_with(b"#!")))
+    });
+    found.collect()
+}
+
+#[test]
+fn no_line_is_too_wide() {
+    let rust = ["src", "tests", "benches", "fuzz/checks", "fuzz/targets"].map(sources).concat();
+    let others = ["", ".cargo", "tests/lab", "fuzz"].map(scripts).concat().into_iter().map(|path| {
+        let name = path.strip_prefix(root()).unwrap().display().to_string();
+        (name, fs::read_to_string(&path).unwrap())
+    });
+    for (path, text) in rust.into_iter().chain(others) {
+        for (number, line) in text.lines().enumerate() {
+            let width = line.chars().count();
+            assert!(width <= WIDEST, "{path}:{}: {width} columns, at most {WIDEST}", number + 1);
+        }
     }
 }
 
@@ -208,14 +236,14 @@ fn page(name: &str) -> String {
     fs::read_to_string(root().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
-/// Whether the text has this word, not as a part of another.
+/// Whether the text contains this word, not as a part of another word.
 fn mentions(text: &str, word: &str) -> bool {
     let part = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
     text.match_indices(word)
         .any(|(at, _)| !part(text[..at].chars().next_back()) && !part(text[at + word.len()..].chars().next()))
 }
 
-/// The names of all keys of the table and of those in it.
+/// The names of all keys of the table and of its inner tables.
 fn keys_of(table: &Table) -> Vec<&'static str> {
     fn inside(kind: &Kind) -> Vec<&'static str> {
         match kind {
@@ -276,11 +304,11 @@ fn the_readme_is_short_and_links_every_page() {
         assert!(readme.contains(&format!("(docs/{name})")), "README.md does not link docs/{name}");
     }
     for command in ["make demo", "make test"] {
-        assert!(readme.contains(command), "README.md does not name {command}");
+        assert!(readme.contains(command), "README.md does not contain {command}");
     }
 }
 
-/// A relative link leads to a file of the repository.
+/// Every relative link refers to a file and heading of the repository.
 #[test]
 fn every_link_of_the_documentation_resolves() {
     let mut pages: Vec<PathBuf> = ["README.md", "SECURITY.md", "CONTRIBUTING.md", "CHANGELOG.md", "tests/README.md"]
@@ -304,7 +332,7 @@ fn every_link_of_the_documentation_resolves() {
     }
 }
 
-/// The anchor of a heading, as the forges make it.
+/// The anchor of a heading on GitHub and Forgejo.
 fn slug(heading: &str) -> String {
     let text = heading.trim_start_matches('#').trim().to_lowercase();
     text.chars()
