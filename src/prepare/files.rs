@@ -1,7 +1,7 @@
 //! Writes the user's files from their templates: atomically, and never through a link.
 //!
-//! The text is written to a new file beside the path, which is then renamed: `open(2)` with `O_EXCL`, `rename(2)`. It is
-//! done as the user, after the drop, so that only files are read or written that the app could read or write.
+//! The text is written to a new file beside the path, which is then renamed: `open(2)` with `O_EXCL`, `rename(2)`. All
+//! of it happens as the user, after the drop, so that only files are used that the app could read or write.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;

@@ -1,5 +1,5 @@
-//! Older and newer versions of Landlock. The test answers the version query; the kernel then enforces only that version's
-//! rights, because `/init` requests no others.
+//! Older and newer versions of Landlock. The test answers the version query; the kernel then only enforces that
+//! version's rights, because `/init` requests no others.
 
 use libc::SYS_landlock_create_ruleset;
 
