@@ -349,12 +349,20 @@ pub fn try_namespaces() -> [(&'static str, Result<(), Errno>); 4] {
 /// # Errors
 /// `EPERM`, if the kernel says afterwards that they are others.
 pub fn set_file_system_ids(uid: u32, gid: u32) -> Result<(), Errno> {
-    // SAFETY: takes an integer. It changes what this thread may open, and no memory.
-    let group = |id: u32| unsafe { libc::setfsgid(id) }.cast_unsigned();
-    // SAFETY: as above.
-    let user = |id: u32| unsafe { libc::setfsuid(id) }.cast_unsigned();
-    group(gid);
-    user(uid);
+    exchange_file_system_ids(uid, gid);
+    if file_system_ids() == (uid, gid) { Ok(()) } else { Err(Errno::EPERM) }
+}
+
+/// The file system uid and gid of the calling thread. Where the calls are refused, an id that does not exist.
+pub fn file_system_ids() -> (u32, u32) {
     // An invalid id changes nothing and returns the current one.
-    if (group(u32::MAX), user(u32::MAX)) == (gid, uid) { Ok(()) } else { Err(Errno::EPERM) }
+    exchange_file_system_ids(u32::MAX, u32::MAX)
+}
+
+fn exchange_file_system_ids(uid: u32, gid: u32) -> (u32, u32) {
+    // SAFETY: takes an integer. It changes what this thread may open, and no memory.
+    let group = unsafe { libc::setfsgid(gid) }.cast_unsigned();
+    // SAFETY: as above.
+    let user = unsafe { libc::setfsuid(uid) }.cast_unsigned();
+    (user, group)
 }

@@ -30,6 +30,8 @@ pub struct Loaded {
 /// # Errors
 /// [`Error::ConfigRead`] (a named file may not be absent), [`Error::NotRoots`], [`Error::ConfigKind`],
 /// [`Error::Config`].
+// Its locals would be part of the frame of the whole boot: a page of stack.
+#[inline(never)]
 pub fn load(named: Option<&str>, trust: &Trust) -> Result<Loaded> {
     let path = named.unwrap_or(DEFAULT_PATH);
     match read(path, trust) {

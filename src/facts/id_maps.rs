@@ -1,5 +1,6 @@
 //! Which ids the user namespace maps: `/proc/self/uid_map` and `gid_map`, `user_namespaces(7)`.
 
+use std::cell::OnceCell;
 use std::fs::File;
 use std::io::Read;
 
@@ -19,30 +20,48 @@ pub struct IdMap {
     ranges: Vec<(u32, u32)>,
 }
 
-/// The ids of both kinds.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The ids of both kinds. They are read when they are asked for: opening one of the files takes longer than any other
+/// call of a boot.
+#[derive(Clone, Debug, Default)]
 pub struct IdMaps {
-    /// User ids.
-    pub users: IdMap,
-    /// Group ids.
-    pub groups: IdMap,
+    users: OnceCell<IdMap>,
+    groups: OnceCell<IdMap>,
 }
 
 impl IdMaps {
-    /// Reads them. Where all user ids are mapped this is the initial user namespace, which maps all group ids too; in
-    /// any other such namespace the drop refuses a group id that does not exist.
+    /// Those of the initial user namespace: all ids.
+    pub fn everything() -> IdMaps {
+        IdMaps { users: IdMap::everything().into(), groups: IdMap::everything().into() }
+    }
+
+    /// Whether the user ids have been read.
+    pub fn are_read(&self) -> bool {
+        self.users.get().is_some()
+    }
+
+    /// The user ids.
     ///
     /// # Errors
     /// [`Error::Credentials`].
-    pub fn read() -> Result<IdMaps> {
-        let users = IdMap::read(UID_MAP)?;
-        let groups = if users == IdMap::everything() { IdMap::everything() } else { IdMap::read(GID_MAP)? };
-        Ok(IdMaps { users, groups })
+    pub fn users(&self) -> Result<&IdMap> {
+        kept(&self.users, || IdMap::read(UID_MAP))
     }
 
-    /// Those of the initial user namespace: all ids.
-    pub fn everything() -> IdMaps {
-        IdMaps { users: IdMap::everything(), groups: IdMap::everything() }
+    /// The group ids. Where all user ids are mapped this is the initial user namespace, which maps all group ids too;
+    /// in any other such namespace the drop refuses a group id that does not exist.
+    ///
+    /// # Errors
+    /// [`Error::Credentials`].
+    pub fn groups(&self) -> Result<&IdMap> {
+        let users = self.users()?;
+        kept(&self.groups, || if *users == IdMap::everything() { Ok(users.clone()) } else { IdMap::read(GID_MAP) })
+    }
+}
+
+fn kept(cell: &OnceCell<IdMap>, read: impl FnOnce() -> Result<IdMap>) -> Result<&IdMap> {
+    match cell.get() {
+        Some(map) => Ok(map),
+        None => read().map(|map| cell.get_or_init(|| map)),
     }
 }
 

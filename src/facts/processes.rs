@@ -83,7 +83,8 @@ fn status(pid: i32) -> Option<String> {
     let mut page = vec![0; 4096];
     let length = File::open(format!("/proc/{pid}/status")).ok()?.read(&mut page).ok()?;
     // Its first line contains the process's name, which may be any bytes.
-    Some(String::from_utf8_lossy(page.get(..length)?).into_owned())
+    page.truncate(length);
+    Some(String::from_utf8(page).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
 }
 
 fn parse(status: &str) -> Option<Dispositions> {

@@ -10,7 +10,7 @@ use crate::config::{At, Config, Groups};
 use crate::error::{Error, Place, Result};
 use crate::facts::accounts::{Accounts, id};
 use crate::facts::id_maps::{self, IdMap};
-use crate::privilege::{Held, Target};
+use crate::privilege::{self, Held, Target};
 
 /// The user when none is configured.
 const DEFAULT_USER: &str = "1001:1001";
@@ -90,7 +90,8 @@ pub(super) fn target(given: &Given<'_>) -> Result<Resolved> {
         given => given.unwrap_or_default(),
     };
     if wants_engines {
-        let settable = |id: &u32| *id != OVERFLOW && ids.groups.maps(*id);
+        let mapped = ids.groups()?;
+        let settable = |id: &u32| *id != OVERFLOW && mapped.maps(*id);
         groups = if dropped.iter().all(settable) {
             sorted(gid, dropped.clone())
         } else {
@@ -121,7 +122,7 @@ fn engines(held: &Held, accounts: &Accounts) -> Result<Vec<u32>> {
 
 /// Refuses unmapped ids before root steps run: the drop would fail with EINVAL after them.
 fn refuse_unmapped(given: &Given<'_>, uid: u32, gid: u32, groups: &[u32]) -> Result<()> {
-    let Given { config, arguments, ids, .. } = *given;
+    let Given { config, arguments, ids, held, .. } = *given;
     let refuse = |place: Place, id: String, file: &'static str, map: &IdMap| {
         Err(Error::Unmapped { place, id, file, mapped: map.to_string() })
     };
@@ -130,19 +131,23 @@ fn refuse_unmapped(given: &Given<'_>, uid: u32, gid: u32, groups: &[u32]) -> Res
         (None, Some(user)) => user.place.clone(),
         (None, None) => Place::Default,
     };
-    if !ids.users.maps(uid) {
-        return refuse(place(), format!("uid {uid}"), id_maps::UID_MAP, &ids.users);
+    if !ids.are_read() && privilege::takes_ids(uid, gid, groups, held)? {
+        return Ok(());
     }
-    if !ids.groups.maps(gid) {
-        return refuse(place(), format!("gid {gid}"), id_maps::GID_MAP, &ids.groups);
+    let (users, all) = (ids.users()?, ids.groups()?);
+    if !users.maps(uid) {
+        return refuse(place(), format!("uid {uid}"), id_maps::UID_MAP, users);
     }
-    match groups.iter().find(|id| !ids.groups.maps(**id)) {
+    if !all.maps(gid) {
+        return refuse(place(), format!("gid {gid}"), id_maps::GID_MAP, all);
+    }
+    match groups.iter().find(|id| !all.maps(**id)) {
         Some(id) => {
             let place = match &config.groups {
                 Some(Groups::Listed(listed)) => listed.first().map_or_else(place, |first| first.place.clone()),
                 _ => place(),
             };
-            refuse(place, format!("group {id}"), id_maps::GID_MAP, &ids.groups)
+            refuse(place, format!("group {id}"), id_maps::GID_MAP, all)
         }
         None => Ok(()),
     }

@@ -24,6 +24,22 @@ pub fn with_rights_of<T>(target: &Target, held: &Held, read: impl FnOnce() -> T)
     Ok(value)
 }
 
+/// Whether the user namespace has these ids, by trying them as ids for files. False also where that cannot be tried.
+///
+/// # Errors
+/// [`Error::Drop`] if root's own could not be set again; the boot must end then.
+pub fn takes_ids(uid: u32, gid: u32, groups: &[u32], held: &Held) -> Result<bool> {
+    let own = (held.uid.file_system, held.gid.file_system);
+    // gVisor does not have the calls. Setting root's own ids again makes every permitted capability for files effective.
+    if sys::file_system_ids() != own || held.effective != held.permitted {
+        return Ok(false);
+    }
+    let has = |gid: u32| sys::set_file_system_ids(uid, gid).is_ok();
+    let all = has(gid) && groups.iter().all(|group| *group == gid || has(*group));
+    file_system_ids(own.0, own.1)?;
+    Ok(all)
+}
+
 fn file_system_ids(uid: u32, gid: u32) -> Result<()> {
     sys::set_file_system_ids(uid, gid).map_err(|errno| Error::Drop {
         call: "setfsuid and setfsgid",

@@ -98,7 +98,7 @@ fn by_system_call(expected: &Expected<'_>) -> Result<()> {
 
 fn as_printed(expected: &Expected<'_>) -> Result<()> {
     let Target { uid, gid, groups, keep } = expected.target;
-    let held = Held::read()?;
+    let held = expected.before.again()?;
     if held.lacks() != expected.before.lacks() {
         return Err(Error::NotProved { what: "the kernel does not print the same lines as at the start".into() });
     }

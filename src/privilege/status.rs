@@ -5,7 +5,8 @@
 
 use std::borrow::Cow;
 use std::fs::File;
-use std::io::Read;
+use std::io::{Read, Seek};
+use std::rc::Rc;
 
 use rustix::fs::{FsWord, Mode, OFlags, open};
 
@@ -63,7 +64,22 @@ pub struct Held {
     pub lacks_no_new_privs: bool,
     /// Threads of the process.
     pub threads: u32,
+    /// Where it was read.
+    pub source: Source,
 }
+
+/// The open file of a state that was read, for the next one.
+#[derive(Clone, Debug, Default)]
+pub struct Source(Option<Rc<File>>);
+
+impl PartialEq for Source {
+    /// What a thread holds does not depend on the descriptor.
+    fn eq(&self, _: &Source) -> bool {
+        true
+    }
+}
+
+impl Eq for Source {}
 
 impl Held {
     /// Reads the state of the calling thread.
@@ -74,11 +90,33 @@ impl Held {
     pub fn read() -> Result<Held> {
         let failed = |call, errno| Error::Credentials { call, object: PATH.into(), errno };
         let opened = open(PATH, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
-        let mut file = File::from(opened.map_err(|error| failed("open", errno(error)))?);
+        let file = File::from(opened.map_err(|error| failed("open", errno(error)))?);
         let kind = rustix::fs::fstatfs(&file).map_err(|error| failed("fstatfs", errno(error)))?.f_type;
         if kind != PROC_SUPER_MAGIC {
             return Err(Error::NotProved { what: format!("{PATH} is not on a proc file system (type {kind:#x})") });
         }
+        Held::of(Rc::new(file))
+    }
+
+    /// Reads what the thread holds now. The kernel writes the text of the same file anew, and opening it again would
+    /// take longer than the read.
+    ///
+    /// # Errors
+    /// As [`Held::read`].
+    pub fn again(&self) -> Result<Held> {
+        let Some(file) = &self.source.0 else { return Held::read() };
+        let mut start: &File = file;
+        start.rewind().map_err(|error| Error::Credentials {
+            call: "lseek",
+            object: PATH.into(),
+            errno: io_errno(&error),
+        })?;
+        Held::of(Rc::clone(file))
+    }
+
+    fn of(source: Rc<File>) -> Result<Held> {
+        let failed = |call, errno| Error::Credentials { call, object: PATH.into(), errno };
+        let mut file: &File = &source;
         // The file is about 1.5 KB; one read gives a state of one moment.
         let mut buffer = [0_u8; 2048];
         let length = file.read(&mut buffer).map_err(|error| failed("read", io_errno(&error)))?;
@@ -92,6 +130,7 @@ impl Held {
         if held.lacks_no_new_privs {
             held.no_new_privs = rustix::thread::no_new_privs().map_err(|error| failed("prctl", errno(error)))?;
         }
+        held.source = Source(Some(source));
         Ok(held)
     }
 

@@ -240,7 +240,8 @@ fn run(row: &Row, platform: &str, number: usize, scene: &Path) -> (Option<i32>, 
     let mut text = String::new();
     if let Some(signal) = row.stop {
         while !text.contains("witness: started") && stdout.read_line(&mut text).unwrap() > 0 {}
-        assert!(runsc().args(["kill", &name, signal]).status().unwrap().success(), "runsc kill");
+        let log = || fs::read_to_string(directory.join("stderr")).unwrap();
+        assert!(runsc().args(["kill", &name, signal]).status().unwrap().success(), "runsc kill: {}", log());
     }
     stdout.read_to_string(&mut text).unwrap();
     let code = container.wait().unwrap().code();

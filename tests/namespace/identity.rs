@@ -50,6 +50,14 @@ fn an_unmapped_id_is_refused_before_a_root_step_and_in_the_plan() {
         assert!(!run.stderr().contains("step mark") && record.contains("0-65535"), "{}", run.shown());
         with_root_step(config).words(["--plan"]).run().refused(78, &[id, file]);
     }
+    // A kernel or a seccomp filter without the calls that try the ids.
+    for errno in [libc::ENOSYS, libc::EPERM] {
+        for call in [libc::SYS_setfsuid, libc::SYS_setfsgid] {
+            let without = |config| with_root_step(config).answer(call, &[], errno);
+            without("user = '70000:1001'").run().refused(78, &["uid 70000", "/proc/self/uid_map"]);
+            without("user = '1001:1002'").run().app().is_dropped_to(1001, 1002, "1002");
+        }
+    }
     let option = sandbox().words(["--user", "70000", "witness"]).run();
     option.refused(78, &["--user: uid 70000", "choose an id that /proc/self/uid_map maps"]);
 }

@@ -222,12 +222,17 @@ fn the_kernel_is_read_back_after_the_last_step_of_the_drop() {
     let trace = traced(full());
     let cleared = trace.first("capset(");
     assert!(cleared > trace.first("setresuid(1001"), "{}", trace.shown());
+    // The file of the first read is still open and is read again.
+    let opened = &trace.calls[trace.first("open(\"/proc/self/status\"")];
+    let descriptor = opened.rsplit("= ").next().unwrap();
+    let (rewound, read) = (format!("lseek({descriptor}, 0, SEEK_SET"), format!("read({descriptor}, "));
+    assert!(trace.last(&read) > trace.last(&rewound), "{}", trace.shown());
     for call in [
         "getresuid(",
         "getresgid(",
         "getgroups(",
         "capget(",
-        "open(\"/proc/self/status\"",
+        rewound.as_str(),
         "prctl(PR_GET_NO_NEW_PRIVS",
         "prctl(PR_GET_SECUREBITS",
     ] {

@@ -127,7 +127,7 @@ fn boot(handed: entry::Handed, report: &mut Option<ReportFormat>) -> Result<Next
     let accounts = Accounts::read(&trust)?;
     let Request { arguments, environment, .. } = &request;
     // Only a start as root changes ids.
-    let ids = if held.uid.effective == 0 { IdMaps::read()? } else { IdMaps::everything() };
+    let ids = if held.uid.effective == 0 { IdMaps::default() } else { IdMaps::everything() };
     let (config, accounts, held) = (&loaded.config, &accounts, &held);
     let given = Given { config, arguments, environment, accounts, held, ids: &ids };
     let plan = plan::resolve(&given)?;
