@@ -353,13 +353,15 @@ pub fn set_file_system_ids(uid: u32, gid: u32) -> Result<(), Errno> {
     if file_system_ids() == (uid, gid) { Ok(()) } else { Err(Errno::EPERM) }
 }
 
-/// The file system uid and gid of the calling thread. Where the calls are refused, an id that does not exist.
+/// The file system uid and gid of the calling thread; `u32::MAX` where the call is refused.
 pub fn file_system_ids() -> (u32, u32) {
     // An invalid id changes nothing and returns the current one.
     exchange_file_system_ids(u32::MAX, u32::MAX)
 }
 
-fn exchange_file_system_ids(uid: u32, gid: u32) -> (u32, u32) {
+/// Sets the file system uid and gid of the calling thread, where they exist and the thread may. Returns the previous
+/// ones; `u32::MAX` where the call is refused.
+pub fn exchange_file_system_ids(uid: u32, gid: u32) -> (u32, u32) {
     // SAFETY: takes an integer. It changes what this thread may open, and no memory.
     let group = unsafe { libc::setfsgid(gid) }.cast_unsigned();
     // SAFETY: as above.

@@ -26,6 +26,7 @@ pub fn check(data: &[u8]) {
         lacks_no_new_privs: false,
         threads: next(),
         groups: std::iter::repeat_with(next).take_while(|group| *group != 0).collect(),
+        ..Held::default()
     };
     let text = printed(&held);
     assert_eq!(parse(text.as_bytes()).as_ref(), Ok(&held));

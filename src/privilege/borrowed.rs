@@ -29,15 +29,24 @@ pub fn with_rights_of<T>(target: &Target, held: &Held, read: impl FnOnce() -> T)
 /// # Errors
 /// [`Error::Drop`] if root's own could not be set again; the boot must end then.
 pub fn takes_ids(uid: u32, gid: u32, groups: &[u32], held: &Held) -> Result<bool> {
-    let own = (held.uid.file_system, held.gid.file_system);
-    // gVisor does not have the calls. Setting root's own ids again makes every permitted capability for files effective.
-    if sys::file_system_ids() != own || held.effective != held.permitted {
+    // Setting root's own ids again makes every permitted capability for files effective.
+    if held.effective != held.permitted {
         return Ok(false);
     }
-    let has = |gid: u32| sys::set_file_system_ids(uid, gid).is_ok();
-    let all = has(gid) && groups.iter().all(|group| *group == gid || has(*group));
-    file_system_ids(own.0, own.1)?;
-    Ok(all)
+    let own = (held.uid.file_system, held.gid.file_system);
+    let exist = |gid: u32| {
+        let before = sys::exchange_file_system_ids(uid, gid);
+        sys::exchange_file_system_ids(own.0, own.1) == (uid, gid) && before == own
+    };
+    let all = exist(gid) && groups.iter().all(|group| *group == gid || exist(*group));
+    // Where a call is refused, as by gVisor, it has changed nothing.
+    let now = sys::file_system_ids();
+    if [(now.0, own.0), (now.1, own.1)].into_iter().all(|(now, own)| now == own || now == u32::MAX) {
+        Ok(all)
+    } else {
+        file_system_ids(own.0, own.1)?;
+        Ok(false)
+    }
 }
 
 fn file_system_ids(uid: u32, gid: u32) -> Result<()> {
