@@ -130,8 +130,8 @@ fn user<'a>((name, uid, mut fields): (&'a [u8], u32, impl Iterator<Item = &'a [u
 
 /// The lines of either file: a name, and the fields after the password.
 fn entries(text: &str) -> impl Iterator<Item = (&[u8], impl Iterator<Item = &[u8]>)> {
-    text.as_bytes().split(|byte| *byte == b'\n').filter_map(|line| {
-        let mut fields = line.split(|byte| *byte == b':');
+    text.split('\n').filter_map(|line| {
+        let mut fields = line.as_bytes().split(|byte| *byte == b':');
         let name = fields.next().filter(|name| !name.is_empty())?;
         fields.next()?;
         Some((name, fields))
