@@ -65,37 +65,9 @@ fn scope(text: &str, scope: &Scope, config: &Config) {
 }
 
 fn sound(config: &Config, text: &str) {
-    let plain = |path: &At<String>| {
-        assert_eq!(values::path(&path.value).as_ref(), Ok(&path.value));
-        let in_file = rest(text, &path.place).unwrap();
-        assert!(in_file.starts_with(['"', '\'']), "{in_file:?}");
-    };
-    for entry in &config.tmpfs {
-        plain(&entry.path);
-        assert!(entry.mode <= 0o3777);
-        scope(text, &entry.scope, config);
-    }
-    for entry in &config.volumes {
-        if entry.path.value.contains('$') {
-            string(text, &entry.path);
-        } else {
-            plain(&entry.path);
-        }
-        scope(text, &entry.scope, config);
-    }
-    for entry in &config.directories {
-        string(text, &entry.path);
-        assert!(entry.mode <= 0o3777);
-        scope(text, &entry.scope, config);
-    }
-    for entry in &config.files {
-        string(text, &entry.path);
-        string(text, &entry.template);
-        entry.when_exists.iter().chain(&entry.unless_exists).for_each(|path| string(text, path));
-        entry.variables.iter().for_each(|name| string(text, name));
-        assert!(entry.mode <= 0o3777 && entry.variables.iter().all(|name| values::variable(&name.value).is_ok()));
-        scope(text, &entry.scope, config);
-    }
+    surfaces(config, text);
+    steps(config, text);
+    roles(config, text);
     for entry in &config.requirements {
         assert!(values::name(&entry.env).is_ok());
         scope(text, &entry.scope, config);
@@ -105,21 +77,6 @@ fn sound(config: &Config, text: &str) {
         scope(text, &entry.scope, config);
     }
     assert!(config.unset.iter().all(|name| values::variable(name).is_ok()));
-    for step in config.root_steps.iter().chain(&config.steps) {
-        assert!(step.output.as_ref().is_none_or(|name| step.wait.is_none() && values::name(name).is_ok()));
-        match &step.wait {
-            Some(wait) => asked(text, &wait.probe),
-            None => command(text, &step.command),
-        }
-        step.when_exists.iter().chain(&step.unless_exists).for_each(|path| string(text, path));
-        string(text, &step.name);
-        step.capabilities.iter().for_each(|name| string(text, name));
-        assert!(step.timeout.as_ref().is_none_or(|timeout| expandable(text, timeout)));
-        scope(text, &step.scope, config);
-    }
-    let plain = |step: &Step| step.capabilities.is_empty() && step.env.is_empty();
-    assert!(config.steps.iter().all(plain), "only root steps ask for capabilities and have an environment");
-    config.root_steps.iter().for_each(|step| variables(text, step.env.iter()));
     variables(text, config.env.iter().chain(config.secrets.iter().map(|(name, secret)| (name, &secret.path))));
     config.secrets.iter().for_each(|(_, secret)| scope(text, &secret.scope, config));
     let listed = match &config.groups {
@@ -156,6 +113,64 @@ fn sound(config: &Config, text: &str) {
         rest(text, place).unwrap().trim_start_matches(['+', '-']).starts_with(|first: char| first.is_ascii_digit())
     };
     assert!(config.supervise.exit_codes.values().all(|to| number(&to.place)));
+}
+
+/// The mount points, directories and files.
+fn surfaces(config: &Config, text: &str) {
+    let plain = |path: &At<String>| {
+        assert_eq!(values::path(&path.value).as_ref(), Ok(&path.value));
+        let in_file = rest(text, &path.place).unwrap();
+        assert!(in_file.starts_with(['"', '\'']), "{in_file:?}");
+    };
+    for entry in &config.tmpfs {
+        plain(&entry.path);
+        assert!(entry.mode <= 0o3777);
+        scope(text, &entry.scope, config);
+    }
+    for entry in &config.volumes {
+        if entry.path.value.contains('$') {
+            string(text, &entry.path);
+        } else {
+            plain(&entry.path);
+        }
+        scope(text, &entry.scope, config);
+    }
+    for entry in &config.directories {
+        string(text, &entry.path);
+        assert!(entry.mode <= 0o3777);
+        scope(text, &entry.scope, config);
+    }
+    for entry in &config.files {
+        string(text, &entry.path);
+        string(text, &entry.template);
+        entry.when_exists.iter().chain(&entry.unless_exists).for_each(|path| string(text, path));
+        entry.variables.iter().for_each(|name| string(text, name));
+        assert!(entry.mode <= 0o3777 && entry.variables.iter().all(|name| values::variable(&name.value).is_ok()));
+        scope(text, &entry.scope, config);
+    }
+}
+
+/// The steps, of root and of the user.
+fn steps(config: &Config, text: &str) {
+    for step in config.root_steps.iter().chain(&config.steps) {
+        assert!(step.output.as_ref().is_none_or(|name| step.wait.is_none() && values::name(name).is_ok()));
+        match &step.wait {
+            Some(wait) => asked(text, &wait.probe),
+            None => command(text, &step.command),
+        }
+        step.when_exists.iter().chain(&step.unless_exists).for_each(|path| string(text, path));
+        string(text, &step.name);
+        step.capabilities.iter().for_each(|name| string(text, name));
+        assert!(step.timeout.as_ref().is_none_or(|timeout| expandable(text, timeout)));
+        scope(text, &step.scope, config);
+    }
+    let plain = |step: &Step| step.capabilities.is_empty() && step.env.is_empty();
+    assert!(config.steps.iter().all(plain), "only root steps ask for capabilities and have an environment");
+    config.root_steps.iter().for_each(|step| variables(text, step.env.iter()));
+}
+
+/// The roles with their commands, variables and health checks.
+fn roles(config: &Config, text: &str) {
     for (_, role) in &config.roles {
         assert!(rest(text, &role.place).is_some());
         role.command.iter().filter(|words| !words.is_empty()).for_each(|words| command(text, words));

@@ -209,7 +209,13 @@ pub fn parse(words: &[&CStr]) -> Result<Arguments> {
             other => return Err(unusable(other.unexpected())),
         }
     }
-    let Arguments { config, role, image, .. } = &arguments;
+    agree(&arguments)?;
+    Ok(arguments)
+}
+
+/// Refuses empty values, and options that do not go together.
+fn agree(arguments: &Arguments) -> Result<()> {
+    let Arguments { config, role, image, .. } = arguments;
     for (option, value) in [("--config", config), ("--role", role), ("--image", image)] {
         if value.as_deref() == Some("") {
             return Err(wrong(format!("{option} with an empty value")));
@@ -227,7 +233,7 @@ pub fn parse(words: &[&CStr]) -> Result<Arguments> {
     if matches!(arguments.action, Action::Render(_)) && !arguments.command.is_empty() {
         return Err(wrong("--render takes no command: it goes after the image's name, or is the image's CMD".into()));
     }
-    Ok(arguments)
+    Ok(())
 }
 
 fn act(arguments: &mut Arguments, action: Action) -> Result<()> {

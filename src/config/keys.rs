@@ -4,57 +4,7 @@
 //! as a JSON Schema. To add a key: a row here, a field in [`super::Config`] that `decode` reads, a line in
 //! `fuzz/every-key.toml`.
 
-pub use super::kinds::{Form, Kind};
-
-/// One key.
-#[derive(Clone, Copy, Debug)]
-pub struct Key {
-    /// Its name.
-    pub name: &'static str,
-    /// The kind of its value.
-    pub kind: Kind,
-    /// Whether the table is refused without it.
-    pub required: bool,
-    /// Whether its value may contain `${`, which is refused elsewhere. A hint shows it, all others expand it.
-    pub expands: bool,
-    /// The default as JSON, or empty if there is none.
-    pub default: &'static str,
-    /// One line about it.
-    pub about: &'static str,
-}
-
-/// A table.
-#[derive(Debug)]
-pub struct Table {
-    /// The table's name in messages; empty for the top level.
-    pub name: &'static str,
-    /// Its own keys.
-    pub keys: &'static [Key],
-    /// Whether it also has `roles`, `when` and `unless`.
-    pub scoped: bool,
-    /// Exactly one of these keys is required, unless the list is empty.
-    pub one_of: &'static [&'static str],
-    /// Keys that need another key: the key, the other.
-    pub with: &'static [(&'static str, &'static str)],
-}
-
-impl Table {
-    /// All its keys.
-    pub fn all(&self) -> impl Iterator<Item = &'static Key> {
-        let scope: &'static [Key] = if self.scoped { SCOPE } else { &[] };
-        self.keys.iter().chain(scope)
-    }
-
-    /// The key of this name.
-    pub fn get(&self, name: &str) -> Option<&'static Key> {
-        self.all().find(|key| key.name == name)
-    }
-
-    /// Its keys by name, for messages.
-    pub fn names(&self) -> String {
-        self.all().map(|key| key.name).collect::<Vec<_>>().join(", ")
-    }
-}
+pub use super::kinds::{Form, Key, Kind, Table};
 
 const fn key(name: &'static str, kind: Kind, about: &'static str) -> Key {
     Key { name, kind, required: false, expands: false, default: "", about }
@@ -76,11 +26,11 @@ impl Key {
 }
 
 const fn table(name: &'static str, keys: &'static [Key]) -> Table {
-    Table { name, keys, scoped: false, one_of: &[], with: &[] }
+    Table { name, keys, scope: &[], one_of: &[], with: &[] }
 }
 
 const fn entry(name: &'static str, keys: &'static [Key]) -> Table {
-    Table { name, keys, scoped: true, one_of: &[], with: &[] }
+    Table { name, keys, scope: SCOPE, one_of: &[], with: &[] }
 }
 
 const PATH: Kind = Kind::Form(Form::Path);
@@ -238,7 +188,7 @@ pub static STEP: Table = Table {
         key("when_exists", Kind::Text, "only if this path is there").expands(),
         key("unless_exists", Kind::Text, "not if this path is there").expands(),
     ],
-    scoped: true,
+    scope: SCOPE,
     one_of: &["command", "wait"],
     with: &[("output", "command")],
 };
@@ -248,7 +198,7 @@ pub static WAIT: Table = Table {
     name: "wait",
     // A wait has no liveness.
     keys: HEALTH_KEYS.split_at(9).0,
-    scoped: false,
+    scope: &[],
     one_of: QUESTIONS,
     with: QUESTION_KEYS,
 };
@@ -333,14 +283,14 @@ pub static A_ROLE: Table = Table {
         key("at_most_one", Kind::Boolean, "rendered so that it never runs twice").default("false"),
         key("stop", Kind::Table(&ROLE_STOP), "how it is stopped, over [stop]"),
     ],
-    scoped: false,
+    scope: &[],
     one_of: &[],
     with: &[("activation", "ports")],
 };
 
 /// A health check.
 pub static HEALTH: Table =
-    Table { name: "health", keys: HEALTH_KEYS, scoped: false, one_of: QUESTIONS, with: QUESTION_KEYS };
+    Table { name: "health", keys: HEALTH_KEYS, scope: &[], one_of: QUESTIONS, with: QUESTION_KEYS };
 
 /// The first nine are also the keys of a wait.
 const HEALTH_KEYS: &[Key] = &[

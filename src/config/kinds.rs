@@ -1,6 +1,53 @@
-//! The kinds of values, for the key table.
+//! The types of the key table: its keys and tables, and the kinds of their values.
 
-use super::keys::Table;
+/// One key.
+#[derive(Clone, Copy, Debug)]
+pub struct Key {
+    /// Its name.
+    pub name: &'static str,
+    /// The kind of its value.
+    pub kind: Kind,
+    /// Whether the table is refused without it.
+    pub required: bool,
+    /// Whether its value may contain `${`, which is refused elsewhere. A hint shows it, all others expand it.
+    pub expands: bool,
+    /// The default as JSON, or empty if there is none.
+    pub default: &'static str,
+    /// One line about it.
+    pub about: &'static str,
+}
+
+/// A table.
+#[derive(Debug)]
+pub struct Table {
+    /// The table's name in messages; empty for the top level.
+    pub name: &'static str,
+    /// Its own keys.
+    pub keys: &'static [Key],
+    /// The keys that it shares with other tables: `roles`, `when` and `unless`.
+    pub scope: &'static [Key],
+    /// Exactly one of these keys is required, unless the list is empty.
+    pub one_of: &'static [&'static str],
+    /// Keys that need another key: the key, the other.
+    pub with: &'static [(&'static str, &'static str)],
+}
+
+impl Table {
+    /// All its keys.
+    pub fn all(&self) -> impl Iterator<Item = &'static Key> {
+        self.keys.iter().chain(self.scope)
+    }
+
+    /// The key with this name.
+    pub fn get(&self, name: &str) -> Option<&'static Key> {
+        self.all().find(|key| key.name == name)
+    }
+
+    /// Its keys by name, for messages.
+    pub fn names(&self) -> String {
+        self.all().map(|key| key.name).collect::<Vec<_>>().join(", ")
+    }
+}
 
 /// The kind of a value.
 #[derive(Clone, Copy, Debug)]

@@ -189,15 +189,8 @@ fn text(plan: &Plan, held: &Held) -> String {
     row("role", &shown.role.map_or("none".into(), |role| format!("{role} (by {})", shown.role_from.unwrap_or(""))));
     row("start", shown.start);
     row("mode", shown.mode);
-    row(
-        "user",
-        &format!(
-            "uid {} gid {} groups {}",
-            shown.uid,
-            shown.gid,
-            shown.groups.iter().map(u32::to_string).collect::<Vec<_>>().join(" ")
-        ),
-    );
+    let groups: Vec<String> = shown.groups.iter().map(u32::to_string).collect();
+    row("user", &format!("uid {} gid {} groups {}", shown.uid, shown.gid, groups.join(" ")));
     for place in &shown.tmpfs {
         row("tmpfs", &place.line());
     }

@@ -6,6 +6,7 @@ use std::path::Path;
 use toml::{Table, Value};
 
 use crate::blocks::{Block, blocks, examples, pages};
+use crate::document::{roles, tables};
 use crate::support::capability::FOUR;
 use crate::support::protocol::{Content, Kind};
 use crate::support::sandbox::{Sandbox, sandbox};
@@ -23,15 +24,6 @@ fn bits(names: impl IntoIterator<Item = String>) -> u64 {
 
 fn strings(value: Option<&Value>) -> Vec<String> {
     value.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
-}
-
-fn tables<'a>(document: &'a Table, key: &str) -> impl Iterator<Item = &'a Table> {
-    document.get(key).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_table)
-}
-
-fn roles(document: &Table) -> impl Iterator<Item = (&String, &Table)> {
-    let roles = document.get("roles").and_then(Value::as_table);
-    roles.into_iter().flatten().filter_map(|(name, role)| Some((name, role.as_table()?)))
 }
 
 /// The programs of the configuration: of roles, steps and health checks.

@@ -3,6 +3,8 @@
 
 #![allow(unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+#[path = "../support/document.rs"]
+mod document;
 #[path = "../support/mod.rs"]
 mod support;
 

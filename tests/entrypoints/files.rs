@@ -18,6 +18,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value as Json;
 use toml::{Table, Value};
 
+use crate::document::{roles, tables};
 use crate::support::protocol::{Content, Kind};
 use crate::support::run::Run;
 use crate::support::sandbox::{Sandbox, sandbox};
@@ -79,15 +80,6 @@ fn files() -> PathBuf {
 
 fn text(image: &Image<'_>) -> String {
     std::fs::read_to_string(files().join(format!("{}.toml", image.name))).unwrap()
-}
-
-fn tables<'a>(document: &'a Table, key: &str) -> impl Iterator<Item = &'a Table> {
-    document.get(key).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_table)
-}
-
-fn roles(document: &Table) -> impl Iterator<Item = (&String, &Table)> {
-    let roles = document.get("roles").and_then(Value::as_table);
-    roles.into_iter().flatten().filter_map(|(name, role)| Some((name, role.as_table()?)))
 }
 
 /// The programs that the file names: of roles, steps, waits and health checks.

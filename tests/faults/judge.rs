@@ -110,21 +110,28 @@ fn shown(deviations: &BTreeMap<Deviation, String>) -> Vec<String> {
     deviations.iter().map(|(deviation, what)| format!("{deviation:?} {what}")).collect()
 }
 
+/// The deviations of a boot, each with its first description.
+#[derive(Default)]
+struct Deviations(BTreeMap<Deviation, String>);
+
+impl Deviations {
+    fn add(&mut self, when: bool, deviation: Deviation, what: &dyn Fn() -> String) {
+        if when {
+            self.0.entry(deviation).or_insert_with(what);
+        }
+    }
+}
+
 /// Whether the boot was refused, and its deviations from the rule.
 fn compare(scene: &Scene, clean: &Clean, run: &Run) -> (bool, BTreeMap<Deviation, String>) {
-    let mut all = BTreeMap::new();
-    let mut deviates = |when: bool, deviation, what: &dyn Fn() -> String| {
-        if when {
-            all.entry(deviation).or_insert_with(what);
-        }
-    };
+    let mut all = Deviations::default();
     let outcome = &run.outcome;
     let code = outcome.code.unwrap_or(-1);
-    deviates(outcome.timed_out, Deviation::Hang, &String::new);
+    all.add(outcome.timed_out, Deviation::Hang, &String::new);
     // Below another init, that init's exit code holds the signal.
     let signal = outcome.signal.or((code > 128 && code != LEFT_BEHIND).then_some(code - 128));
-    deviates(signal.is_some() && !outcome.timed_out, Deviation::Signal, &|| format!("{signal:?}"));
-    deviates(code == LEFT_BEHIND, Deviation::LeftBehind, &String::new);
+    all.add(signal.is_some() && !outcome.timed_out, Deviation::Signal, &|| format!("{signal:?}"));
+    all.add(code == LEFT_BEHIND, Deviation::LeftBehind, &String::new);
 
     let refused = code != clean.code;
     let found = found(run);
@@ -133,7 +140,7 @@ fn compare(scene: &Scene, clean: &Clean, run: &Run) -> (bool, BTreeMap<Deviation
     let mixed = found
         .get(&("app".into(), "argv".into()))
         .is_some_and(|words| words.iter().any(|word| word.starts_with("mkdir=")));
-    deviates(mixed, Deviation::StepsOutput, &String::new);
+    all.add(mixed, Deviation::StepsOutput, &String::new);
     for ((who, what), lines) in &found {
         let by_all = || {
             clean.found.iter().filter(|((_, about), _)| about == what).flat_map(|(_, lines)| lines.clone()).collect()
@@ -147,58 +154,66 @@ fn compare(scene: &Scene, clean: &Clean, run: &Run) -> (bool, BTreeMap<Deviation
         let less = |line: &str| what == "NoNewPrivs" && line == "1";
         let other = lines.iter().any(|line| !wanted.contains(line) && !less(line));
         let deviation = if PRIVILEGE.contains(&what.as_str()) { Deviation::Privilege } else { Deviation::State };
-        deviates(other, deviation, &|| format!("{who} {what} {lines:?}"));
+        all.add(other, deviation, &|| format!("{who} {what} {lines:?}"));
     }
     if scene.starts_app && ran {
-        for ((_, what), lines) in clean.found.iter().filter(|((who, _), _)| who == "app") {
-            let said = found.get(&("app".to_owned(), what.clone())).map_or(0, Vec::len);
-            let deviation = if what == "fd" && said + 1 == lines.len() { Deviation::NoInput } else { Deviation::Cut };
-            // If /init gives up, the app that it started is killed.
-            deviates(!refused && said < lines.len(), deviation, &|| what.clone());
-        }
-        let after = files(&outcome.after);
-        for (path, wanted) in clean.after.iter().filter(|(path, wanted)| after.get(*path) != Some(wanted)) {
-            let as_before = after.contains_key(path) && after.get(path) == clean.before.get(path);
-            let owners = |facts: &(u32, u32, u32)| (facts.0, facts.1);
-            // A start without root changes no owner: only the mode can differ.
-            let users = clean.before.get(path).map(owners) == Some(owners(wanted)) && wanted.0 != 0;
-            let deviation = match (as_before, users) {
-                (true, true) => Deviation::OwnMode,
-                (true, false) => Deviation::LeftAsTheyWere,
-                (false, _) => Deviation::Files,
-            };
-            deviates(true, deviation, &|| format!("{path} {:?} instead of {wanted:?}", after.get(path)));
-        }
+        compare_app(clean, run, &found, refused, &mut all);
     }
 
     let stderr = run.stderr();
     let records: Vec<&str> = stderr.lines().filter(|line| line.starts_with("init: fatal: ")).collect();
     let one_record = records.len() == 1 && records[0].contains("; fix: ") && stderr.ends_with('\n');
     if !refused {
-        deviates(!records.is_empty(), Deviation::Record, &|| "of a successful boot".into());
-        deviates(scene.starts_app && !ran, Deviation::Code, &|| "the app's, which does not run".into());
+        all.add(!records.is_empty(), Deviation::Record, &|| "of a successful boot".into());
+        all.add(scene.starts_app && !ran, Deviation::Code, &|| "the app's, which does not run".into());
         if !scene.starts_app {
-            let (is, was) = (run.stdout(), clean.stdout.as_str());
-            let ok = |text: &str| {
-                text.lines().filter(|line| !line.starts_with("warn")).map(str::to_owned).collect::<Vec<_>>()
-            };
-            let mixed = is.contains("witness: ");
-            deviates(mixed, Deviation::StepsOutput, &|| is.clone());
-            deviates(!mixed && ok(&is) != ok(was), Deviation::Report, &|| is.clone());
-            deviates(
-                is.lines().filter(|line| line.starts_with("warn")).count() < 1 && was.contains("warn"),
-                Deviation::Warning,
-                &|| is.clone(),
-            );
+            compare_report(clean, run, &mut all);
         }
     } else if !scene.starts_app && code == 1 {
-        deviates(!run.stdout().contains("FAIL"), Deviation::Report, &|| "1 without a FAIL".into());
+        all.add(!run.stdout().contains("FAIL"), Deviation::Report, &|| "1 without a FAIL".into());
     } else {
         let meant = REFUSALS.contains(&code) || code == LEFT_BEHIND || signal.is_some() || outcome.timed_out;
-        deviates(!meant, Deviation::Code, &|| code.to_string());
-        deviates(!one_record, Deviation::Record, &|| format!("{} records", records.len()));
+        all.add(!meant, Deviation::Code, &|| code.to_string());
+        all.add(!one_record, Deviation::Record, &|| format!("{} records", records.len()));
     }
-    (refused, all)
+    (refused, all.0)
+}
+
+/// Compares the output of the app, and the files after the boot.
+fn compare_app(clean: &Clean, run: &Run, found: &Found, refused: bool, all: &mut Deviations) {
+    for ((_, what), lines) in clean.found.iter().filter(|((who, _), _)| who == "app") {
+        let said = found.get(&("app".to_owned(), what.clone())).map_or(0, Vec::len);
+        let deviation = if what == "fd" && said + 1 == lines.len() { Deviation::NoInput } else { Deviation::Cut };
+        // If /init gives up, the app that it started is killed.
+        all.add(!refused && said < lines.len(), deviation, &|| what.clone());
+    }
+    let after = files(&run.outcome.after);
+    for (path, wanted) in clean.after.iter().filter(|(path, wanted)| after.get(*path) != Some(wanted)) {
+        let as_before = after.contains_key(path) && after.get(path) == clean.before.get(path);
+        let owners = |facts: &(u32, u32, u32)| (facts.0, facts.1);
+        // A start without root changes no owner: only the mode can differ.
+        let users = clean.before.get(path).map(owners) == Some(owners(wanted)) && wanted.0 != 0;
+        let deviation = match (as_before, users) {
+            (true, true) => Deviation::OwnMode,
+            (true, false) => Deviation::LeftAsTheyWere,
+            (false, _) => Deviation::Files,
+        };
+        all.add(true, deviation, &|| format!("{path} {:?} instead of {wanted:?}", after.get(path)));
+    }
+}
+
+/// Compares the report of a boot without an app.
+fn compare_report(clean: &Clean, run: &Run, all: &mut Deviations) {
+    let (is, was) = (run.stdout(), clean.stdout.as_str());
+    let ok = |text: &str| text.lines().filter(|line| !line.starts_with("warn")).map(str::to_owned).collect::<Vec<_>>();
+    let mixed = is.contains("witness: ");
+    all.add(mixed, Deviation::StepsOutput, &|| is.clone());
+    all.add(!mixed && ok(&is) != ok(was), Deviation::Report, &|| is.clone());
+    all.add(
+        is.lines().filter(|line| line.starts_with("warn")).count() < 1 && was.contains("warn"),
+        Deviation::Warning,
+        &|| is.clone(),
+    );
 }
 
 fn found(run: &Run) -> Found {

@@ -93,6 +93,41 @@ fn every_named_test_exists() {
     assert!(tests.len() > 50, "{} tests", tests.len());
 }
 
+/// The names of all tests of a program with their modules, as `module::name`.
+fn names_of(program: &str) -> String {
+    let mut names = String::new();
+    let mut unread = vec![root().join(if program == "lib" { "src".into() } else { format!("tests/{program}") })];
+    while let Some(directory) = unread.pop() {
+        for path in fs::read_dir(&directory).unwrap().map(|entry| entry.unwrap().path()) {
+            if path.is_dir() {
+                unread.push(path);
+                continue;
+            }
+            let module = path.file_stem().unwrap().to_str().unwrap().to_owned();
+            let text = fs::read_to_string(&path).unwrap_or_default();
+            for name in text.split("fn ").skip(1).filter_map(|rest| Some(rest.split_once("()")?.0)) {
+                names += &format!("{module}::{name}\n");
+            }
+        }
+    }
+    names
+}
+
+#[test]
+fn every_test_of_the_mutants_exists() {
+    let list = fs::read_to_string(root().join("tests/lab/mutants.list")).unwrap();
+    for line in list.lines().filter(|line| !line.starts_with('#')) {
+        let tests = line.rsplit_once(" ¦ ").unwrap().1;
+        for test in tests.split(',') {
+            let mut words = test.split_whitespace();
+            let names = names_of(words.next().unwrap());
+            for filter in words {
+                assert!(names.contains(filter), "tests/lab/mutants.list: no test '{test}': {line}");
+            }
+        }
+    }
+}
+
 /// The tests that ran in a whole run without a failure: their program, then their path in it.
 fn ran(log: &str) -> BTreeSet<(String, String)> {
     assert!(!log.contains("test result: FAILED"), "a test failed in this run");

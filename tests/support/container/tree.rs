@@ -219,6 +219,11 @@ fn make(node: &Node, sources: &Sources, handles: &BTreeMap<String, rustix::fd::O
             return bind(&from);
         }
     }
+    attributes(node, path)
+}
+
+/// Sets owner, mode, file capabilities and access list.
+fn attributes(node: &Node, path: &str) -> Try<()> {
     if matches!(node.kind, Kind::Symlink(_)) {
         std::os::unix::fs::lchown(path, Some(node.owner.0), Some(node.owner.1)).map_err(because("lchown"))?;
     } else if !matches!(node.kind, Kind::Bind(_) | Kind::HardLink(_)) {
