@@ -20,11 +20,11 @@ use arena::Arena;
 
 /// Too large for the stack of a test; zero, as a static is.
 fn arena() -> Box<Arena> {
-    // SAFETY: an arena of zeros is one with nothing taken: cells of zero, no function, and a block of bytes.
+    // SAFETY: an all-zero arena has nothing allocated: cells of zero, no function, and a block of bytes.
     unsafe { Box::from_raw(std::alloc::alloc_zeroed(Layout::new::<Arena>()).cast()) }
 }
 
-/// A live allocation: where, how large, and the byte that all of it holds.
+/// A live allocation: its place and size, and the byte that fills it.
 struct Live {
     pointer: *mut u8,
     layout: Layout,
@@ -111,7 +111,7 @@ fn live_allocations_never_overlap_and_are_aligned() {
 }
 
 #[test]
-fn the_last_allocation_grows_in_place_and_comes_back() {
+fn last_allocation_grows_in_place_and_is_reused() {
     let arena = arena();
     let mut last = Live::new(&arena, 100, 8, 1);
     let place = last.pointer;
@@ -119,7 +119,7 @@ fn the_last_allocation_grows_in_place_and_comes_back() {
     assert_eq!(last.pointer, place, "the last allocation grows where it is");
     last.free(&arena);
     let next = Live::new(&arena, 100, 8, 2);
-    assert_eq!(next.pointer, place, "what was freed last is handed out again");
+    assert_eq!(next.pointer, place, "memory that was freed last is reused");
     next.free(&arena);
 }
 
@@ -139,7 +139,7 @@ fn an_allocation_that_is_not_the_last_moves_with_its_bytes() {
 #[test]
 fn larger_allocations_fall_back_to_the_system() {
     let arena = arena();
-    // As large as the block; with a larger alignment than the block's; and grown out of it.
+    // As large as the block; with a larger alignment than the block's; and grown beyond it.
     let small = Live::new(&arena, 64, 1, 1);
     let large = Live::new(&arena, 1 << 20, 1, 2);
     let aligned = Live::new(&arena, 64, 4096, 3);
@@ -151,10 +151,10 @@ fn larger_allocations_fall_back_to_the_system() {
     }
 }
 
-// Miri has no madvise(2): what is left of give_back under it is the search for pages.
+// Miri has no madvise(2): under it only the search for pages of give_back runs.
 #[test]
 #[cfg_attr(miri, allow(unused))]
-fn pages_without_a_live_allocation_go_back_and_the_others_stay() {
+fn only_pages_without_a_live_allocation_are_returned() {
     let arena = arena();
     let first = Live::new(&arena, 3000, 8, 1);
     let hole = Live::new(&arena, 40_000, 8, 2);
@@ -167,7 +167,7 @@ fn pages_without_a_live_allocation_go_back_and_the_others_stay() {
     arena.give_back();
     first.check();
     last.check();
-    // SAFETY: memory of the block, which lives on; what is read is zero where the kernel took the page.
+    // SAFETY: memory of the block, which is still live; a page that the kernel took reads as zero.
     let bytes = unsafe { &*slice_from_raw_parts_mut(place, size) };
     let zeros = bytes.iter().filter(|byte| **byte == 0).count();
     assert!(zeros >= 7 * 4096, "{zeros} bytes of whole pages were given back");

@@ -66,7 +66,7 @@ fn run<W: AsRef<OsStr>>(words: &[W]) -> Done {
     finish(command(words, &[]))
 }
 
-/// A configuration in a directory of its own.
+/// A configuration in the tests' own directory.
 fn configured(name: &str, text: &str) -> String {
     let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.toml"));
     std::fs::write(&path, text).unwrap();
@@ -178,7 +178,7 @@ fn a_wrong_command_line_is_refused() {
 }
 
 #[test]
-fn the_refusal_names_what_is_wrong() {
+fn refusal_describes_the_problem() {
     run(&["--nonsense"]).refused(64, &["--nonsense"]);
     run(&["-x"]).refused(64, &["-x"]);
     run(&["--user"]).refused(64, &["--user"]);
@@ -188,7 +188,7 @@ fn the_refusal_names_what_is_wrong() {
 }
 
 #[test]
-fn a_named_configuration_that_is_absent_is_refused() {
+fn missing_configuration_file_is_refused() {
     run(&["--config", "/nowhere/init.toml", "--plan", "sh"])
         .refused(78, &["cannot read the configuration /nowhere/init.toml", "ENOENT"]);
 }
@@ -220,7 +220,7 @@ fn options_end_where_the_command_begins() {
         "every word of the command",
     );
     let done = run(&["--plan", "--", "sh", "--help"]);
-    done.check(done.printed().contains("[\"sh\", \"--help\"]"), "the words after the dashes");
+    done.check(done.printed().contains("[\"sh\", \"--help\"]"), "the arguments after the dashes");
 }
 
 #[test]

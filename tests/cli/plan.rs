@@ -1,4 +1,4 @@
-//! `--plan`: what it shows, and what it never shows.
+//! `--plan`: its output, and values that it must not print.
 
 use serde_json::Value;
 
@@ -124,7 +124,7 @@ fn the_plan_does_not_print_a_secret_that_a_command_refers_to() {
 }
 
 #[test]
-fn the_plan_says_what_selects_the_role() {
+fn plan_prints_what_selected_the_role() {
     let from = |more: &[&str], variables: &[(&str, &str)]| {
         let done = plan("selects", &[&["--json"], more].concat(), variables);
         let plan: Value = serde_json::from_str(done.printed()).unwrap();
@@ -136,7 +136,7 @@ fn the_plan_says_what_selects_the_role() {
 }
 
 #[test]
-fn the_plan_names_what_is_held_back_and_why() {
+fn plan_lists_skipped_entries_with_the_reason() {
     let configuration = configured(
         "held-back",
         "[[step]]\nname = 'assets'\ncommand = ['true']\ntimeout = '90s'\n\
@@ -159,7 +159,7 @@ fn the_plan_names_what_is_held_back_and_why() {
 }
 
 #[test]
-fn the_plan_shows_waits_and_what_holds_a_step_back() {
+fn plan_prints_waits_and_conditions_of_steps() {
     let configuration = configured(
         "waits",
         "[secrets]\nPASSWORD = '/none'\n[[step]]\nname = 'database'\nwait = { tcp = '${HOST}:5432' }\ntimeout = '60s'\n\

@@ -11,7 +11,7 @@ fn golden(name: &str) -> String {
     format!("{}/tests/cli/golden/{name}", env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Renders the configuration of the golden pages, named as it is on them.
+/// Renders the golden pages' configuration, under the name that the pages contain.
 fn usual(words: &[&str], variables: &[(&str, &str)]) -> Done {
     let words: Vec<&str> = ["--config", "init.toml", "--render"].into_iter().chain(words.iter().copied()).collect();
     let mut command = command(&words, variables);
@@ -27,11 +27,11 @@ fn rendered(name: &str, text: &str, words: &[&str]) -> Done {
 }
 
 impl Done {
-    /// The page, whatever is noted on standard error.
+    /// The page, with any notes on standard error.
     #[track_caller]
     fn page(&self) -> &str {
         self.check(self.code == Some(0), "exit code 0");
-        self.check(self.err.lines().all(|line| line.starts_with("# --")), "notes on standard error, and nothing else");
+        self.check(self.err.lines().all(|line| line.starts_with("# --")), "only notes on standard error");
         &self.out
     }
 
@@ -68,7 +68,7 @@ fn pages_of_every_role_match_the_files() {
 }
 
 #[test]
-fn the_base_of_the_kubernetes_example_is_what_its_configuration_renders() {
+fn base_of_the_kubernetes_example_equals_its_rendering() {
     let example = format!("{}/examples/kubernetes", env!("CARGO_MANIFEST_DIR"));
     let config = format!("{example}/init.toml");
     let done = finish(command(&["-c", &config, "--render", "kubernetes"], &[]));
@@ -178,7 +178,7 @@ fn ports_are_published_on_this_machine_only() {
 }
 
 #[test]
-fn systemd_holds_the_ports_of_an_activated_role() {
+fn ports_of_an_activated_role_are_in_a_socket_unit() {
     let config = "[roles.a]\nports = [80, 81]\nactivation = true\n[roles.b]\nports = [90]\n";
     let done = rendered("activation", config, &["quadlet"]);
     let units: Vec<&str> = done.page().split("\n---\n").collect();
@@ -265,7 +265,7 @@ fn a_pod_starts_as_the_user_unless_something_needs_root() {
 }
 
 #[test]
-fn conditions_are_judged_in_the_environment_of_the_rendering() {
+fn conditions_are_evaluated_in_the_rendering_environment() {
     let longer = usual(&["podman"], &[]);
     longer.has("--health-start-period=210s\n");
     let text = "[[tmpfs]]\npath = '/a'\nwhen = { X = '1' }\n[[require]]\nenv = 'KEY'\nunless = { NEEDS_KEY = '0' }\n";
@@ -277,13 +277,13 @@ fn conditions_are_judged_in_the_environment_of_the_rendering() {
 }
 
 #[test]
-fn a_directory_on_the_read_only_root_is_named() {
+fn directory_on_the_read_only_root_is_reported() {
     let lost = "[[directory]] ${CACHE:-/tmp/cache}/a is below no mount, and / is read-only: \
                 add a [[tmpfs]] or [[volume]] for it";
     let directory = "[[directory]]\npath = '${CACHE:-/tmp/cache}/a'\n[[directory]]\npath = '${NOPE}'\n";
     for format in FORMATS {
         let done = rendered("directory", directory, &[format]);
-        // Podman mounts a /tmp of its own where the root is read-only.
+        // Podman mounts its own /tmp if the root is read-only.
         let named = done.out.contains(&format!("# {lost}\n")) || done.err.contains(&format!("# {lost}\n"));
         done.check(done.code == Some(0) && named != ["podman", "quadlet"].contains(&format), lost);
         for entry in ["[[tmpfs]]\npath = '/tmp'\n", "[[volume]]\npath = '/tmp/cache'\n"] {
@@ -292,7 +292,7 @@ fn a_directory_on_the_read_only_root_is_named() {
         let elsewhere = rendered("elsewhere", "[[directory]]\npath = '/srv/a'\n[[tmpfs]]\npath = '/sr'\n", &[format]);
         elsewhere.check(
             elsewhere.out.contains("[[directory]] /srv/a") || elsewhere.err.contains("[[directory]] /srv/a"),
-            "what is lost",
+            "the lost directory",
         );
     }
 }
@@ -336,7 +336,7 @@ fn an_invalid_image_is_refused_and_an_unknown_one_is_marked() {
 }
 
 #[test]
-fn what_a_format_cannot_express_is_refused() {
+fn inexpressible_settings_are_refused() {
     let cannot = |format: &str, text: &str, words: &[&str]| {
         rendered(&format!("cannot-{format}"), text, &[format])
             .refused(78, &[&[&format!("cannot render for {format}: ")[..]], words].concat());

@@ -59,7 +59,7 @@ pub fn blocks(page: &str) -> Vec<Block> {
             });
             comments.clear();
         } else if line.starts_with("```") {
-            // Another language: its lines may look like anything.
+            // Another language, whose lines may look like anything.
             lines.by_ref().find(|(_, line)| line.starts_with("```"));
             comments.clear();
         } else if !line.is_empty() {

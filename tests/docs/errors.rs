@@ -36,7 +36,7 @@ fn section(title: &str, refusals: &[Refusal], wrong: &mut Vec<String>) -> String
 }
 
 #[test]
-fn the_error_page_equals_what_real_boots_print() {
+fn error_page_equals_the_output_of_real_boots() {
     let mut wrong = Vec::new();
     let sections: Vec<String> = groups().iter().map(|(title, refusals)| section(title, refusals, &mut wrong)).collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
@@ -48,12 +48,12 @@ fn the_error_page_equals_what_real_boots_print() {
     let differ = expected.lines().zip(found.lines()).find(|(expected, found)| expected != found);
     assert!(
         found == expected,
-        "{PAGE} is not what the boots print; the first difference is {differ:#?}; \
+        "{PAGE} differs from the boots' output; the first difference is {differ:#?}; \
          make docs writes it"
     );
 }
 
-/// Messages that no container of the tests can cause: they need an emulator, which has a thread of its own.
+/// Messages that no container of the tests can cause: they need an emulator, which has a second thread.
 const UNSEEN: [&str; 1] = ["refusing to drop privilege with "];
 
 /// The fixed text of each message, in pieces: `required variable {name} is unset or empty` has two.

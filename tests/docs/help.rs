@@ -1,4 +1,4 @@
-//! docs/cli.md shows what `--help` prints. With `STEPDOWN_WRITE_DOCS=1` it is written instead of compared.
+//! docs/cli.md contains the output of `--help`. With `STEPDOWN_WRITE_DOCS=1` the page is written instead of compared.
 
 use std::fs;
 use std::process::Command;
@@ -20,5 +20,5 @@ fn the_command_line_page_has_the_help() {
         fs::write(root().join(PAGE), format!("{head}{BEFORE}{help}```\n{tail}")).unwrap();
         return;
     }
-    assert_eq!(found, help, "{PAGE} is not what --help prints; make docs writes it");
+    assert_eq!(found, help, "{PAGE} differs from the output of --help; make docs writes it");
 }

@@ -45,12 +45,12 @@ fn bare() -> Sandbox {
         .env("ROLE=web")
 }
 
-/// The app with something more at the end of its configuration, where tables stand.
+/// The app with more at the end of its configuration, where tables are.
 fn with(text: &str) -> Sandbox {
     app().config(format!("{APP}{text}"))
 }
 
-/// The app with something more at the top of its configuration.
+/// The app with more at the top of its configuration.
 fn above(text: &str) -> Sandbox {
     app().config(format!("{text}{APP}"))
 }

@@ -10,7 +10,7 @@
 //! refused NAME=VALUE… WORDS => MESSAGE
 //! ```
 //!
-//! An app's command is its words with one space between them; none for a role that only runs steps.
+//! An app's command is its arguments joined by one space; empty for a role that only runs steps.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -156,7 +156,7 @@ fn words(plan: &Json) -> String {
     plan["command"].as_array().unwrap().iter().map(|word| word.as_str().unwrap()).collect::<Vec<_>>().join(" ")
 }
 
-/// What tells the stubs how the app is asked for its health.
+/// The variables that tell the stubs the form of the health check.
 fn health(plan: &Json) -> Vec<String> {
     let Some((asked, _)) = plan["health"].as_str().and_then(|health| health.rsplit_once(" within ")) else {
         return Vec::new();
@@ -168,7 +168,7 @@ fn health(plan: &Json) -> Vec<String> {
     vec![format!("STUB_PORT={}", address.rsplit_once(':').unwrap().1)]
 }
 
-/// A plan, a boot and a check; what is wrong with them.
+/// Runs a plan, a boot and a check; returns what is wrong with them.
 fn judge(image: &Image<'_>, container: &Sandbox, boot: &Boot<'_>) -> Result<(), String> {
     let name = |entry: &str| entry.split('=').next().map(str::to_owned);
     let common = image.env.iter().filter(|entry| !boot.env.iter().any(|own| name(own) == name(entry)));

@@ -1,4 +1,4 @@
-//! What entrypoint scripts do, as configuration, run in a sandbox: conditions, waits, roles by argument.
+//! The behaviour of entrypoint scripts as configuration, run in a sandbox: conditions, waits, roles by argument.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 

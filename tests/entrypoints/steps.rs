@@ -1,4 +1,4 @@
-//! Steps that wait, optional steps, steps held back by a path; roles by argument.
+//! Steps that wait, optional steps, steps with path conditions; roles by argument.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -46,7 +46,7 @@ fn prints(text: &str) -> String {
 }
 
 #[test]
-fn an_output_becomes_the_variable_of_what_follows_and_of_the_app() {
+fn output_sets_a_variable_for_later_steps_and_the_app() {
     let config = prints("echo noise >&2; printf \"a  b\\n\"")
         + "[[step]]\nname = 'y'\ncommand = ['sh', '-c', 'echo \"[$$LINE]\" $$0', '${LINE}']\n\
          [[step]]\nname = 'z'\ncommand = ['sh', '-c', 'echo RAN z']\nwhen = { LINE = 'a  b' }\n\
@@ -66,7 +66,7 @@ fn an_output_becomes_the_variable_of_what_follows_and_of_the_app() {
 }
 
 #[test]
-fn a_step_that_did_not_run_leaves_the_variable_as_it_was() {
+fn skipped_step_leaves_its_variable_unchanged() {
     let config = |more: &str| {
         prints("echo new; exit 3")
             + more
@@ -87,7 +87,7 @@ fn a_step_that_did_not_run_leaves_the_variable_as_it_was() {
 }
 
 #[test]
-fn an_output_is_unset_for_the_app_where_the_configuration_says_so() {
+fn output_can_be_unset_for_the_app() {
     let run = shell(&("unset = ['LINE']\n".to_owned() + &prints("echo secret")));
     assert!(run.app().all("env").iter().all(|entry| !entry.starts_with("LINE=")), "{}", run.shown());
 }
@@ -110,13 +110,13 @@ fn an_output_is_one_line_of_at_most_4_kib_without_a_nul() {
 }
 
 #[test]
-fn a_step_with_an_output_ends_in_time_also_where_it_prints_for_ever() {
+fn endless_output_ends_at_the_timeout() {
     let run = shell(&prints("cat /dev/zero").replace("output", "timeout = '300ms'\noutput"));
     run.refused_late(70, &["did not end within 300ms"]);
 }
 
 #[test]
-fn a_path_holds_a_step_back_just_before_it() {
+fn path_condition_is_tested_just_before_the_step() {
     let made = "[[step]]\nname = 'make'\ncommand = ['sh', '-c', 'echo > /data/there']\n";
     let config = format!(
         "[[tmpfs]]\npath = '/data'\n{made}[[step]]\nname = 'first'\ncommand = ['sh', '-c', 'echo RAN first']\n\
@@ -137,7 +137,7 @@ fn an_optional_step_only_warns() {
 }
 
 #[test]
-fn a_wait_ends_when_it_passes_or_when_its_time_is_over() {
+fn wait_ends_when_it_passes_or_times_out() {
     let waits = |wait: &str| shell(&step(&format!("wait = {wait}\ntimeout = '1s'")));
     for wait in ["{ file = '/etc/init.toml' }", "{ exec = ['true'] }"] {
         waits(wait).app();
@@ -156,14 +156,14 @@ fn a_wait_ends_when_it_passes_or_when_its_time_is_over() {
 }
 
 #[test]
-fn a_wait_asks_at_once() {
+fn wait_checks_immediately() {
     let boot = || shell(&step("wait = { exec = ['true'] }")).outcome.took_ms;
     let took: Vec<u64> = (0..3).map(|_| boot()).collect();
-    assert!(took.iter().any(|took| *took < 400), "one of three boots asks without a pause: {took:?} ms");
+    assert!(took.iter().any(|took| *took < 400), "one of three boots without a pause: {took:?} ms");
 }
 
 #[test]
-fn a_word_selects_the_role_where_the_configuration_says_so() {
+fn first_word_selects_the_role_if_configured() {
     let roles = "[roles.web]\ncommand = ['witness', 'web']\n[roles.worker]\ncommand = ['witness', 'worker']\n";
     let words = |role: &str, words: &[&str]| {
         let run = sandbox().config(format!("[role]\ndefault = 'web'\n{role}\n{roles}")).words(words).run();
@@ -182,12 +182,12 @@ fn a_word_selects_the_role_where_the_configuration_says_so() {
 }
 
 #[test]
-fn a_stop_interrupts_a_wait_also_an_optional_one() {
+fn stop_interrupts_any_wait() {
     for optional in ["", "optional = true"] {
         let config = step(&format!("wait = {{ file = '/nowhere' }}\ntimeout = '60s'\n{optional}"));
         let run = with_shell().config(config).tmpfs("/data").stopped_by(&[15]).run();
         run.check(run.outcome.code == Some(70), "no app");
-        run.check(run.stderr().contains("waiting for /nowhere"), "what it waits for");
+        run.check(run.stderr().contains("waiting for /nowhere"), "the object of the wait");
         run.check(run.stderr().contains("told to stop (signal 15)"), "the stop");
         run.check(run.outcome.took_ms < 10_000, "at once");
     }

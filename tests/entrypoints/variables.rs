@@ -1,4 +1,4 @@
-//! Variables: conditions, expansions, what is refused and what the app does not get.
+//! Variables: conditions, expansions, refused variables, and variables that the app does not get.
 
 use crate::support::run::Run;
 use crate::support::sandbox::{Sandbox, sandbox};
@@ -20,7 +20,7 @@ fn counts(condition: &str, env: &[&str]) -> bool {
 }
 
 #[test]
-fn conditions_take_several_values_and_whether_a_variable_is_set() {
+fn conditions_accept_several_values_or_booleans() {
     for (condition, env, expected) in [
         ("when = { A = ['x', 'y'] }", &["A=y"][..], true),
         ("when = { A = ['x', 'y'] }", &["A=z"], false),
@@ -36,7 +36,7 @@ fn conditions_take_several_values_and_whether_a_variable_is_set() {
         ("when = { A = '1', B = '1' }", &["A=1"], false),
         ("unless = { A = ['x', 'y'] }", &["A=y"], false),
         ("unless = { A = true }", &["A="], true),
-        // All of it must be so.
+        // Every variable must match.
         ("unless = { A = '1', B = '1' }", &["A=1"], true),
         ("unless = { A = '1', B = '1' }", &["A=1", "B=1"], false),
         ("unless = {}", &[], true),
@@ -47,7 +47,7 @@ fn conditions_take_several_values_and_whether_a_variable_is_set() {
 }
 
 #[test]
-fn a_refused_variable_starts_nothing_and_says_why() {
+fn refused_variable_prevents_the_start_with_its_hint() {
     let config = "[[refuse]]\nenv = 'DEBUG'\nvalue = ['1', 'true']\nhint = 'Not here.'\n";
     with(config, &["DEBUG=true"]).refused(78, &["refuses a start with DEBUG '1' or 'true'", "fix: Not here."]);
     with(config, &["DEBUG=0"]).app();
@@ -69,7 +69,7 @@ fn an_unset_variable_reaches_steps_and_expansions_and_not_the_app() {
 }
 
 #[test]
-fn words_of_a_condition_are_left_out_and_defaults_nest() {
+fn conditional_words_are_omitted_and_defaults_nest() {
     let config = "[role]\ndefault = 'web'\n[roles.web]\n\
                   command = ['witness', '${RELOAD:+--reload}', '${HOST:+--host=${HOST}:${PORT:-80}}', \
                    '${A:-${B:-c}}', '']\n";
@@ -98,7 +98,7 @@ fn umask_volume_paths_and_timeouts_are_expanded() {
 }
 
 #[test]
-fn a_role_without_words_only_runs_its_steps() {
+fn role_with_an_empty_command_only_runs_steps() {
     let config = "[role]\ndefault = 'migrate'\n[roles.migrate]\ncommand = []\n[roles.web]\ncommand = ['witness']\n\
                   [[step]]\nname = 'migrate'\ncommand = ['witness', 'exit=${CODE:-0}']\n";
     let run = by_role(config).run();

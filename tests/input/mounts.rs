@@ -5,7 +5,7 @@ use crate::support::protocol::Kind;
 use crate::support::run::Run;
 use crate::support::sandbox::{Sandbox, sandbox};
 
-/// Without `statx(2)` the mount table tells what is a mount point.
+/// Without `statx(2)` the mount table identifies mount points.
 fn both(base: &Sandbox) -> [Run; 2] {
     [base.run(), base.clone().answer(libc::SYS_statx, &[], libc::ENOSYS).run()]
 }
@@ -41,7 +41,7 @@ fn any_name_of_a_mount_point_is_found() {
     cases("names of mount points", 2 * NAMES.len());
 }
 
-// What one of them is when its spelling is read wrongly.
+// The resulting path if one of the spellings is misread.
 #[test]
 fn mount_points_with_similar_names_are_not_confused() {
     for (mounted, asked) in [
@@ -59,7 +59,7 @@ fn mount_points_with_similar_names_are_not_confused() {
             run.untouched(mounted);
         }
     }
-    cases("names taken for one another", 12);
+    cases("confusable names", 12);
 }
 
 #[test]

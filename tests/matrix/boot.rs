@@ -13,7 +13,7 @@ pub fn rows() -> Vec<Row> {
             Row::new(format!("{role} by the flags that it prints"), ALL, move |scene| boots(scene, role)).of(BOOT)
         })
         .into();
-    rows.push(Row::new("the same flags, whoever asks", ALL, the_same).of(RENDER));
+    rows.push(Row::new("the same flags for every caller", ALL, the_same).of(RENDER));
     rows
 }
 
@@ -22,7 +22,7 @@ fn boots(scene: &Scene, role: &str) -> Verdict {
     let mut running = scene.start(&flags(scene, role)?, &[])?;
     running.until(&format!("init: info: {role}: "))?;
     let program = if role == "web" { "uvicorn" } else { "celery" };
-    // The line comes before the exec.
+    // The line is logged before the exec.
     until_good(|| scene.exec("", &["grep", "--quiet", program, "/proc/1/cmdline"]))?;
     let status = scene.exec("", &["cat", "/proc/1/status"])?.ended(0)?;
     expect(&status, DROPPED)?;

@@ -6,7 +6,7 @@ use crate::lab::row::{Row, Verdict};
 use crate::lab::scene::{Scene, replaced};
 use crate::stand::{ROLES, arguments, broker, flags, own_format, rendered};
 
-/// Where there are control groups to limit.
+/// Engines whose containers have control groups.
 const LIMITED: &[Engine] = &[Engine::PodmanRoot, Engine::PodmanRootRunc, Engine::Docker];
 
 /// The image's own configuration, with limits.
@@ -43,7 +43,7 @@ fn passes(scene: &Scene, role: &str) -> Verdict {
     Ok(format!("{} checks passed", lines.len()).into())
 }
 
-/// The limits are printed, given, and found.
+/// The limits are rendered, set and verified.
 fn limits(scene: &Scene) -> Verdict {
     let configuration = scene.configuration(LIMITS);
     let flags = arguments(&rendered(scene, &format!("{configuration} --env=ROLE=flower"), own_format(scene.engine))?)?;
@@ -60,7 +60,7 @@ fn limits(scene: &Scene) -> Verdict {
         let found = other.stdout.lines().any(|line| line.starts_with("warn  limit of ") && line.contains(flag));
         other.check(found, format!("a warning that names {flag}"))?;
     }
-    Ok("processes and memory as printed; a difference is told".into())
+    Ok("processes and memory as rendered; a difference is reported".into())
 }
 
 fn differs(name: &str, part: &'static str, by: &'static str, kind: &'static str, flag: &'static str) -> Row {

@@ -41,7 +41,7 @@ pub fn run(scene: &Scene, files: &[&str], words: &str) -> Result<Outcome, String
     call::run(&mut command, Duration::from_secs(120))
 }
 
-/// As they are printed; what the lab adds stands in a file of its own.
+/// The rendered file unchanged; the lab's additions are in a separate file.
 fn up(scene: &Scene) -> Verdict {
     let services = scene.file("compose.yaml", &rendered(scene, "", "compose")?, 0o644);
     let network = replaced(&broker(scene)?, "--network=", "");

@@ -13,7 +13,7 @@ use crate::{compose, quadlet, seal};
 /// An engine of each storage.
 const ENGINES: &[Engine] = &[Engine::Podman, Engine::PodmanRoot, Engine::Podman5, Engine::Docker];
 
-/// What the names of the rendered flags are made from.
+/// The names that the rendered flags derive from.
 const VOLUME: &str = "app-runtime";
 const SECRET: &str = "django_secret_key";
 
@@ -46,7 +46,7 @@ fn passes(scene: &Scene) -> Verdict {
         scene.engine.must(&format!("secret create {SECRET} {file}"))?;
         flags
     } else {
-        // The file lies elsewhere here; and only Podman has /tmp and /run beside a read-only root.
+        // The file has another path here; and only Podman has /tmp and /run beside a read-only root.
         replaced(&flags, &format!("source=/run/secrets/{SECRET},"), &format!("source={file},"))
             + " --tmpfs=/tmp:rw,size=64m,mode=1777 --tmpfs=/run:rw,size=1m,mode=0755"
     };
@@ -70,8 +70,7 @@ fn checked(scene: &Scene, flags: &str) -> Verdict {
     };
     let lines: Vec<&str> = outcome.stdout.lines().collect();
     outcome.check(lines.iter().any(|line| line.starts_with(limit)), limit)?;
-    outcome
-        .check(lines.iter().all(|line| line.starts_with("ok    ") || line.starts_with(limit)), "nothing else but ok")?;
+    outcome.check(lines.iter().all(|line| line.starts_with("ok    ") || line.starts_with(limit)), "only ok lines")?;
     outcome.check(lines.iter().any(|line| line.starts_with("ok    health: passed after ")), "the health")?;
     Ok(format!("{} checks", lines.len()).into())
 }
@@ -110,7 +109,7 @@ fn as_a_service(scene: &Scene) -> Verdict {
     verdict
 }
 
-/// What a Pod cannot express is refused, and never left out.
+/// A setting that a Pod cannot express is refused, never left out.
 fn as_a_pod(scene: &Scene) -> Verdict {
     let refused = rendered(scene, "", "kubernetes")?.ended(78)?;
     refused.check(refused.stderr.contains("a Pod has no limit of processes"), "the reason")?;

@@ -31,14 +31,14 @@ pub fn rows() -> Vec<Row> {
         }),
     ];
     rows.push(Row::new("kubernetes: an overlay over a rendered base", PODMAN, overlay));
-    rows.push(Row::new("kubernetes: what Checkov finds is answered", PODMAN, linted));
+    rows.push(Row::new("kubernetes: the findings of Checkov are documented", PODMAN, linted));
     rows.extend(ROLES.map(|role| {
         Row::new(format!("kubernetes: {role}, by podman kube play"), PLAY, move |scene| plays(scene, role))
     }));
     rows.into_iter().map(|row| row.of(RENDER)).collect()
 }
 
-/// Judges manifests by the schemas of one version.
+/// Validates manifests against the schemas of one version.
 pub fn judged(scene: &Scene, pods: &str, version: &str) -> Result<Outcome, String> {
     let file = scene.file("pods.yaml", pods, 0o644);
     call::run(
@@ -79,7 +79,7 @@ fn linted(scene: &Scene) -> Verdict {
     Ok(format!("{} passed; {} kinds of finding are answered", report["summary"]["passed"], found.len()).into())
 }
 
-/// The example's overlay: `kubectl kustomize` takes what is rendered as a base, unedited.
+/// The example's overlay: `kubectl kustomize` uses the rendered page unchanged as its base.
 fn overlay(scene: &Scene) -> Verdict {
     let example = format!("{}/examples/kubernetes/overlay", env!("CARGO_MANIFEST_DIR"));
     let built =
@@ -97,8 +97,8 @@ fn overlay(scene: &Scene) -> Verdict {
     Ok(format!("{} objects, strictly by {}", page.matches("\nkind: ").count(), VERSIONS.join(", ")).into())
 }
 
-/// The Deployment as it is printed, under a name of the row's, with the lab's image and a broker beside the app. Podman
-/// leaves out the kinds that it does not know.
+/// The rendered Deployment, under a name of the row, with the lab's image and a broker beside the app. Podman skips
+/// the kinds that it does not support.
 fn plays(scene: &Scene, role: &str) -> Verdict {
     let name = &scene.name;
     let printed = rendered(scene, &format!("--env=ROLE={role}"), "kubernetes")?;
@@ -115,7 +115,7 @@ fn plays(scene: &Scene, role: &str) -> Verdict {
         let pod = pod_of(scene, name)?;
         let container = format!("{pod}-{name}");
         until_good(|| scene.engine.call(&["exec", &container, "/init", "--health"].map(str::to_owned)))?;
-        // Podman 4 takes a health check from a liveness probe only.
+        // Podman 4 only reads a health check from a liveness probe.
         if scene.engine == Engine::Podman5 {
             scene.engine.must(&format!("healthcheck run {container}"))?;
         }

@@ -1,7 +1,7 @@
 //! The real Quadlet generator accepts every unit, and the `podman run` that it generates becomes healthy.
 //!
-//! There is no systemd in the lab: the unit's words are read as systemd reads them, `%t` and `%N` are what it would put
-//! there, the test listens where the manager would, and asks the health check as the manager's timer would.
+//! The lab has no systemd: the test parses the unit's command line as systemd does, with the values of `%t` and `%N`,
+//! listens like the manager, and runs the health check like the manager's timer.
 
 use std::process::Command;
 use std::time::Duration;
@@ -40,7 +40,7 @@ pub fn rows() -> Vec<Row> {
     rows.into_iter().map(|row| row.of(RENDER)).collect()
 }
 
-/// Puts the units where the generator looks, with what the lab adds, and has it print what it makes of them.
+/// Puts the units into the generator's directory, with the lab's additions, and prints the generated units.
 fn generate(scene: &Scene, units: &[(String, String)], added: &str) -> Result<Outcome, String> {
     let directory = scene.directory("units");
     for (name, unit) in units {
@@ -60,7 +60,7 @@ fn generate(scene: &Scene, units: &[(String, String)], added: &str) -> Result<Ou
     call::run(&mut command, Duration::from_secs(60))
 }
 
-/// What the generator makes of good units, of which it has nothing to say but that it reads them.
+/// The generated units of valid input, for which the generator prints no complaint.
 fn accepted(scene: &Scene, units: &[(String, String)], added: &str) -> Result<Outcome, String> {
     let outcome = generate(scene, units, added)?.ended(0)?;
     let said: Vec<&str> = outcome.stderr.lines().filter(|line| !line.contains("]: Loading source ")).collect();
@@ -97,7 +97,7 @@ fn runs(scene: &Scene, role: &str) -> Verdict {
     run_to_health(scene, role, &unit, &image(), &replaced(&broker(scene)?, "--network=", "Network="))
 }
 
-/// Runs the `podman run` that the generator makes of a unit, until it has told that it is ready.
+/// Runs the `podman run` of a generated unit until it has reported that it is ready.
 pub fn run_to_health(scene: &Scene, name: &str, unit: &str, image: &str, network: &str) -> Verdict {
     let made = accepted(scene, &[(name.to_owned(), unit.to_owned())], &format!("Image={image}\n{network}\n"))?;
     let line = |key: &str| {
@@ -105,7 +105,7 @@ pub fn run_to_health(scene: &Scene, name: &str, unit: &str, image: &str, network
     };
     let mut start = words(line("ExecStart=")?, name);
     made.check(start[..2] == ["/usr/bin/podman", "run"], "podman run")?;
-    // A control group of the unit's is what only systemd has.
+    // Only systemd creates a control group for the unit.
     for word in start.iter_mut().filter(|word| *word == "--cgroups=split") {
         "--cgroups=disabled".clone_into(word);
     }
@@ -119,10 +119,10 @@ pub fn run_to_health(scene: &Scene, name: &str, unit: &str, image: &str, network
     let running = scene.engine.start_with(&start[1..], &[("NOTIFY_SOCKET", &manager.path)])?;
     let verdict = (|| {
         until_good(|| scene.engine.call(&["healthcheck", "run", &container].map(str::to_owned)))?;
-        // It goes to the background once the container is healthy, and has told so.
+        // It detaches once the container is healthy and has reported it.
         running.finish()?.ended(0)?;
         if !manager.hears_ready(Duration::from_secs(5))? {
-            return Err("healthy, but the manager was not told so".into());
+            return Err("healthy, but not reported to the manager".into());
         }
         let status = scene.engine.must(&format!("exec {container} cat /proc/1/status"))?;
         expect(&status, DROPPED)?;
@@ -132,7 +132,7 @@ pub fn run_to_health(scene: &Scene, name: &str, unit: &str, image: &str, network
     verdict
 }
 
-/// The words of a command line of a unit: double quotes, backslashes, specifiers.
+/// The arguments in a command line of a unit: double quotes, backslashes, specifiers.
 fn words(line: &str, unit: &str) -> Vec<String> {
     let (mut words, mut word, mut quoted) = (Vec::new(), None::<String>, false);
     let mut rest = line.chars();

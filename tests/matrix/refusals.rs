@@ -48,20 +48,20 @@ fn changed(name: &str, part: String, by: &'static str, expected: Refusal) -> Row
         .of(REFUSALS)
 }
 
-/// Podman itself says no; Docker takes it, and there is nothing left to hand over but the group.
+/// Podman refuses it; Docker accepts it, and only the group remains to be handed over.
 fn uid_of_the_tmpfs(scene: &Scene) -> Verdict {
     let options = replaced(&flags(scene, "web")?, TMPFS, "--tmpfs=/home/app:rw,uid=1001");
     let outcome = scene.run(&options, &["sh", "-c", "echo app: started; stat --format %u:%g /home/app"])?;
     if scene.engine == Engine::Docker {
         let outcome = outcome.ended(0)?;
-        outcome.check(outcome.stdout.ends_with("1001:1001\n"), "a tmpfs of the app's")?;
-        return Ok("taken, and handed over".into());
+        outcome.check(outcome.stdout.ends_with("1001:1001\n"), "a tmpfs of the app")?;
+        return Ok("accepted, and handed over".into());
     }
     let outcome = outcome.ended(125)?;
     outcome.check(!outcome.stdout.contains(MARK), "that nothing runs")?;
     outcome.check(
         outcome.stderr.contains("unknown mount option \"uid=1001\": invalid mount option"),
-        "the engine's own words",
+        "the engine's message",
     )?;
     Ok(format!("125: {}", outcome.stderr.trim_end()).into())
 }

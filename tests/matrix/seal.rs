@@ -1,4 +1,4 @@
-//! The seal in every engine: what it refuses, and that real apps work under it.
+//! The seal in every engine: its refusals, and real apps under it.
 
 use crate::columns::SEAL;
 use crate::lab::engine::ALL;
@@ -8,10 +8,10 @@ use crate::stand::{ROLES, broker, flags};
 
 const CONFIGURATION: &str = include_str!("../app/init.toml");
 
-/// What a configuration ends with to be sealed.
+/// The end of a sealed configuration.
 pub const BOTH: &str = "\n[seal]\nwrites = true\nalso = [\"/tmp\"]\nnamespaces = false\n";
 
-/// Says `name: ok`, or the errno, of a write to each place and of a user namespace.
+/// Prints `name: ok` or the errno of a write to each place and of a new user namespace.
 const TRIES: &str = "
 import ctypes, errno, os
 print('app: started')

@@ -1,4 +1,4 @@
-//! What the rows of the matrix share: the image's roles, the flags that it prints, a broker for its app.
+//! Shared by the rows of the matrix: the image's roles, the rendered flags, a broker for its app.
 
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -11,10 +11,10 @@ pub const STAGE: Stage = Stage { probe: "", docker: "" };
 
 pub const ROLES: [&str; 4] = ["web", "worker", "beat", "flower"];
 
-/// How long an app may take to become healthy on a busy machine.
+/// The time in which an app must become healthy on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(80);
 
-/// What the image prints for one role, or for all of them.
+/// The image's rendered output for one role, or for all of them.
 pub fn rendered(scene: &Scene, options: &str, format: &str) -> Result<String, String> {
     Ok(scene.run(options, &["--render", format])?.ended(0)?.stdout)
 }
@@ -24,7 +24,7 @@ pub fn own_format(engine: Engine) -> &'static str {
     if engine.is_podman() { "podman" } else { "docker" }
 }
 
-/// The flags that the image prints for this engine and a role; the engine is asked once.
+/// The rendered flags for this engine and role; the engine renders them once.
 pub fn flags(scene: &Scene, role: &str) -> Result<String, String> {
     static PRINTED: Mutex<Vec<(Engine, String, String)>> = Mutex::new(Vec::new());
     let printed = PRINTED
@@ -41,7 +41,7 @@ pub fn flags(scene: &Scene, role: &str) -> Result<String, String> {
     Ok(flags)
 }
 
-/// Arguments one a line, as the rows take them: parted by blanks, so none may have one in it.
+/// Arguments one a line, as the rows pass them: separated by blanks, so none may contain one.
 pub fn arguments(text: &str) -> Result<String, String> {
     let lines: Vec<&str> = text.lines().collect();
     match lines.iter().find(|line| line.is_empty() || line.contains(char::is_whitespace) || !line.starts_with("--")) {
@@ -50,14 +50,14 @@ pub fn arguments(text: &str) -> Result<String, String> {
     }
 }
 
-/// Starts a broker and gives the option that puts a container into its network.
+/// Starts a broker, and returns the option that puts a container into its network.
 pub fn broker(scene: &Scene) -> Result<String, String> {
     let words = ["redis-server", "--bind", "127.0.0.1", "--save", ""];
     let broker = scene.detach("--user=1001 --read-only --cap-drop=ALL", BROKER, &words)?;
     Ok(format!("--network=container:{broker}"))
 }
 
-/// Asks again and again, each question a process of the engine's, until it ends with 0.
+/// Repeats the command until it ends with 0; each one starts a process through the engine.
 pub fn until_good(ask: impl Fn() -> Result<Outcome, String>) -> Result<Outcome, String> {
     let deadline = Instant::now() + PATIENCE;
     loop {

@@ -23,7 +23,7 @@ fn a_command_beside_the_app_is_dropped_and_nothing_is_handed_over() {
     assert_eq!(run.app().variable("ROLE"), "worker", "{}", run.shown());
     run.untouched("/cache");
     run.check(!run.stderr().contains("init: step: "), "that no step ran");
-    run.check(run.stdout().contains("argv: --exec"), "the words of the command as they are");
+    run.check(run.stdout().contains("argv: --exec"), "the command's arguments unchanged");
 }
 
 #[test]
@@ -40,7 +40,7 @@ fn exec_as_the_first_process_is_refused() {
 }
 
 #[test]
-fn a_sealed_role_seals_what_is_run_beside_it() {
+fn exec_beside_a_sealed_role_is_sealed() {
     let sealed = beside(&["--role", "web", "--exec", "witness", "create=/open/new", "create=/cache/new"])
         .config(format!("{CONFIGURATION}[seal]\nwrites = true\n"))
         .owned("/cache", Kind::Tmpfs, (1001, 1001), 0o755)

@@ -8,7 +8,7 @@ fn bytes(text: impl Into<Vec<u8>>) -> Content {
     Content::Bytes(text.into())
 }
 
-/// Files of all kinds beside the app, and a surface whose owner shows a refusal that came too late.
+/// Files of every type beside the app, and a surface whose owner reveals a late refusal.
 fn stocked() -> Sandbox {
     sandbox()
         .tmpfs("/cache")
@@ -63,7 +63,7 @@ fn a_missing_command_of_a_step_or_a_health_check_is_attributed_to_it() {
 }
 
 #[test]
-fn a_program_that_the_boot_makes_below_a_surface_is_executed() {
+fn program_that_the_boot_creates_is_executed() {
     let script = "#!/bin/witness made\n";
     let made = "[env]\nPATH = '/cache:/bin:/usr/bin'\n\
                 [[file]]\npath = '/cache/start'\ntemplate = '/etc/start.template'\nmode = '0755'\n";
@@ -76,7 +76,7 @@ fn a_program_that_the_boot_makes_below_a_surface_is_executed() {
     let step = "[[step]]\nname = 'made'\ncommand = ['start']\n";
     let run = base.clone().config(format!("[[tmpfs]]\npath = '/cache'\n{made}{step}")).words(["witness"]).run();
     run.app().is_dropped_to(1001, 1001, "1001");
-    // What nothing makes is still refused, after the boot made what it makes.
+    // A program that nothing creates is still refused, after the steps have run.
     base.clone().words(["/cache/other"]).run().refused_late(127, &["command '/cache/other' not found: no such file"]);
     base.clone()
         .words(["other"])
@@ -88,7 +88,7 @@ fn a_program_that_the_boot_makes_below_a_surface_is_executed() {
 }
 
 #[test]
-fn the_extent_of_a_check_as_its_own_word_is_explained() {
+fn check_extent_as_a_separate_word_is_explained() {
     for word in ["full", "init"] {
         let run = stocked().words(["--check", word]).run();
         run.check(run.stderr().contains(&format!("'{word}' not found: it is taken as the command")), "the cause");
@@ -108,7 +108,7 @@ fn a_command_that_is_not_executable_is_refused() {
 /// The machine of the tests and another one, by their ELF numbers.
 const MACHINES: (u8, u8) = if cfg!(target_arch = "aarch64") { (183, 62) } else { (62, 183) };
 
-/// A 64-bit little-endian ELF program without any code, which asks for this loader.
+/// A 64-bit little-endian ELF program without code that requests this loader.
 fn elf(machine: u8, loader: &str) -> Vec<u8> {
     let mut file = vec![0_u8; 120];
     file[..7].copy_from_slice(b"\x7fELF\x02\x01\x01");
@@ -127,7 +127,7 @@ fn foreign() -> Vec<u8> {
     elf(MACHINES.1, "/bin/loader")
 }
 
-/// In exec mode and supervised: the same cause has the same words.
+/// In exec mode and supervised: the same cause gives the same message.
 fn both(sandbox: &Sandbox, word: &str, code: i32, words: &[&str]) {
     for options in [&[][..], &["--supervise"]] {
         let all = options.iter().copied().chain(["--", word]);
@@ -180,7 +180,7 @@ fn an_unusable_dynamic_loader_is_described() {
 }
 
 #[test]
-fn what_denies_a_program_is_named() {
+fn denial_of_a_program_is_explained() {
     let base = stocked()
         .node("/bin/into-closed", Kind::Symlink("/closed/witness".into()))
         .file_mode("/bin/by-closed", bytes("#!/bin/into-closed -u\n"), 0o755)
@@ -197,7 +197,7 @@ fn what_denies_a_program_is_named() {
 }
 
 #[test]
-fn a_missing_interpreter_is_named() {
+fn missing_interpreter_is_reported() {
     let base = stocked().file_mode("/bin/twice", bytes("#!/bin/lost\n"), 0o755);
     both(
         &base,
@@ -223,7 +223,7 @@ fn a_missing_interpreter_is_named() {
 }
 
 #[test]
-fn a_command_line_in_one_word_or_for_a_shell_is_explained() {
+fn shell_command_line_is_explained() {
     for word in ["witness\r", "witness ", "\"witness\"", "'witness'"] {
         let record = command(word).refused(127, &["blanks or quotes"]);
         assert!(record.ends_with("write each word as its own string: [\"witness\"]"), "{record}");
@@ -244,7 +244,7 @@ fn a_command_line_in_one_word_or_for_a_shell_is_explained() {
 }
 
 #[test]
-fn a_mount_that_forbids_execution_is_named() {
+fn noexec_mount_is_reported() {
     let run = stocked()
         .node("/data", Kind::NoexecTmpfs)
         .file_mode("/data/app", Content::Witness, 0o755)
@@ -261,7 +261,7 @@ fn a_script_runs_by_its_interpreter() {
 }
 
 #[test]
-fn the_first_executable_of_the_path_is_taken() {
+fn first_executable_in_path_is_executed() {
     let base = stocked()
         .node("/usr/bin/witness", Kind::Directory)
         .file_mode("/srv/witness", bytes("not executable"), 0o644)
@@ -301,7 +301,7 @@ fn a_working_directory_that_cannot_be_entered_is_refused() {
 }
 
 #[test]
-fn a_directory_that_cannot_be_made_gets_the_remedy_of_its_reason() {
+fn directory_that_cannot_be_created_has_a_specific_fix() {
     let directory = |path: &str| stocked().config(format!("[[directory]]\npath = '{path}'\n"));
     let full = Kind::OptionTmpfs("nr_inodes=1".into());
     directory("/full/cache").owned("/full", full, (1001, 1001), 0o755).run().refused_late(71, &["ENOSPC", "inodes"]);

@@ -11,7 +11,7 @@ fn says(text: impl Into<Vec<u8>>) -> Run {
 }
 
 #[test]
-fn the_default_file_may_be_missing_but_a_named_one_may_not() {
+fn only_the_default_configuration_may_be_missing() {
     sandbox().run().app().is_dropped_to(1001, 1001, "1001");
     for option in [&["--config", "/etc/other.toml"][..], &["-c/etc/other.toml"], &["--config=/etc/init.toml"]] {
         let words: Vec<&str> = option.iter().copied().chain(["witness"]).collect();
@@ -103,7 +103,7 @@ fn a_configuration_of_another_owner_or_writable_to_others_is_refused() {
 }
 
 #[test]
-fn a_configuration_is_judged_before_it_is_read() {
+fn configuration_is_checked_before_it_is_read() {
     let run = open().owned(PATH, Kind::File(Content::Bytes(b"nonsense".into())), (1001, 1001), 0o644).run();
     run.refused(78, &["belongs to uid 1001"]);
 }
@@ -120,7 +120,7 @@ fn a_configuration_in_a_directory_of_another_owner_or_writable_to_others_is_refu
     inside((0, 0), 0o777).refused(78, &["/conf is writable to everyone"]);
     inside((0, 1001), 0o775).refused(78, &["/conf is writable to its group 1001"]);
     inside((1001, 1001), 0o755).refused(78, &["/conf belongs to uid 1001"]);
-    // Only root can put a directory of root into a sticky one, move it or remove it.
+    // Only root can create, move or remove a directory of root in a sticky directory.
     inside((0, 0), 0o1777).app().is_dropped_to(1001, 1001, "1001");
     inside((2000, 0), 0o1777).refused(78, &["/conf belongs to uid 2000"]);
     inside((0, 0), 0o755).app().is_dropped_to(1001, 1001, "1001");
@@ -158,7 +158,7 @@ fn a_link_to_the_configuration_that_the_user_could_replace_is_refused() {
         .file("/mine/i.toml", TEXT)
         .node(PATH, Kind::Symlink("/mine/i.toml".into()));
     base.run().refused(78, &["/mine"]);
-    // Neither the first link nor the file at the end is the user's, but a link between the two.
+    // Root owns the first link and the file at the end, but the user owns a link between them.
     let chain = |owner| {
         let links = open()
             .owned("/mine", Kind::Directory, owner, 0o755)
@@ -178,7 +178,7 @@ fn a_configuration_that_only_root_can_write_is_accepted() {
     }
 }
 
-// Names are looked up in them; numbers are not.
+// They are only read if there are names to look up.
 #[test]
 fn accounts_of_another_owner_are_refused_where_names_are_used() {
     let text = |path| match path {

@@ -117,7 +117,7 @@ fn two_capabilities_can_be_kept() {
 }
 
 #[test]
-fn a_capability_to_keep_that_is_missing_is_named() {
+fn missing_kept_capability_is_reported() {
     let keep = sandbox().config("keep_capabilities = ['NET_BIND_SERVICE']");
     keep.run().refused(77, &["missing capability NET_BIND_SERVICE", "--cap-add=NET_BIND_SERVICE"]);
     keep.user(1001, 1001, FOUR).run().refused(77, &["NET_BIND_SERVICE", "--cap-add=NET_BIND_SERVICE"]);

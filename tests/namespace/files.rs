@@ -1,4 +1,4 @@
-//! `[[file]]`: what the user writes from a template, and what it is not written over.
+//! `[[file]]`: the file written from a template, and files that it must not overwrite.
 
 use crate::support::protocol::{Content, Kind};
 use crate::support::run::Run;
@@ -22,7 +22,7 @@ fn written(run: &Run, content: &str) {
     run.app().is_dropped_to(1001, 1001, "1001");
     let found = run.app();
     run.check(found.attempt("content=/cache/server.conf") == content, &format!("the content {content}"));
-    run.check(!run.outcome.after.keys().any(|path| path.starts_with("/cache/.")), "that nothing else is left");
+    run.check(!run.outcome.after.keys().any(|path| path.starts_with("/cache/.")), "no other file left");
 }
 
 #[test]
@@ -48,7 +48,7 @@ fn a_file_is_written_in_a_boot_without_root_and_in_a_check() {
 }
 
 #[test]
-fn what_is_in_the_place_of_the_file_is_replaced_and_never_written_through() {
+fn existing_file_or_link_is_replaced_not_written_through() {
     let link = |to: &str| Kind::Symlink(to.into());
     let victim = || Kind::File(Content::Bytes(b"victim".into()));
     let kinds = [link("/data/victim"), link("/nowhere"), link("/cache"), Kind::Fifo, Kind::Socket, victim()];
@@ -70,11 +70,11 @@ fn what_is_in_the_place_of_the_file_is_replaced_and_never_written_through() {
 }
 
 #[test]
-fn a_path_holds_a_file_back_just_before_it_is_written() {
+fn path_condition_of_a_file_is_tested_before_writing() {
     let keys = |condition: &str| with(&format!("variables = ['NAME']\n{condition}\n"));
     let first = keys(&format!("unless_exists = '{PATH}'"));
     written(&first.clone().run(), "server example.org; root $ROOT; host $host;\\n");
-    // The user's own file of an earlier start stays, and so does a link that leads nowhere.
+    // The user's file from an earlier start is kept, and so is a dangling link.
     let own = Kind::File(Content::Bytes(b"edited".into()));
     let run = first.clone().owned(PATH, own, (1001, 1001), 0o600).run();
     run.untouched(PATH);
@@ -86,7 +86,7 @@ fn a_path_holds_a_file_back_just_before_it_is_written() {
 }
 
 #[test]
-fn a_file_that_cannot_be_made_is_refused_and_leaves_nothing() {
+fn file_that_cannot_be_written_is_refused_without_leftovers() {
     let there = |path: &str| with("variables = ['NAME']").owned(path, Kind::Directory, (1001, 1001), 0o755).run();
     let run = there(PATH);
     run.refused_late(

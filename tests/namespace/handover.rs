@@ -1,4 +1,5 @@
-//! The hand-over of tmpfs mount points: owner and mode of each, what is below only when asked to, never through a link.
+//! The hand-over of tmpfs mount points: the owner and mode of each, recursive only if configured, and never through a
+//! link.
 
 use crate::support::capability::{FOUR, SETGID, SETPCAP, SETUID};
 use crate::support::protocol::{Content, Kind};
@@ -40,7 +41,7 @@ fn a_tmpfs_becomes_the_users_with_the_configured_mode() {
 }
 
 #[test]
-fn what_the_engine_copied_into_a_tmpfs_is_handed_over_when_asked_to() {
+fn files_copied_into_a_tmpfs_are_handed_over_if_recursive() {
     for owner in [(0, 0), (1001, 1001)] {
         for recursive in [false, true] {
             let run = handed(
@@ -62,7 +63,7 @@ fn what_the_engine_copied_into_a_tmpfs_is_handed_over_when_asked_to() {
 }
 
 #[test]
-fn a_check_tells_what_the_engine_copied_and_the_user_cannot_write_to() {
+fn check_warns_about_copied_files_the_user_cannot_write() {
     for recursive in [false, true] {
         let run = cache((0, 0), 0o755, "0755")
             .owned("/cache/settings", file("x"), (0, 0), 0o644)
@@ -73,12 +74,12 @@ fn a_check_tells_what_the_engine_copied_and_the_user_cannot_write_to() {
             .words(["--check=init", "witness"])
             .run();
         let told = "warn  tmpfs /cache: holds what uid 1001 cannot write to: settings; fix: set recursive = true";
-        run.check(run.stdout().contains(told) != recursive, "a warning only where it is not handed over");
+        run.check(run.stdout().contains(told) != recursive, "a warning only if it is not handed over");
     }
 }
 
 #[test]
-fn the_app_can_write_where_it_was_handed_over() {
+fn the_app_can_write_to_handed_over_mounts() {
     let run = cache((0, 0), 0o755, "0750").words(["witness", "create=/cache/file", "create=/srv/file"]).run();
     assert_eq!(run.app().attempt("create=/cache/file"), "ok");
     assert_eq!(run.app().attempt("create=/srv/file"), "EROFS");
@@ -162,7 +163,7 @@ fn without_a_hand_over_chown_is_not_needed() {
 }
 
 #[test]
-fn a_missing_mount_point_is_named_with_the_flag_that_mounts_it() {
+fn missing_mount_point_is_reported_with_its_flag() {
     let run = sandbox().config("[[tmpfs]]\npath = '/cache'\nmode = '0750'\nsize = '16m'\n").run();
     run.refused(78, &["/cache does not exist", "--tmpfs /cache:rw,size=16m,mode=0750"]);
 }
@@ -221,17 +222,14 @@ fn a_link_on_the_way_to_the_mount_point_is_refused_and_its_target_untouched() {
         .refused(78, &["/loop/x", "symbolic link"]);
 }
 
-// CVE-2018-6954: the link is put there between the first look and the hand-over.
+// CVE-2018-6954: the link is created between the first check and the hand-over.
 #[test]
 fn a_link_that_appears_during_the_boot_is_refused_and_its_target_untouched() {
     let base = sandbox().tmpfs("/var/lib/cache").tmpfs("/target/cache").config(configured("/var/lib/cache", "0777"));
     let run = base.swapped("/var/lib", "/target").run();
     run.refused_late(78, &["/var/lib/cache has a symbolic link in it", "/target/cache"]);
     run.untouched("/target/cache");
-    run.check(
-        run.before("/var/lib/cache") == run.after("/var/lib.old/cache"),
-        "that the mount point itself stays as it was",
-    );
+    run.check(run.before("/var/lib/cache") == run.after("/var/lib.old/cache"), "an unchanged mount point");
 }
 
 // CVE-2019-5736 and similar: the magic links of /proc lead anywhere.
@@ -275,7 +273,7 @@ fn directories_are_made_as_the_user() {
 }
 
 #[test]
-fn a_directory_that_the_user_cannot_make_is_named() {
+fn directory_that_the_user_cannot_create_is_reported() {
     let run = sandbox().config("[[directory]]\npath = '/srv/x/y'\n").run();
     run.refused(71, &["/srv/x", "EROFS", "--tmpfs"]);
     let run = sandbox().with(|spec| spec.read_only = false).config("[[directory]]\npath = '/srv/x'\n").run();
@@ -299,7 +297,7 @@ fn a_directory_that_exists_and_cannot_be_written_to_is_refused() {
         there(owner, mode).run().refused(78, &["/srv/there is not writable to uid 1001", "EACCES", "COPY --chown"]);
     }
     handed(&there((0, 1001), 0o775)).untouched("/srv/there");
-    // The mode of a directory that an earlier start made read-only.
+    // The mode of a directory that an earlier start created read-only.
     let made = there((1001, 1001), 0o555).config("[[directory]]\npath = '/srv/there'\nmode = '0555'\n");
     handed(&made).untouched("/srv/there");
     let read_only = there((1001, 1001), 0o755).with(|spec| spec.read_only = true).run();

@@ -75,7 +75,7 @@ fn links_and_plain_directories_are_refused_without_the_newer_calls_too() {
 }
 
 #[test]
-fn a_recursive_volume_stays_within_its_mount_without_the_newer_calls_too() {
+fn walk_stays_within_its_mount_without_newer_calls() {
     let run = old(
         sandbox()
             .tmpfs("/disk")
@@ -94,7 +94,7 @@ fn a_recursive_volume_stays_within_its_mount_without_the_newer_calls_too() {
 }
 
 #[test]
-fn what_is_writable_is_judged_without_the_newer_calls_too() {
+fn writability_is_checked_without_newer_calls() {
     for errno in [ENOSYS, EPERM] {
         let start = |owner, mode| {
             old(sandbox().user(1001, 1001, 0).owned("/cache", Kind::Tmpfs, owner, mode).config(TMPFS), errno).run()
@@ -109,7 +109,7 @@ const PR_SET_SECUREBITS: u32 = 28;
 const PR_SET_NO_NEW_PRIVS: u32 = 38;
 const PR_CAP_AMBIENT: u32 = 47;
 
-/// Every call that the drop from root makes.
+/// Every system call of the drop from root.
 const DROP: [(i64, &[u32]); 8] = [
     (libc::SYS_setgroups, &[]),
     (libc::SYS_setresgid, &[]),
@@ -139,7 +139,7 @@ fn a_step_of_the_drop_that_reports_false_success_ends_the_boot() {
 }
 
 #[test]
-fn a_single_capability_that_stays_in_the_bounding_set_ends_the_boot() {
+fn one_capability_left_in_the_bounding_set_ends_the_boot() {
     for (number, name) in [(0, "CHOWN"), (6, "SETGID"), (8, "SETPCAP")] {
         for start in [busy(), sandbox().user(1001, 1001, FOUR)] {
             start

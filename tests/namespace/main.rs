@@ -1,4 +1,4 @@
-//! `/init` in real user, mount and PID namespaces, judged by the state that *the app* reports, or by the refusal.
+//! `/init` in real user, mount and PID namespaces: the state that *the app* reports, or the refusal.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 

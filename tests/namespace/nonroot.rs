@@ -1,4 +1,4 @@
-//! Started as non-root: nothing is handed over and no id changes, but the drop is proved in the same way.
+//! Non-root starts: nothing is handed over and no id changes, but the proof is the same.
 
 use crate::support::capability::{CHOWN, FOUR, NET_BIND_SERVICE, SETGID, SETUID};
 use crate::support::protocol::Kind;
@@ -71,7 +71,7 @@ fn a_capability_to_keep_is_kept() {
 }
 
 #[test]
-fn a_tmpfs_that_is_writable_is_enough_whoever_owns_it() {
+fn writable_tmpfs_of_any_owner_is_accepted() {
     for (owner, mode) in [((1001, 1001), 0o755), ((0, 0), 0o1777), ((0, 1001), 0o775)] {
         let run = sandbox().user(1001, 1001, 0).owned("/cache", Kind::Tmpfs, owner, mode).config(TMPFS).run();
         run.app().is_dropped_to(1001, 1001, "1001");
@@ -80,7 +80,7 @@ fn a_tmpfs_that_is_writable_is_enough_whoever_owns_it() {
 }
 
 #[test]
-fn the_mode_of_a_tmpfs_is_set_by_its_owner_and_told_where_that_is_another() {
+fn mode_of_a_tmpfs_is_set_by_its_owner_or_reported() {
     let start = |owner, mode| {
         let config = "[[tmpfs]]\npath = '/cache'\nmode = '0700'\n";
         let run = sandbox().user(1001, 1001, 0).owned("/cache", Kind::Tmpfs, owner, mode).config(config).run();
@@ -89,10 +89,13 @@ fn the_mode_of_a_tmpfs_is_set_by_its_owner_and_told_where_that_is_another() {
     };
     let run = start((1001, 1001), 0o755);
     run.owns("/cache", 1001, 1001, 0o700);
-    run.check(!run.stderr().contains("keeps mode"), "no word about a mode that was set");
+    run.check(!run.stderr().contains("keeps mode"), "no message about a mode that was set");
     let run = start((0, 0), 0o1777);
     run.unchanged();
-    run.check(run.stderr().contains("/cache keeps mode 1777 instead of 0700: it belongs to uid 0"), "the mode told");
+    run.check(
+        run.stderr().contains("/cache keeps mode 1777 instead of 0700: it belongs to uid 0"),
+        "a message about the mode",
+    );
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! What is refused before anything is changed: capabilities, users, roles, variables. Every file stays as it was.
+//! Refusals before any change: capabilities, users, roles, variables. Every file is unchanged.
 
 use crate::support::capability::{CHOWN, FOUR, SETGID, SETPCAP, SETUID};
 use crate::support::protocol::{Content, Kind};
@@ -7,7 +7,7 @@ use crate::support::sandbox::{Sandbox, sandbox};
 const ROLES: &str =
     "[roles.web]\ncommand = ['witness', 'web']\n[roles.worker]\ncommand = ['witness', 'worker']\n[roles.bare]\n";
 
-/// A boot with something to hand over, so that a late refusal is visible.
+/// A boot with a surface to hand over, so that a late refusal is visible.
 fn busy() -> Sandbox {
     sandbox().tmpfs("/cache").config("[[tmpfs]]\npath = '/cache'\nmode = '0700'\n")
 }
@@ -19,7 +19,7 @@ fn roles() -> Sandbox {
 
 // sendmail and capabilities of 2000, and every ignored result of setuid since.
 #[test]
-fn each_missing_capability_is_named_with_its_flag() {
+fn each_missing_capability_is_reported_with_its_flag() {
     for (bit, name) in [(CHOWN, "CHOWN"), (SETUID, "SETUID"), (SETGID, "SETGID"), (SETPCAP, "SETPCAP")] {
         for no_new_privs in [false, true] {
             let run = busy().capabilities(FOUR & !bit).with(|spec| spec.start.no_new_privs = no_new_privs).run();
@@ -32,12 +32,12 @@ fn each_missing_capability_is_named_with_its_flag() {
 }
 
 #[test]
-fn all_missing_capabilities_are_named_at_once() {
+fn all_missing_capabilities_are_reported_at_once() {
     let all = ["CHOWN", "SETUID", "SETGID", "SETPCAP"].map(|name| format!("--cap-add={name}"));
     busy().capabilities(0).run().refused(77, &all.each_ref().map(String::as_str));
 }
 
-// CVE-2019-14287 (-1 and 4294967295 for root), and su-exec, which takes an unknown name for root.
+// CVE-2019-14287 (-1 and 4294967295 became root), and su-exec, which treats an unknown name as root.
 #[test]
 fn root_or_an_invalid_user_is_refused() {
     let users = [
@@ -99,7 +99,7 @@ fn a_user_of_a_malformed_passwd_line_is_refused() {
 }
 
 #[test]
-fn accounts_that_cannot_be_read_are_named() {
+fn unreadable_account_files_are_reported() {
     for (file, user) in [("/etc/passwd", "1001:1001"), ("/etc/group", "1001:app")] {
         let busy = || busy().words(["--user", user, "witness"]);
         busy().node(file, Kind::Symlink("/etc".into())).run().refused(78, &[&format!("cannot read {file}"), "EISDIR"]);
@@ -108,7 +108,7 @@ fn accounts_that_cannot_be_read_are_named() {
             .run()
             .refused(78, &[&format!("cannot read {file}"), "EACCES"]);
     }
-    // Where no name is to be looked up, an image may have neither; and what is in the one for groups is not asked.
+    // An image without names to look up may lack both files, and the group file is only read for group names.
     for file in ["/etc/passwd", "/etc/group"] {
         busy().node(file, Kind::Symlink("/nowhere".into())).run().app().is_dropped_to(1001, 1001, "1001");
     }
@@ -167,7 +167,7 @@ fn an_unknown_role_is_refused_with_the_known_ones() {
         .words(["--role", "beat"])
         .run()
         .refused(78, &["unknown role 'beat' from --role", "set --role to one of"]);
-    // A command does not make a mistyped role right.
+    // A command does not excuse a mistyped role.
     none.words(["witness"]).env("ROLE=beat").run().refused(78, &["unknown role 'beat'"]);
 }
 
@@ -246,7 +246,7 @@ fn an_invalid_log_level_is_refused() {
 fn init_log_sets_the_log_level_and_rust_log_does_not() {
     let quiet = busy().env("INIT_LOG=error").env("RUST_LOG=trace").run();
     quiet.app().is_dropped_to(1001, 1001, "1001");
-    quiet.check(quiet.stderr().is_empty(), "no word on standard error");
+    quiet.check(quiet.stderr().is_empty(), "nothing on standard error");
     let usual = busy().env("INIT_LOG=").run();
     usual.check(
         usual.stderr().lines().count() == 1 && usual.stderr().starts_with("init: info: /bin/witness as 1001:1001"),

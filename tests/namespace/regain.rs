@@ -33,7 +33,7 @@ fn no_system_call_regains_root() {
     try_all(&writable.user(1001, 1001, FOUR), &CALLS, &["EPERM"]);
 }
 
-/// Copies of the witness that would give more to whoever executes them.
+/// Copies of the witness that would give privilege to whoever executes them.
 fn traps() -> Sandbox {
     let witness =
         |path: &str, owner, mode| Node { owner, mode: Some(mode), ..node(path, Kind::File(Content::Witness)) };
@@ -117,8 +117,8 @@ fn a_supervising_init_is_dropped_like_the_app() {
     }
 }
 
-// CVE-2016-2779, CVE-2017-5226: characters pushed into the terminal of something privileged. Nothing privileged is left
-// on it: what was root on this terminal has become the app.
+// CVE-2016-2779, CVE-2017-5226: characters pushed into the terminal of a privileged process. No privileged process is
+// left on it: the process that was root on this terminal has become the app.
 #[test]
 fn no_privileged_process_keeps_the_terminal() {
     let app = sandbox()

@@ -54,7 +54,7 @@ fn rendered_output_does_not_depend_on_who_renders_it() {
         }
     }
     let closed = ask().words(["--render", "podman"]).with(|spec| spec.streams[1] = Stream::BrokenPipe).run();
-    closed.check(closed.outcome.code == Some(71), "a page that nobody reads to be no success");
+    closed.check(closed.outcome.code == Some(71), "a failure if nobody reads the page");
 }
 
 #[test]
@@ -112,7 +112,7 @@ fn beyond(name: &str) -> String {
     format!("capabilities: given beyond the plan: {name}; fix: run with --cap-drop=ALL {four}")
 }
 
-/// An emptyDir with `fsGroup`: root's and the group's, open to everyone, and the kubelet's to change.
+/// An emptyDir with `fsGroup`: owned by root and the group, open to everyone, and only the kubelet can change it.
 #[test]
 fn a_pod_as_rendered_has_no_warning() {
     let pod = |group: u32| {
@@ -175,6 +175,6 @@ fn ports_that_the_app_does_not_open_to_the_network_are_warned_about() {
         format!("warn  port {closed}: nothing listens; fix: correct ports of the role, or the app's port"),
     ];
     assert_eq!(lines, said);
-    // systemd holds these, in the host's network.
+    // systemd holds these ports, in the host's network namespace.
     assert_eq!(check(&format!("ports = [{closed}]\nactivation = true")), [""; 0]);
 }

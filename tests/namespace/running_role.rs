@@ -1,4 +1,4 @@
-//! The role of a process beside the app: `--health` and `--exec` without `--role` take the one that PID 1 runs.
+//! The role of a process beside the app: `--health` and `--exec` without `--role` use the role of PID 1.
 
 use crate::support::sandbox::{Sandbox, sandbox};
 
@@ -17,7 +17,7 @@ fn asked(sandbox: &Sandbox) -> String {
 }
 
 #[test]
-fn health_asks_for_the_role_that_pid_1_was_started_with() {
+fn health_checks_the_role_of_pid_1() {
     for options in [&["--role", "worker"][..], &["worker"], &["--role", "worker", "-s"], &["-s", "worker"]] {
         assert_eq!(asked(&started(options)), "exit status: 1", "{options:?}");
     }
@@ -27,7 +27,7 @@ fn health_asks_for_the_role_that_pid_1_was_started_with() {
 }
 
 #[test]
-fn a_role_that_is_named_counts_over_that_of_pid_1() {
+fn role_option_overrides_the_role_of_pid_1() {
     let run = started(&["--role", "worker", "witness", "init=--health+--role+web"]).run();
     assert_eq!(run.app().attempt("init=--health+--role+web"), "exit status: 0", "{}", run.shown());
 }

@@ -1,4 +1,4 @@
-//! `[secrets]`: the forms of an entry, and what counts where a value has two sources.
+//! `[secrets]`: the forms of an entry, and the precedence if a value has two sources.
 
 use crate::support::protocol::{Content, Kind};
 use crate::support::run::Run;
@@ -32,7 +32,7 @@ fn an_optional_secret_may_be_absent_and_another_may_not() {
     let optional = with("[secrets]\nTOKEN = { path = '/run/secrets/none', optional = true }");
     assert_eq!(token(&optional.run()), None);
     with("[secrets]\nTOKEN = { path = '/run/secrets/none' }").run().refused(78, &["secret TOKEN", "/run/secrets/none"]);
-    // A file that is named by the operator must be there.
+    // The operator's file must exist.
     optional.clone().env("TOKEN_FILE=/run/secrets/none").run().refused(78, &["secret TOKEN", "/run/secrets/none"]);
 }
 

@@ -12,7 +12,7 @@ fn the_app_can_reopen_pipes() {
     assert_eq!((app.attempt("reopen=/dev/stdout"), app.attempt("reopen=/dev/stderr")), ("ok", "ok"));
     run.check(
         run.stdout().contains("reopened\n") && run.stderr().contains("reopened\n"),
-        "what was written by name in both",
+        "the text written by name in both",
     );
 }
 
@@ -24,7 +24,7 @@ fn the_app_can_reopen_a_terminal() {
         .run();
     let app = run.app();
     assert_eq!((app.attempt("reopen=/dev/stdout"), app.attempt("reopen=/dev/stderr")), ("ok", "ok"));
-    run.check(run.stdout().matches("reopened").count() == 2, "what was written by name");
+    run.check(run.stdout().matches("reopened").count() == 2, "the text written by name");
 }
 
 #[test]

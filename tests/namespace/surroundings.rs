@@ -1,4 +1,5 @@
-//! What the app inherits from the engine: descriptors, signals, environment, arguments, working directory, umask.
+//! The state that the app inherits from the engine: descriptors, signals, environment, arguments, working directory,
+//! umask.
 
 use crate::support::protocol::Stream;
 use crate::support::sandbox::{Sandbox, sandbox};
@@ -76,7 +77,7 @@ fn closed_standard_streams_are_opened_on_dev_null() {
     let app = closed([Stream::Null, Stream::Pipe, Stream::Closed]).run().app();
     assert_eq!(app.all("fd")[2], "2 /dev/null");
     let run = closed([Stream::Closed, Stream::Closed, Stream::Closed]).words(["witness", "exit=7"]).run();
-    run.check(run.outcome.code == Some(7), "that the app runs with no stream at all");
+    run.check(run.outcome.code == Some(7), "a running app without any stream");
 }
 
 #[test]
@@ -156,8 +157,8 @@ fn arguments_pass_as_bytes() {
     app.is("exe", "/bin/witness");
 }
 
-// CVE-2021-4034: a program that counts its arguments from one takes the first variable for one where there is none.
-// Kernels since 5.18 put an empty word there.
+// CVE-2021-4034: a program that starts counting its arguments at one reads the first variable as an argument if there
+// is none. Kernels since 5.18 insert an empty argument.
 #[test]
 fn without_arguments_no_variable_is_read_as_one() {
     let base = sandbox()
@@ -207,7 +208,7 @@ fn other_signals_do_not_abort_the_boot() {
     sandbox().stopped_by(&[17, 28, 23]).run().app().is_dropped_to(1001, 1001, "1001");
 }
 
-/// A role whose health check and step are the witness, with what systemd passes on to the app.
+/// A role whose health check and step are the witness, with the variables that systemd passes to the app.
 fn activated(entries: &str) -> Sandbox {
     leaking(&[3, 4])
         .config(format!("[role]\ndefault = 'app'\n[roles.app]\ncommand = ['witness']\n{entries}"))

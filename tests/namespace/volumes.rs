@@ -20,7 +20,7 @@ fn configured(recursive: bool) -> String {
 
 const ALWAYS: &str = "[[volume]]\npath = '/data'\nrecursive = 'always'\n";
 
-/// What is in the volume is made below `/disk/data` before it is bound.
+/// The volume's files are created below `/disk/data` before it is bound.
 fn volume(owner: (u32, u32), fill: impl FnOnce(Sandbox) -> Sandbox, recursive: bool) -> Run {
     let base = sandbox().tmpfs("/disk").owned("/disk/data", Kind::Directory, owner, 0o755);
     let run = fill(base).node("/data", Kind::Bind("/disk/data".into())).config(configured(recursive)).run();
@@ -77,7 +77,7 @@ fn a_volume_that_is_always_recursive_is_walked_although_its_top_is_right() {
     run.app().is_dropped_to(1001, 1001, "1001");
     run.untouched("/data");
     run.owns("/data/restored", 1001, 1001, 0o600);
-    run.check(run.stderr().contains("/data: 1 entries handed over, 0 left"), "what was done");
+    run.check(run.stderr().contains("/data: 1 entries handed over, 0 left"), "the summary of the walk");
 }
 
 #[test]
@@ -116,7 +116,7 @@ fn a_walk_follows_no_link() {
     run.check((link.uid, link.gid) == (1001, 1001), "that the link itself is handed over");
 }
 
-// CVE-2017-18078, CVE-2018-15687: a hard link to a file that is not the volume's.
+// CVE-2017-18078, CVE-2018-15687: a hard link to a file outside the volume.
 #[test]
 fn a_file_with_a_hard_link_outside_of_the_volume_stays_unchanged() {
     let run = volume(
@@ -138,13 +138,13 @@ fn a_file_with_a_hard_link_outside_of_the_volume_stays_unchanged() {
         run.stderr().contains(
             "files with a name outside of it, or in a directory that others may write to, stay as they are: 1",
         ),
-        "a warning about the file that stays",
+        "a warning about the unchanged file",
     );
 }
 
 // Where others may write, a name could be moved to be met twice.
 #[test]
-fn hard_links_are_handed_over_where_nobody_else_can_move_them() {
+fn hard_links_that_nobody_else_can_move_are_handed_over() {
     let twice = |base: Sandbox, name: &str, directory: ((u32, u32), u32), file_owner: (u32, u32)| {
         let at = format!("/disk/data/{name}");
         base.owned(&at, Kind::Directory, directory.0, directory.1)
@@ -169,7 +169,7 @@ fn hard_links_are_handed_over_where_nobody_else_can_move_them() {
         run.untouched(&format!("/data/{directory}/one"));
     }
     let told = "files with a name outside of it, or in a directory that others may write to, stay as they are: 3";
-    run.check(run.stderr().contains(told), "a warning about the files that stay");
+    run.check(run.stderr().contains(told), "a warning about the unchanged files");
 }
 
 #[test]
@@ -188,7 +188,7 @@ fn a_walk_does_not_enter_another_mount() {
         .node("/data", Kind::Bind("/disk/data".into()))
         .tmpfs("/data/tmpfs")
         .owned("/data/tmpfs/file", file(), (0, 0), 0o600)
-        // A part of the same file system: the device number does not tell.
+        // A part of the same file system: the device number is equal.
         .node("/data/same", Kind::Bind("/disk/other".into()))
         .config(configured(true));
     let run = base.run();
@@ -227,11 +227,11 @@ fn a_tree_that_is_too_deep_is_skipped_with_a_warning() {
         base.node(&deep, Kind::Directory).node("/data", Kind::Bind("/disk/data".into())).config(configured(true)).run();
     run.app().is_dropped_to(1001, 1001, "1001");
     run.owns("/data/d", 1001, 1001, 0o777);
-    run.check(run.stderr().contains("200 levels"), "that what is left is told");
+    run.check(run.stderr().contains("200 levels"), "a warning about what is left unchanged");
 }
 
 #[test]
-fn a_walk_that_fails_gives_back_what_root_took_over() {
+fn failed_walk_gives_back_directories_that_root_took_over() {
     let mut base = sandbox().tmpfs("/disk").owned("/disk/data", Kind::Directory, (1001, 44), 0o700);
     let path = |levels| "/disk/data".to_owned() + &"/d".repeat(levels);
     for levels in 1..60 {
@@ -306,7 +306,7 @@ fn unchangeable(mode: u32, nth: Option<usize>) -> Run {
 #[test]
 fn a_refused_change_of_owner_names_the_entry() {
     unchangeable(0o755, None).refused_late(71, &["cannot hand over /data/in/file: fchownat", "EIO"]);
-    // The volume itself takes a new owner, so the entry is the fault, although the user could write to the volume.
+    // The volume accepts a new owner, so the entry is an error, although the user could write to the volume.
     let run = unchangeable(0o777, Some(1));
     run.refused_late(71, &["cannot hand over /data/in: fchownat", "EIO"]);
     run.owns("/data", 0, 0, 0o777);

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-/// Long enough for a busy machine; only a failing test waits for all of it.
+/// The time limit on a busy machine; only a failing test waits that long.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The app ends when its standard input closes, which the test holds open.
@@ -24,7 +24,7 @@ struct Scene {
 }
 
 impl Scene {
-    /// Starts the app with this socket for its manager; `healthy` is the file that makes it so.
+    /// Starts the app with this socket for its manager; the file `healthy` makes it healthy.
     fn start(name: &str, abstract_socket: bool, health: bool) -> Scene {
         Scene::of(APP, name, abstract_socket, health, &[])
     }
@@ -103,10 +103,10 @@ fn ready_means_healthy(name: &str, abstract_socket: bool) {
         status.starts_with("STATUS=waiting for the health check: ") && status.contains("healthy: No such"),
         "{status}"
     );
-    assert_eq!(scene.told(Duration::from_millis(700)), None, "told before the health check passed");
+    assert_eq!(scene.told(Duration::from_millis(700)), None, "a report before the health check passed");
     fs::write(scene.directory.join("healthy"), "").unwrap();
     let main = format!("MAINPID={}", scene.init.id());
-    let told = scene.told(PATIENCE).expect("nothing was told");
+    let told = scene.told(PATIENCE).expect("no report");
     assert!(told.lines().any(|line| line == "READY=1") && told.lines().any(|line| line == main), "{told}");
     assert_eq!(scene.stop(), (Some("STOPPING=1\n".into()), Some(143)));
 }
@@ -151,7 +151,7 @@ sys.stdin.readline()
 fn notifications_are_passed_on_but_readiness_only_once_healthy() {
     let mut scene = Scene::of(REPORTER, "reporter", true, true, &[]);
     assert_eq!(scene.line(), "False\n");
-    // The health check's own status may come first.
+    // The health check's status may come first.
     let status = std::iter::from_fn(|| scene.told(PATIENCE)).find(|told| !told.contains("waiting for"));
     assert_eq!(status.as_deref(), Some("STATUS=warming up\n"));
     fs::write(scene.directory.join("healthy"), "").unwrap();
@@ -167,12 +167,12 @@ fn the_watchdog_is_notified_as_long_as_the_health_check_passes() {
     let scene = Scene::of(APP, "watchdog", true, true, &[("WATCHDOG_USEC", "900000")]);
     let healthy = scene.directory.join("healthy");
     fs::write(&healthy, "").unwrap();
-    let next = || scene.told(PATIENCE).expect("nothing was told");
+    let next = || scene.told(PATIENCE).expect("no report");
     while !next().contains("READY=1") {}
     assert_eq!([next(), next()], ["WATCHDOG=1\n"; 2]);
     fs::remove_file(&healthy).unwrap();
     while !next().starts_with("STATUS=unhealthy: ") {}
-    assert_eq!(scene.told(Duration::from_millis(900)), None, "told while the health check fails");
+    assert_eq!(scene.told(Duration::from_millis(900)), None, "a report while the health check fails");
     fs::write(&healthy, "").unwrap();
     assert_eq!([next(), next(), next()], ["WATCHDOG=1\n", "STATUS=healthy\n", "WATCHDOG=1\n"]);
     assert_eq!(scene.stop().1, Some(143));
@@ -185,6 +185,6 @@ fn a_watchdog_of_another_process_is_not_served() {
     let mut scene = Scene::of(&app, "foreign", true, true, &[("WATCHDOG_USEC", "90000"), ("WATCHDOG_PID", "1")]);
     assert_eq!(scene.line(), "none none\n");
     fs::write(scene.directory.join("healthy"), "").unwrap();
-    while !scene.told(PATIENCE).expect("nothing was told").contains("READY=1") {}
+    while !scene.told(PATIENCE).expect("no report").contains("READY=1") {}
     assert_eq!(scene.told(Duration::from_millis(300)), None);
 }

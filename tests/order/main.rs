@@ -14,7 +14,7 @@ use support::run::Run;
 use support::sandbox::{Sandbox, sandbox};
 use support::skip;
 
-/// Calls that change something outside of the process, or its credentials for good.
+/// Calls that change something outside the process, or its credentials permanently.
 const CHANGES: [&str; 31] = [
     "chown",
     "fchown",
@@ -59,7 +59,7 @@ const SETTERS: [&str; 6] = [
     "0x2f",
 ];
 
-/// The system calls of `/init`, from its exec to the app's, which is the last.
+/// The system calls of `/init`, from its exec to the app's exec, which is the last one.
 struct Trace {
     calls: Vec<String>,
     run: Run,
@@ -136,7 +136,7 @@ fn with_a_group() -> Sandbox {
 }
 
 #[test]
-fn a_boot_goes_through_its_stages_in_order() {
+fn stages_of_a_boot_are_in_order() {
     let trace = traced(with_a_group());
     trace.run.app().is_dropped_to(1001, 1001, "1001");
     trace.in_order(
@@ -200,7 +200,7 @@ fn signals_are_blocked_by_the_first_system_call() {
     let blocked = trace.first("rt_sigprocmask(SIG_SETMASK, ~[]");
     for line in &trace.calls[1..blocked] {
         let name = line.split('(').next().unwrap();
-        // What the C library does to set itself up.
+        // The C library's initialisation.
         assert!(
             ["mmap", "munmap", "mprotect", "brk", "set_tid_address", "arch_prctl"].contains(&name),
             "{line} comes first\n{}",
@@ -236,7 +236,7 @@ fn the_kernel_is_read_back_after_the_last_step_of_the_drop() {
         "prctl(PR_GET_NO_NEW_PRIVS",
         "prctl(PR_GET_SECUREBITS",
     ] {
-        assert!(trace.last(call) > cleared, "{call} is not asked after the drop\n{}", trace.shown());
+        assert!(trace.last(call) > cleared, "{call} is not called after the drop\n{}", trace.shown());
     }
     // And every attempt to regain privilege fails.
     for line in trace.calls[cleared + 1..]
@@ -259,18 +259,18 @@ fn exec_is_the_last_call_and_the_mask_the_one_before() {
     assert!(trace.calls[last - 1].starts_with("rt_sigprocmask(SIG_SETMASK, []"), "{}", trace.shown());
 }
 
-/// Boots, and the most system calls that each may take: a few more than on a kernel that knows them all.
+/// Boots, and the maximum of their system calls: a few more than on a kernel that supports all of them.
 const BOOTS: [(&str, usize); 3] =
     [("with a tmpfs and a directory", 108), ("with nothing to hand over", 92), ("without root", 76)];
 
-// A count is the same on every machine: what makes a boot slower shows here first.
+// The count is the same on every machine, so a slower boot is detected here first.
 #[test]
-fn an_ordinary_boot_takes_few_system_calls() {
+fn ordinary_boot_makes_few_system_calls() {
     let mut table: BTreeMap<String, [usize; 3]> = BTreeMap::new();
     let starts = [full(), sandbox(), sandbox().user(1001, 1001, FOUR)];
     for (column, (sandbox, (what, most))) in starts.into_iter().zip(BOOTS).enumerate() {
         let trace = traced(sandbox);
-        // Neither its own exec nor the app's.
+        // Without its own exec and the app's.
         let calls = &trace.calls[1..trace.calls.len() - 1];
         for call in calls {
             table.entry(call.split('(').next().unwrap().to_owned()).or_default()[column] += 1;
@@ -331,7 +331,7 @@ fn the_first_acts_of_a_start_without_root_close_it_to_the_app() {
 }
 
 #[test]
-fn a_health_check_is_not_traced_by_what_it_starts() {
+fn health_check_is_not_traced_by_its_program() {
     let web = "[roles.web]\ncommand = ['witness']\nhealth = { exec = ['/bin/witness', 'aside'] }\n";
     let trace = traced(sandbox().config(web).words(["--health", "--role", "web"]));
     trace.run.check(trace.run.outcome.code == Some(0), "an answer");
@@ -341,7 +341,7 @@ fn a_health_check_is_not_traced_by_what_it_starts() {
 }
 
 #[test]
-fn an_init_that_stays_closes_what_only_the_app_needs() {
+fn supervising_init_closes_descriptors_of_the_app() {
     let trace = traced(sandbox().words(["--supervise", "witness"]));
     trace.run.check(trace.run.outcome.trace.contains("close_range(3, 4294967295, 0)"), "that it closes descriptors");
 }

@@ -39,7 +39,7 @@ fn every(parts: &[&str], longest: usize, mut each: impl FnMut(&str, usize)) {
     longer(&mut String::new(), parts, 0, longest, &mut each);
 }
 
-/// What the shell makes of each script line, up to its NUL.
+/// The shell's result for each script line, up to its NUL.
 fn shell(script: &str) -> Vec<String> {
     let mut shell = Command::new("/bin/sh")
         .env_clear()
@@ -58,12 +58,12 @@ fn shell(script: &str) -> Vec<String> {
     text.split_terminator('\0').map(str::to_owned).collect()
 }
 
-// Quotes, backslashes and backquotes mean something to the shell and nothing here: they are not among the parts.
+// Quotes, backslashes and backquotes have a meaning only in the shell, so the parts do not contain them.
 #[test]
 fn an_expansion_equals_the_shells_or_is_refused() {
     let mut environment = Environment::default();
     assert!(environment.set("A", b"one two") && environment.set("E", b""));
-    // What is unset ends the shell, as it does a boot.
+    // An unset variable ends the shell, as it ends a boot.
     let (mut script, mut texts, mut refused) = (String::from("set -u\n"), Vec::new(), 0);
     every(&["$", "{", "}", "${A", "${E", "${N", ":-", ":?", ":", "x", "$$", "A"], 5, |text, depth| {
         let quoted = text.replace("$$", "\\$");
@@ -72,7 +72,7 @@ fn an_expansion_equals_the_shells_or_is_refused() {
                 script.push_str(&format!("printf '%s\\0' \"{quoted}\"\n"));
                 texts.push((text.to_owned(), String::from_utf8(bytes).unwrap()));
             }
-            // A shell that stops is a process: not for all of them.
+            // A stopping shell costs a process, so only some cases run it.
             Err(Error::Unset { .. }) if depth < 5 => {
                 script.push_str(&format!("(eval ': \"{quoted}\"') && printf 'expanded\\0' || printf 'refused\\0'\n"));
                 texts.push((text.to_owned(), "refused".into()));
@@ -160,7 +160,7 @@ fn modes_durations_sizes_and_paths_have_one_valid_form() {
 fn a_document_is_parsed_like_the_toml_crate_does() {
     let (mut documents, mut refused) = (0, 0);
     let mut judge = |text: &str| *if checks::document::compare(text) { &mut documents } else { &mut refused } += 1;
-    // Which table may be opened, extended or closed by what, in every order.
+    // Which table may be opened, extended or closed by which header, in every order.
     let tables = [
         "[a]\n",
         "[a.b]\n",

@@ -83,7 +83,7 @@ fn every_configuration_of_the_repository_validates() {
     }
 }
 
-/// What the file has, the tests below change; so it has every key.
+/// The tests below change the values of this file, so it must have every key.
 #[test]
 fn every_key_of_the_table_is_in_the_file_of_every_key() {
     fn missing(table: &Table, instances: &[&Value], all: &mut Vec<String>) {

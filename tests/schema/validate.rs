@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use regex_lite::Regex;
 use serde_json::Value;
 
-/// Validates the value by the schema; the error says where and why.
+/// Validates the value against the schema; the error contains the place and the reason.
 pub(super) fn accepts(schema: &Value, value: &Value, at: &str) -> Result<(), String> {
     for (keyword, argument) in schema.as_object().unwrap() {
         let holds = match keyword.as_str() {
@@ -68,7 +68,7 @@ pub(super) fn accepts(schema: &Value, value: &Value, at: &str) -> Result<(), Str
     Ok(())
 }
 
-/// Compiled once: the same few patterns judge thousands of documents.
+/// Compiled once, since a few patterns are used for thousands of documents.
 fn matches(pattern: &str, text: &str) -> bool {
     thread_local!(static KNOWN: RefCell<BTreeMap<String, Regex>> = const { RefCell::new(BTreeMap::new()) });
     KNOWN.with_borrow_mut(|known| {

@@ -1,4 +1,4 @@
-//! What `--plan` and the boot check say about the seal.
+//! The output of `--plan` and the boot check about the seal.
 
 use libc::{ENOSYS, SYS_landlock_create_ruleset};
 
@@ -7,7 +7,7 @@ use crate::container;
 const BOTH: &str = "writes = true\nalso = ['/tmp']\nnamespaces = false\n[boot_check]\nrequire_read_only_root = false";
 
 #[test]
-fn the_plan_shows_what_is_sealed_and_what_is_missing() {
+fn plan_prints_sealed_and_missing_parts() {
     let run = container(BOTH).words(["--plan", "witness"]).run();
     let page = run.stdout();
     run.check(
@@ -16,7 +16,7 @@ fn the_plan_shows_what_is_sealed_and_what_is_missing() {
     );
     run.check(page.contains("seal          no new namespace (seccomp)"), "the namespaces");
     let run = container(BOTH).answer(SYS_landlock_create_ruleset, &[], ENOSYS).words(["--plan", "witness"]).run();
-    run.check(run.stdout().contains("seal          MISSING, a refusal: cannot seal writes: "), "what is missing");
+    run.check(run.stdout().contains("seal          MISSING, a refusal: cannot seal writes: "), "the missing part");
     let run = container(BOTH).words(["--plan", "--json", "witness"]).run();
     run.check(run.stdout().contains(r#""seal":{"writes":true,"below":["/home/app","/data","#), "the same as JSON");
     let run = container("").words(["--plan", "witness"]).run();

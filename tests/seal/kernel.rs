@@ -33,7 +33,7 @@ const MISSING: [(&str, i64, i32, &[&str]); 9] = [
 ];
 
 fn without_hand_over(seal: &str) -> Sandbox {
-    // A hand-over would fall back where openat2 is missing, and say so itself.
+    // Without openat2 the hand-over uses a fallback, and logs it.
     crate::support::sandbox::sandbox().with(|spec| spec.read_only = false).config(format!("[seal]\n{seal}\n"))
 }
 
@@ -69,7 +69,7 @@ fn an_optional_seal_warns_and_applies_the_supported_part() {
         let run = crate::trying(&container(&both).answer(call, &[], ENOSYS), attempts);
         crate::ends(&run, &[(attempts[0], ends[0]), (attempts[1], ends[1])]);
         run.check(run.stderr().contains("warn"), "a warning");
-        run.check(run.stderr().contains("cannot seal"), "what is missing");
+        run.check(run.stderr().contains("cannot seal"), "the missing part");
     }
 }
 
@@ -84,10 +84,10 @@ fn false_success_is_detected() {
     for optional in ["", "optional = true"] {
         let writes = format!("{WRITES}\n{optional}");
         claimed(&writes, SYS_landlock_restrict_self, 0).refused_late(77, &["seal not proved: "]);
-        // The first call of seccomp asks whether there is one.
+        // The first seccomp call tests whether the kernel has it.
         let namespaces = format!("{NAMESPACES}\n{optional}");
         claimed(&namespaces, SYS_seccomp, 1).refused_late(77, &["seal not proved: unshare ends with Ok(())"]);
-        // The rules were never made: nothing can be written to at all.
+        // No rule was created, so nothing can be written.
         container(&writes)
             .answer(SYS_landlock_add_rule, &[], 0)
             .run()

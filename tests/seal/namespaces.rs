@@ -16,7 +16,7 @@ fn every_namespace_is_refused_by_every_call() {
         }
         expected.push((format!("clone3={flag}"), "ENOSYS"));
     }
-    // CLONE_NEWTIME, and a user namespace with others as bubblewrap makes it.
+    // CLONE_NEWTIME, and a user namespace with others, as bubblewrap creates it.
     for flags in ["0x80", "0x7e020000"] {
         expected.push((format!("unshare={flags}"), "EPERM"));
     }
@@ -38,7 +38,7 @@ fn children_and_threads_are_not_restricted() {
     ends(&sealed(attempts), &attempts.map(|attempt| (attempt, "ok")));
 }
 
-// x32 has a bit of its own in each number, and 32-bit programs other numbers. A kernel may know neither.
+// x32 sets a bit in each number, and 32-bit programs use other numbers. A kernel may support neither.
 #[cfg(target_arch = "x86_64")]
 #[test]
 fn other_numbers_of_the_same_calls_are_refused() {
@@ -58,19 +58,19 @@ fn other_numbers_of_the_same_calls_are_refused() {
     let run = sealed(compatible.map(|(attempt, _)| attempt));
     let app = run.app();
     for (attempt, end) in compatible {
-        // SIGSEGV is what int 0x80 gives where the kernel has no 32-bit calls.
+        // int 0x80 raises SIGSEGV if the kernel has no 32-bit calls.
         let held = [end, "signal 11"].contains(&app.attempt(attempt));
         run.check(held, &format!("{end} for {attempt}, not {}", app.attempt(attempt)));
     }
 }
 
-// The strictest of all filters decides, whatever a later one says.
+// The strictest filter decides, regardless of later ones.
 #[test]
 fn a_filter_of_the_app_cannot_loosen_the_seal() {
     ends(&sealed(["own-filter=unshare=0x10000000"]), &[("own-filter=unshare=0x10000000", "EPERM")]);
 }
 
-// The kernel asks the filters after the tracer.
+// The kernel runs the filters after the tracer.
 #[cfg(target_arch = "x86_64")]
 #[test]
 fn a_tracer_that_changes_the_call_gets_no_namespace() {

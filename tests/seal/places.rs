@@ -1,4 +1,4 @@
-//! The paths that a seal leaves writable: exactly the configured ones, whatever a previous run of the app left there.
+//! The paths that a seal leaves writable: exactly the configured ones, whatever an earlier run of the app left there.
 
 use crate::support::protocol::{Content, Kind, Stream};
 use crate::support::sandbox::sandbox;
@@ -52,7 +52,7 @@ fn a_missing_path_is_reported_and_opens_nothing() {
     }
 }
 
-// Logs go to /dev/stdout, which an app opens again; the engine may have given a file or a terminal.
+// Logs go to /dev/stdout, which an app opens again; the engine may have passed a file or a terminal.
 #[test]
 fn standard_streams_of_every_kind_can_be_reopened() {
     for stream in [Stream::Pipe, Stream::Terminal, Stream::File("/log".into())] {

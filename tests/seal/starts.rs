@@ -34,7 +34,7 @@ fn handed_over(mut container: Sandbox) -> Sandbox {
     container
 }
 
-// PID 1 runs as the app's user; taking it over gives no more than the app has.
+// PID 1 runs as the app's user; control over it gives no more than the app has.
 #[test]
 fn a_supervising_init_is_sealed() {
     let run = container(BOTH).words(["--supervise", "witness", "filters=1"]).run();
@@ -72,7 +72,7 @@ fn a_sealed_app_writes_where_its_files_are() {
 }
 
 #[test]
-fn a_directory_is_made_before_the_seal_wherever_the_user_may() {
+fn directories_are_created_before_the_seal() {
     let run = container(BOTH).words(["witness", "create=/srv/work/made/x", "create=/srv/work/x"]).run();
     ends(&run, &[("create=/srv/work/made/x", "ok"), ("create=/srv/work/x", "EACCES")]);
     run.owns("/srv/work/made", 1001, 1001, 0o755);

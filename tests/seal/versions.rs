@@ -15,7 +15,7 @@ const MOVES: &str = "files cannot be moved or linked from one directory to anoth
 const TRUNCATES: &str = "truncate(2) of files outside is not refused";
 const DEVICES: &str = "ioctl(2) on devices outside of /dev is not refused";
 
-/// A version and what it does not do: <https://docs.kernel.org/userspace-api/landlock.html>.
+/// A version and its missing rights: <https://docs.kernel.org/userspace-api/landlock.html>.
 const VERSIONS: [(i64, &[&str]); 8] = [
     (1, &[MOVES, TRUNCATES, DEVICES]),
     (2, &[TRUNCATES, DEVICES]),
@@ -24,7 +24,7 @@ const VERSIONS: [(i64, &[&str]); 8] = [
     (5, &[]),
     (6, &[]),
     (7, &[]),
-    // One that this program does not know yet.
+    // A version that this program does not know yet.
     (99, &[]),
 ];
 
@@ -42,7 +42,7 @@ fn of_version(version: i64) -> Sandbox {
 }
 
 #[test]
-fn what_an_older_version_lacks_is_named_and_no_more_than_that_is_open() {
+fn older_version_lacks_exactly_the_reported_rights() {
     for (version, lacks) in VERSIONS {
         let attempts = [
             ("create=/data/file", "ok"),
@@ -66,7 +66,7 @@ fn what_an_older_version_lacks_is_named_and_no_more_than_that_is_open() {
 }
 
 #[test]
-fn the_check_and_the_plan_name_the_version_and_the_check_what_it_lacks() {
+fn check_and_plan_report_the_version_and_its_gaps() {
     for (version, lacks) in VERSIONS {
         let shown = format!("(Landlock {version})");
         let plan = of_version(version).words(["--plan", "witness"]).run();

@@ -1,10 +1,10 @@
-//! Writes outside of the surfaces are refused in every known way; inside they work.
+//! Writes outside the surfaces are refused in every known way; writes inside work.
 
 use crate::support::cases;
 use crate::support::protocol::Kind;
 use crate::{APP, container, ends, sealed, succeed_unsealed, trying};
 
-/// Ways to change what is outside, each of which works for the same user without a seal.
+/// Ways to change files outside, each of which works for the same user without a seal.
 const OUTSIDE: [(&str, &str); 22] = [
     ("write=/opt/app/file", "EACCES"),
     ("append=/opt/app/file", "EACCES"),
@@ -75,7 +75,7 @@ fn no_file_is_linked_or_moved_across_the_border() {
     let run = sealed(attempts.map(|(attempt, _)| attempt));
     let app = run.app();
     for (attempt, end) in attempts {
-        // Across mounts the kernel says EXDEV before it asks the seal.
+        // Across mounts the kernel returns EXDEV before it checks the seal.
         let held = if end == "ok" { &["ok"][..] } else { &["EACCES", "EXDEV"] };
         run.check(held.contains(&app.attempt(attempt)), &format!("{end} for {attempt}, not {}", app.attempt(attempt)));
     }
@@ -134,7 +134,7 @@ fn every_operation_works_inside() {
     cases("writes inside", attempts.len());
 }
 
-// The kernel has no rule for these: the user may change the metadata of its own files anywhere on a writable mount.
+// The kernel has no rule for these: the user may change the metadata of its own files on any writable mount.
 #[test]
 fn reading_sockets_and_metadata_are_not_restricted() {
     let attempts = [
@@ -154,9 +154,9 @@ fn a_listening_socket_outside_can_be_reached() {
     ends(&trying(&listening, ["connect=/opt/app/socket"]), &[("connect=/opt/app/socket", "ECONNREFUSED")]);
 }
 
-// Landlock version 5. A device on which nobody may write is opened for reading.
+// Landlock version 5. A device that nobody may write to is opened for reading.
 #[test]
-fn a_device_outside_takes_no_ioctl() {
+fn ioctl_on_a_device_outside_is_refused() {
     let device = |seal: &str| {
         container(seal).node("/opt/zero", Kind::HostBind("/dev/zero".into())).owned(
             "/opt/tty",
@@ -171,7 +171,7 @@ fn a_device_outside_takes_no_ioctl() {
 }
 
 #[test]
-fn the_seal_holds_over_every_exec_and_for_every_child() {
+fn seal_is_inherited_by_execs_and_children() {
     let run = sealed(["run=/bin/witness", "forked=create=/tmp/x", "thread=create=/tmp/y"]);
     ends(&run, &[("forked=create=/tmp/x", "EACCES"), ("thread=create=/tmp/y", "EACCES")]);
     assert_eq!(run.child().value("NoNewPrivs"), "1");
