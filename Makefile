@@ -61,6 +61,17 @@ host: tools build
 		cargo test $(HOST) --bin stepdown --test real -- --test-threads=1 --nocapture; \
 		wait $$units || failed=1; cat target/host-units.log; exit $${failed:-0}
 
+.PHONY: engines
+# The rows of all engines and runtimes, which `make test` runs too, with their tables.
+engines: export STEPDOWN_MUST_RUN := 1
+engines: tools build
+	tests/lab/setup
+	tests/lab/setup --docker
+	tests/lab/runsc --version
+	tests/lab/image docker podman-root podman5
+	@trap 'for engine in podman podman-root podman5 docker; do tests/lab/$$engine --lab-stop; done' EXIT; trap 'exit 130' INT TERM; \
+		cargo test --locked --target $(NATIVE) --no-fail-fast --test engines --test gvisor --test runtimes -- --nocapture
+
 .PHONY: host-table
 # The usual deploy script and stepdown side by side, as a table: about fifteen minutes. ONLY=good,hanging
 host-table: tools build

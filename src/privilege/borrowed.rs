@@ -49,22 +49,22 @@ pub fn takes_ids(uid: u32, gid: u32, groups: &[u32], held: &Held) -> Result<bool
     }
 }
 
+/// The engine's `exec` gives root what the engine gave it; lxc-attach gives it nothing once `/init` has dropped.
+const REMEDY: &str = "start this process with SETUID and SETGID (--cap-add=SETUID --cap-add=SETGID, lxc-attach \
+    --elevated-privileges=CAP), or let root read the secret (mode=0400, uid=0)";
+
 fn file_system_ids(uid: u32, gid: u32) -> Result<()> {
     sys::set_file_system_ids(uid, gid).map_err(|errno| Error::Drop {
         call: "setfsuid and setfsgid",
         object: format!("{uid}:{gid}"),
         errno,
-        remedy: "add --cap-add=SETUID --cap-add=SETGID, or let root read the secret (mode=0400, uid=0)".into(),
+        remedy: REMEDY.into(),
     })
 }
 
 fn groups(wanted: &[u32]) -> Result<()> {
-    let refused = |errno| Error::Drop {
-        call: "setgroups",
-        object: format!("{wanted:?}"),
-        errno,
-        remedy: "add --cap-add=SETGID, or let root read the secret (mode=0400, uid=0)".into(),
-    };
+    let refused =
+        |errno| Error::Drop { call: "setgroups", object: format!("{wanted:?}"), errno, remedy: REMEDY.into() };
     let now = rustix::process::getgroups().map_err(|error| refused(errno(error)))?;
     let now: Vec<u32> = now.into_iter().map(rustix::process::Gid::as_raw).collect();
     if now == wanted {
