@@ -79,7 +79,7 @@ fn runs(scene: &Scene, runtime: &Runtime, name: &str) -> (Result<(), String>, Re
     stdout.read_to_string(&mut text).unwrap();
     let status = container.wait().unwrap();
     let (found, took) = (scene.code(runtime, name, status), began.elapsed());
-    // The app's end by SIGTERM is configured as a success; a stop that is not passed on ends by SIGKILL, after ten seconds.
+    // The end by SIGTERM is configured as a success; a stop that is not passed on ends by SIGKILL after ten seconds.
     let stopped = found == Some(0) && took.as_secs() < 8;
     (healthy, if stopped { Ok(()) } else { Err(format!("the stop: {found:?} after {took:?}\n{text}")) })
 }

@@ -4,8 +4,6 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
 
 use crate::support;
 
@@ -118,11 +116,8 @@ impl Scene {
             .spawn()
             .unwrap();
         let scene = Scene { directory, containerd };
-        let deadline = Instant::now() + Duration::from_secs(30);
-        while !scene.ctr().arg("version").output().unwrap().status.success() {
-            assert!(Instant::now() < deadline, "containerd does not answer");
-            thread::sleep(Duration::from_millis(50));
-        }
+        let mut answer = scene.ctr();
+        assert!(answer.args(["--connect-timeout", "30s", "version"]).output().unwrap().status.success(), "containerd");
         scene
     }
 
