@@ -69,7 +69,8 @@ engines: tools build
 	tests/lab/setup --docker
 	tests/lab/runsc --version
 	tests/lab/image docker podman-root podman5
-	@trap 'for engine in podman podman-root podman5 docker; do tests/lab/$$engine --lab-stop; done' EXIT; trap 'exit 130' INT TERM; \
+	@trap 'for engine in podman podman-root podman5 docker; do tests/lab/$$engine --lab-stop; done' EXIT; \
+		trap 'exit 130' INT TERM; \
 		cargo test --locked --target $(NATIVE) --no-fail-fast --test engines --test gvisor --test runtimes -- --nocapture
 
 .PHONY: host-table
