@@ -73,6 +73,11 @@ engines: tools build
 		trap 'exit 130' INT TERM; \
 		cargo test --locked --target $(NATIVE) --no-fail-fast --test engines --test gvisor --test runtimes -- --nocapture
 
+.PHONY: kernels
+# Test programs on the kernels of Debian's releases, in virtual machines: ten minutes each. RELEASES="bullseye forky"
+kernels: tools build
+	tests/lab/kernels $(RELEASES)
+
 .PHONY: host-table
 # The usual deploy script and stepdown side by side, as a table: about fifteen minutes. ONLY=good,hanging
 host-table: tools build
