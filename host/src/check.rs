@@ -127,7 +127,7 @@ fn verification(job: &Job) -> Result<Verdict, Failure> {
                 }
                 Err(Failure::new(format!("read {}", key.display()), "it is no public key").fix("cosign public-key"))
             }
-            None => verify::policy(&job.config.image).map(|()| Verdict::Ok(verify::POLICY.to_owned())),
+            None => verify::policy(&job.config.image, None).map(|()| Verdict::Ok(verify::POLICY.to_owned())),
         },
     }
 }

@@ -21,7 +21,7 @@ pub(crate) fn verify(config: &Config, digest: &str) -> Result<String, Failure> {
         Verify::None(_) => Ok("not verified: verify = \"none\"".to_owned()),
         Verify::Table(table) => match &table.key {
             Some(key) => by_key(&config.image, digest, key),
-            None => policy(&config.image).map(|()| format!("{POLICY} decides at the pull")),
+            None => policy(&config.image, Some(digest)).map(|()| format!("{POLICY} decides at the pull")),
         },
     }
 }
@@ -98,12 +98,12 @@ pub(crate) fn roots_alone(path: &Path) -> Result<(), Failure> {
 }
 
 /// The policy must ask for a signature on this image; otherwise the pull would verify nothing.
-pub(crate) fn policy(image: &str) -> Result<(), Failure> {
+pub(crate) fn policy(image: &str, digest: Option<&str>) -> Result<(), Failure> {
     let path = Path::new(POLICY);
     roots_alone(path)?;
     let text = fs::read_to_string(path).on("read", POLICY)?;
     let policy: Value = serde_json::from_str(&text).on("read", POLICY)?;
-    let rules = rules(&policy, image);
+    let rules = rules(&policy, image, digest);
     if rules.is_some_and(|rules| rules.iter().any(is_signed)) {
         return Ok(());
     }
@@ -115,18 +115,20 @@ fn is_signed(rule: &Value) -> bool {
     rule.get("type").and_then(Value::as_str).is_some_and(|kind| matches!(kind, "sigstoreSigned" | "signedBy"))
 }
 
-/// The requirements that containers-policy.json(5) finds: the repository's, those of what is above it, the default.
-fn rules<'a>(policy: &'a Value, image: &str) -> Option<&'a Vec<Value>> {
+/// The requirements that a pull by digest finds by containers-policy.json(5): those of the digest, the repository, what
+/// is above it, its host, the wildcards of its host, the default.
+fn rules<'a>(policy: &'a Value, image: &str, digest: Option<&str>) -> Option<&'a Vec<Value>> {
     let docker = policy.pointer("/transports/docker");
-    let mut scope = Some(image);
-    while let Some(name) = scope {
-        if let Some(found) = docker.and_then(|docker| docker.get(name)) {
-            return found.as_array();
-        }
-        scope = name.rsplit_once('/').map(|(above, _)| above);
-    }
-    let transport = docker.and_then(|docker| docker.get(""));
-    transport.or_else(|| policy.get("default")).and_then(Value::as_array)
+    // A wildcard has no port.
+    let host = image.split(['/', ':']).next().unwrap_or(image);
+    let above = std::iter::successors(Some(image), |name| name.rsplit_once('/').map(|(above, _)| above));
+    let domains = std::iter::successors(host.split_once('.'), |(_, rest)| rest.split_once('.'));
+    let scopes = (digest.map(|digest| format!("{image}@{digest}")).into_iter())
+        .chain(above.map(str::to_owned))
+        .chain(domains.map(|(_, domain)| format!("*.{domain}")))
+        .chain(std::iter::once(String::new()));
+    let found = docker.and_then(|docker| scopes.into_iter().find_map(|scope| docker.get(&scope)));
+    found.or_else(|| policy.get("default")).and_then(Value::as_array)
 }
 
 #[cfg(test)]
@@ -152,8 +154,8 @@ mod tests {
     #[test]
     fn policy_of_the_example_asks_for_a_signature() {
         let policy: Value = serde_json::from_str(include_str!("../../examples/deploy/etc/policy.json")).unwrap();
-        assert!(rules(&policy, "registry.example/team/app").unwrap().iter().all(is_signed));
-        assert!(!rules(&policy, "registry.example/team/other").unwrap().iter().any(is_signed));
+        assert!(rules(&policy, "registry.example/team/app", None).unwrap().iter().all(is_signed));
+        assert!(!rules(&policy, "registry.example/team/other", None).unwrap().iter().any(is_signed));
     }
 
     #[test]
@@ -161,12 +163,24 @@ mod tests {
         let policy: Value = serde_json::from_str(
             r#"{"default":[{"type":"reject"}],
                 "transports":{"docker":{"r.example":[{"type":"insecureAcceptAnything"}],
+                                         "r.example/team/app@sha256:2":[{"type":"insecureAcceptAnything"}],
+                                         "*.r.example":[{"type":"insecureAcceptAnything"}],
+                                         "*.example":[{"type":"signedBy"}],
                                          "r.example/team/app":[{"type":"sigstoreSigned"}]}}}"#,
         )
         .unwrap();
-        let kind = |image| rules(&policy, image).unwrap().first().unwrap().get("type").unwrap().as_str().unwrap();
+        let of = |image, digest| {
+            rules(&policy, image, Some(digest)).unwrap().first().unwrap().get("type").unwrap().as_str().unwrap()
+        };
+        let kind = |image| of(image, "sha256:1");
         assert_eq!(kind("r.example/team/app"), "sigstoreSigned");
+        assert_eq!(of("r.example/team/app", "sha256:2"), "insecureAcceptAnything");
         assert_eq!(kind("r.example/other"), "insecureAcceptAnything");
-        assert_eq!(kind("elsewhere.example/app"), "reject");
+        // A wildcard is of subdomains at any depth and port, and not of the domain itself.
+        assert_eq!(kind("sub.r.example:5000/app"), "insecureAcceptAnything");
+        assert_eq!(kind("a.b.example/app"), "signedBy");
+        assert_eq!(kind("elsewhere.example/app"), "signedBy");
+        assert_eq!(kind("example/app"), "reject");
+        assert_eq!(kind("r.test/app"), "reject");
     }
 }
