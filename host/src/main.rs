@@ -136,7 +136,8 @@ fn under_way(job: &Job) -> Failure {
     let what = run.map_or("another stepdown is at work".to_owned(), |run| {
         format!("a deploy of {} is under way, in state {}", run.tag, run.phase.name())
     });
-    Failure::new(format!("deploy {}", job.place.app), what).fix("wait for it: --wait")
+    Failure::new(format!("deploy {}", job.place.app), what)
+        .fix("wait until stepdown status shows no run, or deploy with --wait")
 }
 
 /// A run that was asked for on the command line.
