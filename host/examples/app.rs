@@ -72,8 +72,8 @@ fn catch_sigterm() {
     unsafe { signal(15, stop) };
 }
 
-/// The port of this container's own network, which the health check asks; and the socket that systemd holds, where there
-/// is one: that one is of the host's network.
+/// The port of the container's own network, which the health check asks, and the socket in the host's network that
+/// systemd holds, if there is one.
 fn listeners() -> Vec<TcpListener> {
     let own = TcpListener::bind("0.0.0.0:8000").expect("port 8000 is free in a container of its own");
     let mut listeners = vec![own];

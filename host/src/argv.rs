@@ -165,8 +165,8 @@ fn short_flags<'a>(
     Ok(())
 }
 
-/// The words of a command line in a unit file, with systemd's quotes and escapes taken away. `%%` is `%`; other specifiers
-/// stay as they are.
+/// The words of a command line in a unit file, without systemd's quotes and escapes. `%%` becomes `%`; other specifiers
+/// are kept.
 pub(crate) fn split(line: &str) -> Result<Vec<String>, String> {
     let mut words = Vec::new();
     let mut letters = line.chars();
@@ -267,7 +267,8 @@ mod tests {
     #[test]
     fn image_is_the_first_word_that_is_no_option_or_value() {
         let line = RunLine::parse(&words(
-            "/usr/bin/podman run --name web --replace --rm --cgroups=split -d -p 80:80 -eA=b --env ROLE=web img:current a -b",
+            "/usr/bin/podman run --name web --replace --rm --cgroups=split -d -p 80:80 -eA=b --env ROLE=web \
+             img:current a -b",
         ));
         let line = line.unwrap();
         assert_eq!((line.image.as_str(), line.value("--name")), ("img:current", Some("web")));

@@ -4,11 +4,11 @@ use std::{fs, path::Path, time::Duration};
 
 use crate::{
     config::Verify,
-    deploy::{self, Job},
-    drift,
+    deploy, drift,
     failure::{Context, Failure},
+    job::{self, Job},
     output::Level,
-    place, podman, state,
+    place, podman, state, store,
     systemd::{self, Unit},
     tool, verify,
 };
@@ -46,7 +46,7 @@ pub(crate) fn check(job: &Job) -> bool {
     line("verification", verification(job));
     line("registry", registry(job));
     line("spool", spool(job));
-    line("state", state::read(&job.place.state).map(|_| Verdict::Ok(job.place.state.display().to_string())));
+    line("state", store::read(&job.place.state).map(|_| Verdict::Ok(job.place.state.display().to_string())));
     line("pointer", pointer(job));
     let mut units = Vec::new();
     for name in &job.config.units {
@@ -163,7 +163,7 @@ fn pointer(job: &Job) -> Result<Verdict, Failure> {
 fn of_unit(job: &Job, unit: &Unit) -> Vec<Result<Verdict, Failure>> {
     let line = &unit.line;
     let mut results = vec![
-        deploy::runs_pointer(&job.pointer(), unit)
+        job::runs_pointer(&job.pointer(), unit)
             .map(|()| Verdict::Ok(format!("{}, runs the pointer, pulls nothing{}", unit.active, socket(unit)))),
     ];
     let notify = line.value("--sdnotify").unwrap_or_default();

@@ -7,11 +7,11 @@ use clap_complete::Shell;
 
 use crate::tag::Tag;
 
-/// From a release tag to healthy containers, or nothing has changed.
+/// Deploy a release tag to Podman's Quadlets, or change nothing.
 ///
 /// stepdown resolves a tag at the registry, verifies the digest's signature, pulls it, checks it under each unit's own
-/// flags beside what serves, restarts the units, watches their health, and goes back to the previous image when anything
-/// is wrong. It drives Podman, Quadlet, systemd, skopeo and cosign as the user that runs the containers.
+/// flags beside the serving containers, restarts the units, watches their health, and restores the previous image if
+/// anything fails. It runs Podman, Quadlet, systemd, skopeo and cosign as the user that runs the containers.
 #[derive(Debug, Parser)]
 #[command(name = "stepdown", version, propagate_version = true)]
 #[command(after_help = "Exit codes: 0; 1 refused or rolled back; 2 stuck; 64 command line; 78 configuration.")]

@@ -10,11 +10,12 @@ use std::{
 };
 
 use crate::{
-    deploy::{self, Ended, Job, kept},
     failure::{Failure, one_line},
+    job::{self, Ended, Job, kept},
     output::Level,
     podman::{self, Container},
-    state::{Phase, Release, Store, now, short},
+    state::{Phase, Release, short},
+    store::{Store, now},
     systemd::{self, Unit},
 };
 
@@ -36,7 +37,7 @@ pub(crate) fn run(job: &Job, store: &mut Store) -> Ended {
 fn cut_and_watch(job: &Job, store: &mut Store) -> Result<Release, Failure> {
     let candidate = store.state.run.as_ref().and_then(|run| run.candidate.clone());
     let candidate = candidate.ok_or_else(|| Failure::new("cut over", "the state names no image"))?;
-    let units = deploy::units(job)?;
+    let units = job::units(job)?;
     let mut watched = Vec::new();
     for (at, unit) in units.into_iter().enumerate() {
         store.enter(Phase::Cutting { unit: at })?;
@@ -140,8 +141,8 @@ fn look_at(watched: &[Watched]) -> Result<(), Failure> {
     })
 }
 
-/// Runs `work` and looks at the units every second meanwhile. A unit that turned unhealthy is reported before a failure of
-/// `work`.
+/// Runs `work` and checks the units every second meanwhile. A unit that became unhealthy is reported before a failure
+/// of `work`.
 fn while_watching<T>(watched: &[Watched], work: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
     if watched.is_empty() {
         return work();
@@ -245,8 +246,8 @@ fn kept_after_restore<'a>(store: &'a Store, before: Option<&'a Release>) -> Vec<
     images
 }
 
-/// Restores the pointer, then every unit: the failed one first, the others in reverse order. A unit that cannot be restored
-/// does not stop the others from being restored.
+/// Restores the pointer, then every unit: the failed one first, the others in reverse order. A unit that cannot be
+/// restored does not stop the others from being restored.
 fn reconcile(job: &Job, before: &Release, failed: Option<&str>) -> Result<(), Failure> {
     podman::tag(&before.image, &job.pointer())?;
     let mut result = Ok(());

@@ -5,27 +5,20 @@
 use std::time::Duration;
 
 use crate::{
-    config::{Config, Drift, Mode},
+    config::{Drift, Mode},
     cutover, drift,
     failure::Failure,
     gate::{LABEL, gate_line},
+    job::{Ended, Job, kept, units},
     memory,
     output::Level,
-    parallel,
-    place::Place,
-    podman, registry,
-    report::Report,
-    state::{Phase, Release, Run, Store, now, short},
-    systemd::{self, Unit},
+    parallel, podman, registry,
+    state::{Phase, Release, Run, short},
+    store::{Store, now},
+    systemd::Unit,
     tag::Tag,
     tool, verify,
 };
-
-pub(crate) struct Job<'a> {
-    pub(crate) place: &'a Place,
-    pub(crate) config: &'a Config,
-    pub(crate) report: &'a Report,
-}
 
 pub(crate) struct Order {
     pub(crate) tag: Tag,
@@ -42,20 +35,6 @@ pub(crate) enum Kind {
         to: Box<Release>,
         now: bool,
     },
-}
-
-/// How a run ended. The answer is `ok TAG`, or `fail TAG reason`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Ended {
-    pub(crate) answer: String,
-    pub(crate) ok: bool,
-    pub(crate) stuck: bool,
-}
-
-impl Job<'_> {
-    pub(crate) fn pointer(&self) -> String {
-        podman::pointer(&self.place.app)
-    }
 }
 
 pub(crate) fn run(job: &Job, store: &mut Store, order: &Order) -> Result<Ended, Failure> {
@@ -84,8 +63,8 @@ pub(crate) fn run(job: &Job, store: &mut Store, order: &Order) -> Result<Ended, 
     }
 }
 
-/// Ends a run that an earlier process left: before the cutover nothing has changed; from the cutover on, the previous image
-/// is restored.
+/// Ends a run that an earlier process left unfinished: before the cutover nothing has changed; from the cutover on, the
+/// previous image is restored.
 pub(crate) fn recover(job: &Job, store: &mut Store) -> Result<Option<Ended>, Failure> {
     podman::sweep(&format!("{LABEL}={}", job.place.app))?;
     let Some(run) = store.state.run.clone() else { return Ok(None) };
@@ -121,13 +100,6 @@ fn drop_candidate(job: &Job, store: &Store) {
     }
 }
 
-/// The images that stay: what serves, what is served again if the run fails, and `keep` of what served before.
-pub(crate) fn kept(store: &Store, keep: usize) -> Vec<&str> {
-    let before = store.state.run.as_ref().and_then(|run| run.before.as_ref());
-    let serving = store.state.serving.iter().chain(before);
-    serving.chain(store.state.previous.iter().take(keep)).map(|release| release.image.as_str()).collect()
-}
-
 fn prepare(job: &Job, store: &mut Store, order: &Order) -> Result<(), Failure> {
     let look = || {
         let units = units(job)?;
@@ -161,31 +133,6 @@ fn prepare(job: &Job, store: &mut Store, order: &Order) -> Result<(), Failure> {
     if matches!(order.kind, Kind::Deploy { gate_only: false }) && !job.config.gate.pre.is_empty() {
         store.enter(Phase::Pre)?;
         pre(job, &candidate)?;
-    }
-    Ok(())
-}
-
-/// Every unit as it is loaded now. Each must run the pointer, and pull nothing by itself.
-pub(crate) fn units(job: &Job) -> Result<Vec<Unit>, Failure> {
-    let units = &job.config.units;
-    let pointer = job.pointer();
-    let load = |at: usize| {
-        let name = units.get(at).ok_or_else(|| Failure::new("load units", "the index is out of range"))?;
-        systemd::unit(name).and_then(|unit| runs_pointer(&pointer, &unit).map(|()| unit))
-    };
-    // Each takes three or four calls of busctl.
-    parallel::each(units.len(), units.len(), load, |_, _, _| ())
-}
-
-pub(crate) fn runs_pointer(pointer: &str, unit: &Unit) -> Result<(), Failure> {
-    unit.container()?;
-    if unit.line.image != pointer {
-        return Err(Failure::new(unit.service(), format!("it runs {}", unit.line.image))
-            .fix(format!("set Image={pointer} in the Quadlet and run systemctl --user daemon-reload")));
-    }
-    if unit.line.value("--pull") != Some("never") {
-        return Err(Failure::new(unit.service(), "a restart of it may pull what was not verified")
-            .fix("set Pull=never in the Quadlet and run systemctl --user daemon-reload"));
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
-//! Where a unit differs from what the image itself asks for: its own `/init --render quadlet`, through Quadlet.
+//! Compares a unit with the one that the image renders: `/init --render quadlet`, through Quadlet's generator.
 //!
-//! A unit may add what is the site's own: networks, environment, secrets, volumes, labels. It drifts where it lacks a flag
-//! of the rendering, has another value, grants more privilege, or waits for less time.
+//! A unit may add the site's own networks, environment, secrets, volumes and labels. A missing flag, another value,
+//! more privilege and a shorter timeout are drift.
 
 use std::{
     collections::BTreeMap,
@@ -19,8 +19,8 @@ use crate::{
 };
 
 const LIMIT: Duration = Duration::from_secs(60);
-pub(crate) const FIX: &str = "take the unit from podman run --rm --entrypoint /init IMAGE --render quadlet, with this site's \
-                              own settings in drop-ins; or set drift = \"warn\"";
+pub(crate) const FIX: &str = "take the unit from podman run --rm --entrypoint /init IMAGE --render quadlet, with this \
+                              site's own settings in drop-ins; or set drift = \"warn\"";
 const GENERATORS: &[&str] = &["/usr/libexec/podman/quadlet", "/usr/lib/systemd/user-generators/podman-user-generator"];
 
 /// What a site chooses, or Quadlet sets by itself.
@@ -271,9 +271,9 @@ fn shown(flag: &Flag) -> String {
 mod tests {
     use super::*;
 
-    const RENDERED: &str = "podman run --name web --replace --rm --cgroups=split --sdnotify=container -d --cap-drop=all \
-                            --cap-add=chown --read-only --security-opt=no-new-privileges --tmpfs=/tmp:rw,size=64m \
-                            --env ROLE=web --memory=256m --volume=data:/data --env-file=web.env img";
+    const RENDERED: &str = "podman run --name web --replace --rm --cgroups=split --sdnotify=container -d \
+                            --cap-drop=all --cap-add=chown --read-only --security-opt=no-new-privileges \
+                            --tmpfs=/tmp:rw,size=64m --env ROLE=web --memory=256m --volume=data:/data --env-file=web.env img";
 
     fn line(text: &str) -> RunLine {
         RunLine::parse(&text.split_whitespace().map(str::to_owned).collect::<Vec<_>>()).unwrap()
@@ -345,7 +345,8 @@ mod tests {
 
     #[test]
     fn parts_are_named_by_their_files_and_sockets_are_parts() {
-        let page = "# FileName=web\n[Container]\nImage=i\n\n---\n# FileName=web.socket\n[Socket]\nListenStream=127.0.0.1:8000\n";
+        let page = "# FileName=web\n[Container]\nImage=i\n\n---\n\
+                    # FileName=web.socket\n[Socket]\nListenStream=127.0.0.1:8000\n";
         let files = parts(page).unwrap();
         assert_eq!(files.keys().collect::<Vec<_>>(), ["web.container", "web.socket"]);
         let generated = "quadlet-generator[1]: Loading\n---web.service---\n[Service]\nTimeoutStartSec=38\n\

@@ -202,8 +202,9 @@ mod tests {
 
     #[test]
     fn nothing_of_the_serving_container_is_used() {
-        let line = "podman run --name web --replace -d -t --cidfile=/run/web.cid --publish 80:80 -P --pod p --label a=b \
-                    --health-cmd x --sdnotify=healthy --pull never --ip 10.0.0.2 --network-alias web --restart=always img"
+        let line = "podman run --name web --replace -d -t --cidfile=/run/web.cid --publish 80:80 -P --pod p \
+                    --label a=b --health-cmd x --sdnotify=healthy --pull never --ip 10.0.0.2 --network-alias web \
+                    --restart=always img"
             .split_whitespace()
             .collect::<Vec<_>>()
             .join(" ");

@@ -51,7 +51,8 @@ units = [\"web\", \"worker\", \"beat\", \"flower\"]   # in the order of cutover;
 key = \"/etc/containers/cosign-APP.pub\"    # root's; or policy = true: /etc/containers/policy.json decides at the pull
 
 [gate]
-mode = { worker = \"init\", beat = \"init\" }   # full | init | off; a gated worker would take jobs, a gated beat schedule
+# full | init | off; in full, a gated worker would take jobs and a gated beat would schedule
+mode = { worker = \"init\", beat = \"init\" }
 # env = { DATABASE_URL = \"postgres://gate@db/gate\" }   # what differs in the gate
 # pre = [\"podman\", \"run\", \"--rm\", \"--network=app\", \"{image}\", \"python\", \"manage.py\", \"migrate\"]
 timeout = \"180s\"

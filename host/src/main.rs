@@ -1,15 +1,19 @@
-//! stepdown: from a release tag to healthy containers, or nothing has changed.
+//! stepdown: deploys a release tag to Podman's Quadlets, or changes nothing.
 //!
-//! What serves is what was verified and checked under the unit's own flags. This program drives Podman, Quadlet, systemd,
-//! skopeo and cosign, and replaces none of them.
+//! The image that serves was verified and checked under the unit's own flags. This program runs Podman, Quadlet,
+//! systemd, skopeo and cosign, and replaces none of them.
 //!
-//! | level | module | purpose |
+//! | level | modules | purpose |
 //! | --- | --- | --- |
 //! | 0 | `failure`, `tag`, `span` | errors, the tag's grammar, durations |
-//! | 1 | `tool`, `argv`, `config`, `place`, `parallel` | children with time limits, command lines, configuration, paths |
-//! | 2 | `state`, `output`, `trigger`, `systemd`, `podman`, `registry`, `verify`, `gate`, `drift`, `memory`, `report` | one subject each |
-//! | 3 | `cutover`, `deploy`, `check`, `status`, `install`, `manual` | the commands |
-//! | 4 | `main`, `cli` | the story |
+//! | 1 | `tool`, `argv`, `config`, `place`, `parallel`, `state` | child processes, command lines, settings, paths |
+//! | 2 | `output`, `trigger`, `systemd`, `podman`, `registry`, `verify`, `gate` | one subject each |
+//! | 3 | `store`, `report`, `drift`, `memory` | the state's file, what is printed, drift, available memory |
+//! | 4 | `job` | what the steps of a deploy have in common |
+//! | 5 | `cutover` | from the first restart to the end of the soak, and back |
+//! | 6 | `deploy` | the steps before the cutover |
+//! | 7 | `check`, `status`, `install`, `manual`, `cli` | the other commands, and the command line |
+//! | 8 | `main` | runs the command |
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
@@ -23,6 +27,7 @@ mod drift;
 mod failure;
 mod gate;
 mod install;
+mod job;
 mod manual;
 mod memory;
 mod output;
@@ -34,6 +39,7 @@ mod report;
 mod span;
 mod state;
 mod status;
+mod store;
 mod systemd;
 mod tag;
 mod tool;
@@ -52,11 +58,13 @@ use clap::{CommandFactory, Parser};
 use crate::{
     cli::{Cli, Command, SchemaOf},
     config::Config,
-    deploy::{Ended, Job, Kind, Order},
+    deploy::{Kind, Order},
     failure::{CONFIGURATION, Failure, REFUSED, STUCK, USAGE},
+    job::{Ended, Job},
     place::Place,
     report::{Report, Style},
-    state::{Release, Store},
+    state::Release,
+    store::Store,
     tag::Tag,
     trigger::Spool,
 };
@@ -100,7 +108,7 @@ fn run(cli: &Cli) -> Result<ExitCode, Failure> {
     let place = Place::find(cli.app.as_deref())?;
     match &cli.command {
         Command::Status => return print(&status::status(&place, cli.json)?),
-        Command::History => return print(state::history(&place.state)?.trim_end()),
+        Command::History => return print(store::history(&place.state)?.trim_end()),
         _ => {}
     }
     if rustix::process::geteuid().is_root() {
@@ -132,7 +140,7 @@ fn print(text: &str) -> Result<ExitCode, Failure> {
 }
 
 fn under_way(job: &Job) -> Failure {
-    let run = state::read(&job.place.state).ok().and_then(|state| state.run);
+    let run = store::read(&job.place.state).ok().and_then(|state| state.run);
     let what = run.map_or("another stepdown is at work".to_owned(), |run| {
         format!("a deploy of {} is under way, in state {}", run.tag, run.phase.name())
     });
@@ -173,8 +181,8 @@ fn target(job: &Job, store: &Store, tag: Option<&Tag>) -> Result<Release, Failur
     })
 }
 
-/// The service runs this at each start: it restores after an interrupted run, then answers until no request waits. The exit
-/// code is that of the last run.
+/// The service runs this at each start: it restores after an interrupted run, then answers until no request waits. The
+/// exit code is that of the last run.
 fn answer_requests(job: &Job) -> Result<ExitCode, Failure> {
     let spool = job.config.spool.as_ref().ok_or_else(|| {
         Failure::configuration("deploy --trigger", "[spool] dir is not configured").fix("set it, or name a tag")

@@ -15,8 +15,8 @@ pub(crate) fn gates_at_once(wanted: Option<NonZeroUsize>, units: &[Unit]) -> usi
     if fits(&needs, &memory) { thread::available_parallelism().map_or(1, NonZeroUsize::get) } else { 1 }
 }
 
-/// Whether a second container of each unit fits into the memory that is available. A need that is not known is taken to be
-/// at most what the whole machine uses now, which the serving containers are part of.
+/// Whether a second container of each unit fits into the available memory. An unknown need is assumed to be at most
+/// what the whole machine uses now, since that includes the serving containers.
 fn fits(needs: &[Option<u64>], meminfo: &str) -> bool {
     let (Some(total), Some(available)) = (field(meminfo, "MemTotal:"), field(meminfo, "MemAvailable:")) else {
         return false;

@@ -4,11 +4,12 @@ use crate::{
     failure::Failure,
     output::Line,
     place::Place,
-    state::{self, Release, State, short},
+    state::{Release, State, short},
+    store,
 };
 
 pub(crate) fn status(place: &Place, as_json: bool) -> Result<String, Failure> {
-    let state = state::read(&place.state)?;
+    let state = store::read(&place.state)?;
     if as_json {
         return Line::Status { app: &place.app, state: &state }.text();
     }

@@ -1,8 +1,8 @@
 //! The user's systemd, through its own tools.
 //!
-//! `busctl` reads properties whole, where `systemctl show -p ExecStart` loses quoting. `systemctl restart` waits for the
-//! job and ends with its result; the state of a unit with `Restart=always` would never read failed. Both come with every
-//! systemd. A D-Bus library would bring sixty crates and an executor of its own for these two calls.
+//! `busctl` reads complete properties; `systemctl show -p ExecStart` loses quoting. `systemctl restart` waits for the
+//! job and ends with its result; a unit with `Restart=always` never reads as failed. Both are part of every systemd. A
+//! D-Bus library would add sixty crates and an executor for these two calls.
 
 use std::{collections::BTreeMap, time::Duration};
 

@@ -1,9 +1,10 @@
 //! The hand-over from CI: `deploy-trigger` and `deploy-status`, and the spool `new/ID`, `done/ID`.
 //!
-//! CI can write to the directory, perhaps as another user: an entry may be a link, a directory, a pipe or of any size. A
-//! request is claimed by a rename into the private state, opened without following links and without blocking, and read
-//! only if it is a small regular file. What cannot be claimed is renamed to a hidden name, so that it blocks no other
-//! request. An answer is written to a new file and renamed over what is there: a planted link is replaced, not followed.
+//! CI can write to the directory, perhaps as another user: an entry may be a link, a directory, a pipe or of any size.
+//! A request is claimed by a rename into the private state, opened without following links and without blocking, and
+//! read only if it is a small regular file. An entry that cannot be claimed is renamed to a hidden name, so that it
+//! does not block other requests. An answer is written to a new file that is renamed: a planted link is replaced, not
+//! followed.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -77,8 +78,8 @@ impl Spool {
         Ok(requests)
     }
 
-    /// Moves an entry into the private state under `name`. A directory of another user cannot be moved to another one, and
-    /// a name may be too long: these are only renamed.
+    /// Moves an entry into the private state under `name`. A directory of another user cannot be moved to another
+    /// directory, and a name may be too long: these entries are only renamed.
     fn take(&self, folder: &OwnedFd, entry: &OsStr, name: String) -> Result<Option<Request>, Failure> {
         let error = match renameat(folder, entry, &self.claimed, &name) {
             Ok(()) => return Ok(Some(Request { tag: self.read(&name), name })),

@@ -136,9 +136,8 @@ mod tests {
     use super::*;
 
     fn signature(name: &str, digest: &str) -> String {
-        format!(
-            r#"[{{"critical":{{"identity":{{"docker-reference":"{name}"}},"image":{{"docker-manifest-digest":"{digest}"}}}}}}]"#
-        )
+        let image = format!(r#"{{"docker-manifest-digest":"{digest}"}}"#);
+        format!(r#"[{{"critical":{{"identity":{{"docker-reference":"{name}"}},"image":{image}}}}}]"#)
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! Rules of the source: import levels, unsafe code, lengths of files and lines, printing and panicking, tests that wait
-//! or are ignored. And the documentation: it describes every key, option and exit code.
+//! Rules of the source, of `/init` and of the host side: import levels, unsafe code, lengths of files and lines, printing
+//! and panicking, tests that wait or are ignored. And the documentation: it describes every key, option and exit code.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
@@ -47,14 +47,19 @@ fn words(line: &str) -> impl Iterator<Item = &str> {
     line.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|word| !word.is_empty())
 }
 
-/// The levels from the map in `src/lib.rs`.
-fn levels() -> BTreeMap<String, u32> {
-    let map = fs::read_to_string(root().join("src/lib.rs")).unwrap();
+/// The crates: the directory of the sources, and the file with the map of the modules and their levels.
+const CRATES: [(&str, &str); 2] = [("src", "src/lib.rs"), ("host/src", "host/src/main.rs")];
+
+/// The levels from a crate's map.
+fn levels(map: &str) -> BTreeMap<String, u32> {
+    let map = fs::read_to_string(root().join(map)).unwrap();
     let rows = map.lines().filter_map(|line| line.strip_prefix("//! | ")?.split_once(" | "));
     let mut levels = BTreeMap::new();
     for (level, rest) in rows {
         let Ok(level) = level.parse() else { continue };
-        for name in rest.split('|').next().unwrap().split(['[', ']', '`', ' ', '·']).filter(|name| !name.is_empty()) {
+        for name in
+            rest.split('|').next().unwrap().split(['[', ']', '`', ' ', '·', ',']).filter(|name| !name.is_empty())
+        {
             levels.insert(name.to_owned(), level);
         }
     }
@@ -63,49 +68,75 @@ fn levels() -> BTreeMap<String, u32> {
 
 #[test]
 fn the_map_knows_every_module() {
-    let levels = levels();
-    let lib = fs::read_to_string(root().join("src/lib.rs")).unwrap();
-    let modules: Vec<&str> = lib.lines().filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';')).collect();
-    assert!(modules.len() > 8);
-    for module in modules.iter().chain([&"main"]) {
-        assert!(levels.contains_key(*module), "{module} has no level in src/lib.rs");
+    for (_, map) in CRATES {
+        let levels = levels(map);
+        let text = fs::read_to_string(root().join(map)).unwrap();
+        let declared = text.lines().map(|line| line.strip_prefix("pub ").unwrap_or(line));
+        let modules: Vec<&str> = declared.filter_map(|line| line.strip_prefix("mod ")?.strip_suffix(';')).collect();
+        assert!(modules.len() > 8);
+        for module in modules.iter().chain([&"main"]) {
+            assert!(levels.contains_key(*module), "{module} has no level in {map}");
+        }
+        assert_eq!(levels.len(), modules.len() + 1, "{levels:?}");
     }
-    assert_eq!(levels.len(), modules.len() + 1, "{levels:?}");
 }
 
 #[test]
 fn imports_go_to_strictly_lower_levels() {
-    let levels = levels();
-    for (path, text) in sources("src") {
+    for (directory, map) in CRATES {
+        check_imports(directory, &levels(map));
+    }
+}
+
+fn check_imports(directory: &str, levels: &BTreeMap<String, u32>) {
+    for (path, text) in sources(directory) {
         // The binary joins the stages, and has no level.
         if path.starts_with("src/bin/") {
             continue;
         }
-        let module = path.trim_start_matches("src/").split(['/', '.']).next().unwrap().to_owned();
+        let module = path.strip_prefix(&format!("{directory}/")).unwrap().split(['/', '.']).next().unwrap().to_owned();
         if module == "lib" {
             continue;
         }
         let own = levels[&module];
-        for (number, line) in code(&text).lines().enumerate() {
-            for target in line.split("crate::").skip(1) {
-                let named: Vec<&str> = match target.strip_prefix('{') {
-                    Some(list) => list.split(['{', '}', ',']).filter_map(|item| words(item).next()).collect(),
-                    None => words(target).take(1).collect(),
-                };
-                for target in named {
-                    // The crate has no macros, which would be at its root.
-                    let level = levels
-                        .get(target)
-                        .unwrap_or_else(|| panic!("{path}:{}: crate::{target} is not in the map", number + 1));
-                    assert!(
-                        target == module || *level < own,
-                        "{path}:{}: {module} (level {own}) imports {target} (level {level})",
-                        number + 1
-                    );
-                }
+        for target in imported(&code(&text)) {
+            // The crate has no macros, which would be at its root.
+            let level = levels.get(&target).unwrap_or_else(|| panic!("{path}: crate::{target} is not in the map"));
+            assert!(
+                target == module || *level < own,
+                "{path}: {module} (level {own}) imports {target} (level {level})"
+            );
+        }
+    }
+}
+
+/// The modules that follow `crate::`, one or a list of several lines.
+fn imported(code: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for target in code.split("crate::").skip(1) {
+        let Some(list) = target.strip_prefix('{') else {
+            found.extend(words(target).take(1).map(str::to_owned));
+            continue;
+        };
+        let (mut depth, mut item) = (1, String::new());
+        for letter in list.chars() {
+            match letter {
+                '{' => depth += 1,
+                '}' => depth -= 1,
+                _ => {}
+            }
+            if depth == 0 || depth == 1 && letter == ',' {
+                found.extend(words(&item).take(1).map(str::to_owned));
+                item.clear();
+            } else {
+                item.push(letter);
+            }
+            if depth == 0 {
+                break;
             }
         }
     }
+    found
 }
 
 #[test]
@@ -147,7 +178,7 @@ fn every_unsafe_block_has_a_safety_comment() {
 
 #[test]
 fn no_file_is_too_long() {
-    for (path, text) in sources("src").into_iter().chain(sources("tests")) {
+    for (path, text) in ["src", "tests", "host"].map(sources).concat() {
         let length = text.lines().count();
         assert!(length <= LONGEST, "{path} has {length} lines, at most {LONGEST}");
     }
@@ -166,11 +197,14 @@ fn scripts(below: &str) -> Vec<PathBuf> {
 
 #[test]
 fn no_line_is_too_wide() {
-    let rust = ["src", "tests", "benches", "fuzz/checks", "fuzz/targets"].map(sources).concat();
-    let others = ["", ".cargo", "tests/lab", "fuzz"].map(scripts).concat().into_iter().map(|path| {
-        let name = path.strip_prefix(root()).unwrap().display().to_string();
-        (name, fs::read_to_string(&path).unwrap())
-    });
+    let rust = ["src", "tests", "benches", "fuzz/checks", "fuzz/targets", "host"].map(sources).concat();
+    let others =
+        ["", ".cargo", "tests/lab", "fuzz", "host", "host/benches/table"].map(scripts).concat().into_iter().map(
+            |path| {
+                let name = path.strip_prefix(root()).unwrap().display().to_string();
+                (name, fs::read_to_string(&path).unwrap())
+            },
+        );
     for (path, text) in rust.into_iter().chain(others) {
         for (number, line) in text.lines().enumerate() {
             let width = line.chars().count();

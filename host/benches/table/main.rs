@@ -1,7 +1,7 @@
 //! The usual deploy script and stepdown side by side, on the machine of the tests: `make host-table`.
 //!
-//! Each side gets the same kinds of image, by the same trigger file, from the same state: a good version serves. One client
-//! asks the web role every 50 ms and another one with requests of one second, until some seconds after the answer.
+//! Each side gets the same kinds of image, by the same trigger file, from the same state: a good version serves. One
+//! client asks the web role every 50 ms, another one sends requests of one second, until some seconds after the answer.
 //! ONLY=good,hanging runs the cases whose names contain one of these words.
 
 #![allow(

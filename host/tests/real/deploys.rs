@@ -9,8 +9,8 @@ use crate::{client::Client, instances::Instances, stand::stand};
 
 /// The soak of the tests' configuration.
 const SOAK: Duration = Duration::from_secs(2);
-/// A deploy resolves, verifies, pulls, gates, restarts and checks four units. It is compared with four plain restarts on the
-/// same machine, since a limit in seconds would fail on a busy one.
+/// A deploy resolves, verifies, pulls, gates, restarts and checks four units. It is compared with four plain restarts
+/// on the same machine, since a limit in seconds would fail on a busy one.
 const AT_MOST: f64 = 5.0;
 
 #[test]

@@ -81,7 +81,8 @@ fn disk_that_fills_while_soaking_ends_on_the_previous_image() {
     assert_eq!(stand.user(&["systemctl", "--user", "start", "stepdown-app.service"]).code, 0);
     assert!(stand.stepdown(&["status"]).out.contains(&format!("last answer: fail {tag} ")));
     stand.root(&format!(
-        "rm -rf /tmp/state && cp -a {STATE} /tmp/state && umount {STATE} && cp -a /tmp/state/. {STATE}/ && rm -rf /tmp/state"
+        "rm -rf /tmp/state && cp -a {STATE} /tmp/state && umount {STATE} && cp -a /tmp/state/. {STATE}/ && \
+         rm -rf /tmp/state"
     ));
     assert!(stand.consistent() && stand.answers() == before);
 }

@@ -132,7 +132,8 @@ fn policy_of_the_system_decides_at_the_pull() {
     refused(&stand, &unsigned, "the policy takes it without a signature");
     let attachments = "docker:\\n  127.0.0.1:5000/app:\\n    use-sigstore-attachments: true\\n";
     stand.root(&format!(
-        "cp /etc/containers/policy.json /etc/containers/policy.before && printf '%s' '{POLICY}' >/etc/containers/policy.json && \
+        "cp /etc/containers/policy.json /etc/containers/policy.before && \
+         printf '%s' '{POLICY}' >/etc/containers/policy.json && \
          mkdir -p /etc/containers/registries.d && printf '{attachments}' >/etc/containers/registries.d/app.yaml"
     ));
     refused(&stand, &unsigned, "A signature was required, but no signature exists");

@@ -230,7 +230,8 @@ impl Stand {
         self.write("version/init.toml", &format!("{}{require}", include_str!("../app/init.toml")));
         self.own();
         self.shell(&format!(
-            "podman build -q -t {IMAGE}:{tag} version && podman push -q {IMAGE}:{tag} && podman rmi -f {IMAGE}:{tag}{then}"
+            "podman build -q -t {IMAGE}:{tag} version && podman push -q {IMAGE}:{tag} && \
+             podman rmi -f {IMAGE}:{tag}{then}"
         ));
     }
 

@@ -126,7 +126,10 @@ fn entries_of_another_user_are_refused_and_block_no_other_request() {
     stand.shell("while systemctl --user is-active --quiet stepdown-app.service; do sleep 0.1; done");
     let left = stand.root(&format!("ls {spool}/new; ls {STATE}/claimed"));
     assert_eq!(left, "");
-    stand.root(&format!("rm -rf {spool}/.refused-* {spool}/new/.refused-* {STATE}/claimed/.refused-* {spool}/.d && chmod 0755 {spool} {spool}/new"));
+    stand.root(&format!(
+        "rm -rf {spool}/.refused-* {spool}/new/.refused-* {STATE}/claimed/.refused-* {spool}/.d && \
+         chmod 0755 {spool} {spool}/new"
+    ));
 }
 
 #[test]

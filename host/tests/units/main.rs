@@ -1,8 +1,8 @@
-//! The units that `--render quadlet` prints, unedited, on real systemd: how long a start takes, how a stop ends, and that
-//! every kind of failure is reported or ends with a restart.
+//! The units that `--render quadlet` prints, unedited, on real systemd: how long a start takes, how a stop ends, and
+//! that every kind of failure is reported or ends with a restart.
 //!
-//! Most of this is waiting, for five slow starts of a sick app. So it has a machine of its own and runs beside the other
-//! tests of the host side.
+//! Most of the time is spent waiting for five slow starts of a sick app. This test therefore has a machine of its own
+//! and runs beside the other tests of the host side.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::print_stderr)]
 // Shared with the other tests, which use more of it.
