@@ -273,7 +273,8 @@ mod tests {
 
     const RENDERED: &str = "podman run --name web --replace --rm --cgroups=split --sdnotify=container -d \
                             --cap-drop=all --cap-add=chown --read-only --security-opt=no-new-privileges \
-                            --tmpfs=/tmp:rw,size=64m --env ROLE=web --memory=256m --volume=data:/data --env-file=web.env img";
+                            --tmpfs=/tmp:rw,size=64m --env ROLE=web --memory=256m --volume=data:/data \
+                            --env-file=web.env img";
 
     fn line(text: &str) -> RunLine {
         RunLine::parse(&text.split_whitespace().map(str::to_owned).collect::<Vec<_>>()).unwrap()

@@ -1,5 +1,6 @@
-//! Rules of the source, of `/init` and of the host side: import levels, unsafe code, lengths of files and lines, printing
-//! and panicking, tests that wait or are ignored. And the documentation: it describes every key, option and exit code.
+//! Rules of the source, of `/init` and of the host side: import levels, unsafe code, lengths of files and lines,
+//! printing and panicking, tests that wait or are ignored. And the documentation: it describes every key, option and
+//! exit code.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
