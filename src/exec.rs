@@ -6,9 +6,10 @@
 
 use std::ffi::{CStr, CString};
 use std::marker::PhantomData;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use libc::{SIGHUP, SIGINT, SIGPIPE, SIGQUIT, SIGTERM, SIGXFSZ};
+use libc::{SIGCHLD, SIGHUP, SIGINT, SIGPIPE, SIGQUIT, SIGTERM, SIGXFSZ};
 use nix::errno::Errno;
 use rustix::fs::{Mode, stat};
 
@@ -23,6 +24,22 @@ pub const STOPS: [i32; 4] = [SIGTERM, SIGINT, SIGQUIT, SIGHUP];
 
 /// Signals that a process gets for its own write(2): to a pipe without a reader, or beyond RLIMIT_FSIZE.
 pub const OWN: [i32; 2] = [SIGPIPE, SIGXFSZ];
+
+/// Whether `/init` was started with SIGCHLD ignored, and has stopped ignoring it.
+static IGNORED_CHILDREN: AtomicBool = AtomicBool::new(false);
+
+/// Stops ignoring SIGCHLD until the next exec: otherwise the kernel would reap the children of this process and discard
+/// their exit codes. Call it before a fork.
+///
+/// # Errors
+/// [`Error::Child`].
+pub fn keep_exit_codes() -> Result<()> {
+    if sys::is_ignored(SIGCHLD) {
+        sys::set_ignored(SIGCHLD, false).map_err(|errno| Error::Child { call: "sigaction", errno })?;
+        IGNORED_CHILDREN.store(true, Ordering::Relaxed);
+    }
+    Ok(())
+}
 
 /// The requirements of a start: the token, and the signal mask that `/init` was started with.
 #[derive(Debug)]
@@ -155,7 +172,8 @@ fn is_stop(signal: i32, mask: SignalMask) -> bool {
     STOPS.contains(&signal) && !mask.contains(signal) && !sys::is_ignored(signal)
 }
 
-/// Restores the original mask. Fails if a stop signal is pending: then the app is not started.
+/// Restores the original mask, and ignores SIGCHLD again if it was ignored. Fails if a stop signal is pending: then the
+/// app is not started.
 fn release_signals(mask: SignalMask) -> Result<()> {
     let pending = sys::pending_signals().map_err(|errno| Error::Signals { call: "rt_sigpending", errno })?;
     if let Some(signal) = STOPS.into_iter().find(|stop| pending.contains(*stop) && is_stop(*stop, mask)) {
@@ -164,6 +182,9 @@ fn release_signals(mask: SignalMask) -> Result<()> {
     // Left pending by /init's own log writes; it must not kill the app.
     for own in OWN.into_iter().filter(|own| pending.contains(*own) && !mask.contains(*own)) {
         let _ = sys::wait_for_signal(SignalMask::only(own), Some(Duration::ZERO));
+    }
+    if IGNORED_CHILDREN.load(Ordering::Relaxed) {
+        sys::set_ignored(SIGCHLD, true).map_err(|errno| Error::Signals { call: "rt_sigaction", errno })?;
     }
     sys::set_signal_mask(mask).map(drop).map_err(|errno| Error::Signals { call: "rt_sigprocmask", errno })
 }

@@ -7,6 +7,7 @@ use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, setpgid};
 
 use crate::error::{Error, Result, errno};
+use crate::exec;
 use crate::sys::{self, Side};
 
 /// Forks a child into a new process group. It runs `work` and exits with the returned code.
@@ -14,6 +15,7 @@ use crate::sys::{self, Side};
 /// # Errors
 /// [`Error::Child`].
 pub fn fork(work: impl FnOnce() -> u8) -> Result<Pid> {
+    exec::keep_exit_codes()?;
     let failed = |errno| Error::Child { call: "fork", errno };
     match sys::fork().map_err(failed)? {
         Side::Child => {

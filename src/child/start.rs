@@ -2,7 +2,7 @@
 
 use std::io::{ErrorKind, Read};
 
-use libc::{SIGCHLD, SIGKILL};
+use libc::SIGKILL;
 use rustix::process::{Pid, WaitOptions, getpid};
 
 use super::fork::{fork, pipe};
@@ -40,17 +40,9 @@ pub enum Output {
 pub fn start(launch: Launch<'_, Dropped>, app: &App, output: Output, terminal: Option<&Terminal>) -> Result<Started> {
     // The end to write is close-on-exec: it closes when the program is executed.
     let (report, reporter) = pipe()?;
-    // With SIGCHLD ignored the kernel would reap the child and discard its status; the app gets it ignored again.
-    let ignored = sys::is_ignored(SIGCHLD);
-    if ignored {
-        sys::set_ignored(SIGCHLD, false).map_err(|errno| Error::Child { call: "sigaction", errno })?;
-    }
     let pid = fork(|| {
         if let Some(terminal) = terminal {
             terminal.give_to(getpid());
-        }
-        if ignored {
-            let _ = sys::set_ignored(SIGCHLD, true);
         }
         let redirected = match output {
             Output::ToStandardError => rustix::stdio::dup2_stdout(rustix::stdio::stderr()),

@@ -12,6 +12,7 @@ mod drop;
 mod files;
 mod handover;
 mod identity;
+mod inherited;
 mod install;
 mod kernel;
 mod nonroot;

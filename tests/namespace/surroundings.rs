@@ -240,3 +240,25 @@ fn health_checks_do_not_inherit_activation_sockets_or_the_notify_socket() {
     let run = activated("health = { exec = ['witness', 'aside'] }\n").words(["--health"]).run();
     has_nothing_of_the_apps(&run.stderr());
 }
+
+// The kernel reaps the children of a process that ignores SIGCHLD, and discards their exit codes.
+#[test]
+fn ignored_sigchld_does_not_lose_the_exit_code_of_a_step_or_a_health_check() {
+    let ignoring = |words: &[&str], step: &str| {
+        let text = format!(
+            "[role]\ndefault = 'app'\n[roles.app]\ncommand = ['witness']\nhealth = {{ exec = ['witness', 'aside'] }}\n\
+             [[step]]\nname = 'look'\ncommand = ['witness', '{step}']\n"
+        );
+        sandbox().config(text).words(words).with(|spec| spec.start.ignored = signal(17)).run()
+    };
+    let run = ignoring(&[], "exit=0");
+    let app = run.app();
+    app.is("SigIgn", &format!("{:016x}", signal(17)));
+    let run = ignoring(&[], "exit=3");
+    run.check(run.outcome.code == Some(70) && run.stderr().contains("'look' exited with 3"), "the step's exit code");
+    let run = ignoring(&["--health"], "exit=0");
+    run.check(run.outcome.code == Some(0), "a healthy answer");
+    let run = ignoring(&["--supervise", "witness", "exit=7"], "exit=0");
+    run.check(run.outcome.code == Some(7), "the exit code of a supervised app");
+    run.check(run.stdout().contains(&format!("SigIgn: {:016x}\n", signal(17))), "SIGCHLD ignored in the app");
+}

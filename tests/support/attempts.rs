@@ -61,6 +61,7 @@ pub fn attempt(word: &str) -> Option<String> {
         "borrow" => borrow(object.parse().unwrap_or(1)),
         "tiocsti" => tiocsti(),
         "status" => status(object),
+        "inherited" => crate::inherited::left(),
         // Runs `/init` beside this process, with the variables that an engine sets.
         "init" => match Command::new("/init").args(object.split('+')).env("ROLE", "web").output() {
             Ok(output) => output.status.to_string(),

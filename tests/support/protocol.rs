@@ -73,6 +73,8 @@ pub struct Start {
     pub descriptors: Vec<(i32, String)>,
     /// Whether standard output is its controlling terminal.
     pub controlling_terminal: bool,
+    /// Whether it has unusual values of the state that `inherited` sets.
+    pub odd_state: bool,
     /// Resource limits: the resource, and its soft and hard limit.
     pub limits: Vec<(i32, u64)>,
 }

@@ -40,6 +40,7 @@ pub fn sandbox() -> Sandbox {
         ignored: 0,
         descriptors: Vec::new(),
         controlling_terminal: false,
+        odd_state: false,
         limits: Vec::new(),
     };
     let env = ["PATH=/bin:/usr/bin", "HOME=/root", "TERM=xterm"];

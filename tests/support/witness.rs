@@ -14,6 +14,7 @@ mod container;
 mod escapes;
 mod foreign;
 mod hostile_app;
+mod inherited;
 mod protocol;
 mod stub;
 mod uring;

@@ -14,6 +14,7 @@ use rustix::thread::{CapabilitySet, CapabilitySets};
 
 use super::streams::Ends;
 use super::{Try, answers, because, duplicate_to, ended, move_up, tree};
+use crate::inherited;
 use crate::protocol::{Filter, Spec};
 
 /// The container's exit code if `/init`, not as PID 1, left a process behind.
@@ -148,6 +149,9 @@ fn become_start(spec: &Spec, ends: Ends, outside: OwnedFd) -> Try<()> {
     chdir(start.cwd.as_str()).map_err(because("chdir"))?;
     drop(outside);
     signals(start.blocked, start.ignored)?;
+    if start.odd_state {
+        inherited::leave();
+    }
     filter(&spec.filters)
 }
 
