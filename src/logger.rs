@@ -5,8 +5,10 @@
 //! full. Control characters are escaped here and nowhere else, so that no path, role or variable can forge a second
 //! record or colour a terminal.
 
+use std::borrow::Cow;
 use std::fmt::{self, Write as _};
 use std::io::IoSlice;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use env_logger::Logger;
@@ -50,7 +52,9 @@ impl Log for Records {
 
 /// Writes the record of a fatal error, at every log level.
 pub fn fatal(error: &Error) {
-    say("FATAL", format_args!("{}; fix: {}", shortened(&error.to_string()), shortened(&error.fix())));
+    // Before it is shortened: the beginning of a secret must not remain.
+    let (what, fix) = (error.to_string(), error.fix());
+    say("FATAL", format_args!("{}; fix: {}", shortened(&masked(&what)), shortened(&masked(&fix))));
 }
 
 /// Writes the record of a failed allocation, without allocating, and ends the process.
@@ -73,7 +77,59 @@ const AT_ONCE: usize = 4096;
 
 /// Writes a record to standard error. A failure cannot be reported anywhere; the exit code still shows the error.
 fn say(level: &str, text: fmt::Arguments<'_>) {
-    put(line(level, text).as_bytes());
+    let record = match SECRETS.get() {
+        None => line(level, text),
+        Some(_) => line(level, format_args!("{}", masked(&text.to_string()))),
+    };
+    put(record.as_bytes());
+}
+
+/// The name and value of each secret, the longest value first: one may contain another.
+static SECRETS: OnceLock<Vec<(String, String)>> = OnceLock::new();
+
+/// The length in bytes from which a secret's value is replaced. A shorter one would also hide unrelated text, such as
+/// the numbers of a message, and its place would show the value.
+const SHORTEST: usize = 4;
+
+/// Keeps the values of these secrets out of every record, and out of what [`masked`] returns. Called once; a second
+/// call changes nothing.
+pub fn hide(secrets: Vec<(String, Vec<u8>)>) {
+    let mut long: Vec<(String, String)> = Vec::new();
+    for (name, value) in secrets.into_iter().filter(|(_, value)| value.len() >= SHORTEST) {
+        let value = String::from_utf8_lossy(&value).into_owned();
+        let at = long.iter().position(|(_, other)| other.len() < value.len()).unwrap_or(long.len());
+        long.insert(at, (name, value));
+    }
+    if !long.is_empty() {
+        // It only fails if it is set already.
+        drop(SECRETS.set(long));
+    }
+}
+
+/// The text with the name of each secret in place of its value, which an expansion may have inserted.
+pub fn masked(text: &str) -> Cow<'_, str> {
+    SECRETS.get().map_or(Cow::Borrowed(text), |secrets| without(text, secrets))
+}
+
+fn without<'a>(text: &'a str, secrets: &[(String, String)]) -> Cow<'a, str> {
+    let mut rest = text;
+    let mut shown = String::new();
+    let first = |rest: &str| {
+        let found = secrets.iter().filter_map(|(name, value)| Some((rest.find(value)?, name, value.len())));
+        found.min_by_key(|(at, ..)| *at)
+    };
+    while let Some((at, name, length)) = first(rest) {
+        shown.push_str(rest.get(..at).unwrap_or_default());
+        shown.push_str("<secret ");
+        shown.push_str(name);
+        shown.push('>');
+        rest = rest.get(at + length..).unwrap_or_default();
+    }
+    if rest.len() == text.len() {
+        return Cow::Borrowed(text);
+    }
+    shown.push_str(rest);
+    Cow::Owned(shown)
 }
 
 fn put(mut rest: &[u8]) {
@@ -192,6 +248,22 @@ mod tests {
         assert!(short.starts_with('é') && short.ends_with("é: reason"));
         for length in [0, END, BEGINNING, BEGINNING + END] {
             assert_eq!(shortened(&"é".repeat(length)), "é".repeat(length));
+        }
+    }
+
+    #[test]
+    fn values_of_secrets_are_replaced_once_and_the_longest_first() {
+        let secrets = [("PW", "secret PW5"), ("PIN", "cret"), ("BYTES", "a\u{fffd}b")];
+        let secrets = secrets.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        for (text, shown) in [
+            ("plain", "plain"),
+            ("", ""),
+            ("/a/secret PW5/secret PW5", "/a/<secret PW>/<secret PW>"),
+            ("a secret", "a se<secret PIN>"),
+            ("cretcret secret PW", "<secret PIN><secret PIN> se<secret PIN> PW"),
+            ("xa\u{fffd}by", "x<secret BYTES>y"),
+        ] {
+            assert_eq!(without(text, &secrets), shown);
         }
     }
 

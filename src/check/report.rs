@@ -44,7 +44,8 @@ impl Report {
     }
 
     fn add(&mut self, status: Status, check: &str, detail: String, fix: Option<&str>) {
-        self.checks.push(Line { status, check: check.to_owned(), detail, fix: fix.map(str::to_owned) });
+        let masked = |text: &str| logger::masked(text).into_owned();
+        self.checks.push(Line { status, check: masked(check), detail: masked(&detail), fix: fix.map(masked) });
     }
 
     /// Whether nothing failed.

@@ -48,6 +48,7 @@ impl Error {
             | Error::ConfigKind { .. }
             | Error::ConfigEncoding { .. }
             | Error::NotRoots { .. }
+            | Error::NotForRoot { .. }
             | Error::Config { .. }
             | Error::Identity { .. }
             | Error::Unmapped { .. }

@@ -95,6 +95,11 @@ impl Error {
                 return format!("give {name} once, as {allowed}, or unset it{}", around(what));
             }
             Error::NotDone { call, .. } => return not_done(call),
+            Error::NotForRoot { path, .. } => {
+                return format!(
+                    "let only root own and write {path} and the directories above it, or use another variable here"
+                );
+            }
             Error::NotRoots { step: None, fix, .. } => return roots_alone(fix, "(COPY --chown=0:0 --chmod=0644)"),
             Error::NotRoots { fix, .. } => return roots_alone(fix, "(off volumes, or in a script of root's own)"),
             Error::Part { error, .. } => return error.fix(),

@@ -1,8 +1,9 @@
 //! Checks every file that the program, words and variables of a root step name.
 //!
 //! A program reads more than its own file: the interpreter of a script, the files that its words name, and all files
-//! below a directory. A word is only text, so every part of it that names a file counts, also after `=`, `:` or `,` and
-//! after an option's letter. A directory with too many files is refused. `execve(2)`, `path_resolution(7)`.
+//! below a directory. A word is only text: a list of files, a list of options, a command for a shell. So every part of
+//! it that names a file counts, also after an option's letter. A directory with too many files is refused. `execve(2)`,
+//! `path_resolution(7)`.
 
 use std::collections::BTreeSet;
 use std::ffi::{CString, OsStr};
@@ -26,6 +27,9 @@ const DEEPEST: usize = 40;
 /// The engine creates it at every start: devices, and directories without programs.
 const DEVICES: &str = "/dev";
 
+/// Devices that everyone may write to and nobody can store anything in, and the step's own streams.
+const STREAMS: [&[u8]; 6] = [b"null", b"zero", b"full", b"stdin", b"stdout", b"stderr"];
+
 /// The files that one root step reads.
 #[derive(Debug)]
 pub struct Obeyed<'a> {
@@ -36,6 +40,16 @@ pub struct Obeyed<'a> {
     left: usize,
     /// Device and inode of the checked files.
     seen: BTreeSet<(u64, u64)>,
+}
+
+/// Where a text is used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Text {
+    /// As an argument, which may be a command for a shell or a sentence: between blanks and other separators only names
+    /// with a slash count, since most other words in it name no file.
+    Argument,
+    /// As the value of a variable, which may be a list of any form.
+    Value,
 }
 
 /// The result of looking up a command.
@@ -94,20 +108,28 @@ impl Obeyed<'_> {
         Ok(unfit)
     }
 
-    /// Checks every file that a word or the value of a variable names.
+    /// Checks every file that a text names.
     ///
     /// # Errors
     /// [`Denied`].
-    pub fn word(&mut self, word: &[u8]) -> Result<(), Denied> {
-        self.word_at(word, 0)
+    pub fn word(&mut self, word: &[u8], text: Text) -> Result<(), Denied> {
+        self.word_at(word, text, 0)
     }
 
-    fn word_at(&mut self, word: &[u8], depth: usize) -> Result<(), Denied> {
+    fn word_at(&mut self, word: &[u8], text: Text, depth: usize) -> Result<(), Denied> {
         let suffixes = word.iter().enumerate().filter(|(_, byte)| **byte == b'=').map(|(at, _)| at + 1);
         for from in std::iter::once(0).chain(suffixes) {
             self.name(word.get(from..).unwrap_or_default(), depth)?;
         }
-        word.split(|byte| matches!(byte, b'=' | b':' | b',')).try_for_each(|part| self.name(part, depth))
+        for part in word.split(|byte| matches!(byte, b'=' | b':' | b',')) {
+            self.name(part, depth)?;
+            for name in part.split(|byte| separates(*byte)) {
+                if text == Text::Value || name.contains(&b'/') {
+                    self.name(name, depth)?;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Checks the file with this name, below `/` and in `PATH`; also without a leading option letter or `@`.
@@ -132,6 +154,8 @@ impl Obeyed<'_> {
     }
 
     fn path(&mut self, path: &Path, depth: usize) -> Result<(), Denied> {
+        let is_stream = path.strip_prefix(DEVICES).is_ok_and(|name| STREAMS.contains(&name.as_os_str().as_bytes()));
+        let path = if is_stream { Path::new(DEVICES) } else { path };
         match existing(self.trust.reach(path))? {
             Some(reached) => self.judge(&reached, depth),
             None => Ok(()),
@@ -176,7 +200,7 @@ impl Obeyed<'_> {
         let mut words = line.split(|byte| matches!(byte, b' ' | b'\t' | b'\r' | 0)).filter(|word| !word.is_empty());
         let interpreter = words.next().unwrap_or_default();
         self.path(&below_root(interpreter), depth + 1)?;
-        words.try_for_each(|word| self.word_at(word, depth + 1))
+        words.try_for_each(|word| self.word_at(word, Text::Argument, depth + 1))
     }
 
     fn directory(&mut self, directory: &OwnedFd, path: &Path, depth: usize) -> Result<(), Denied> {
@@ -213,6 +237,12 @@ impl Obeyed<'_> {
         }
         Ok(names)
     }
+}
+
+/// Whether a byte separates names in a list or in a shell's text: all but letters, digits, those that are common in
+/// names, and the bytes of other scripts.
+fn separates(byte: u8) -> bool {
+    byte.is_ascii() && !byte.is_ascii_alphanumeric() && !matches!(byte, b'/' | b'.' | b'-' | b'_' | b'+')
 }
 
 /// As a root step resolves a name, whose working directory is `/`.

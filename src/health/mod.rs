@@ -196,7 +196,8 @@ pub fn report(role: Option<&str>, answer: &Answer, format: ReportFormat) -> Stri
         healthy: bool,
         reason: Option<&'a str>,
     }
-    let reason = answer.as_ref().err().map(String::as_str);
+    let reason = answer.as_ref().err().map(|reason| logger::masked(reason));
+    let reason = reason.as_deref();
     let mut line = if format == ReportFormat::Json {
         // Serialising strings and booleans cannot fail.
         serde_json::to_string(&Shown { role, healthy: reason.is_none(), reason }).unwrap_or_default()

@@ -13,6 +13,7 @@ use crate::config::environment::Environment;
 use crate::config::{At, Config};
 use crate::error::{Error, Missing, Place, Result, io_errno};
 use crate::facts::programs;
+use crate::logger;
 
 /// A command line.
 #[derive(Debug, Default)]
@@ -67,7 +68,10 @@ fn not_a_name(error: Error, words: &[CString]) -> Error {
         Missing::Shell
     } else if name.contains(['&', ';', '|', '>', '<', '$', '`', '=', '~']) || BUILTINS.contains(&name.as_str()) {
         Missing::ShellSyntax
-    } else if name.contains(|byte: char| byte.is_whitespace() || matches!(byte, '"' | '\'')) {
+    } else if name.contains(|byte: char| byte.is_whitespace() || matches!(byte, '"' | '\''))
+        // The fix would show its parts.
+        && logger::masked(&name) == name
+    {
         Missing::OneWord(name.clone())
     } else {
         cause

@@ -11,6 +11,7 @@ pub mod exists;
 pub mod expand;
 pub mod files;
 pub mod flags;
+mod for_root;
 pub mod health;
 pub mod identity;
 mod print;
@@ -79,8 +80,6 @@ pub struct Plan {
     pub seal: seal::SealPlan,
     /// Supervision; none if the process executes the app itself.
     pub supervision: Option<Supervision>,
-    /// The secrets in the environment, the longest first. Their values are never printed.
-    pub secrets: Vec<(String, Vec<u8>)>,
     /// The variables of `[env]` and of the role, for the printed plan.
     pub forced: Vec<String>,
     /// The entries that do not apply to this boot, each with the reason, for the printed plan.

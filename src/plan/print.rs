@@ -1,7 +1,8 @@
 //! The plan as text and as JSON, without the values of secrets.
 
-use std::ffi::CString;
+use std::ffi::{CString, OsStr};
 use std::fmt::Write as _;
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -30,7 +31,7 @@ struct Shown<'a> {
     umask: Option<String>,
     home: Option<String>,
     tmpfs: Vec<Place<'a>>,
-    volumes: Vec<VolumeShown<'a>>,
+    volumes: Vec<VolumeShown>,
     directories: Vec<DirectoryShown>,
     files: Vec<FileShown<'a>>,
     root_steps: Vec<StepShown<'a>>,
@@ -53,8 +54,8 @@ struct Place<'a> {
 }
 
 #[derive(Serialize)]
-struct VolumeShown<'a> {
-    path: &'a str,
+struct VolumeShown {
+    path: String,
     recursive: bool,
     always: bool,
 }
@@ -245,34 +246,35 @@ fn text(plan: &Plan, held: &Held) -> String {
     page
 }
 
-/// An argument with the values of secrets, which `${…}` may have inserted, replaced by their names.
-fn masked(word: &str, plan: &Plan) -> String {
-    plan.secrets.iter().filter(|(_, value)| !value.is_empty()).fold(word.to_owned(), |word, (name, value)| {
-        word.replace(String::from_utf8_lossy(value).as_ref(), &format!("<secret {name}>"))
-    })
+/// A text with the names of secrets in place of their values, which `${…}` may have inserted.
+fn masked(text: &str) -> String {
+    logger::masked(text).into_owned()
 }
 
-fn masked_words(words: &[CString], plan: &Plan) -> Vec<String> {
-    words.iter().map(|word| masked(&word.to_string_lossy(), plan)).collect()
+fn masked_path(path: &Path) -> String {
+    masked(&path.display().to_string())
 }
 
-fn steps<'a>(steps: &'a [StepPlan], plan: &Plan) -> Vec<StepShown<'a>> {
-    let shown = |step: &'a StepPlan| StepShown {
+fn masked_words(words: &[CString]) -> Vec<String> {
+    words.iter().map(|word| masked(&word.to_string_lossy())).collect()
+}
+
+fn step(step: &StepPlan) -> StepShown<'_> {
+    StepShown {
         name: &step.name,
-        command: masked_words(&step.app.arguments, plan),
-        wait: step.wait.as_ref().map(|wait| masked(&wait.question.object(), plan)),
+        command: masked_words(&step.app.arguments),
+        wait: step.wait.as_ref().map(|wait| masked(&wait.question.object())),
         output: step.output.as_deref(),
         timeout: step.timeout.map(duration),
         optional: step.optional,
-        when_exists: exists(&step.exists, true, plan),
-        unless_exists: exists(&step.exists, false, plan),
-    };
-    steps.iter().map(shown).collect()
+        when_exists: exists(&step.exists, true),
+        unless_exists: exists(&step.exists, false),
+    }
 }
 
 /// The path that must (not) exist.
-fn exists(exists: &Exists, wanted: bool, plan: &Plan) -> Option<String> {
-    exists.path(wanted).map(|path| masked(&path.display().to_string(), plan))
+fn exists(exists: &Exists, wanted: bool) -> Option<String> {
+    exists.path(wanted).map(masked_path)
 }
 
 fn duration(duration: Duration) -> String {
@@ -284,10 +286,10 @@ fn health(plan: &Plan) -> Option<String> {
     let question = match &health.question {
         Question::Http { url, .. } => url.clone(),
         Question::Tcp(address) => format!("tcp {address}"),
-        Question::Exec(app) => format!("{:?}", masked_words(&app.arguments, plan)),
+        Question::Exec(app) => format!("{:?}", masked_words(&app.arguments)),
         Question::File { path, .. } => format!("file {}", path.display()),
     };
-    Some(format!("{} within {}", masked(&question, plan), duration(health.timeout)))
+    Some(format!("{} within {}", masked(&question), duration(health.timeout)))
 }
 
 fn shown<'a>(plan: &'a Plan, held: &Held) -> Shown<'a> {
@@ -301,10 +303,10 @@ fn shown<'a>(plan: &'a Plan, held: &Held) -> Shown<'a> {
         gid: plan.target.gid,
         groups: &plan.target.groups,
         program: program(&plan.app.programs),
-        command: masked_words(&plan.app.arguments, plan),
+        command: masked_words(&plan.app.arguments),
         workdir: plan.app.working_directory.as_deref(),
         umask: plan.app.umask.map(mode),
-        home: plan.app.environment.get("HOME").map(|home| String::from_utf8_lossy(home).into_owned()),
+        home: plan.app.environment.get("HOME").map(|home| masked(&String::from_utf8_lossy(home))),
         tmpfs: plan
             .surfaces
             .tmpfs
@@ -320,29 +322,29 @@ fn shown<'a>(plan: &'a Plan, held: &Held) -> Shown<'a> {
             .surfaces
             .volumes
             .iter()
-            .map(|entry| VolumeShown { path: &entry.path, recursive: entry.recursive, always: entry.always })
+            .map(|entry| VolumeShown { path: masked(&entry.path), recursive: entry.recursive, always: entry.always })
             .collect(),
         directories: plan
             .surfaces
             .directories
             .iter()
-            .map(|(path, bits)| DirectoryShown { path: masked(&path.display().to_string(), plan), mode: mode(*bits) })
+            .map(|(path, bits)| DirectoryShown { path: masked_path(path), mode: mode(*bits) })
             .collect(),
         files: plan
             .surfaces
             .files
             .iter()
             .map(|file| FileShown {
-                path: masked(&file.path.display().to_string(), plan),
-                template: masked(&file.template.display().to_string(), plan),
+                path: masked_path(&file.path),
+                template: masked_path(&file.template),
                 variables: file.values.iter().map(|(name, _)| name.as_str()).collect(),
                 mode: mode(file.mode),
-                when_exists: exists(&file.exists, true, plan),
-                unless_exists: exists(&file.exists, false, plan),
+                when_exists: exists(&file.exists, true),
+                unless_exists: exists(&file.exists, false),
             })
             .collect(),
-        root_steps: steps(&plan.steps.as_root, plan),
-        steps: steps(&plan.steps.as_user, plan),
+        root_steps: plan.steps.as_root.iter().map(step).collect(),
+        steps: plan.steps.as_user.iter().map(step).collect(),
         env: &plan.forced,
         health: health(plan),
         held_back: &plan.held_back,
@@ -359,16 +361,16 @@ fn shown<'a>(plan: &'a Plan, held: &Held) -> Shown<'a> {
 
 /// The file that exec would run now. A file that a step may create is only printed if there is no other.
 fn program(programs: &[CString]) -> String {
-    let path = |program: &CString| program.to_string_lossy().into_owned();
-    let there = programs.iter().map(path).find(|program| Path::new(program).exists());
-    there.or_else(|| programs.first().map(path)).unwrap_or_default()
+    let there = |program: &&CString| Path::new(OsStr::from_bytes(program.to_bytes())).exists();
+    let shown = programs.iter().find(there).or_else(|| programs.first());
+    shown.map(|program| masked(&program.to_string_lossy())).unwrap_or_default()
 }
 
 fn seal(plan: &Plan) -> Option<SealShown> {
     let seal = &plan.seal;
     (seal.writes.is_some() || seal.namespaces.is_some()).then(|| SealShown {
         writes: seal.writes.is_some(),
-        below: seal.below(&plan.surfaces).iter().map(|path| path.display().to_string()).collect(),
+        below: seal.below(&plan.surfaces).iter().map(|path| masked_path(path)).collect(),
         landlock: seal.writes.as_ref().and_then(|writes| writes.landlock.ok()),
         namespaces: seal.namespaces.is_none(),
         optional: seal.optional,

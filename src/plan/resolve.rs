@@ -68,6 +68,7 @@ pub fn resolve(given: &Given<'_>) -> Result<Plan> {
     environment::force(&mut environment, config, role_env)?;
     let environment = environment;
     let boot = Boot { role: name, environment: &environment };
+    secrets.not_for_root.refuse(config, role_env, &boot)?;
 
     refuse_impossible(given, &boot)?;
     let surfaces = surfaces::resolve(config, &arguments.tmpfs, &boot, &environment)?;
@@ -95,7 +96,6 @@ pub fn resolve(given: &Given<'_>) -> Result<Plan> {
         forced,
         held_back,
         notes: notes(&dropped, held, secrets.notes),
-        secrets: secrets.values,
         stop,
         needs: needs(started_as, !arguments.action.is_beside() && surfaces.are_handed_over(), &steps, &target),
         supervision: stays(arguments, selected.as_ref()).then_some(supervision),

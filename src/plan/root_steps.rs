@@ -13,7 +13,7 @@ use crate::config::Step;
 use crate::config::environment::Environment;
 use crate::error::{Error, Missing, Result};
 use crate::exec::App;
-use crate::facts::obeyed::{Obeyed, Program};
+use crate::facts::obeyed::{Obeyed, Program, Text};
 use crate::trust::{Denied, Trust};
 
 /// The `PATH` of a root step, unless its `env` has one.
@@ -85,12 +85,12 @@ pub fn judge(step: &StepPlan, trust: &Trust) -> Result<CString> {
     let found = found(obeyed.program(name).map_err(refuse(name))?, name, path);
     let program = found.map_err(|error| error.about(|| steps::called(&step.name)))?;
     for word in arguments.iter().skip(1).map(|word| word.to_bytes()) {
-        obeyed.word(word).map_err(refuse(word))?;
+        obeyed.word(word, Text::Argument).map_err(refuse(word))?;
     }
     for entry in environment.entries().iter().map(|entry| entry.as_ref().to_bytes()) {
         let (name, value) = entry.split_at(entry.iter().position(|byte| *byte == b'=').unwrap_or(entry.len()));
         if name != b"PATH" {
-            obeyed.word(value.get(1..).unwrap_or_default()).map_err(refuse(name))?;
+            obeyed.word(value.get(1..).unwrap_or_default(), Text::Value).map_err(refuse(name))?;
         }
     }
     Ok(program)

@@ -5,12 +5,16 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use super::StartedAs;
+use super::for_root::NotForRoot;
 use crate::config::Config;
 use crate::config::environment::Environment;
 use crate::error::{Error, NoSecret, Result};
 use crate::facts::secrets::{self, Unread};
+use crate::logger;
 use crate::privilege::{self, Held, Target};
 use crate::trust::Trust;
+
+type Content = std::result::Result<Vec<u8>, Unread>;
 
 /// The user whose permissions are used to read the files.
 pub(super) struct Reader<'a> {
@@ -23,15 +27,16 @@ pub(super) struct Reader<'a> {
 /// The resolved secrets.
 #[derive(Debug, Default)]
 pub(super) struct Resolved {
-    /// Name and value of each. The value is never printed.
-    pub(super) values: Vec<(String, Vec<u8>)>,
+    /// The secrets that root must not act on.
+    pub(super) not_for_root: NotForRoot,
     /// Notes for the operator.
     pub(super) notes: Vec<String>,
     /// The secrets that are left out.
     pub(super) held_back: Vec<String>,
 }
 
-/// Adds every secret of the role to the environment, and removes the `_FILE` variables.
+/// Adds every secret of the role to the environment, and removes the `_FILE` variables. Records do not show the values
+/// from then on.
 ///
 /// # Errors
 /// [`Error::Secret`].
@@ -42,6 +47,7 @@ pub(super) fn resolve(
     reader: &Reader<'_>,
 ) -> Result<Resolved> {
     let mut resolved = Resolved::default();
+    let mut values = Vec::new();
     for (name, secret) in &config.secrets {
         if !secret.scope.has(role) {
             resolved.held_back.push(format!("secret {name}: for other roles"));
@@ -58,10 +64,12 @@ pub(super) fn resolve(
             return Err(refuse(NoSecret::Twice, format!("both {name} and {variable} are set")));
         }
         environment.remove(&variable);
-        let value = match reader.read(&path)? {
-            Ok(value) => value,
-            Err(Unread::Absent(_)) if by_hand => environment.get(name).unwrap_or_default().to_vec(),
+        let (read, why_not_root) = reader.read(&path)?;
+        let (value, why_not_root) = match read {
+            Ok(value) => (value, why_not_root),
+            Err(Unread::Absent(_)) if by_hand => (environment.get(name).unwrap_or_default().to_vec(), None),
             Err(Unread::Absent(_)) if secret.optional && !is_named => {
+                resolved.not_for_root.add(name, &path, why_not_root);
                 resolved.held_back.push(format!("secret {name}: optional, and {} is absent", path.display()));
                 continue;
             }
@@ -75,33 +83,34 @@ pub(super) fn resolve(
         if !environment.set(name, &value) {
             return Err(refuse(NoSecret::NoValue, "it holds a NUL".into()));
         }
-        // The longest first: one may contain another, and both are replaced in printed text.
-        let at = resolved.values.iter().position(|(_, other)| other.len() < value.len());
-        resolved.values.insert(at.unwrap_or(resolved.values.len()), (name.clone(), value));
+        resolved.not_for_root.add(name, &path, why_not_root);
+        values.push((name.clone(), value));
     }
+    logger::hide(values);
     Ok(resolved)
 }
 
 impl Reader<'_> {
-    /// The content, or why it could not be read. A start as root reads files that only root can change as root, since
-    /// some are readable only to root. It reads every other file as the user: a path that others can change could lead
-    /// to another file of root, and only the user may be able to read its own file.
-    fn read(&self, path: &Path) -> Result<std::result::Result<Vec<u8>, Unread>> {
+    /// The content, or why it could not be read; and why root must not act on it. A start as root reads files that only
+    /// root can change as root, since some are readable only to root. It reads every other file as the user: a path that
+    /// others can change could lead to another file of root, and only the user may be able to read its own file.
+    fn read(&self, path: &Path) -> Result<(Content, Option<String>)> {
         if self.started_as == StartedAs::User {
-            return Ok(secrets::read_as_user(path));
+            return Ok((secrets::read_as_user(path), None));
         }
         match secrets::read_as_root(path, self.trust) {
             Err(Unread::NotForRoot(why)) => {
                 let read = privilege::with_rights_of(self.target, self.held, || secrets::read_as_user(path))?;
-                Ok(read.map_err(|unread| match unread {
+                let read = read.map_err(|unread| match unread {
                     Unread::NotForRoot(what) => {
                         let uid = self.target.uid;
                         Unread::NotForRoot(format!("uid {uid} cannot read it: {what}; root does not: {why}"))
                     }
                     other => other,
-                }))
+                });
+                Ok((read, Some(why)))
             }
-            read => Ok(read),
+            read => Ok((read, None)),
         }
     }
 }

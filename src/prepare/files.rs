@@ -3,7 +3,6 @@
 //! The text is written to a new file beside the path, which is then renamed: `open(2)` with `O_EXCL`, `rename(2)`. All
 //! of it happens as the user, after the drop, so that only files are used that the app could read or write.
 
-use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
@@ -12,6 +11,7 @@ use std::path::Path;
 
 use nix::errno::Errno;
 use rustix::fs::{AtFlags, Mode, OFlags, fchmod, open, openat, renameat, statat, unlinkat};
+use rustix::rand::{GetRandomFlags, getrandom};
 
 use super::ownership::bits;
 use crate::error::{Error, Kernel, Result, errno, io_errno};
@@ -20,9 +20,6 @@ use crate::privilege::{Dropped, Target};
 
 /// The limit of a template and of its result: a configuration has a few pages, and PID 1 holds it in memory.
 const LARGEST: usize = 1 << 20;
-
-/// Attempts to find an unused name: a killed boot may have left a file, and another boot may run at the same time.
-const NAMES: u32 = 16;
 
 /// Writes each file.
 ///
@@ -111,7 +108,7 @@ fn put(file: &FilePlan, text: &[u8]) -> std::result::Result<(), (&'static str, E
     let name = file.path.file_name().unwrap_or_default();
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let directory = open(above, flags, Mode::empty()).map_err(call("open"))?;
-    let (new, beside) = new_file(&directory, name)?;
+    let (new, beside) = new_file(&directory)?;
     let placed = fill(new, text, file.mode).and_then(|inode| {
         renameat(&directory, &beside, &directory, name).map_err(call("rename"))?;
         let there = statat(&directory, name, AtFlags::SYMLINK_NOFOLLOW).map_err(call("stat"))?;
@@ -123,19 +120,16 @@ fn put(file: &FilePlan, text: &[u8]) -> std::result::Result<(), (&'static str, E
     placed
 }
 
-/// A new file in the directory, with a hidden unused name.
-fn new_file(directory: &OwnedFd, name: &OsStr) -> std::result::Result<(OwnedFd, OsString), (&'static str, Errno)> {
+/// A new file in the directory, with a hidden random name: a killed boot or the app may have left files there, and
+/// another boot may run at the same time.
+fn new_file(directory: &OwnedFd) -> std::result::Result<(OwnedFd, String), (&'static str, Errno)> {
+    let mut random = [0; 8];
+    getrandom(&mut random, GetRandomFlags::empty()).map_err(|error| ("getrandom", errno(error)))?;
+    // Not from the file's name: with more characters that could be too long.
+    let beside = format!(".init.{:016x}", u64::from_ne_bytes(random));
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let mut number = 0;
-    loop {
-        let mut beside = OsString::from(".");
-        beside.push(name);
-        beside.push(format!(".{number}"));
-        match openat(directory, &beside, flags, Mode::RUSR | Mode::WUSR).map_err(errno) {
-            Err(Errno::EEXIST) if number < NAMES => number += 1,
-            opened => return opened.map(|new| (new, beside)).map_err(|errno| ("open", errno)),
-        }
-    }
+    let new = openat(directory, &beside, flags, Mode::RUSR | Mode::WUSR).map_err(|error| ("open", errno(error)))?;
+    Ok((new, beside))
 }
 
 /// Writes the text and sets the mode. Returns the file's inode number.

@@ -176,7 +176,7 @@ impl<'a> Service<'a> {
 
 /// The reason as one line of limited length.
 fn shown(reason: &str) -> String {
-    let mut line = logger::escaped(reason);
+    let mut line = logger::escaped(&logger::masked(reason));
     let end = (0..=SHOWN.min(line.len())).rev().find(|at| line.is_char_boundary(*at)).unwrap_or(0);
     line.truncate(end);
     line

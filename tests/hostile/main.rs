@@ -16,6 +16,7 @@ mod support;
 mod app;
 mod configuration;
 mod directories;
+mod for_root;
 mod frozen;
 mod moment;
 mod obeyed;

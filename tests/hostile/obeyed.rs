@@ -20,12 +20,14 @@ enum Thing {
     InterpretersWord,
     Word,
     WordBehindSign,
+    TextsWord,
     DirectoryWord,
     StepsVariable,
+    VariablesList,
     Secret,
 }
 
-const THINGS: [Thing; 11] = [
+const THINGS: [Thing; 13] = [
     Thing::Configuration,
     Thing::Users,
     Thing::Groups,
@@ -34,8 +36,10 @@ const THINGS: [Thing; 11] = [
     Thing::InterpretersWord,
     Thing::Word,
     Thing::WordBehindSign,
+    Thing::TextsWord,
     Thing::DirectoryWord,
     Thing::StepsVariable,
+    Thing::VariablesList,
     Thing::Secret,
 ];
 
@@ -95,9 +99,13 @@ fn content(thing: Thing) -> Content {
         Thing::Users => text("root:x:0:0::/root:\napp:x:1001:1001::/home/app:\n"),
         Thing::Groups => text("root:x:0:\napp:x:1001:\n"),
         Thing::Program | Thing::Interpreter => Content::Witness,
-        Thing::InterpretersWord | Thing::Word | Thing::WordBehindSign | Thing::StepsVariable | Thing::DirectoryWord => {
-            text("planted\n")
-        }
+        Thing::InterpretersWord
+        | Thing::Word
+        | Thing::WordBehindSign
+        | Thing::TextsWord
+        | Thing::StepsVariable
+        | Thing::VariablesList
+        | Thing::DirectoryWord => text("planted\n"),
         Thing::Secret => text("planted-secret\n"),
     }
 }
@@ -133,6 +141,12 @@ fn obeying(thing: Thing, path: &str) -> Sandbox {
         Thing::DirectoryWord => {
             let directory = path.rsplit_once('/').unwrap().0;
             step(format!("command = ['/bin/witness', 'aside', '{directory}']"))
+        }
+        Thing::TextsWord => {
+            step(format!("command = ['/bin/witness', 'aside', 'set -e;. /etc/none <{path}>/dev/null']"))
+        }
+        Thing::VariablesList => {
+            step(format!("command = ['/bin/witness', 'aside']\nenv = {{ FROM = '-I/none -I{path} -Mx' }}"))
         }
         Thing::StepsVariable => step(format!("command = ['/bin/witness', 'aside']\nenv = {{ FROM = '{path}' }}")),
         Thing::Secret => named(&[]).config(format!("[secrets]\nTOKEN = '{path}'\n")),
@@ -324,4 +338,57 @@ fn mount_in_a_sticky_directory_is_used_only_if_opened_once() {
         }
     }
     cases("mounts in sticky directories", tried);
+}
+
+/// The forms in which a word or a variable names a file beside another one.
+#[test]
+fn each_name_in_a_list_or_a_text_is_verified() {
+    let base = sandbox()
+        .with(|spec| spec.read_only = false)
+        .owned("/data", Kind::Directory, (1001, 1001), 0o755)
+        .owned("/data/f", Kind::File(Content::Bytes(b"x".into())), (1001, 1001), 0o644);
+    let word = |word: &str| format!("command = ['/bin/witness', 'aside', \"\"\"{word}\"\"\"]");
+    let value = |value: &str| format!("command = ['/bin/witness', 'aside']\nenv = {{ V = \"\"\"{value}\"\"\" }}");
+    let texts = [
+        "x /data/f",
+        "x\t/data/f",
+        "x\n/data/f",
+        "x;/data/f",
+        "x</data/f",
+        "x>/data/f",
+        "x|/data/f",
+        "x&&/data/f",
+        "$$(/data/f)",
+        "`/data/f`",
+        "{/data/f,x}",
+        "'/data/f' x",
+        "x '/data/f'",
+        "-I /data/f -x",
+        "x -I/data/f -y",
+        "x --from=/data/f y",
+        "cat data/f x",
+        "/data/* x",
+        "x@/data/f",
+        "x:y /data/f",
+        "x,y /data/f z",
+    ];
+    for text in texts {
+        for step in [word(text), value(text)] {
+            let run = base.clone().config(format!("[[root_step]]\nname = 'x'\n{step}\n")).run();
+            run.refused(78, &["refusing the root step 'x': ", "/data belongs to uid 1001"]);
+        }
+    }
+    for text in ["x >/dev/null 2>&1 </dev/stdin", "/dev/zero"] {
+        for step in [word(text), value(text)] {
+            let run = base.clone().config(format!("[[root_step]]\nname = 'x'\n{step}\n")).run();
+            run.app().is_dropped_to(1001, 1001, "1001");
+        }
+    }
+    // Only a variable is split into names without a slash: most words of a shell's text or a sentence are none.
+    for text in ["x data", "-x -Idata y", "data;x"] {
+        let config = |step: String| base.clone().config(format!("[[root_step]]\nname = 'x'\n{step}\n"));
+        config(value(text)).run().refused(78, &["refusing the root step 'x': V: /data belongs to uid 1001"]);
+        config(word(text)).run().app().is_dropped_to(1001, 1001, "1001");
+    }
+    cases("names in lists and texts", texts.len() * 2 + 10);
 }

@@ -88,3 +88,63 @@ fn root_identity_is_restored_after_reading_a_secret() {
         run.check(run.stderr().contains(&format!("init: step: x: {line}\n")), line);
     }
 }
+
+/// Every place of a configuration that an expansion can reach. Most fail there, so that a message is about it.
+const PRINTED: [&str; 28] = [
+    "[[volume]]\npath = '/none/${PW}'",
+    "[[directory]]\npath = '/proc/${PW}'",
+    "[[directory]]\npath = '/data/${PW}'",
+    "[[directory]]\npath = '${PW}'",
+    "[[file]]\npath = '/data/${PW}/x'\ntemplate = '/etc/passwd'",
+    "[[file]]\npath = '/data/x'\ntemplate = '/none/${PW}'",
+    "[[file]]\npath = '/data/x'\ntemplate = '/etc/passwd'\nwhen_exists = '/none/${PW}'",
+    "[[step]]\nname = 'x'\ncommand = ['${PW}']",
+    "[[step]]\nname = 'x'\ncommand = ['/none/${PW}']",
+    "[[step]]\nname = 'x'\ncommand = ['/bin/witness', 'aside']\nwhen_exists = '/none/${PW}'",
+    "[[step]]\nname = 'x'\ncommand = ['/bin/witness', 'aside']\ntimeout = '${PW}'",
+    "[[step]]\nname = 'x'\nwait = { tcp = '${PW}.invalid:9' }\ntimeout = '1s'",
+    "[[step]]\nname = 'x'\nwait = { tcp = '${PW}' }\ntimeout = '1s'",
+    "[[step]]\nname = 'x'\nwait = { http = 'http://127.0.0.1:9/${PW}' }\ntimeout = '1s'",
+    "[[step]]\nname = 'x'\nwait = { http = 'http://h/', unix = '/none/${PW}' }\ntimeout = '1s'",
+    "[[step]]\nname = 'x'\nwait = { file = '/none/${PW}' }\ntimeout = '1s'",
+    "[[step]]\nname = 'x'\nwait = { exec = ['/none/${PW}'] }\ntimeout = '1s'",
+    "[[step]]\nname = 'x'\nwait = { exec = ['/bin/witness', 'exit=1', '${PW}'] }\ntimeout = '1s'",
+    "[[root_step]]\nname = 'x'\ncommand = ['/bin/${PW}']",
+    "[[root_step]]\nname = 'x'\ncommand = ['/bin/witness', '/data/${PW}/../..', '/shared/${PW}']",
+    "[[root_step]]\nname = 'x'\ncommand = ['/bin/witness', 'aside']\nenv = { A = '/shared/${PW}' }",
+    "[seal]\nwrites = true\nalso = ['/none/${PW}']",
+    "[roles.web]\ncommand = ['${PW}']",
+    "[roles.web]\ncommand = ['/bin/witness', 'exit=1', '${PW}']\nhealth = { exec = ['/none/${PW}'] }",
+    "[roles.web]\ncommand = ['/bin/witness']\nhealth = { file = '/none/${PW}' }",
+    "[roles.web]\ncommand = ['/bin/witness']\nhealth = { tcp = '${PW}.invalid:9', timeout = '1s' }",
+    "[roles.web]\ncommand = ['/bin/witness']\nenv = { HOME = '/home/${PW}' }",
+    "[roles.web]\ncommand = ['/bin/witness']\n[boot_check]\ntimeout = '1s'\nsettle = '100ms'",
+];
+
+#[test]
+fn value_of_a_secret_is_printed_nowhere() {
+    const VALUE: &str = "hunter2 \"s3cret\"";
+    let base = sandbox()
+        .tmpfs("/data")
+        .owned("/shared", Kind::Directory, (0, 0), 0o1777)
+        .owned(&format!("/shared/{VALUE}"), Kind::Directory, (0, 0), 0o755)
+        .owned("/run/pw", Kind::File(Content::Bytes(VALUE.into())), (0, 0), 0o600)
+        .env("INIT_LOG=trace");
+    let mut runs = 0;
+    for keys in PRINTED {
+        let roles = if keys.contains("[roles.") { "" } else { "\n[roles.web]\ncommand = ['/bin/witness']" };
+        let umask = if keys.starts_with("[seal]") { "umask = '${PW}'\n" } else { "" };
+        let config = format!("{umask}[secrets]\nPW = '/run/pw'\n[[tmpfs]]\npath = '/data'\n{keys}{roles}\n");
+        for words in [&[][..], &["--check"], &["--check", "--json"], &["--plan"], &["--plan", "--json"], &["--health"]]
+        {
+            let words = [&["--role", "web"], words].concat();
+            let run = base.clone().config(config.as_str()).words(words).run();
+            let printed = [run.stdout(), run.stderr()].concat();
+            // The app prints its own environment and arguments.
+            let mut ours = printed.lines().filter(|line| !line.starts_with("env: ") && !line.starts_with("argv: "));
+            run.check(ours.all(|line| !line.contains("hunter2")), "no value of a secret");
+            runs += 1;
+        }
+    }
+    cases("places and actions that print no secret", runs);
+}
