@@ -64,8 +64,10 @@ pub fn install(faults: &Faults, to: &OwnedFd) -> Try<()> {
                 &raw const header,
             )
         };
-        *descriptor =
+        let number =
             i32::try_from(Errno::result(listener).map_err(because(UNAVAILABLE))?).map_err(because("descriptor"))?;
+        // SAFETY: points into the control data of the message.
+        unsafe { descriptor.write(number) };
         // No system call may happen here, not even for memory: nobody listens yet.
         // SAFETY: the message and everything it points to live until the end of this call.
         Errno::result(unsafe { libc::syscall(libc::SYS_sendmsg, to.as_raw_fd(), &raw const *message, 0) })
@@ -75,7 +77,10 @@ pub fn install(faults: &Faults, to: &OwnedFd) -> Try<()> {
 }
 
 /// A message of one byte and one descriptor, the latter within its control data: `cmsg(3)`, `SCM_RIGHTS` of `unix(7)`.
-fn with_message<T>(act: impl FnOnce(&mut libc::msghdr, &mut i32) -> Try<T>) -> Try<T> {
+///
+/// A pointer and not a reference to the descriptor: the kernel writes it during the call, and an optimising compiler
+/// assumes that nothing else writes what a reference points to.
+fn with_message<T>(act: impl FnOnce(&mut libc::msghdr, *mut i32) -> Try<T>) -> Try<T> {
     let mut byte = 0_u8;
     let mut data = libc::iovec { iov_base: (&raw mut byte).cast(), iov_len: 1 };
     let mut control = [0_u64; 4];
@@ -91,21 +96,23 @@ fn with_message<T>(act: impl FnOnce(&mut libc::msghdr, &mut i32) -> Try<T>) -> T
         (*header).cmsg_level = libc::SOL_SOCKET;
         (*header).cmsg_type = libc::SCM_RIGHTS;
         (*header).cmsg_len = libc::CMSG_LEN(4) as _;
-        let descriptor = libc::CMSG_DATA(header).cast::<i32>();
-        act(&mut message, &mut *descriptor)
+        act(&mut message, libc::CMSG_DATA(header).cast::<i32>())
     }
 }
 
 /// Listens until the last process with the filter has ended.
 pub fn serve(from: &UnixStream, faults: &Faults) -> Try<Answers> {
     let listener = with_message(|message, descriptor| {
-        *descriptor = -1;
+        // SAFETY: points into the control data of the message.
+        unsafe { descriptor.write(-1) };
         // SAFETY: the message and everything it points to live until the end of this call.
         let length =
             unsafe { libc::syscall(libc::SYS_recvmsg, from.as_raw_fd(), &raw mut *message, libc::MSG_CMSG_CLOEXEC) };
         Errno::result(length).map_err(because("recvmsg"))?;
+        // SAFETY: points into the control data of the message.
+        let number = unsafe { descriptor.read() };
         // SAFETY: the kernel has just created this descriptor, which has no other owner.
-        Ok((*descriptor >= 0).then(|| unsafe { OwnedFd::from_raw_fd(*descriptor) }))
+        Ok((number >= 0).then(|| unsafe { OwnedFd::from_raw_fd(number) }))
     })?;
     let mut server = Server {
         faults,
