@@ -62,6 +62,28 @@ fn missing_support_is_refused_before_anything_is_changed() {
 }
 
 #[test]
+fn this_kernel_seals_writes_or_the_boot_is_refused() {
+    let write = ["create=/tmp/new"];
+    let sealed = crate::trying(&container(WRITES), write);
+    let optional = crate::trying(&container(&format!("{WRITES}\noptional = true")), write);
+    // tests/lab/kernels compares this with the kernel's version and its list of security modules.
+    if let Ok(version) = stepdown::facts::landlock::version() {
+        for run in [sealed, optional] {
+            crate::ends(&run, &[(write[0], "EACCES")]);
+            run.check(!run.stderr().contains("cannot seal"), "no warning");
+        }
+        let plan = container(WRITES).words(["--plan", "witness"]).run();
+        plan.check(plan.stdout().contains(&format!("(Landlock {version})")), "the version");
+        return;
+    }
+    sealed.refused(77, &["cannot seal writes: landlock_create_ruleset: ", "fix: ", "seal.optional = true"]);
+    sealed.unchanged();
+    crate::ends(&optional, &[(write[0], "ok")]);
+    optional.check(optional.stderr().contains("warn"), "a warning");
+    optional.check(optional.stderr().contains("cannot seal writes"), "the missing part");
+}
+
+#[test]
 fn an_optional_seal_warns_and_applies_the_supported_part() {
     let both = format!("{WRITES}\n{NAMESPACES}\noptional = true");
     let attempts = ["create=/tmp/new", "unshare=0x10000000"];
