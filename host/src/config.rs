@@ -174,7 +174,9 @@ impl Config {
     fn parse(name: &str, text: &str) -> Result<Self, Failure> {
         let config: Self = toml::from_str(text).map_err(|error| {
             let place = error.span().map_or(name.to_owned(), |span| format!("{name}:{}", position(text, span.start)));
-            Failure::configuration(place, error.message().replace('\n', " ")).at(name, text, error.span())
+            Failure::configuration(place, error.message().replace('\n', " "))
+                .fix("correct this line; stepdown schema prints what is allowed")
+                .at(name, text, error.span())
         })?;
         match config.wrong() {
             Some((reason, fix)) => Err(Failure::configuration(name, reason).fix(fix)),
@@ -228,6 +230,18 @@ impl Verify {
             )),
         }
     }
+}
+
+/// The spool's directory in a configuration that may be wrong elsewhere.
+pub(crate) fn spool_in(text: &str) -> Option<String> {
+    // An array without its end would contain the table, so only the text from its header on is parsed.
+    let start = text
+        .match_indices("[spool]")
+        .map(|(at, _)| at)
+        .find(|at| text.get(..*at).is_some_and(|before| before.is_empty() || before.ends_with('\n')));
+    let (table, _) = toml::de::DeTable::parse_recoverable(text.get(start.unwrap_or(0)..)?);
+    let spool = table.get_ref().get("spool")?.get_ref().as_table()?;
+    spool.get("dir")?.get_ref().as_str().map(str::to_owned)
 }
 
 /// The JSON Schema of the configuration.

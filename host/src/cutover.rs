@@ -30,7 +30,7 @@ const SECOND_ASK: Duration = Duration::from_millis(400);
 pub(crate) fn run(job: &Job, store: &mut Store) -> Ended {
     match cut_and_watch(job, store) {
         Ok(candidate) => finish(job, store, candidate),
-        Err(failure) => restore(job, store, &failure.line(), failure.unit.as_deref()),
+        Err(failure) => restore(job, store, &Failing::from(failure)),
     }
 }
 
@@ -192,15 +192,15 @@ fn finish(job: &Job, store: &mut Store, candidate: Release) -> Ended {
     }
     store.state.previous.truncate(job.config.retire.keep);
     store.state.serving = Some(Release { since: Some(now()), ..candidate });
-    if let Err(failure) = store.end(&answer, false) {
+    if let Err(failure) = store.end(&answer, None, false) {
         // On disk the run is still under way, and the next start would restore what served before.
         store.state = under_way;
-        return restore(job, store, &failure.line(), None);
+        return restore(job, store, &Failing::from(failure));
     }
     if let Err(failure) = retire(job, store) {
         job.report.note(Level::Warn, "clean up", &failure.line());
     }
-    Ended { answer, ok: true, stuck: false }
+    Ended::done(answer)
 }
 
 /// What serves and what served stay; they are held since they were pulled.
@@ -210,18 +210,34 @@ fn retire(job: &Job, store: &Store) -> Result<(), Failure> {
     job.report.step("retire", gone, words).map(|_| ())
 }
 
-/// Back to what served before this run, from wherever it was.
-pub(crate) fn restore(job: &Job, store: &mut Store, reason: &str, failed: Option<&str>) -> Ended {
+/// Why the previous image is restored. It is part of the state, so that a restart of this program keeps it.
+pub(crate) struct Failing {
+    pub(crate) reason: String,
+    pub(crate) fix: Option<String>,
+    /// The unit that failed: it is restored first.
+    pub(crate) unit: Option<String>,
+}
+
+impl From<Failure> for Failing {
+    fn from(failure: Failure) -> Self {
+        Self { reason: failure.line(), fix: failure.fix, unit: failure.unit }
+    }
+}
+
+/// Restores what served before this run, in whatever state it is.
+pub(crate) fn restore(job: &Job, store: &mut Store, failing: &Failing) -> Ended {
+    let Failing { reason, fix, unit: failed } = failing;
     let Some(run) = store.state.run.as_mut() else {
-        return Ended { answer: format!("fail {reason}"), ok: false, stuck: true };
+        return Ended { answer: format!("fail {reason}"), fix: fix.clone(), ok: false, stuck: true };
     };
-    run.reason = Some(reason.to_owned());
+    run.reason = Some(reason.clone());
+    run.fix = fix.clone();
     let (tag, before) = (run.tag.clone(), run.before.clone());
     if let Err(failure) = store.enter(Phase::Restoring) {
         job.report.note(Level::Warn, "state", &failure.line());
     }
     let result = match &before {
-        Some(before) => reconcile(job, before, failed),
+        Some(before) => reconcile(job, before, failed.as_deref()),
         None => withdraw(job, store),
     };
     let (words, stuck) = match (result, &before) {
@@ -230,14 +246,17 @@ pub(crate) fn restore(job: &Job, store: &mut Store, reason: &str, failed: Option
         (Err(failure), _) => (format!("stuck: {}", failure.line()), true),
     };
     let answer = format!("fail {tag} {}; {words}", one_line(reason));
-    if let Err(failure) = store.end(&answer, stuck) {
+    if let Err(failure) = store.end(&answer, fix.as_deref(), stuck) {
         job.report.note(Level::Warn, "state", &failure.line());
+    }
+    if let Some(fix) = fix {
+        job.report.note(Level::Fix, "to fix it", fix);
     }
     let let_go = podman::retire(&job.place.app, &kept_after_restore(store, before.as_ref()));
     if let Err(failure) = let_go {
         job.report.note(Level::Warn, "clean up", &failure.line());
     }
-    Ended { answer, ok: false, stuck }
+    Ended { answer, fix: fix.clone(), ok: false, stuck }
 }
 
 fn kept_after_restore<'a>(store: &'a Store, before: Option<&'a Release>) -> Vec<&'a str> {

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use crate::{
     config::{Drift, Mode},
-    cutover, drift,
+    cutover::{self, Failing},
+    drift,
     failure::Failure,
     gate::{LABEL, gate_line},
     job::{Ended, Job, kept, units},
@@ -47,6 +48,7 @@ pub(crate) fn run(job: &Job, store: &mut Store, order: &Order) -> Result<Ended, 
         candidate: None,
         before: None,
         reason: None,
+        fix: None,
     });
     if let Err(failure) = store.enter(Phase::Claimed) {
         return Ok(refused(job, store, &order.tag, &failure));
@@ -56,8 +58,8 @@ pub(crate) fn run(job: &Job, store: &mut Store, order: &Order) -> Result<Ended, 
         Ok(()) if matches!(order.kind, Kind::Deploy { gate_only: true }) => {
             drop_candidate(job, store);
             let answer = format!("ok {} passed the gate; nothing has changed", order.tag);
-            store.end(&answer, false)?;
-            Ok(Ended { answer, ok: true, stuck: false })
+            store.end(&answer, None, false)?;
+            Ok(Ended::done(answer))
         }
         Ok(()) => Ok(cutover::run(job, store)),
     }
@@ -68,12 +70,12 @@ pub(crate) fn run(job: &Job, store: &mut Store, order: &Order) -> Result<Ended, 
 pub(crate) fn recover(job: &Job, store: &mut Store) -> Result<Option<Ended>, Failure> {
     podman::sweep(&format!("{LABEL}={}", job.place.app))?;
     let Some(run) = store.state.run.clone() else { return Ok(None) };
-    let reason = format!("it was interrupted in state {}", run.phase.name());
-    let ended = if run.phase.touched() {
-        let reason = run.reason.unwrap_or(reason);
-        cutover::restore(job, store, &reason, None)
-    } else {
-        refused(job, store, &run.tag, &Failure::new("deploy", reason))
+    let interrupted = Failure::new("deploy", format!("it was interrupted in state {}", run.phase.name()))
+        .fix(format!("stepdown deploy {} tries it again", run.tag));
+    let ended = match run.reason {
+        _ if !run.phase.touched() => refused(job, store, &run.tag, &interrupted),
+        Some(reason) => cutover::restore(job, store, &Failing { reason, fix: run.fix, unit: None }),
+        None => cutover::restore(job, store, &Failing::from(interrupted)),
     };
     job.report.note(Level::Warn, "interrupted run", &ended.answer);
     Ok(Some(ended))
@@ -82,13 +84,13 @@ pub(crate) fn recover(job: &Job, store: &mut Store) -> Result<Option<Ended>, Fai
 fn refused(job: &Job, store: &mut Store, tag: &Tag, failure: &Failure) -> Ended {
     drop_candidate(job, store);
     let answer = format!("fail {tag} {}; nothing has changed", failure.line());
-    if let Err(failure) = store.end(&answer, false) {
+    if let Err(failure) = store.end(&answer, failure.fix.as_deref(), false) {
         job.report.note(Level::Warn, "state", &failure.line());
     }
     if let Some(fix) = &failure.fix {
         job.report.note(Level::Fix, "to fix it", fix);
     }
-    Ended { answer, ok: false, stuck: false }
+    Ended::refused(answer, failure.fix.clone())
 }
 
 /// The image that will not serve goes, unless something uses it.

@@ -1,12 +1,15 @@
 //! What every step of a deploy has in common: the app that it is for, its units, the images that stay, and how it ends.
 
+use std::process::ExitCode;
+
 use crate::{
     config::Config,
-    failure::Failure,
+    failure::{Failure, REFUSED, STUCK, one_line},
     parallel,
     place::Place,
     podman,
     report::Report,
+    state::Outcome,
     store::Store,
     systemd::{self, Unit},
 };
@@ -21,8 +24,38 @@ pub(crate) struct Job<'a> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Ended {
     pub(crate) answer: String,
+    pub(crate) fix: Option<String>,
     pub(crate) ok: bool,
     pub(crate) stuck: bool,
+}
+
+impl Ended {
+    pub(crate) fn done(answer: String) -> Self {
+        Self { answer, fix: None, ok: true, stuck: false }
+    }
+
+    pub(crate) fn refused(answer: String, fix: Option<String>) -> Self {
+        Self { answer, fix, ok: false, stuck: false }
+    }
+
+    pub(crate) fn of(outcome: &Outcome) -> Self {
+        let Outcome { answer, fix, stuck, .. } = outcome.clone();
+        Self { ok: answer.starts_with("ok "), answer, fix, stuck }
+    }
+
+    /// The answer to a request, with the fix.
+    pub(crate) fn text(&self) -> String {
+        let fix = self.fix.as_ref().map(|fix| format!("; fix: {}", one_line(fix))).unwrap_or_default();
+        format!("{}{fix}", self.answer)
+    }
+
+    pub(crate) fn exit(&self) -> ExitCode {
+        ExitCode::from(match (self.ok, self.stuck) {
+            (true, _) => 0,
+            (false, false) => REFUSED,
+            (false, true) => STUCK,
+        })
+    }
 }
 
 impl Job<'_> {
@@ -32,7 +65,7 @@ impl Job<'_> {
 }
 
 /// The images that stay: what serves, what is served again if the run fails, and `keep` of what served before.
-pub(crate) fn kept(store: &Store, keep: usize) -> Vec<&str> {
+pub(crate) fn kept<'a>(store: &'a Store, keep: usize) -> Vec<&'a str> {
     let before = store.state.run.as_ref().and_then(|run| run.before.as_ref());
     let serving = store.state.serving.iter().chain(before);
     serving.chain(store.state.previous.iter().take(keep)).map(|release| release.image.as_str()).collect()

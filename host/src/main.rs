@@ -12,7 +12,7 @@
 //! | 4 | `job` | what the steps of a deploy have in common |
 //! | 5 | `cutover` | from the first restart to the end of the soak, and back |
 //! | 6 | `deploy` | the steps before the cutover |
-//! | 7 | `check`, `status`, `install`, `manual`, `cli` | the other commands, and the command line |
+//! | 7 | `requests`, `check`, `status`, `install`, `manual`, `cli` | the service, other commands, the command line |
 //! | 8 | `main` | runs the command |
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
@@ -36,6 +36,7 @@ mod place;
 mod podman;
 mod registry;
 mod report;
+mod requests;
 mod span;
 mod state;
 mod status;
@@ -59,14 +60,14 @@ use crate::{
     cli::{Cli, Command, SchemaOf},
     config::Config,
     deploy::{Kind, Order},
-    failure::{CONFIGURATION, Failure, REFUSED, STUCK, USAGE},
-    job::{Ended, Job},
+    failure::{CONFIGURATION, Failure, REFUSED, USAGE},
+    job::Job,
     place::Place,
     report::{Report, Style},
+    requests::Service,
     state::Release,
-    store::Store,
+    store::{Lock, Store},
     tag::Tag,
-    trigger::Spool,
 };
 
 /// The path unit starts the service again at once while a request waits. A service that cannot claim it must not use up
@@ -114,12 +115,14 @@ fn run(cli: &Cli) -> Result<ExitCode, Failure> {
     if rustix::process::geteuid().is_root() {
         return Err(Failure::new("stepdown", "it runs as root").fix("run it as the user that runs the containers"));
     }
-    let config = Config::read(&place.config)?;
     let report = Report::new(Style::choose(cli.json));
+    if matches!(cli.command, Command::Deploy { trigger: true, .. }) {
+        return Service::new(&place, &report).run();
+    }
+    let config = Config::read(&place.config)?;
     let job = Job { place: &place, config: &config, report: &report };
     match &cli.command {
         Command::Check => Ok(ExitCode::from(if check::check(&job) { 0 } else { REFUSED })),
-        Command::Deploy { trigger: true, .. } => answer_requests(&job),
         Command::Deploy { tag: Some(tag), gate_only, wait, .. } => {
             one(&job, *wait, |_| Ok((tag.clone(), Kind::Deploy { gate_only: *gate_only })))
         }
@@ -150,20 +153,13 @@ fn under_way(job: &Job) -> Failure {
 
 /// A run that was asked for on the command line.
 fn one(job: &Job, wait: bool, order: impl FnOnce(&Store) -> Result<(Tag, Kind), Failure>) -> Result<ExitCode, Failure> {
-    let mut store = Store::lock(&job.place.state, wait)?.ok_or_else(|| under_way(job))?;
+    let lock = Lock::take(&job.place.state, wait)?.ok_or_else(|| under_way(job))?;
+    let mut store = lock.store()?;
     deploy::recover(job, &mut store)?;
     let (tag, kind) = order(&store)?;
     let ended = deploy::run(job, &mut store, &Order { tag, request: None, kind })?;
     job.report.answer(&ended.answer, ended.stuck);
-    Ok(code(&ended))
-}
-
-fn code(ended: &Ended) -> ExitCode {
-    ExitCode::from(match (ended.ok, ended.stuck) {
-        (true, _) => 0,
-        (false, false) => REFUSED,
-        (false, true) => STUCK,
-    })
+    Ok(ended.exit())
 }
 
 fn target(job: &Job, store: &Store, tag: Option<&Tag>) -> Result<Release, Failure> {
@@ -179,46 +175,4 @@ fn target(job: &Job, store: &Store, tag: Option<&Tag>) -> Result<Release, Failur
             if kept.is_empty() { "nothing".into() } else { kept.join(", ") }
         ))
     })
-}
-
-/// The service runs this at each start: it restores after an interrupted run, then answers until no request waits. The
-/// exit code is that of the last run.
-fn answer_requests(job: &Job) -> Result<ExitCode, Failure> {
-    let spool = job.config.spool.as_ref().ok_or_else(|| {
-        Failure::configuration("deploy --trigger", "[spool] dir is not configured").fix("set it, or name a tag")
-    })?;
-    let dir = place::expand(&spool.dir)?;
-    let mut store =
-        Store::lock(&job.place.state, true)?.ok_or_else(|| Failure::new("lock", "another stepdown is at work"))?;
-    let spool = Spool::open(&dir, store.folder())?;
-    let mut last = deploy::recover(job, &mut store)?;
-    loop {
-        let requests = spool.claim()?;
-        if requests.is_empty() {
-            return Ok(last.as_ref().map_or(ExitCode::SUCCESS, code));
-        }
-        for request in requests {
-            let ended = answered(job, &mut store, &request)?;
-            if let Err(failure) = spool.answer(&request.name, &ended.answer) {
-                let _ = writeln!(stderr(), "stepdown: {}", failure.line());
-            }
-            job.report.answer(&ended.answer, ended.stuck);
-            last = Some(ended);
-        }
-    }
-}
-
-/// A request that an earlier process ended without letting go of it gets the same answer again.
-fn answered(job: &Job, store: &mut Store, request: &trigger::Request) -> Result<Ended, Failure> {
-    if let Some(last) = store.state.last.as_ref().filter(|last| last.request.as_ref() == Some(&request.name)) {
-        let ok = last.answer.starts_with("ok ");
-        return Ok(Ended { answer: last.answer.clone(), ok, stuck: last.stuck });
-    }
-    match &request.tag {
-        Ok(tag) => {
-            let kind = Kind::Deploy { gate_only: false };
-            deploy::run(job, store, &Order { tag: tag.clone(), request: Some(request.name.clone()), kind })
-        }
-        Err(reason) => Ok(Ended { answer: format!("fail - {reason}; nothing has changed"), ok: false, stuck: false }),
-    }
 }

@@ -50,7 +50,7 @@ pub(crate) enum Line<'a> {
     /// `history`: a state that a run entered. `at` is in seconds since 1970.
     Entered { at: u64, tag: &'a Tag, phase: &'a str, unit: Option<usize> },
     /// `history`: how a run ended.
-    Ended { at: u64, tag: Option<&'a Tag>, answer: &'a str, stuck: bool, seconds: Option<u64> },
+    Ended { at: u64, tag: Option<&'a Tag>, answer: &'a str, fix: Option<&'a str>, stuck: bool, seconds: Option<u64> },
 }
 
 #[derive(Debug, Serialize, JsonSchema)]

@@ -133,6 +133,12 @@ impl Report {
     }
 }
 
+impl Report {
+    pub(crate) fn fatal(&self, failure: Failure) {
+        fatal(failure, self.style == Style::Json);
+    }
+}
+
 /// The failure that ends the command, on standard error.
 pub(crate) fn fatal(failure: Failure, json: bool) {
     let text = if json {

@@ -77,6 +77,8 @@ pub(crate) struct Run {
     pub(crate) before: Option<Release>,
     /// Why it is being restored.
     pub(crate) reason: Option<String>,
+    #[serde(default)]
+    pub(crate) fix: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -84,6 +86,8 @@ pub(crate) struct Outcome {
     pub(crate) request: Option<String>,
     /// `ok TAG`, or `fail TAG reason`.
     pub(crate) answer: String,
+    #[serde(default)]
+    pub(crate) fix: Option<String>,
     pub(crate) ended: u64,
     pub(crate) stuck: bool,
 }
@@ -95,6 +99,18 @@ pub(crate) struct State {
     pub(crate) previous: Vec<Release>,
     pub(crate) run: Option<Run>,
     pub(crate) last: Option<Outcome>,
+    /// How the runs of requests ended whose answer is not written yet.
+    #[serde(default)]
+    pub(crate) unanswered: Vec<Outcome>,
+    /// The spool of the last run.
+    #[serde(default)]
+    pub(crate) spool: Option<String>,
+}
+
+impl Outcome {
+    pub(crate) fn is_of(&self, request: &str) -> bool {
+        self.request.as_deref() == Some(request)
+    }
 }
 
 #[cfg(test)]

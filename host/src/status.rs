@@ -27,6 +27,7 @@ fn lines(app: &str, state: &State) -> Vec<String> {
     }
     if let Some(last) = &state.last {
         lines.push(format!("  last answer: {} ({})", last.answer, date(last.ended)));
+        lines.extend(last.fix.as_ref().map(|fix| format!("  fix: {fix}")));
     }
     lines
 }

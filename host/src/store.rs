@@ -20,33 +20,39 @@ use crate::{
 };
 
 /// The state's folder, locked for as long as this lives.
-pub(crate) struct Store {
+pub(crate) struct Lock {
     folder: PathBuf,
-    pub(crate) state: State,
-    _lock: File,
+    _file: File,
 }
 
-impl Store {
+impl Lock {
     /// None: another stepdown holds it, and `wait` is false.
-    pub(crate) fn lock(folder: &Path, wait: bool) -> Result<Option<Self>, Failure> {
+    pub(crate) fn take(folder: &Path, wait: bool) -> Result<Option<Self>, Failure> {
         let shown = folder.display();
         fs::create_dir_all(folder.join("claimed")).on("make", &shown)?;
         fs::set_permissions(folder, Permissions::from_mode(0o700)).on("close to others", &shown)?;
-        let lock = open(&folder.join("lock"), OpenOptions::new().write(true).create(true).truncate(false))?;
+        let file = open(&folder.join("lock"), OpenOptions::new().write(true).create(true).truncate(false))?;
         let how = if wait { FlockOperation::LockExclusive } else { FlockOperation::NonBlockingLockExclusive };
-        match flock(&lock, how) {
-            Ok(()) => {}
-            Err(rustix::io::Errno::WOULDBLOCK) => return Ok(None),
-            Err(error) => return Err(error).on("lock", &shown),
+        match flock(&file, how) {
+            Ok(()) => Ok(Some(Self { folder: folder.to_owned(), _file: file })),
+            Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
+            Err(error) => Err(error).on("lock", &shown),
         }
-        let state = read(folder)?;
-        Ok(Some(Self { folder: folder.to_owned(), state, _lock: lock }))
     }
 
-    pub(crate) fn folder(&self) -> &Path {
-        &self.folder
+    /// The state as it is on disk.
+    pub(crate) fn store(&self) -> Result<Store<'_>, Failure> {
+        Ok(Store { folder: &self.folder, state: read(&self.folder)? })
     }
+}
 
+/// The state, which is written while the lock is held.
+pub(crate) struct Store<'a> {
+    folder: &'a Path,
+    pub(crate) state: State,
+}
+
+impl Store<'_> {
     /// Written beside, synced, renamed over: a reader sees the old state or the new one.
     pub(crate) fn save(&self) -> Result<(), Failure> {
         let path = self.folder.join("state.json");
@@ -60,7 +66,7 @@ impl Store {
             file.write_all(text.as_bytes())?;
             file.sync_all()?;
             fs::rename(&new, &path)?;
-            File::open(&self.folder)?.sync_all()
+            File::open(self.folder)?.sync_all()
         };
         write().on("write", path.display())
     }
@@ -78,14 +84,27 @@ impl Store {
     }
 
     /// Ends the run with its answer.
-    pub(crate) fn end(&mut self, answer: &str, stuck: bool) -> Result<(), Failure> {
+    pub(crate) fn end(&mut self, answer: &str, fix: Option<&str>, stuck: bool) -> Result<(), Failure> {
         let run = self.state.run.take();
         let request = run.as_ref().and_then(|run| run.request.clone());
-        self.state.last = Some(Outcome { request, answer: answer.to_owned(), ended: now(), stuck });
+        let outcome = Outcome { request, answer: answer.to_owned(), fix: fix.map(str::to_owned), ended: now(), stuck };
+        if outcome.request.is_some() {
+            self.state.unanswered.push(outcome.clone());
+        }
+        self.state.last = Some(outcome);
         self.save()?;
         let seconds = run.as_ref().map(|run| now().saturating_sub(run.started));
-        self.note(&Line::Ended { at: now(), tag: run.as_ref().map(|run| &run.tag), answer, stuck, seconds });
+        self.note(&Line::Ended { at: now(), tag: run.as_ref().map(|run| &run.tag), answer, fix, stuck, seconds });
         Ok(())
+    }
+
+    /// The request has its answer. If this cannot be written, the next start finds no such request and forgets it.
+    pub(crate) fn answered(&mut self, request: &str) {
+        let before = self.state.unanswered.len();
+        self.state.unanswered.retain(|one| !one.is_of(request));
+        if self.state.unanswered.len() != before {
+            let _ = self.save();
+        }
     }
 
     /// The history is for people: a line that cannot be written does not end a deploy.
@@ -163,17 +182,19 @@ mod tests {
             candidate: None,
             before: None,
             reason: None,
+            fix: None,
         }
     }
 
     #[test]
     fn state_is_read_back_as_it_was_saved() {
         let folder = folder("back");
-        let mut store = Store::lock(&folder, false).unwrap().unwrap();
+        let lock = Lock::take(&folder, false).unwrap().unwrap();
+        let mut store = lock.store().unwrap();
         store.state.run = Some(run(Phase::Claimed));
         store.enter(Phase::Cutting { unit: 2 }).unwrap();
         assert_eq!(read(&folder).unwrap(), store.state);
-        store.end("ok v1", false).unwrap();
+        store.end("ok v1", None, false).unwrap();
         let read = read(&folder).unwrap();
         assert_eq!((read.run, read.last.unwrap().request.unwrap()), (None, "trigger-1".to_owned()));
         assert_eq!(history(&folder).unwrap().lines().count(), 2);
@@ -183,17 +204,18 @@ mod tests {
     #[test]
     fn second_lock_is_refused_while_the_first_is_held() {
         let folder = folder("lock");
-        let first = Store::lock(&folder, false).unwrap();
-        assert!(first.is_some() && Store::lock(&folder, false).unwrap().is_none());
+        let first = Lock::take(&folder, false).unwrap();
+        assert!(first.is_some() && Lock::take(&folder, false).unwrap().is_none());
         drop(first);
-        assert!(Store::lock(&folder, false).unwrap().is_some());
+        assert!(Lock::take(&folder, false).unwrap().is_some());
         fs::remove_dir_all(&folder).unwrap();
     }
 
     #[test]
     fn planted_link_is_not_written_through() {
         let folder = folder("link");
-        let store = Store::lock(&folder, false).unwrap().unwrap();
+        let lock = Lock::take(&folder, false).unwrap().unwrap();
+        let store = lock.store().unwrap();
         let victim = folder.join("victim");
         fs::write(&victim, "mine").unwrap();
         std::os::unix::fs::symlink(&victim, folder.join("state.json.new")).unwrap();

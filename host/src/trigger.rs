@@ -69,13 +69,20 @@ impl Spool {
             let _ = unlinkat(&self.dir, STATUS, AtFlags::empty());
         }
         requests.extend(trigger);
-        if let Some(new) = self.folder("new")? {
-            for id in list(&new).on("list", format!("{}/new", self.shown))? {
-                let name = format!("{BY_SPOOL}{}-{}", stamp(), id.to_string_lossy());
-                requests.extend(self.take(&new, &id, name)?);
-            }
+        match self.claim_new(&mut requests) {
+            // What is claimed already is answered first.
+            Err(failure) if requests.is_empty() => Err(failure),
+            _ => Ok(requests),
         }
-        Ok(requests)
+    }
+
+    fn claim_new(&self, requests: &mut Vec<Request>) -> Result<(), Failure> {
+        let Some(new) = self.folder("new")? else { return Ok(()) };
+        for id in list(&new).on("list", format!("{}/new", self.shown))? {
+            let name = format!("{BY_SPOOL}{}-{}", stamp(), id.to_string_lossy());
+            requests.extend(self.take(&new, &id, name)?);
+        }
+        Ok(())
     }
 
     /// Moves an entry into the private state under `name`. A directory of another user cannot be moved to another
@@ -130,10 +137,10 @@ impl Spool {
         text.strip_suffix('\n').unwrap_or(text).parse().map_err(|reason| format!("the tag is not one: {reason}"))
     }
 
-    /// Answers a request, then lets go of it. In this order: a request that is still claimed is answered again.
+    /// Writes the answer, then removes the request. If the answer cannot be written, the request stays claimed.
     pub(crate) fn answer(&self, name: &str, answer: &str) -> Result<(), Failure> {
-        let written = self.write_answer(name, answer);
-        self.let_go(name).and(written)
+        self.write_answer(name, answer)?;
+        self.let_go(name)
     }
 
     fn write_answer(&self, name: &str, answer: &str) -> Result<(), Failure> {
@@ -142,9 +149,8 @@ impl Spool {
                 Ok(()) | Err(Errno::EXIST) => {}
                 Err(error) => return Err(error).on("make", format!("{}/done", self.shown)),
             }
-            if let Some(done) = self.folder("done")? {
-                write_new(&done, id, answer).on("write", format!("{}/done/{id}", self.shown))?;
-            }
+            let done = self.folder("done")?.ok_or(Errno::NOENT).on("open", format!("{}/done", self.shown))?;
+            write_new(&done, id, answer).on("write", format!("{}/done/{id}", self.shown))?;
         } else if statat(&self.dir, TRIGGER, AtFlags::SYMLINK_NOFOLLOW).is_err() {
             write_new(&self.dir, STATUS, answer).on("write", format!("{}/{STATUS}", self.shown))?;
         }
@@ -201,10 +207,26 @@ fn write_new(folder: &OwnedFd, name: &str, text: &str) -> std::io::Result<()> {
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let mut file = File::from(openat(folder, &new, flags, Mode::from_raw_mode(0o644))?);
     let written = writeln!(file, "{text}").and_then(|()| file.sync_all());
-    let renamed = written.and_then(|()| Ok(renameat(folder, &new, folder, name)?));
-    renamed.inspect_err(|_| {
+    let renamed = written.and_then(|()| Ok(replace(folder, &new, name)?));
+    if renamed.is_err() {
         let _ = unlinkat(folder, &new, AtFlags::empty());
-    })
+    }
+    match renamed {
+        // No file can have this name, so no client waits for it.
+        Err(error) if Errno::from_io_error(&error) == Some(Errno::NAMETOOLONG) => Ok(()),
+        renamed => renamed,
+    }
+}
+
+/// Renames a file over what is there. A directory there is set aside.
+fn replace(folder: &OwnedFd, new: &str, name: &str) -> Result<(), Errno> {
+    match renameat(folder, new, folder, name) {
+        Err(Errno::ISDIR) => {
+            set_aside(folder, OsStr::new(name))?;
+            renameat(folder, new, folder, name)
+        }
+        renamed => renamed,
+    }
 }
 
 #[cfg(test)]

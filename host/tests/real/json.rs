@@ -41,7 +41,7 @@ fn matches(schema: &Value, value: &Value, root: &Value) -> Result<(), String> {
                 true
             }
             "minimum" => value.as_f64().is_none_or(|number| number >= words.as_f64().unwrap()),
-            "$schema" | "$defs" | "title" | "description" | "format" => true,
+            "$schema" | "$defs" | "title" | "description" | "format" | "default" => true,
             other => panic!("the schema uses {other}"),
         };
         if !good {
