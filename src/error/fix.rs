@@ -41,7 +41,7 @@ mod text {
     pub(super) const CHILD: &str = "let the seccomp profile allow the call";
     pub(super) const WORKDIR_ABSENT: &str = "create it in the image, or change workdir";
     pub(super) const WORKDIR_DENIED: &str =
-        "let the user enter it and each directory above it (chmod o+x), or change workdir";
+        "let the user enter it and each directory above it (chmod a+x), or change workdir";
     pub(super) const WORKDIR_OUTSIDE: &str = "set workdir to a directory of the image, and update the engine if it \
         starts containers in a directory of the host";
     pub(super) const OUTPUT: &str = "keep standard output open, on a device with free space";

@@ -235,7 +235,7 @@ impl Unfit {
                 Unfit::Barred { .. } => format!("{}, or install {path} where all may enter", why.fix()),
                 why => why.fix(),
             },
-            Unfit::Barred { directory, .. } => format!("let the user enter it (chmod o+x {directory})"),
+            Unfit::Barred { directory, .. } => format!("let the user enter it (chmod a+x {directory})"),
             Unfit::Machine(its, ours) => {
                 format!("build or pull the image for {ours} (--platform), since this file is for {its}")
             }

@@ -187,13 +187,27 @@ fn denial_of_a_program_is_explained() {
         .file_mode("/bin/by-roots", bytes("#!/bin/roots\n"), 0o755);
     both(&base, "roots", 126, &["cannot run /bin/roots", "mode 0700 does not let uid 1001", "chmod 0755"]);
     for word in ["/closed/witness", "into-closed", "by-closed"] {
-        both(&base, word, 126, &["EACCES", "uid 1001 may not enter /closed", "chmod o+x /closed"]);
+        both(&base, word, 126, &["EACCES", "uid 1001 may not enter /closed", "chmod a+x /closed"]);
     }
     both(&base, "by-closed", 126, &["cannot run /bin/by-closed: /bin/into-closed, which runs it"]);
     both(&base, "by-roots", 126, &["cannot run /bin/by-roots: /bin/roots, which runs it", "mode 0700"]);
     // The fix, followed.
     let opened = base.owned("/closed", Kind::Directory, (0, 0), 0o711);
     assert!(opened.words(["by-closed"]).run().started());
+}
+
+// The kernel reads the permissions of one class only: a mode for others opens nothing to the owner or the group.
+#[test]
+fn fix_of_a_closed_directory_opens_it_to_its_owner_and_group() {
+    for (owner, closed, for_others, for_all) in [((1001, 0), 0o600, 0o601, 0o711), ((0, 1001), 0o700, 0o701, 0o711)] {
+        let with = |mode| stocked().owned("/closed", Kind::Directory, owner, mode).words(["/closed/witness"]);
+        for mode in [closed, for_others] {
+            with(mode)
+                .run()
+                .refused_late(126, &["uid 1001 may not enter /closed", "fix: let the user enter it (chmod a+x"]);
+        }
+        assert!(with(for_all).run().started());
+    }
 }
 
 #[test]
@@ -292,7 +306,7 @@ fn a_roles_missing_command_is_refused_before_anything_changes() {
 fn a_working_directory_that_cannot_be_entered_is_refused() {
     for (directory, words) in [
         ("/nowhere", ["/nowhere", "ENOENT", "create it in the image"]),
-        ("/closed", ["/closed", "EACCES", "let the user enter it"]),
+        ("/closed", ["/closed", "EACCES", "(chmod a+x)"]),
         ("/etc/passwd", ["/etc/passwd", "ENOTDIR", "change workdir"]),
     ] {
         let run = stocked().config(format!("workdir = '{directory}'")).words(["/bin/witness"]).run();
