@@ -121,7 +121,7 @@ impl Error {
             Error::SealUnavailable { what, errno, .. } => return seal(what, *errno),
             Error::SealPath { real, .. } => return format!("give the path without links: {real}"),
             Error::NotWritable { path, uid, errno, directory } => return not_writable(path, *uid, *errno, *directory),
-            Error::Create { path, uid, errno, .. } => return made(path, *uid, *errno),
+            Error::Create { path, call, uid, errno, .. } => return made(path, call, *uid, *errno),
         };
         fixed.to_owned()
     }
@@ -204,7 +204,7 @@ fn not_writable(path: &str, uid: u32, errno: Errno, directory: bool) -> String {
     }
 }
 
-fn made(path: &str, uid: u32, errno: Errno) -> String {
+fn made(path: &str, call: &str, uid: u32, errno: Errno) -> String {
     match errno {
         Errno::EROFS => format!("put it below a writable mount, or mount one (--tmpfs {path})"),
         Errno::EISDIR => "remove the directory that is in its place".into(),
@@ -212,7 +212,14 @@ fn made(path: &str, uid: u32, errno: Errno) -> String {
         Errno::EACCES | Errno::EPERM => {
             format!("let uid {uid} enter each directory above it and write to the last one")
         }
-        _ => "make each part of its path a directory: no file, and no broken symbolic link".into(),
+        Errno::EBUSY => format!("unmount the file that is mounted there, or keep it (unless_exists = \"{path}\")"),
+        Errno::EFBIG => "allow larger files (--ulimit fsize=-1)".into(),
+        Errno::ENAMETOOLONG => "give it a shorter name and path".into(),
+        Errno::ENODATA => not_done(call),
+        Errno::ENOENT | Errno::ENOTDIR | Errno::ELOOP => {
+            "make each part of its path a directory: no file, and no broken symbolic link".into()
+        }
+        _ => format!("put it on another file system (see the kernel's log), or let the seccomp profile allow {call}"),
     }
 }
 

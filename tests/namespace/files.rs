@@ -109,6 +109,33 @@ fn file_that_cannot_be_written_is_refused_without_leftovers() {
 }
 
 #[test]
+fn fix_of_a_file_that_cannot_be_written_names_the_cause() {
+    let base = with("mode = '0640'");
+    let refused = |base: Sandbox, call: &str, words: &[&str]| {
+        let said = format!("cannot create the file {PATH}: {call}: ");
+        base.run().refused_late(71, &[&[said.as_str()], words].concat());
+    };
+    let mounted = |keys: &str| with(keys).node(PATH, Kind::Bind(TEMPLATE.into()));
+    refused(
+        mounted(""),
+        "rename",
+        &["EBUSY", &format!("fix: unmount the file that is mounted there, or keep it (unless_exists = \"{PATH}\")")],
+    );
+    written(&mounted(&format!("unless_exists = '{PATH}'")).run(), "server ${NAME}; root $ROOT; host $host;\\n");
+    for (answer, name, fix) in [
+        (libc::EFBIG, "EFBIG", "fix: allow larger files (--ulimit fsize=-1)"),
+        (libc::EIO, "EIO", "fix: put it on another file system (see the kernel's log)"),
+        (0, "ENODATA", "fix: keep seccomp filters and the file system from faking fchmod"),
+    ] {
+        refused(base.clone().answer(libc::SYS_fchmod, &[], answer), "fchmod", &[name, fix]);
+    }
+    let long = format!("/cache/{}", "x".repeat(256));
+    let run =
+        base.config(format!("[[tmpfs]]\npath = '/cache'\n[[file]]\npath = '{long}'\ntemplate = '{TEMPLATE}'")).run();
+    run.refused_late(71, &["ENAMETOOLONG", "fix: give it a shorter name and path"]);
+}
+
+#[test]
 fn a_template_that_cannot_be_used_is_refused() {
     let template = |kind: Kind, mode| {
         sandbox()
