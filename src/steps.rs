@@ -9,6 +9,7 @@ use libc::SIGCHLD;
 use crate::child::run::{End, MOST_CAPTURED, Runner, run};
 use crate::child::wait::{Event, Signals};
 use crate::child::{Change, next_change};
+use crate::config::signals;
 use crate::error::{Error, Result};
 use crate::exec::{Launch, STOPS};
 use crate::health::{self, Poll};
@@ -19,6 +20,8 @@ use crate::sys::SignalMask;
 use crate::trust::Trust;
 
 const SEE_ABOVE: Cow<'static, str> = Cow::Borrowed("see the step's output above");
+const FROZEN: Cow<'static, str> =
+    Cow::Borrowed("let nothing stop it, and give its input in a variable or a file: a step cannot use the terminal");
 const STOPPED: Cow<'static, str> = Cow::Borrowed("no fix needed: the stop came during the boot");
 
 /// How long the process of a finished wait may take to end.
@@ -125,7 +128,9 @@ fn run_one(runner: Runner<'_>, step: &StepPlan, captured: Option<&mut Vec<u8>>) 
         End::Changed(Change::Exited(0)) => Ok(()),
         End::Changed(Change::Exited(code)) => failed(format!("exited with {code}{said}"), SEE_ABOVE),
         End::Changed(Change::Killed(signal)) => failed(format!("was ended by signal {signal}{said}"), SEE_ABOVE),
-        End::Changed(Change::Stopped(signal)) => failed(format!("was stopped by signal {signal}{said}"), SEE_ABOVE),
+        End::Changed(Change::Stopped(signal)) => {
+            failed(format!("was stopped by {}{said}", signals::name(signal)), FROZEN)
+        }
         End::TimedOut => failed(
             format!("did not end within {:?}{said}", step.timeout.unwrap_or_default()),
             Cow::Borrowed("find what it waits for, or raise its timeout"),

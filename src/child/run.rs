@@ -4,7 +4,7 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
-use libc::SIGCHLD;
+use libc::{SIGCHLD, SIGKILL};
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use rustix::io::Errno;
 use rustix::process::Pid;
@@ -107,7 +107,7 @@ pub fn run(
     let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
     let end = wait(pid, &signals, &mut relay, deadline, runner)?;
     // After a timeout or a stop, leftover processes are expected and not reported.
-    let by_itself = matches!(end, End::Changed(_));
+    let by_itself = matches!(end, End::Changed(change) if change.code().is_some());
     let who = by_itself.then(|| format!("step {name}"));
     let report = who.as_deref().map(|who| (who, "let the step wait for what it starts"));
     Leftovers { reach: Reach::Descendants, grace: GRACE, report }.end(&signals)?;
@@ -143,7 +143,11 @@ fn wait(
     loop {
         // Before every wait, not only after SIGCHLD, in case one was lost.
         while let Some((changed, change)) = next_change().map_err(|errno| Error::Child { call: "wait4", errno })? {
-            if changed == pid && change.code().is_some() {
+            if changed == pid {
+                if change.code().is_none() {
+                    // Nobody would continue it: its terminal has another foreground.
+                    let _ = sys::send_signal(-pid.as_raw_nonzero().get(), SIGKILL);
+                }
                 return Ok(End::Changed(change));
             }
         }

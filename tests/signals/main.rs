@@ -27,6 +27,7 @@ mod shell;
 mod soak;
 mod stage;
 mod start;
+mod steps;
 mod stops;
 mod table;
 mod terminal;
