@@ -17,6 +17,9 @@ const LAST: Duration = Duration::from_secs(2);
 /// How long processes may take to end on their own before they are reported: many outlive their parent by a moment.
 const AFTERMATH: Duration = Duration::from_millis(50);
 
+const WITH_KILL: &str =
+    "a process of another user needs CAP_KILL: add KILL to the capabilities of the root step that starts it";
+
 /// How many of them a message names.
 const NAMED: usize = 3;
 
@@ -60,7 +63,8 @@ impl Leftovers<'_> {
             match signals.next(deadline)? {
                 Event::Signal(_) | Event::Readable => {}
                 Event::Deadline if killing => {
-                    log::warn!("some processes do not end on SIGKILL");
+                    let names = names().unwrap_or_else(|| "some processes".into());
+                    log::warn!("SIGKILL does not end {names}; fix: {WITH_KILL}");
                     return Ok(());
                 }
                 Event::Deadline => {

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use libc::{SIGCHLD, SIGKILL};
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use rustix::io::Errno;
+use rustix::pipe::fcntl_getpipe_size;
 use rustix::process::Pid;
 
 use super::fork::{fork, pipe};
@@ -25,6 +26,9 @@ const GRACE: Duration = Duration::from_secs(2);
 
 /// How many bytes of the last line an error message contains.
 const LAST: usize = 200;
+
+/// How many bytes of output are read at a time.
+const PART: usize = 4096;
 
 /// A longer line is logged in parts.
 const LONGEST_LINE: usize = 4096;
@@ -110,7 +114,9 @@ pub fn run(
     let by_itself = matches!(end, End::Changed(change) if change.code().is_some());
     let who = by_itself.then(|| format!("step {name}"));
     let report = who.as_deref().map(|who| (who, "let the step wait for what it starts"));
-    Leftovers { reach: Reach::Descendants, grace: GRACE, report }.end(&signals)?;
+    // A stop that comes meanwhile stays pending: the next step ends on it, or the app is not started.
+    let ends = Signals::receive(SignalMask::only(SIGCHLD));
+    Leftovers { reach: Reach::Descendants, grace: GRACE, report }.end(&ends)?;
     relay.rest();
     // Every process that could write to it has ended, so this read need not wait.
     let _ = rustix::io::ioctl_fionbio(&refusal, true);
@@ -118,8 +124,9 @@ pub fn run(
     let length = rustix::io::read(&refusal, &mut said).unwrap_or(0);
     let said = String::from_utf8_lossy(said.get(..length).unwrap_or(&[])).into_owned();
     let end = match said.split_once('\0') {
-        Some((what, fix)) => End::NotStarted { what: what.to_owned(), fix: fix.to_owned() },
-        None => end,
+        // A child that a stop ended before its exec reports that too.
+        Some((what, fix)) if by_itself => End::NotStarted { what: what.to_owned(), fix: fix.to_owned() },
+        _ => end,
     };
     Ok((end, relay.last))
 }
@@ -211,7 +218,7 @@ struct Relay<'a> {
 impl Relay<'_> {
     /// Reads once and logs the complete lines; returns whether it read anything.
     fn some(&mut self) -> bool {
-        let mut bytes = [0_u8; 4096];
+        let mut bytes = [0_u8; PART];
         let mut any = false;
         if let (Some(capture), Some(captured)) = (&mut self.capture, &mut self.captured) {
             let read = capture.read(&mut bytes);
@@ -231,9 +238,14 @@ impl Relay<'_> {
         any || !read.is_empty()
     }
 
-    /// Reads the rest, without waiting for a process that SIGKILL did not end.
+    /// Reads the rest, at most what the pipe holds: a process that could not be ended may go on writing.
     fn rest(&mut self) {
-        while self.some() {}
+        let holds = fcntl_getpipe_size(&self.output.pipe).unwrap_or(0);
+        for _ in 0..=holds / PART {
+            if !self.some() {
+                break;
+            }
+        }
         if !self.line.is_empty() {
             self.flush();
         }

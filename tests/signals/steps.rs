@@ -28,3 +28,49 @@ fn stopped_step() {
         });
     }
 }
+
+/// A root step whose leftover runs as another user, which root without CAP_KILL cannot signal.
+fn beyond_reach(script: &str) -> Stage {
+    let left = format!("setpriv --reuid 65534 --regid 65534 --clear-groups {script} & exit 0");
+    let next = "[[step]]\nname = 'two'\ncommand = ['/bin/true']\n";
+    Stage::of(Init::Stepdown).option("four").config(&(step("root_step", &left) + next)).app("exit 7")
+}
+
+#[test]
+fn process_of_another_user() {
+    scenario("step: a process of another user that writes does not hold up the boot", |init| {
+        only_own(init)?;
+        let mut run = beyond_reach("yes").start()?;
+        run.ends("code 7")?;
+        let named = run.logged("SIGKILL does not end yes (pid ")
+            && run.logged("; fix: a process of another user needs CAP_KILL");
+        run.check(named, "the process that is left and a fix")
+    });
+}
+
+// The fix of the warning above.
+#[test]
+fn process_of_another_user_with_kill() {
+    scenario("step: with CAP_KILL a root step's process of another user is ended", |init| {
+        only_own(init)?;
+        let script = "setpriv --reuid 65534 --regid 65534 --clear-groups sleep 1000 & exit 0";
+        let config = step("root_step", script) + "capabilities = ['KILL']\n";
+        let (mut run, _) = Stage::of(init).config(&config).app("exit 0").ended()?;
+        let ended = run.logged("step one left ") && !run.logged("SIGKILL does not end ");
+        run.check(ended, "that it is ended")
+    });
+}
+
+#[test]
+fn stop_during_leftovers() {
+    scenario("step: a stop that comes while leftovers are ended stops the boot", |init| {
+        only_own(init)?;
+        let next = "[[step]]\nname = 'two'\ncommand = ['/bin/true']\n";
+        let config = step("step", "trap \"\" TERM; sleep 1000 & exit 0") + next;
+        let mut run = Stage::of(init).config(&config).terminal(Pty::new(), true).app("exit 7").start()?;
+        run.line("step one left ")?;
+        run.signal(15)?;
+        run.line("since the container was told to stop (signal 15)")?;
+        run.ends("code 70")
+    });
+}
