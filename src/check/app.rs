@@ -10,6 +10,7 @@ use super::report::Report;
 use super::stop::Way;
 use crate::child::leftovers::{self, Leftovers, Reach};
 use crate::child::start::{Output, Started, start};
+use crate::child::terminal::Terminal;
 use crate::child::wait::{Event, Signals};
 use crate::child::{self, Change, systemd};
 use crate::config::{BootCheck, signals};
@@ -43,7 +44,9 @@ pub(super) fn check(
         Some(health) => watch.ask_once(health)?.is_ok(),
         None => false,
     };
-    let main = match start(launch, &app, Output::ToStandardError, None)? {
+    // As supervision does, and as an app that replaces /init has it.
+    let terminal = Terminal::open().filter(Terminal::is_ours);
+    let main = match start(launch, &app, Output::ToStandardError, terminal.as_ref())? {
         Started::Running(main) => main,
         Started::Refused(code) => {
             report.fail(
@@ -73,6 +76,9 @@ pub(super) fn check(
     }
     // Whatever the result, no process is left running.
     let stopped = watch.stop(main, plan, report);
+    if let Some(terminal) = terminal.filter(|terminal| terminal.is_of(main)) {
+        terminal.take_back();
+    }
     Leftovers { reach: Reach::Descendants, grace: plan.stop.grace.min(LAST), report: None }.end(&watch.signals)?;
     healthy.and(stopped)
 }
@@ -82,7 +88,7 @@ struct Watch<'a> {
     /// The app, once it was started.
     main: Option<Pid>,
     signals: Signals,
-    /// How the app ended, once it has.
+    /// How the app ended, or was stopped (frozen) and killed, since nothing would continue it.
     ended: Option<Change>,
     /// The health check, while it runs.
     poll: Option<Poll<'a>>,
@@ -181,7 +187,7 @@ impl<'a> Watch<'a> {
         let began = Instant::now();
         send(if way.recipient == Recipient::Group { -app } else { app }, sent);
         let interrupted = self.until_ended(began, plan.stop.grace);
-        if let Some(change) = self.ended {
+        if let Some(change) = self.ended.filter(|change| change.code().is_some()) {
             way.judge(change, began.elapsed().as_millis(), before, report);
             return interrupted;
         }
@@ -225,8 +231,11 @@ impl<'a> Watch<'a> {
             }
             Event::Signal(_) => {
                 while let Ok(Some((pid, change))) = child::next_change() {
-                    if Some(pid) == self.main && change.code().is_some() {
-                        self.ended = Some(change);
+                    if Some(pid) == self.main {
+                        if change.code().is_none() {
+                            send(pid.as_raw_nonzero().get(), SIGKILL);
+                        }
+                        self.ended = self.ended.or(Some(change));
                     } else if let Some(answer) = self.poll.as_mut().and_then(|poll| poll.ended(pid, change)) {
                         self.answer = Some(answer);
                     }
@@ -247,7 +256,12 @@ fn send(to: i32, signal: i32) {
 fn ended_early(change: Change, when: &str, report: &mut Report) {
     let how = match change {
         Change::Exited(code) => format!("exited with {code}"),
-        Change::Killed(signal) | Change::Stopped(signal) => format!("was ended by {}", signals::name(signal)),
+        Change::Killed(signal) => format!("was ended by {}", signals::name(signal)),
+        Change::Stopped(signal) => {
+            let name = signals::name(signal);
+            let fix = "let nothing stop it; an app that uses the terminal must be in its foreground";
+            return report.fail("app", format!("was stopped (frozen) by {name} {when}"), fix);
+        }
     };
     match leftovers::names() {
         Some(names) => report.fail(

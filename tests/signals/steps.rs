@@ -3,7 +3,7 @@
 use super::peer::Init;
 use super::pty::Pty;
 use super::running::Running;
-use super::stage::{Stage, only_own};
+use super::stage::{Stage, only_own, signal_app};
 use super::table::{Try, scenario};
 
 /// A step or root step of this shell script.
@@ -72,5 +72,43 @@ fn stop_during_leftovers() {
         run.signal(15)?;
         run.line("since the container was told to stop (signal 15)")?;
         run.ends("code 70")
+    });
+}
+
+/// A check of this app as the container's command, on a terminal; until the line about the stop or the app's failure.
+fn checked(init: Init, app: &[&str], supervise: bool) -> Try<Running> {
+    let config = format!(
+        "[boot_check]\nsettle = '1s'\nrequire_read_only_root = false\n[role]\ndefault = 'app'\n\
+         [roles.app]\nsupervise = {supervise}\n"
+    );
+    let stage = Stage::of(init).by_role().flags(Init::Stepdown, &["--check"]).config(&config);
+    let words = app.iter().map(|word| word.replace("{app}", &signal_app()));
+    stage.terminal(Pty::new(), true).command(words).start()
+}
+
+#[test]
+fn check_on_a_terminal() {
+    for supervise in [true, false] {
+        scenario(&format!("check: an app that reads the terminal, supervise = {supervise}"), |init| {
+            only_own(init)?;
+            let mut run = checked(init, &["{app}", "term", "eager"], supervise)?;
+            run.type_in("hello\n")?;
+            run.line("typed <hello>")?;
+            run.line("ok    app: up for 1s; the role has no health check")?;
+            run.line("ok    stop: ")?;
+            run.end().map(drop)
+        });
+    }
+}
+
+#[test]
+fn check_names_a_frozen_app() {
+    scenario("check: a stopped app is named, and killed", |init| {
+        only_own(init)?;
+        let mut run = checked(init, &["/bin/sh", "-c", "kill -STOP $$"], true)?;
+        run.line("FAIL  app: was stopped (frozen) by SIGSTOP within 1s; fix: ")?;
+        run.ends("code 1")?;
+        let more = run.has_said(" stop: ") || run.has_said("left sh");
+        run.check(!more, "no line about its stop or as a leftover")
     });
 }
