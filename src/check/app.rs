@@ -66,10 +66,10 @@ pub(super) fn check(
                 "check in a network namespace of its own (neither --network=host nor a pod), and let the health check \
                  ask this app only",
             );
-            watch.until_settled(how, report)
+            watch.until_settled(how, "", report)
         }
         Some(health) => watch.until_healthy(health, how, report),
-        None => watch.until_settled(how, report),
+        None => watch.until_settled(how, "; the role has no health check", report),
     };
     if watch.ended.is_none() {
         ports::check(open, report);
@@ -158,12 +158,12 @@ impl<'a> Watch<'a> {
         }
     }
 
-    fn until_settled(&mut self, how: &BootCheck, report: &mut Report) -> Result<()> {
+    fn until_settled(&mut self, how: &BootCheck, why: &str, report: &mut Report) -> Result<()> {
         let deadline = Instant::now().checked_add(how.settle).unwrap_or_else(Instant::now);
         while self.ended.is_none() && self.next(Some(deadline))? {}
         match self.ended {
             Some(change) => ended_early(change, &format!("within {:?}", how.settle), report),
-            None => report.ok("app", format!("up for {:?}; the role has no health check", how.settle)),
+            None => report.ok("app", format!("up for {:?}{why}", how.settle)),
         }
         Ok(())
     }

@@ -112,3 +112,18 @@ fn check_names_a_frozen_app() {
         run.check(!more, "no line about its stop or as a leftover")
     });
 }
+
+#[test]
+fn check_with_a_health_check_that_always_passes() {
+    scenario("check: a role with a health check is not said to have none", |init| {
+        only_own(init)?;
+        let config = "[boot_check]\nsettle = '100ms'\nrequire_read_only_root = false\n[role]\ndefault = 'app'\n\
+            [roles.app]\nhealth = { file = '/etc/passwd' }\n";
+        let stage = Stage::of(init).by_role().flags(Init::Stepdown, &["--check"]).config(config).app("listen");
+        let mut run = stage.start()?;
+        run.ends("code 1")?;
+        let told = run.has_said("FAIL  health: passes before the app was started")
+            && run.said().iter().any(|line| line == "ok    app: up for 100ms");
+        run.check(told, "one failure of the health check")
+    });
+}
