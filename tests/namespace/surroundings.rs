@@ -243,6 +243,25 @@ fn health_checks_do_not_inherit_activation_sockets_or_the_notify_socket() {
 
 // The kernel reaps the children of a process that ignores SIGCHLD, and discards their exit codes.
 #[test]
+fn ignored_sigchld_does_not_hang_a_wait_a_root_step_or_the_boot_check() {
+    let role = "[role]\ndefault = 'app'\n[roles.app]\ncommand = ['witness']\n";
+    let root_step = "[[root_step]]\nname = 'look'\ncommand = ['/bin/witness']\n";
+    let wait = "[[step]]\nname = 'look'\nwait = { exec = ['witness', 'aside'] }\n";
+    let check = "[boot_check]\nsettle = '100ms'\nrequire_read_only_root = false\n";
+    // The witness ends at once, which fails the check.
+    for (entry, word, code, programs) in
+        [(root_step, "--role=app", 0, 2), (wait, "--role=app", 0, 2), (check, "--check", 1, 1)]
+    {
+        let start = sandbox().config(format!("{role}{entry}")).words([word]);
+        let run = start.with(|spec| spec.start.ignored = signal(17)).run();
+        run.check(run.outcome.code == Some(code), &format!("exit code {code} with {word}"));
+        let text = run.stdout() + &run.stderr();
+        let ignoring = text.matches(&format!("SigIgn: {:016x}\n", signal(17))).count();
+        run.check(ignoring == programs, &format!("{programs} programs that ignore SIGCHLD"));
+    }
+}
+
+#[test]
 fn ignored_sigchld_does_not_lose_the_exit_code_of_a_step_or_a_health_check() {
     let ignoring = |words: &[&str], step: &str| {
         let text = format!(
