@@ -19,5 +19,7 @@ fn main() {
             println!("cargo::rustc-link-arg-bin=init=-T{folder}/src/bin/init/{script}");
         }
         println!("cargo::rustc-link-arg-bin=init=--no-eh-frame-hdr");
+        // Folds equal functions: nothing compares the addresses of two.
+        println!("cargo::rustc-link-arg-bin=init=--icf=all");
     }
 }

@@ -172,13 +172,22 @@ fn is_stop(signal: i32, mask: SignalMask) -> bool {
     STOPS.contains(&signal) && !mask.contains(signal) && !sys::is_ignored(signal)
 }
 
+/// Ends the boot if a stop signal is pending. Returns the pending signals.
+///
+/// # Errors
+/// [`Error::Stopped`], [`Error::Signals`].
+pub fn refuse_pending_stop(mask: SignalMask, during: &'static str) -> Result<SignalMask> {
+    let pending = sys::pending_signals().map_err(|errno| Error::Signals { call: "rt_sigpending", errno })?;
+    match STOPS.into_iter().find(|stop| pending.contains(*stop) && is_stop(*stop, mask)) {
+        Some(signal) => Err(Error::Stopped { signal, during }),
+        None => Ok(pending),
+    }
+}
+
 /// Restores the original mask, and ignores SIGCHLD again if it was ignored. Fails if a stop signal is pending: then the
 /// app is not started.
 fn release_signals(mask: SignalMask) -> Result<()> {
-    let pending = sys::pending_signals().map_err(|errno| Error::Signals { call: "rt_sigpending", errno })?;
-    if let Some(signal) = STOPS.into_iter().find(|stop| pending.contains(*stop) && is_stop(*stop, mask)) {
-        return Err(Error::Stopped { signal, during: "before the app was started" });
-    }
+    let pending = refuse_pending_stop(mask, "before the app was started")?;
     // Left pending by /init's own log writes; it must not kill the app.
     for own in OWN.into_iter().filter(|own| pending.contains(*own) && !mask.contains(*own)) {
         let _ = sys::wait_for_signal(SignalMask::only(own), Some(Duration::ZERO));

@@ -254,7 +254,10 @@ impl Relay<'_> {
     fn flush(&mut self) {
         logger::relay(self.name, &self.line);
         if !self.line.trim_ascii().is_empty() {
-            self.last = String::from_utf8_lossy(self.line.get(..LAST).unwrap_or(&self.line)).into_owned();
+            // Masked before it is cut: the beginning of a secret must not remain.
+            let line = logger::masked(&String::from_utf8_lossy(&self.line)).into_owned();
+            let end = (0..=LAST.min(line.len())).rev().find(|at| line.is_char_boundary(*at)).unwrap_or(0);
+            self.last = line.get(..end).unwrap_or_default().to_owned();
         }
         self.line.clear();
     }

@@ -48,7 +48,6 @@ impl Error {
             | Error::ConfigKind { .. }
             | Error::ConfigEncoding { .. }
             | Error::NotRoots { .. }
-            | Error::NotForRoot { .. }
             | Error::Config { .. }
             | Error::Identity { .. }
             | Error::Unmapped { .. }

@@ -8,8 +8,8 @@ use super::{Error, NO_ROLES, NoSecret, Unfit};
 mod text {
     pub(super) const COMMAND_LINE: &str = "see /init --help; put -- before a command that begins with a dash";
     pub(super) const OPEN_FILES: &str = "allow more open files (--ulimit nofile=1024)";
-    pub(super) const PRIVILEGED_INSTALL: &str = "install it with mode 0711, without set-user-ID, set-group-ID and file \
-        capabilities (chmod 0711 /init; setcap -r /init)";
+    pub(super) const PRIVILEGED_INSTALL: &str = "install it as root's, with mode 0711, without set-user-ID, \
+        set-group-ID and file capabilities (chown 0:0 /init; chmod 0711 /init; setcap -r /init)";
     pub(super) const SIGNALS: &str = "let the seccomp profile allow rt_sigprocmask, rt_sigpending and rt_sigtimedwait";
     pub(super) const DESCRIPTORS: &str = "mount a /dev with /dev/null, and leave the standard streams open";
     pub(super) const CONFIG_ABSENT: &str = "COPY the file into the image, or leave --config out to use /etc/init.toml";
@@ -95,11 +95,6 @@ impl Error {
                 return format!("give {name} once, as {allowed}, or unset it{}", around(what));
             }
             Error::NotDone { call, .. } => return not_done(call),
-            Error::NotForRoot { path, .. } => {
-                return format!(
-                    "let only root own and write {path} and the directories above it, or use another variable here"
-                );
-            }
             Error::NotRoots { step: None, fix, .. } => return roots_alone(fix, "(COPY --chown=0:0 --chmod=0644)"),
             Error::NotRoots { fix, .. } => return roots_alone(fix, "(off volumes, or in a script of root's own)"),
             Error::Part { error, .. } => return error.fix(),
@@ -176,6 +171,9 @@ fn secret(name: &str, cause: NoSecret) -> String {
     match cause {
         NoSecret::Absent => format!("mount the secret there (--secret …), or name its file in {name}_FILE"),
         NoSecret::Twice => format!("unset {name} or {name}_FILE"),
+        NoSecret::NotForRoot => {
+            "let only root own and write it and the directories above it, or use another variable at that place".into()
+        }
         NoSecret::Unreadable => "let only root or only the app's user own and read it, in directories of root's".into(),
         NoSecret::NoValue => "let it be a file with the value in it: not empty, no NUL, at most 64 KiB".into(),
     }

@@ -21,12 +21,6 @@ impl fmt::Display for Error {
             Error::NotRoots { step: Some(name), path, how, .. } => {
                 write!(f, "refusing the root step '{name}': {path}: {how}")
             }
-            Error::NotForRoot { place, name, path, why } => {
-                write!(
-                    f,
-                    "{place}: root would act on {name}, whose value is from {path}, and others can write that: {why}"
-                )
-            }
             Error::Config { place, what, .. } => write!(f, "{place}: {what}"),
             Error::Identity { place, given, what } => write!(f, "{place}: '{given}' {what}"),
             Error::Unmapped { place, id, .. } => write!(f, "{place}: {id} does not exist in this user namespace"),

@@ -106,17 +106,6 @@ pub enum Error {
         /// The command that corrects it.
         fix: String,
     },
-    /// Root would act on a value from a file that another user could have written.
-    NotForRoot {
-        /// The configuration that uses the value.
-        place: Place,
-        /// The variable.
-        name: String,
-        /// The file of the secret.
-        path: String,
-        /// The part of its path that others can write, and its owner.
-        why: String,
-    },
     /// A mistake in the configuration.
     Config {
         /// Where.

@@ -17,6 +17,8 @@ pub enum NoSecret {
     Unreadable,
     /// The file holds no value.
     NoValue,
+    /// Others can write its file, and root would act on its value.
+    NotForRoot,
 }
 
 /// What is missing.

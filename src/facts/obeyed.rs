@@ -239,10 +239,10 @@ impl Obeyed<'_> {
     }
 }
 
-/// Whether a byte separates names in a list or in a shell's text: all but letters, digits, those that are common in
-/// names, and the bytes of other scripts.
+/// Whether a byte separates names in a list or in a shell's text: all but letters, digits, `/`, `.`, `-`, `_`,
+/// and the bytes of other scripts.
 fn separates(byte: u8) -> bool {
-    byte.is_ascii() && !byte.is_ascii_alphanumeric() && !matches!(byte, b'/' | b'.' | b'-' | b'_' | b'+')
+    byte.is_ascii() && !byte.is_ascii_alphanumeric() && !matches!(byte, b'/' | b'.' | b'-' | b'_')
 }
 
 /// As a root step resolves a name, whose working directory is `/`.

@@ -4,7 +4,7 @@
 //! SELinux sets it at the engine's own transition into the container's domain. So the file is judged, and the ids.
 
 use nix::errno::Errno;
-use rustix::fs::{getxattr_query, stat};
+use rustix::fs::{Stat, getxattr_query, stat};
 use rustix::process::{getegid, geteuid, getgid, getuid};
 
 use crate::error::{Error, Result};
@@ -16,8 +16,11 @@ const SELF: &str = "/proc/self/exe";
 /// Set-user-ID and set-group-ID.
 const SET_ID: u32 = 0o6000;
 
-/// Refuses a program with set-user-ID, set-group-ID or file capabilities, or that was started with more than its
-/// caller.
+/// Write permission of the group and of others.
+const WRITE_OF_OTHERS: u32 = 0o022;
+
+/// Refuses a program with set-user-ID, set-group-ID or file capabilities, one that was started with more than its
+/// caller, and, started as root, one that others could have written.
 ///
 /// # Errors
 /// [`Error::PrivilegedInstall`].
@@ -29,6 +32,9 @@ pub fn refuse_privileged() -> Result<()> {
     }
     match stat(SELF) {
         Ok(facts) if facts.st_mode & SET_ID != 0 => return refuse("it is installed set-user-ID or set-group-ID"),
+        Ok(facts) if geteuid().is_root() && is_others(&facts) => {
+            return refuse("others than root could have written it");
+        }
         Ok(_) => {}
         Err(_) if secure => {
             return refuse(
@@ -47,4 +53,11 @@ pub fn refuse_privileged() -> Result<()> {
         }
         Err(_) => Ok(()),
     }
+}
+
+/// Whether another user than root owns the program or can write it. Where the user namespace maps only one user,
+/// everything of the image belongs to nobody here, the root directory too.
+fn is_others(facts: &Stat) -> bool {
+    let uid = facts.st_uid;
+    facts.st_mode & WRITE_OF_OTHERS != 0 || (uid != 0 && !stat("/").is_ok_and(|top| top.st_uid == uid))
 }

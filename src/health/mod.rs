@@ -236,6 +236,8 @@ fn answer(launch: Launch<'_, Dropped>, health: &HealthPlan, teller: &OwnedFd) ->
     match answer {
         Ok(()) => 0,
         Err(reason) => {
+            // Before it is cut: the beginning of a secret must not remain.
+            let reason = logger::masked(&reason);
             let bytes = reason.as_bytes();
             let _ = rustix::io::write(teller, bytes.get(..LONGEST).unwrap_or(bytes));
             1

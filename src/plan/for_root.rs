@@ -9,7 +9,7 @@ use std::path::Path;
 
 use super::scope::Boot;
 use crate::config::{At, Config, Expandable, Scope};
-use crate::error::{Error, Place, Result};
+use crate::error::{Error, NoSecret, Place, Result};
 
 /// The variables whose values are from files that others can write.
 #[derive(Debug, Default)]
@@ -19,6 +19,7 @@ pub(super) struct NotForRoot(Vec<Origin>);
 #[derive(Clone, Debug)]
 struct Origin {
     name: String,
+    secret: String,
     /// The secret's file.
     path: String,
     /// Who else can write it.
@@ -29,14 +30,19 @@ impl NotForRoot {
     /// Adds a secret, if there is a reason why root must not act on it.
     pub(super) fn add(&mut self, name: &str, path: &Path, why: Option<String>) {
         if let Some(why) = why {
-            self.0.push(Origin { name: name.to_owned(), path: path.display().to_string(), why });
+            self.0.push(Origin {
+                name: name.to_owned(),
+                secret: name.to_owned(),
+                path: path.display().to_string(),
+                why,
+            });
         }
     }
 
     /// Refuses a boot in which such a value decides what root does.
     ///
     /// # Errors
-    /// [`Error::NotForRoot`].
+    /// [`Error::Secret`].
     pub(super) fn refuse(
         mut self,
         config: &Config,
@@ -123,9 +129,11 @@ impl NotForRoot {
 }
 
 impl Origin {
+    #[cold]
+    #[inline(never)]
     fn error(&self, place: &Place) -> Error {
-        let Origin { name, path, why } = self.clone();
-        Error::NotForRoot { place: place.clone(), name, path, why }
+        let what = format!("root would act on its value ({place}), but others can write the file: {}", self.why);
+        Error::Secret { name: self.secret.clone(), path: self.path.clone(), what, cause: NoSecret::NotForRoot }
     }
 }
 

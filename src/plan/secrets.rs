@@ -92,8 +92,8 @@ pub(super) fn resolve(
 
 impl Reader<'_> {
     /// The content, or why it could not be read; and why root must not act on it. A start as root reads files that only
-    /// root can change as root, since some are readable only to root. It reads every other file as the user: a path that
-    /// others can change could lead to another file of root, and only the user may be able to read its own file.
+    /// root can change as root, since some are readable only to root. It reads every other file as the user: a path
+    /// that others can change could lead to another file of root, and only the user may be able to read its own file.
     fn read(&self, path: &Path) -> Result<(Content, Option<String>)> {
         if self.started_as == StartedAs::User {
             return Ok((secrets::read_as_user(path), None));

@@ -14,13 +14,20 @@ use crate::error::errno;
 /// The size of the buffer in bytes: a thousand names or more.
 const BUFFER: usize = 256 * 1024;
 
+/// How many names, and how many bytes of them, are in one piece. The app may have left millions of names, and PID 1 may
+/// have little memory.
+const LARGEST: (usize, usize) = (32 * 1024, 2 << 20);
+
+/// How many names of a directory are read if others may add names as fast as they are processed.
+const MOST: usize = 10_000_000;
+
 /// How much of a directory is read at a time.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Pieces {
     /// As much as fits into the buffer.
     Small,
-    /// The whole directory: otherwise names could be added as fast as they are processed.
-    Whole,
+    /// Up to [`LARGEST`], so that most directories are read before any of their names is processed.
+    Large,
 }
 
 /// Names of one directory.
@@ -36,6 +43,10 @@ impl Names {
     pub(super) fn push(&mut self, name: &CStr, inode: u64, directory: bool) {
         self.order.push((inode, self.text.len(), directory));
         self.text.extend_from_slice(name.to_bytes_with_nul());
+    }
+
+    fn is_full(&self) -> bool {
+        self.order.len() >= LARGEST.0 || self.text.len() >= LARGEST.1
     }
 
     fn clear(&mut self) {
@@ -58,7 +69,7 @@ pub(super) struct Listing {
 }
 
 impl Listing {
-    /// Calls `piece` with each part of the directory.
+    /// Calls `piece` with each part of the directory. Returns false if names were left out after [`MOST`].
     ///
     /// # Errors
     /// Errors of `getdents64(2)`, converted by `failed`, and those of `piece`.
@@ -68,9 +79,10 @@ impl Listing {
         pieces: Pieces,
         failed: impl Fn(Errno) -> E,
         mut piece: impl FnMut(&Names) -> Result<(), E>,
-    ) -> Result<(), E> {
+    ) -> Result<bool, E> {
         self.buffer.reserve_exact(BUFFER);
         let mut entries = RawDir::new(directory, self.buffer.spare_capacity_mut());
+        let mut read = 0;
         loop {
             self.names.clear();
             let mut over = true;
@@ -80,15 +92,16 @@ impl Listing {
                 if name != c"." && name != c".." {
                     self.names.push(name, entry.ino(), entry.file_type() == FileType::Directory);
                 }
-                if pieces == Pieces::Small && entries.is_buffer_empty() {
+                if entries.is_buffer_empty() && (pieces == Pieces::Small || self.names.is_full()) {
                     over = false;
                     break;
                 }
             }
             self.names.order.sort_unstable();
             piece(&self.names)?;
-            if over {
-                return Ok(());
+            read += self.names.order.len();
+            if over || (pieces == Pieces::Large && read >= MOST) {
+                return Ok(over);
             }
         }
     }

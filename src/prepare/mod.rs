@@ -18,6 +18,7 @@ mod walk;
 use crate::error::Result;
 use crate::plan::Surfaces;
 use crate::privilege::{Root, Target};
+use crate::sys::SignalMask;
 pub use as_user::{finish, make_directories, refuse_unwritable};
 pub use tmpfs::WrongMode;
 pub use volume::Kept;
@@ -32,14 +33,15 @@ pub struct Left {
 /// Hands the surfaces and the standard streams to the user, except those that already belong to it.
 ///
 /// # Errors
-/// [`crate::error::Error::MountPoint`], [`crate::error::Error::HandOver`], [`crate::error::Error::HandOverUnproved`].
-pub fn hand_over(root: &Root, surfaces: &Surfaces, target: &Target) -> Result<Left> {
+/// [`crate::error::Error::MountPoint`], [`crate::error::Error::HandOver`], [`crate::error::Error::HandOverUnproved`];
+/// [`crate::error::Error::Stopped`] for a stop during a walk, by a signal that `mask` does not block.
+pub fn hand_over(root: &Root, surfaces: &Surfaces, target: &Target, mask: SignalMask) -> Result<Left> {
     let mut left = Left::default();
     for entry in &surfaces.tmpfs {
-        left.modes.extend(tmpfs::hand_over(root, entry, target)?);
+        left.modes.extend(tmpfs::hand_over(root, entry, target, mask)?);
     }
     for entry in &surfaces.volumes {
-        left.volumes.extend(volume::hand_over(root, entry, target)?);
+        left.volumes.extend(volume::hand_over(root, entry, target, mask)?);
     }
     stdio::hand_over(root, target);
     Ok(left)

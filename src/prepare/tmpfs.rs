@@ -13,6 +13,7 @@ use super::walk;
 use crate::error::{Error, Result, errno};
 use crate::plan::TmpfsPlan;
 use crate::privilege::{Root, Target};
+use crate::sys::SignalMask;
 use crate::trust::TMPFS;
 
 /// A mount point of the user whose mode is not the configured one.
@@ -24,7 +25,12 @@ pub struct WrongMode {
 }
 
 /// Hands it over, unless owner and mode are right already.
-pub(super) fn hand_over(_root: &Root, entry: &TmpfsPlan, target: &Target) -> Result<Option<WrongMode>> {
+pub(super) fn hand_over(
+    _root: &Root,
+    entry: &TmpfsPlan,
+    target: &Target,
+    mask: SignalMask,
+) -> Result<Option<WrongMode>> {
     let path = &entry.path;
     let directory = open::directory(path, || flag(entry))?;
     let kind = fstatfs(&directory).map_err(|error| failed(path, "fstatfs", errno(error)))?.f_type;
@@ -45,7 +51,7 @@ pub(super) fn hand_over(_root: &Root, entry: &TmpfsPlan, target: &Target) -> Res
     }
     // Engines copy the directory's owner from the image too, so the content may have other owners than the top.
     if entry.recursive {
-        walk::hand_over(path, &directory, target)?;
+        walk::hand_over(path, &directory, target, mask)?;
     }
     if wrong {
         give(&directory, target).map_err(|reason| failed(path, "fchownat", reason))?;

@@ -10,6 +10,7 @@ use super::walk;
 use crate::error::{Error, Result};
 use crate::plan::VolumePlan;
 use crate::privilege::{Root, Target};
+use crate::sys::SignalMask;
 
 /// A volume whose owner cannot be changed: it may be writable to the user as it is.
 #[derive(Debug)]
@@ -20,7 +21,7 @@ pub struct Kept {
 }
 
 /// Hands it over, unless it already belongs to the user.
-pub(super) fn hand_over(_root: &Root, entry: &VolumePlan, target: &Target) -> Result<Option<Kept>> {
+pub(super) fn hand_over(_root: &Root, entry: &VolumePlan, target: &Target, mask: SignalMask) -> Result<Option<Kept>> {
     let path = &entry.path;
     let remedy = || format!("mount it: --volume {}, or a throw-away --tmpfs {path}", entry.mount("NAME", true));
     let top = open::directory(path, remedy)?;
@@ -34,7 +35,11 @@ pub(super) fn hand_over(_root: &Root, entry: &VolumePlan, target: &Target) -> Re
         });
     }
     let right = is_theirs(&before, target);
-    let walked = if entry.always || (entry.recursive && !right) { walk::hand_over(path, &top, target) } else { Ok(()) };
+    let is_due = entry.always || (entry.recursive && !right);
+    let walked = if is_due { walk::hand_over(path, &top, target, mask) } else { Ok(()) };
+    if let Err(error @ Error::Stopped { .. }) = walked {
+        return Err(error);
+    }
     if right {
         return walked.map(|()| None);
     }

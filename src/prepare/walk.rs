@@ -20,7 +20,9 @@ use super::listing::{Listing, Names, Pieces};
 use super::open::{self, Seen};
 use super::ownership::{failed, failed_at, give, is_theirs, unproved};
 use crate::error::{Error, Result, errno};
+use crate::exec;
 use crate::privilege::Target;
+use crate::sys::SignalMask;
 use crate::trust::HANDLE;
 
 /// Set-user-ID and set-group-ID.
@@ -34,8 +36,14 @@ const ROOT: u32 = Uid::ROOT.as_raw();
 /// The maximum depth: deeper trees need more descriptors than the default limit.
 const DEEPEST: usize = 200;
 
+/// The bytes of directory names that are kept on all levels together; further directories are skipped with a warning.
+const MOST_KEPT: usize = 8 << 20;
+
+/// How many entries are handled before a stop is noticed.
+const BETWEEN_STOPS: u64 = 256;
+
 /// Hands over everything below the open top, but not the top itself.
-pub(super) fn hand_over(path: &str, top: &OwnedFd, target: &Target) -> Result<()> {
+pub(super) fn hand_over(path: &str, top: &OwnedFd, target: &Target, mask: SignalMask) -> Result<()> {
     let before = open::look(top).map_err(|reason| failed(path, "fstat", reason))?;
     let mut walk = Walk {
         path,
@@ -45,6 +53,9 @@ pub(super) fn hand_over(path: &str, top: &OwnedFd, target: &Target) -> Result<()
         links: BTreeMap::new(),
         counted: BTreeSet::new(),
         second: false,
+        kept: 0,
+        mask,
+        met: 0,
         told: Told::default(),
     };
     let mut listing = Listing::default();
@@ -53,7 +64,8 @@ pub(super) fn hand_over(path: &str, top: &OwnedFd, target: &Target) -> Result<()
         walk.second = true;
         walked = walk.directory(top, &before, 0, &mut listing);
     }
-    if walked.is_err() {
+    // A top of another user is given to the user by the caller.
+    if walked.is_err() || before.owner.0 == target.uid {
         give_back(path, top, &before);
     }
     walked?;
@@ -72,6 +84,12 @@ struct Walk<'a> {
     counted: BTreeSet<u64>,
     /// Whether this is the second walk, for directories only.
     second: bool,
+    /// The bytes of directory names that are kept for later, on all levels.
+    kept: usize,
+    /// The signals that were blocked before: they do not stop the boot.
+    mask: SignalMask,
+    /// The number of entries so far.
+    met: u64,
     told: Told,
 }
 
@@ -106,24 +124,33 @@ impl Walk<'_> {
         let keeper = (alone && !self.counted.contains(&before.inode)).then_some(before.owner.0);
         let directory = Directory { handle, inode: before.inode, keeper };
         let mut below = Names::default();
-        let pieces = if keeper == Some(ROOT) { Pieces::Small } else { Pieces::Whole };
+        let pieces = if keeper == Some(ROOT) { Pieces::Small } else { Pieces::Large };
+        let kept = self.kept;
         let listed = listing.read(&readable, pieces, Unlisted::Call, |names| {
             for (name, inode, is_directory) in names.iter() {
                 if is_directory || self.entry(&directory, name).map_err(Unlisted::Entry)? {
-                    below.push(name, inode, is_directory);
+                    if self.kept < MOST_KEPT {
+                        self.kept += name.count_bytes();
+                        below.push(name, inode, is_directory);
+                    } else {
+                        self.told.barred += u64::from(!self.second);
+                    }
                 }
             }
             Ok(())
         });
         match listed {
             // ENOENT: the directory was removed during the walk.
-            Ok(()) | Err(Unlisted::Call(Errno::ENOENT)) => {}
+            Ok(true) | Err(Unlisted::Call(Errno::ENOENT)) => {}
+            Ok(false) => self.told.barred += u64::from(!self.second),
             Err(Unlisted::Call(reason)) => return Err(self.failed(handle, None, "getdents64", reason)),
             Err(Unlisted::Entry(error)) => return Err(error),
         }
         // Its descriptor is not needed any more, and there may be many levels.
         drop(readable);
-        below.iter().try_for_each(|(name, ..)| self.below(handle, name, depth, listing))
+        let walked = below.iter().try_for_each(|(name, ..)| self.below(handle, name, depth, listing));
+        self.kept = kept;
+        walked
     }
 
     /// Handles an entry that is not listed as a directory. Returns true if it is one; then nothing was done.
@@ -156,6 +183,10 @@ impl Walk<'_> {
     /// Opens an entry with `O_PATH` without following a link. None if the name is gone or its directory cannot be
     /// searched.
     fn open(&mut self, directory: &OwnedFd, name: &CStr) -> Result<Option<OwnedFd>> {
+        self.met += 1;
+        if self.met.is_multiple_of(BETWEEN_STOPS) {
+            exec::refuse_pending_stop(self.mask, "while a volume was handed over")?;
+        }
         match openat(directory, name, HANDLE, Mode::empty()).map_err(errno) {
             Ok(handle) => Ok(Some(handle)),
             Err(Errno::ENOENT) => Ok(None),
@@ -291,8 +322,8 @@ impl Walk<'_> {
         }
         if barred > 0 {
             log::warn!(
-                "{}: what is in directories that root cannot enter, or is more than {DEEPEST} levels deep, stays as \
-                 it is: {barred}",
+                "{}: what is in directories that root cannot enter, more than {DEEPEST} levels deep, or among too many \
+                 names, stays as it is: {barred}",
                 self.path
             );
         }

@@ -145,6 +145,12 @@ fn variables() -> Vec<Refusal> {
         refusal("an expansion without a value", with("[env]\nDATABASE = \"${DB_NAME}\"\n")),
         refusal("an expansion with a message", with("[env]\nDATABASE = \"${DB_NAME:?name the database}\"\n")),
         refusal("a secret's file is missing", with("[secrets]\nDB_PASSWORD = \"/run/secrets/db_password\"\n")),
+        refusal(
+            "a root step uses a secret that the app could have written",
+            with("[secrets]\nALLOWED = '/data/allowed'\n[[root_step]]\nname = 'firewall'\ncommand = ['allow', '${ALLOWED}']\n")
+                .owned("/data", Kind::Directory, (1001, 1001), 0o755)
+                .owned("/data/allowed", Kind::File(Content::Bytes(b"10.0.0.0/8\n".to_vec())), (1001, 1001), 0o644),
+        ),
     ]
 }
 

@@ -203,7 +203,7 @@ fn deep_tree_is_walked_up_to_the_limit() {
     // An app could create such a tree to prevent the next start.
     run.app().is_dropped_to(1001, 1001, "1001");
     run.check(
-        run.stderr().contains("more than 200 levels deep, stays as it is: 1"),
+        run.stderr().contains("more than 200 levels deep, or among too many names, stays as it is: 1"),
         "a warning about what is left unchanged",
     );
     run.owns(&format!("/data/deep{}", "/d".repeat(190)), 1001, 1001, 0o777);

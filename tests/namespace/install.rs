@@ -46,10 +46,26 @@ fn installed_with_file_capabilities_it_refuses_to_run() {
 
 #[test]
 fn installed_with_plain_modes_it_runs() {
-    for (owner, mode) in [((0, 0), 0o755), ((0, 0), 0o555), ((2000, 2000), 0o755), ((0, 0), 0o1755)] {
+    for (owner, mode) in [((0, 0), 0o755), ((0, 0), 0o555), ((0, 1001), 0o711), ((0, 0), 0o1755)] {
         for run in installed(owner, mode, None) {
             run.app().is("NoNewPrivs", "1");
         }
+    }
+}
+
+/// The app could write there what root runs at the next start. A start as the user gives it nothing.
+#[test]
+fn installed_by_another_user_it_refuses_to_run_as_root() {
+    for (owner, mode) in
+        [((1001, 1001), 0o755), ((2000, 0), 0o711), ((0, 0), 0o775), ((0, 1001), 0o731), ((0, 0), 0o757)]
+    {
+        let [as_root, as_user, as_other] = installed(owner, mode, None);
+        as_root.refused(
+            77,
+            &["refusing to run /init: others than root could have written it", "fix: ", "chown 0:0 /init"],
+        );
+        as_user.app().is("NoNewPrivs", "1");
+        as_other.app().is("NoNewPrivs", "1");
     }
 }
 

@@ -352,3 +352,38 @@ fn a_volume_of_an_owner_outside_of_the_user_namespace_is_explained() {
         run.unchanged();
     }
 }
+
+#[test]
+fn top_of_the_users_is_still_theirs_after_a_walk() {
+    for mode in [0o700, 0o300, 0o000] {
+        let base = sandbox()
+            .tmpfs("/disk")
+            .owned("/disk/data", Kind::Directory, (1001, 1001), mode)
+            .owned("/disk/data/file", file(), (0, 0), 0o600)
+            .node("/data", Kind::Bind("/disk/data".into()));
+        let run = base.config("[[volume]]\npath = '/data'\nrecursive = 'always'\n").run();
+        run.owns("/data", 1001, 1001, mode);
+        let owner = if mode & 0o500 == 0o500 { 1001 } else { 0 };
+        run.owns("/data/file", owner, owner, 0o600);
+        run.app().is_dropped_to(1001, 1001, "1001");
+    }
+    let run = sandbox()
+        .owned("/cache", Kind::Tmpfs, (1001, 1001), 0o700)
+        .config("[[tmpfs]]\npath = '/cache'\nmode = '0700'\nrecursive = true\n")
+        .run();
+    run.owns("/cache", 1001, 1001, 0o700);
+    run.app().is_dropped_to(1001, 1001, "1001");
+}
+
+/// A walk of a large volume takes longer than the engine waits before it sends SIGKILL.
+#[test]
+fn stop_during_a_walk_ends_the_boot() {
+    let mut base = sandbox().tmpfs("/disk").owned("/disk/data", Kind::Directory, (2000, 2000), 0o700);
+    for number in 0..300 {
+        base = base.owned(&format!("/disk/data/{number}"), file(), (0, 0), 0o600);
+    }
+    let base = base.node("/data", Kind::Bind("/disk/data".into())).config(configured(true));
+    let run = base.stopped_by(&[libc::SIGTERM]).run();
+    run.refused_late(143, &["stopped by signal 15 while a volume was handed over"]);
+    run.owns("/data", 2000, 2000, 0o700);
+}

@@ -201,7 +201,7 @@ fn step_down(plan: &Plan, held: &Held, mask: SignalMask) -> Result<(Dropped, Dur
     match privilege::take(held)? {
         Start::Root(root) => {
             let took = steps::run_as_root(Launch::new(&root, mask), &plan.steps.as_root)?;
-            let left = prepare::hand_over(&root, &plan.surfaces, &plan.target)?;
+            let left = prepare::hand_over(&root, &plan.surfaces, &plan.target, mask)?;
             let dropped = root.drop_to(&plan.target, held)?;
             prepare::finish(&dropped, left, &plan.target)?;
             Ok((dropped, took))
