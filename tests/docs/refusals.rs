@@ -134,6 +134,8 @@ fn roles() -> Vec<Refusal> {
 }
 
 fn variables() -> Vec<Refusal> {
+    let used = "[secrets]\nALLOWED = '/data/allowed'\n\
+        [[root_step]]\nname = 'firewall'\ncommand = ['allow', '${ALLOWED}']\n";
     let require = "[[require]]\nenv = \"OPENAI_API_KEY\"\nhint = \"Add it to the env file given to podman run.\"\n";
     vec![
         refusal("a required variable is missing", with(require)),
@@ -147,9 +149,12 @@ fn variables() -> Vec<Refusal> {
         refusal("a secret's file is missing", with("[secrets]\nDB_PASSWORD = \"/run/secrets/db_password\"\n")),
         refusal(
             "a root step uses a secret that the app could have written",
-            with("[secrets]\nALLOWED = '/data/allowed'\n[[root_step]]\nname = 'firewall'\ncommand = ['allow', '${ALLOWED}']\n")
-                .owned("/data", Kind::Directory, (1001, 1001), 0o755)
-                .owned("/data/allowed", Kind::File(Content::Bytes(b"10.0.0.0/8\n".to_vec())), (1001, 1001), 0o644),
+            with(used).owned("/data", Kind::Directory, (1001, 1001), 0o755).owned(
+                "/data/allowed",
+                Kind::File(Content::Bytes(b"10.0.0.0/8\n".to_vec())),
+                (1001, 1001),
+                0o644,
+            ),
         ),
     ]
 }
