@@ -30,8 +30,7 @@ pub(crate) fn check(job: &Job) -> bool {
         Ok(Verdict::Warn(words, fix)) => job.report.note(Level::Warn, name, &format!("{words}; fix: {fix}")),
         Err(failure) => {
             good = false;
-            let fix = failure.fix.as_ref().map(|fix| format!("; fix: {fix}")).unwrap_or_default();
-            job.report.note(Level::Fail, name, &format!("{}{fix}", failure.line()));
+            job.report.note(Level::Fail, name, &failure.with_fix());
         }
     };
     line("podman", version("podman"));
@@ -125,7 +124,8 @@ fn verification(job: &Job) -> Result<Verdict, Failure> {
                 if text.contains("BEGIN PUBLIC KEY") {
                     return Ok(Verdict::Ok(format!("key {}", key.display())));
                 }
-                Err(Failure::new(format!("read {}", key.display()), "it is no public key").fix("cosign public-key"))
+                Err(Failure::new(format!("read {}", key.display()), "it is no public key")
+                    .fix(format!("as root: cosign public-key --key KEY >{}", key.display())))
             }
             None => verify::policy(&job.config.image, None).map(|()| Verdict::Ok(verify::POLICY.to_owned())),
         },
@@ -177,7 +177,7 @@ fn of_unit(job: &Job, unit: &Unit) -> Vec<Result<Verdict, Failure>> {
     }
     if unit.start_limit == 0 {
         let fix = "StartLimitBurst=5 in [Unit]";
-        results.push(Ok(Verdict::Warn("no start limit: a crashing app is started for ever".to_owned(), fix)));
+        results.push(Ok(Verdict::Warn("no start limit: a crashing app is restarted without end".to_owned(), fix)));
     }
     if !unit.enabled_at_boot {
         let fix = "WantedBy=default.target in [Install]";

@@ -36,7 +36,7 @@ pub(crate) fn run(job: &Job, store: &mut Store) -> Ended {
 
 fn cut_and_watch(job: &Job, store: &mut Store) -> Result<Release, Failure> {
     let candidate = store.state.run.as_ref().and_then(|run| run.candidate.clone());
-    let candidate = candidate.ok_or_else(|| Failure::new("cut over", "the state names no image"))?;
+    let candidate = candidate.ok_or_else(|| Failure::new("cut over", "the state names no image").bug())?;
     let units = job::units(job)?;
     let mut watched = Vec::new();
     for (at, unit) in units.into_iter().enumerate() {
@@ -76,23 +76,34 @@ fn healthy_by(unit: &Unit, image: &str, deadline: Instant) -> Result<Container, 
             match judge(name, &found)? {
                 Ok(()) => return Ok(found),
                 Err(reason) if found.health.as_deref() == Some("unhealthy") => {
-                    return Err(Failure::new(format!("{name} is unhealthy"), reason));
+                    return Err(Failure::new(format!("{name} is unhealthy"), reason).fix(fix_of_app(unit)));
                 }
                 Err(reason) => last = reason,
             }
         }
         if Instant::now() >= deadline {
-            return Err(Failure::new(format!("{name} is not healthy in time"), last));
+            let fix = format!("{}; or raise [cutover] timeout", fix_of_app(unit));
+            return Err(Failure::new(format!("{name} is not healthy in time"), last).fix(fix));
         }
         thread::sleep(BETWEEN);
     }
+}
+
+/// Where the app says why it is not healthy. The container is gone, its lines are in the journal.
+fn fix_of_app(unit: &Unit) -> String {
+    let service = unit.service();
+    format!("release an image that stays healthy; journalctl --user -u {service} has the lines of this one")
 }
 
 fn runs(unit: &Unit, found: &Container, image: &str) -> Result<(), Failure> {
     if found.image == image {
         return Ok(());
     }
-    Err(Failure::new(unit.service(), format!("it runs image {}, not {}", short(&found.image), short(image))))
+    let reason = format!("it runs image {}, not {}", short(&found.image), short(image));
+    Err(Failure::new(unit.service(), reason).fix(format!(
+        "remove what overrides Image= in the drop-ins that systemctl --user cat {} lists",
+        unit.service()
+    )))
 }
 
 /// The container's own answer, now; podman's word for it may be an interval old.
@@ -109,7 +120,7 @@ struct Watched {
 impl Watched {
     fn failure(&self, reason: &str) -> Failure {
         let name = self.unit.container().unwrap_or(&self.unit.name);
-        Failure::new(name, reason).of_unit(&self.unit.name)
+        Failure::new(name, reason).fix(fix_of_app(&self.unit)).of_unit(&self.unit.name)
     }
 
     /// It must be the same container, never restarted, and healthy. Each start by systemd makes a new container.
@@ -124,7 +135,8 @@ impl Watched {
         }
         thread::sleep(SECOND_ASK);
         judge(name, now)?
-            .map_err(|reason| Failure::new(format!("{name} turned unhealthy"), reason).of_unit(&self.unit.name))
+            .map_err(|reason| Failure::new(format!("{name} turned unhealthy"), reason).fix(fix_of_app(&self.unit)))
+            .map_err(|failure| failure.of_unit(&self.unit.name))
     }
 }
 
@@ -135,9 +147,9 @@ fn look_at(watched: &[Watched]) -> Result<(), Failure> {
     thread::scope(|scope| {
         let looks: Vec<_> =
             watched.iter().zip(&names).map(|(one, name)| scope.spawn(|| one.look(now.get(*name)))).collect();
-        looks
-            .into_iter()
-            .try_for_each(|look| look.join().unwrap_or_else(|_| Err(Failure::new("soak", "a thread ended early"))))
+        looks.into_iter().try_for_each(|look| {
+            look.join().unwrap_or_else(|_| Err(Failure::new("soak", "a thread ended early").bug()))
+        })
     })
 }
 
@@ -158,7 +170,7 @@ fn while_watching<T>(watched: &[Watched], work: impl FnOnce() -> Result<T, Failu
         });
         let done = work();
         drop(ended);
-        watch.join().unwrap_or_else(|_| Err(Failure::new("watch", "a thread ended early"))).and(done)
+        watch.join().unwrap_or_else(|_| Err(Failure::new("watch", "a thread ended early").bug())).and(done)
     })
 }
 
@@ -220,7 +232,7 @@ pub(crate) struct Failing {
 
 impl From<Failure> for Failing {
     fn from(failure: Failure) -> Self {
-        Self { reason: failure.line(), fix: failure.fix, unit: failure.unit }
+        Self { reason: failure.line(), fix: Some(failure.fix), unit: failure.unit }
     }
 }
 

@@ -21,6 +21,9 @@ use crate::{
     tool, verify,
 };
 
+const FIX_OF_GATE: &str = "correct what the line names, in the image or in the unit and its drop-ins; stepdown deploy \
+                          --gate-only TAG checks it again and changes nothing";
+
 pub(crate) struct Order {
     pub(crate) tag: Tag,
     pub(crate) request: Option<String>,
@@ -84,13 +87,11 @@ pub(crate) fn recover(job: &Job, store: &mut Store) -> Result<Option<Ended>, Fai
 fn refused(job: &Job, store: &mut Store, tag: &Tag, failure: &Failure) -> Ended {
     drop_candidate(job, store);
     let answer = format!("fail {tag} {}; nothing has changed", failure.line());
-    if let Err(failure) = store.end(&answer, failure.fix.as_deref(), false) {
-        job.report.note(Level::Warn, "state", &failure.line());
+    if let Err(failure) = store.end(&answer, Some(&failure.fix), false) {
+        job.report.note(Level::Warn, "state", &failure.with_fix());
     }
-    if let Some(fix) = &failure.fix {
-        job.report.note(Level::Fix, "to fix it", fix);
-    }
-    Ended::refused(answer, failure.fix.clone())
+    job.report.note(Level::Fix, "to fix it", &failure.fix);
+    Ended::refused(answer, Some(failure.fix.clone()))
 }
 
 /// The image that will not serve goes, unless something uses it.
@@ -189,7 +190,8 @@ fn fetch(
         || {
             podman::pull(&reference, verify::pull_policy(job.config))?;
             let found = podman::image(&reference)?;
-            held(job, found.ok_or_else(|| Failure::new(format!("pull {reference}"), "it is not here"))?)
+            let gone = || Failure::new(format!("pull {reference}"), "it was removed at once").fix("deploy it again");
+            held(job, found.ok_or_else(gone)?)
         },
         |release| short(&release.image).to_owned(),
     )?;
@@ -235,7 +237,12 @@ fn gate_all(job: &Job, units: &[Unit], candidate: &Release) -> Result<(), Failur
             continue;
         }
         let line = gate_line(&unit.line, &job.place.app, &unit.name, &candidate.image, mode, &job.config.gate.env)
-            .map_err(|reason| Failure::new(unit.service(), reason))?;
+            .map_err(|reason| {
+                Failure::new(unit.service(), reason).fix(format!(
+                    "take the flag out of the unit, or set [gate] mode = {{ \"{}\" = \"off\" }}",
+                    unit.name
+                ))
+            })?;
         gates.push((name, line.words()));
     }
     let at_once = memory::gates_at_once(job.config.gate.at_once, units);
@@ -243,7 +250,7 @@ fn gate_all(job: &Job, units: &[Unit], candidate: &Release) -> Result<(), Failur
     let check = |at: usize| {
         let Some((name, words)) = gates.get(at) else { return Ok(()) };
         let output = tool::run(words, limit)?;
-        if output.ok() { Ok(()) } else { Err(Failure::new(name, verdict(&output))) }
+        if output.ok() { Ok(()) } else { Err(Failure::new(name, verdict(&output)).fix(FIX_OF_GATE)) }
     };
     let names: Vec<&str> = gates.iter().map(|(name, _)| name.as_str()).collect();
     job.report.begin(&names.join(", "));
@@ -269,5 +276,12 @@ fn pre(job: &Job, candidate: &Release) -> Result<(), Failure> {
     let image = format!("{}@{digest}", job.config.image);
     let argv: Vec<String> = job.config.gate.pre.iter().map(|word| word.replace("{image}", &image)).collect();
     let limit: Duration = job.config.gate.timeout.0;
-    job.report.step("pre", || tool::must("pre", &argv, limit).map(|_| ()), |()| "done".to_owned())
+    let run = || {
+        let output = tool::run(&argv, limit)?;
+        // The command may contain a password, and the answer goes to CI.
+        let fix =
+            "run the command of [gate] pre by hand with this image, and correct what it prints; then deploy again";
+        if output.ok() { Ok(()) } else { Err(Failure::new("pre", output.complaint()).fix(fix)) }
+    };
+    job.report.step("pre", run, |()| "done".to_owned())
 }

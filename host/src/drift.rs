@@ -14,6 +14,7 @@ use std::{
 use crate::{
     argv::{self, Flag, RunLine},
     failure::{Context, Failure},
+    quadlet,
     systemd::Unit,
     tool,
 };
@@ -21,7 +22,6 @@ use crate::{
 const LIMIT: Duration = Duration::from_secs(60);
 pub(crate) const FIX: &str = "take the unit from podman run --rm --entrypoint /init IMAGE --render quadlet, with this \
                               site's own settings in drop-ins; or set drift = \"warn\"";
-const GENERATORS: &[&str] = &["/usr/libexec/podman/quadlet", "/usr/lib/systemd/user-generators/podman-user-generator"];
 
 /// What a site chooses, or Quadlet sets by itself.
 const SITES: &[&str] = &[
@@ -79,6 +79,7 @@ pub(crate) struct Rendered {
 pub(crate) fn rendering(image: &str, label: &str) -> Result<Vec<Rendered>, Failure> {
     let what = "render the image's units";
     let label = format!("--label={label}");
+    let unusable = |reason| Failure::new(what, reason).fix("build the image with the current /init");
     let argv = [
         "podman",
         "run",
@@ -97,14 +98,14 @@ pub(crate) fn rendering(image: &str, label: &str) -> Result<Vec<Rendered>, Failu
         "--image",
         "localhost/rendered",
     ];
-    let parts = parts(&tool::must(what, &argv, LIMIT)?).map_err(|reason| Failure::new(what, reason))?;
+    let parts = parts(&tool::must(what, &argv, LIMIT)?).map_err(unusable)?;
     // Private to the user where systemd started this; made anew in any case.
     let folder = env::var_os("XDG_RUNTIME_DIR").map_or_else(env::temp_dir, PathBuf::from);
     let folder = folder.join(format!("stepdown-rendered-{}", process::id()));
     fs::create_dir(&folder).on("make", folder.display())?;
     let generated = generate(&parts, &folder);
     fs::remove_dir_all(&folder).on("remove", folder.display())?;
-    parse(&generated?, &parts).map_err(|reason| Failure::new(what, reason))
+    parse(&generated?, &parts).map_err(unusable)
 }
 
 /// The files of a rendering by name: `NAME.container` and `NAME.socket`.
@@ -128,11 +129,9 @@ fn generate(files: &BTreeMap<String, String>, folder: &Path) -> Result<String, F
         let path = folder.join(name);
         fs::write(&path, text).on("write", path.display())?;
     }
-    let generator = GENERATORS.iter().find(|path| Path::new(path).exists()).ok_or_else(|| {
-        Failure::new("find Quadlet's generator", "it is not installed").fix("install Podman 4.6 or later")
-    })?;
-    let units = format!("QUADLET_UNIT_DIRS={}", folder.display());
-    tool::must("run Quadlet's generator", &["env", &units, generator, "-dryrun", "-user"], LIMIT)
+    let output = quadlet::generate(Some(folder))?;
+    let fix = "build the image with an /init whose units this Podman supports, or install a newer Podman";
+    if output.ok() { Ok(output.out) } else { Err(Failure::new("run Quadlet's generator", output.complaint()).fix(fix)) }
 }
 
 fn parse(generated: &str, files: &BTreeMap<String, String>) -> Result<Vec<Rendered>, String> {

@@ -1,8 +1,13 @@
 //! What failed, why, and the fix. A failure ends the command with its exit code.
 
-use std::process::ExitCode;
+use std::{
+    fmt::Display,
+    io::{self, ErrorKind},
+    process::ExitCode,
+};
 
 use miette::{Diagnostic, NamedSource, SourceSpan};
+use rustix::io::Errno;
 use thiserror::Error;
 
 /// The exit codes. A wrong command line ends with 64.
@@ -17,7 +22,7 @@ pub(crate) struct Failure {
     pub(crate) what: String,
     pub(crate) reason: String,
     #[help]
-    pub(crate) fix: Option<String>,
+    pub(crate) fix: String,
     pub(crate) code: u8,
     /// The unit that failed: it is restored first.
     pub(crate) unit: Option<String>,
@@ -27,25 +32,38 @@ pub(crate) struct Failure {
     span: Option<SourceSpan>,
 }
 
+/// A failure that has no fix yet. Only `fix` makes a `Failure` of it, so that every failure has one.
+pub(crate) struct Unfixed {
+    what: String,
+    reason: String,
+    code: u8,
+}
+
+impl Unfixed {
+    pub(crate) fn fix(self, fix: impl Into<String>) -> Failure {
+        let Self { what, reason, code } = self;
+        Failure { what, reason, fix: fix.into(), code, unit: None, source_code: None, span: None }
+    }
+
+    /// A failure that nothing outside of this program causes.
+    pub(crate) fn bug(self) -> Failure {
+        self.fix("run the command again; if it fails again, report this line as a bug of stepdown")
+    }
+}
+
 impl Failure {
-    pub(crate) fn new(what: impl Into<String>, reason: impl Into<String>) -> Self {
-        Self {
-            what: what.into(),
-            reason: reason.into(),
-            fix: None,
-            code: REFUSED,
-            unit: None,
-            source_code: None,
-            span: None,
-        }
+    #[expect(clippy::new_ret_no_self, reason = "a failure without a fix is not one yet")]
+    pub(crate) fn new(what: impl Into<String>, reason: impl Into<String>) -> Unfixed {
+        Unfixed { what: what.into(), reason: reason.into(), code: REFUSED }
     }
 
-    pub(crate) fn configuration(what: impl Into<String>, reason: impl Into<String>) -> Self {
-        Self { code: CONFIGURATION, ..Self::new(what, reason) }
+    pub(crate) fn configuration(what: impl Into<String>, reason: impl Into<String>) -> Unfixed {
+        Unfixed { code: CONFIGURATION, ..Self::new(what, reason) }
     }
 
+    /// Another fix than the general one of the cause.
     pub(crate) fn fix(self, fix: impl Into<String>) -> Self {
-        Self { fix: Some(fix.into()), ..self }
+        Self { fix: fix.into(), ..self }
     }
 
     pub(crate) fn of_unit(self, unit: &str) -> Self {
@@ -62,6 +80,11 @@ impl Failure {
         one_line(&format!("{}: {}", self.what, self.reason))
     }
 
+    /// The failure and its fix in one line.
+    pub(crate) fn with_fix(&self) -> String {
+        one_line(&format!("{}: {}; fix: {}", self.what, self.reason, self.fix))
+    }
+
     pub(crate) fn exit(&self) -> ExitCode {
         ExitCode::from(self.code)
     }
@@ -76,12 +99,53 @@ pub(crate) fn one_line(text: &str) -> String {
 
 /// The result of a system call, with what was tried on what.
 pub(crate) trait Context<T> {
-    fn on(self, verb: &str, object: impl std::fmt::Display) -> Result<T, Failure>;
+    fn on(self, verb: &str, object: impl Display) -> Result<T, Failure>;
 }
 
-impl<T, E: std::fmt::Display> Context<T> for Result<T, E> {
-    fn on(self, verb: &str, object: impl std::fmt::Display) -> Result<T, Failure> {
-        self.map_err(|reason| Failure::new(format!("{verb} {object}"), reason.to_string()))
+impl<T, E: Cause> Context<T> for Result<T, E> {
+    fn on(self, verb: &str, object: impl Display) -> Result<T, Failure> {
+        self.map_err(|cause| {
+            Failure::new(format!("{verb} {object}"), cause.to_string()).fix(cause.fix(&object.to_string()))
+        })
+    }
+}
+
+/// An error whose fix depends on its kind.
+pub(crate) trait Cause: Display {
+    fn fix(&self, object: &str) -> String;
+}
+
+impl Cause for io::Error {
+    fn fix(&self, object: &str) -> String {
+        match self.kind() {
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+                format!("free space or inodes on the file system of {object}: df -h and df -i list them")
+            }
+            ErrorKind::PermissionDenied => {
+                format!("give this user access to {object}: namei -l {object} shows the owners and modes on its path")
+            }
+            ErrorKind::ReadOnlyFilesystem => format!("mount the file system of {object} read-write"),
+            ErrorKind::NotFound => format!("make {object}, or the directory that it belongs in"),
+            ErrorKind::NotADirectory | ErrorKind::AlreadyExists | ErrorKind::IsADirectory => {
+                format!("move away what is in the place of {object}: namei -l {object} shows it")
+            }
+            _ if self.raw_os_error() == Some(Errno::LOOP.raw_os_error()) => {
+                format!("remove the link on the path of {object}: namei -l {object} shows it")
+            }
+            _ => format!("namei -l {object} shows what is there; dmesg has the errors of a disk"),
+        }
+    }
+}
+
+impl Cause for Errno {
+    fn fix(&self, object: &str) -> String {
+        io::Error::from(*self).fix(object)
+    }
+}
+
+impl Cause for serde_json::Error {
+    fn fix(&self, object: &str) -> String {
+        format!("correct the JSON of {object} at this line and column")
     }
 }
 
@@ -91,6 +155,6 @@ mod tests {
 
     #[test]
     fn line_of_a_failure_has_no_control_characters() {
-        assert_eq!(Failure::new("gate", "FAIL\n  health\u{1b}[31m").line(), "gate: FAIL health[31m");
+        assert_eq!(Failure::new("gate", "FAIL\n  health\u{1b}[31m").bug().line(), "gate: FAIL health[31m");
     }
 }

@@ -76,7 +76,7 @@ pub(crate) fn units(job: &Job) -> Result<Vec<Unit>, Failure> {
     let units = &job.config.units;
     let pointer = job.pointer();
     let load = |at: usize| {
-        let name = units.get(at).ok_or_else(|| Failure::new("load units", "the index is out of range"))?;
+        let name = units.get(at).ok_or_else(|| Failure::new("load units", "the index is out of range").bug())?;
         systemd::unit(name).and_then(|unit| runs_pointer(&pointer, &unit).map(|()| unit))
     };
     // Each takes three or four calls of busctl.

@@ -7,13 +7,14 @@
 //! | --- | --- | --- |
 //! | 0 | `failure`, `tag`, `span` | errors, the tag's grammar, durations |
 //! | 1 | `tool`, `argv`, `config`, `place`, `parallel`, `state` | child processes, command lines, settings, paths |
-//! | 2 | `output`, `trigger`, `systemd`, `podman`, `registry`, `verify`, `gate` | one subject each |
-//! | 3 | `store`, `report`, `drift`, `memory` | the state's file, what is printed, drift, available memory |
-//! | 4 | `job` | what the steps of a deploy have in common |
-//! | 5 | `cutover` | from the first restart to the end of the soak, and back |
-//! | 6 | `deploy` | the steps before the cutover |
-//! | 7 | `requests`, `check`, `status`, `install`, `manual`, `cli` | the service, other commands, the command line |
-//! | 8 | `main` | runs the command |
+//! | 2 | `output`, `trigger`, `quadlet`, `podman`, `registry`, `verify`, `gate` | one subject each |
+//! | 3 | `store`, `report`, `systemd` | the state's file, what is printed, the units |
+//! | 4 | `drift`, `memory` | what a unit lacks, and how many gates the memory allows |
+//! | 5 | `job` | what the steps of a deploy have in common |
+//! | 6 | `cutover` | from the first restart to the end of the soak, and back |
+//! | 7 | `deploy` | the steps before the cutover |
+//! | 8 | `requests`, `check`, `status`, `install`, `manual`, `cli` | the service, other commands, the command line |
+//! | 9 | `main` | runs the command |
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
@@ -34,6 +35,7 @@ mod output;
 mod parallel;
 mod place;
 mod podman;
+mod quadlet;
 mod registry;
 mod report;
 mod requests;
@@ -130,6 +132,7 @@ fn run(cli: &Cli) -> Result<ExitCode, Failure> {
             let to = target(&job, store, tag.as_ref())?;
             let tag = to.tag.clone().ok_or_else(|| {
                 Failure::new("roll back", "the previous image was not deployed by stepdown, and has no tag")
+                    .fix("deploy its tag: stepdown deploy TAG")
             })?;
             Ok((tag, Kind::Rollback { to: Box::new(to), now: *now }))
         }),

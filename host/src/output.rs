@@ -58,12 +58,12 @@ pub(crate) enum Line<'a> {
 pub(crate) struct Reason<'a> {
     what: &'a str,
     reason: &'a str,
-    fix: Option<&'a str>,
+    fix: &'a str,
 }
 
 impl<'a> Reason<'a> {
     pub(crate) fn of(failure: &'a Failure) -> Self {
-        Self { what: &failure.what, reason: &failure.reason, fix: failure.fix.as_deref() }
+        Self { what: &failure.what, reason: &failure.reason, fix: &failure.fix }
     }
 }
 

@@ -76,7 +76,7 @@ mod tests {
         let started = AtomicUsize::new(0);
         let work = |at: usize| {
             started.fetch_add(1, Ordering::SeqCst);
-            if at == 1 { Err(Failure::new("second", "it fails")) } else { Ok(()) }
+            if at == 1 { Err(Failure::new("second", "it fails").bug()) } else { Ok(()) }
         };
         assert_eq!(each(4, 1, work, |_, _, _| ()).unwrap_err().what, "second");
         assert_eq!(started.load(Ordering::SeqCst), 2);

@@ -25,7 +25,8 @@ impl Place {
             None => only(&folder)?,
         };
         if !is_name(&app) {
-            return Err(Failure::configuration(format!("app {app:?}"), "allowed: a-z, 0-9, '.', '_' and '-'"));
+            return Err(Failure::configuration(format!("app {app:?}"), "allowed: a-z, 0-9, '.', '_' and '-'")
+                .fix("rename its file in ~/.config/stepdown"));
         }
         let config = folder.join(format!("{app}.toml"));
         let state = base("XDG_STATE_HOME", ".local/state")?.join("stepdown").join(&app);

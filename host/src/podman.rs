@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use serde::Deserialize;
 
 use crate::{
-    failure::Failure,
+    failure::{Context, Failure},
     state::{Release, short},
     tag::Tag,
     tool,
@@ -49,12 +49,12 @@ pub(crate) fn image(name: &str) -> Result<Option<Release>, Failure> {
         // Asked only after a failure: each call of Podman takes about 0.1 s.
         return match tool::run(&["podman", "image", "exists", name], QUICK)?.code {
             Some(1) => Ok(None),
-            _ => Err(Failure::new(format!("inspect {name}"), found.complaint())),
+            _ => Err(found.failure(format!("inspect {name}"), &["podman", "image", "inspect", name])),
         };
     }
     let (created, json) = found.out.trim().split_once(' ').unwrap_or_default();
     let facts: Facts =
-        serde_json::from_str(json).map_err(|error| Failure::new(format!("inspect {name}"), error.to_string()))?;
+        serde_json::from_str(json).on("inspect", name).map_err(|failure| failure.fix("install Podman 5"))?;
     let label = facts.config.labels.unwrap_or_default().remove("org.opencontainers.image.revision");
     let env = facts.config.env.unwrap_or_default();
     let hash = env.iter().find_map(|line| line.strip_prefix("GIT_HASH=")).map(str::to_owned);
@@ -122,7 +122,7 @@ pub(crate) fn hold(app: &str, image: &str) -> Result<(), Failure> {
     if created.ok() || is_held(app, image)? {
         return Ok(());
     }
-    Err(Failure::new(format!("hold image {}", short(image)), created.complaint()))
+    Err(created.failure(format!("hold image {}", short(image)), &argv))
 }
 
 fn hold_name(app: &str, image: &str) -> String {
@@ -217,7 +217,7 @@ pub(crate) fn containers(names: &[&str]) -> Result<BTreeMap<String, Container>, 
     let output = tool::run(&argv, QUICK)?;
     let is_missing = |line: &str| line.contains("no such container") || line.contains("no such object");
     if !output.ok() && !output.err.lines().any(is_missing) {
-        return Err(Failure::new(format!("inspect {}", names.join(", ")), output.complaint()));
+        return Err(output.failure(format!("inspect {}", names.join(", ")), &argv));
     }
     Ok(output.out.lines().filter_map(described).collect())
 }

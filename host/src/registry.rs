@@ -19,7 +19,10 @@ pub(crate) fn resolve(image: &str, tag: &Tag) -> Result<Resolved, Failure> {
     let url = format!("docker://{reference}");
     let argv = ["skopeo", "inspect", "--no-tags", "--format", "{{.Digest}} {{.Created.Unix}}", &url];
     let answer = tool::must(&format!("resolve {reference}"), &argv, LIMIT)?;
-    parse(&answer).ok_or_else(|| Failure::new(format!("resolve {reference}"), format!("skopeo answered {answer:?}")))
+    parse(&answer).ok_or_else(|| {
+        Failure::new(format!("resolve {reference}"), format!("skopeo answered {answer:?}"))
+            .fix("push an image with a digest of SHA-256 and a creation time, as Podman and Docker build them")
+    })
 }
 
 fn parse(answer: &str) -> Option<Resolved> {

@@ -146,8 +146,7 @@ pub(crate) fn fatal(failure: Failure, json: bool) {
     } else if stderr().is_terminal() {
         format!("{:?}", miette::Report::new(failure))
     } else {
-        let fix = failure.fix.as_ref().map(|fix| format!("\n  fix: {fix}")).unwrap_or_default();
-        format!("stepdown: {}{fix}", failure.line())
+        format!("stepdown: {}\n  fix: {}", failure.line(), one_line(&failure.fix))
     };
     let _ = writeln!(stderr(), "{text}");
 }

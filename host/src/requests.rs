@@ -163,8 +163,7 @@ impl<'a> Service<'a> {
 
     fn warn(&mut self, name: &str, failure: &Failure) {
         if self.is_new(failure) {
-            let fix = failure.fix.as_ref().map(|fix| format!("; fix: {fix}")).unwrap_or_default();
-            let words = format!("{}{fix}; the next attempt is in {RETRY:?}", failure.line());
+            let words = format!("{}; the next attempt is in {RETRY:?}", failure.with_fix());
             self.report.note(Level::Warn, name, &words);
         }
     }
@@ -204,5 +203,5 @@ fn declined(state: &State, request: &Request, failure: &Failure) -> Ended {
         Some(run) if run.phase.touched() => "its cutover was interrupted, and is not restored yet",
         _ => "nothing has changed",
     };
-    Ended::refused(format!("fail {tag} {}; {words}", failure.line()), failure.fix.clone())
+    Ended::refused(format!("fail {tag} {}; {words}", failure.line()), Some(failure.fix.clone()))
 }

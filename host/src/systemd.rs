@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::{
     argv::{self, RunLine},
     failure::Failure,
-    tool,
+    quadlet, tool,
 };
 
 const QUICK: Duration = Duration::from_secs(30);
@@ -56,13 +56,21 @@ fn service(unit: &str) -> String {
 pub(crate) fn unit(name: &str) -> Result<Unit, Failure> {
     let service = service(name);
     let path: Vec<String> = get(&["call", NAME, "/org/freedesktop/systemd1", MANAGER, "LoadUnit", "s", &service])?;
-    let path = path.first().ok_or_else(|| Failure::new(&service, "systemd gives it no path"))?;
+    let path = path.first().ok_or_else(|| Failure::new(&service, "systemd gives it no path").bug())?;
     let unit = Properties::of(path, UNIT)?;
     let load: String = unit.get("LoadState")?;
-    if load != "loaded" {
-        return Err(Failure::new(&service, format!("systemd has not loaded it: {load}")).fix(format!(
-            "put {name}.container into ~/.config/containers/systemd and run systemctl --user daemon-reload"
-        )));
+    match load.as_str() {
+        "loaded" => {}
+        "not-found" => return Err(quadlet::no_unit(name)),
+        "masked" => {
+            return Err(Failure::new(&service, "it is masked").fix(format!("systemctl --user unmask {service}")));
+        }
+        other => {
+            return Err(Failure::new(&service, format!("systemd cannot load it: {other}")).fix(format!(
+                "systemd-analyze --user verify {service} names the wrong setting; correct it, and run systemctl --user \
+                 daemon-reload"
+            )));
+        }
     }
     let of_service = Properties::of(path, SERVICE)?;
     let triggered: Vec<String> = unit.get("TriggeredBy")?;
@@ -95,7 +103,12 @@ pub(crate) fn restart(unit: &Unit, limit: Duration) -> Result<(), Failure> {
     reset.extend(unit.sockets.iter().map(String::as_str));
     tool::run(&reset, QUICK)?;
     let output = tool::run(&["systemctl", "--user", "restart", "--quiet", &service], limit)?;
-    if output.ok() { Ok(()) } else { Err(Failure::new(format!("restart {service}"), output.complaint())) }
+    if output.ok() {
+        return Ok(());
+    }
+    // systemctl says only that the job failed.
+    Err(Failure::new(format!("restart {service}"), output.complaint())
+        .fix(format!("correct what journalctl --user -u {service} shows, in the image or in the unit")))
 }
 
 pub(crate) fn stop(unit: &str, limit: Duration) -> Result<(), Failure> {
@@ -116,7 +129,11 @@ struct Data<T> {
 type Exec = (String, Vec<String>, Vec<String>, u64, u64, u64, u64, u32, i32, i32);
 
 fn exec_start(service: &str, properties: &Properties) -> Result<RunLine, Failure> {
-    let refuse = |reason: String| Failure::new(service, reason);
+    let refuse = |reason: String| {
+        let fix =
+            "run the app by a Quadlet, or by one ExecStart= that is podman run with variables of Environment= only";
+        Failure::new(service, reason).fix(fix)
+    };
     let commands: Vec<Exec> = properties.get("ExecStartEx")?;
     let [command] = commands.as_slice() else {
         return Err(refuse(format!("it has {} ExecStart= lines; one is needed", commands.len())));
@@ -150,7 +167,8 @@ impl Properties {
     }
 
     fn get<T: DeserializeOwned>(&self, name: &str) -> Result<T, Failure> {
-        let failure = |reason: String| Failure::new(format!("read systemd's property {name}"), reason);
+        let what = format!("read systemd's property {name}");
+        let failure = |reason: String| Failure::new(what.clone(), reason).fix("install systemd 252 or later");
         let found = self.0.get(name).ok_or_else(|| failure("it is missing".to_owned()))?;
         T::deserialize(&found.data).map_err(|error| failure(error.to_string()))
     }
@@ -167,7 +185,7 @@ fn get<T: DeserializeOwned>(words: &[&str]) -> Result<T, Failure> {
     }
     serde_json::from_str(output.out.trim())
         .map(|answer: Data<T>| answer.data)
-        .map_err(|error| Failure::new("read busctl's answer", error.to_string()))
+        .map_err(|error| Failure::new("read busctl's answer", error.to_string()).fix("install systemd 252 or later"))
 }
 
 fn object(unit: &str) -> String {

@@ -13,12 +13,37 @@ use rustix::{
     process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open},
 };
 
-use crate::failure::{Failure, one_line};
+use crate::failure::{Context, Failure, one_line};
 
 /// What a tool may print; the rest is read and dropped, so that it does not block.
 const KEPT: usize = 1 << 20;
 /// Between SIGTERM and SIGKILL for a tool that is out of time.
 const GRACE: Duration = Duration::from_secs(5);
+
+/// What Podman, skopeo and cosign print for a cause, and its fix.
+const FIXES: &[(&[&str], &str)] = &[
+    (
+        &["no space left on device", "disk quota exceeded"],
+        "free space where Podman keeps the images: podman system df shows what it uses, podman image prune frees some",
+    ),
+    (
+        &["manifest unknown", "name unknown", "not found in repository"],
+        "push the tag to this repository first, or deploy one that skopeo list-tags lists",
+    ),
+    (
+        &["unauthorized", "authentication required", "access denied", "access forbidden"],
+        "run podman login for this registry as this user",
+    ),
+    (&["x509:", "tls: "], "install the registry's certificate authority in /etc/containers/certs.d/HOST:PORT/ca.crt"),
+    (
+        &["connection refused", "no such host", "i/o timeout", "no route to host", "network is unreachable"],
+        "start the registry, or make it reachable from here: skopeo list-tags docker://REPOSITORY must answer",
+    ),
+    (
+        &["a signature was required", "signature verification failed", "rejected by policy"],
+        "sign the digest with the key that /etc/containers/policy.json names for this repository",
+    ),
+];
 
 #[derive(Debug)]
 pub(crate) struct Output {
@@ -31,6 +56,24 @@ pub(crate) struct Output {
 impl Output {
     pub(crate) fn ok(&self) -> bool {
         self.code == Some(0)
+    }
+
+    /// By what the tools print for causes that are known; otherwise the command, to be run by hand.
+    pub(crate) fn fix<S: AsRef<str>>(&self, argv: &[S]) -> String {
+        let text = self.err.to_lowercase();
+        let known = FIXES.iter().find(|(words, _)| words.iter().any(|word| text.contains(word)));
+        known.map_or_else(
+            || {
+                let words: Vec<&str> = argv.iter().map(AsRef::as_ref).collect();
+                format!("run it by hand, it prints more: {}", shell(&words))
+            },
+            |(_, fix)| (*fix).to_owned(),
+        )
+    }
+
+    /// The failure of a command that ended with another code than 0.
+    pub(crate) fn failure<S: AsRef<str>>(&self, what: impl Into<String>, argv: &[S]) -> Failure {
+        Failure::new(what, self.complaint()).fix(self.fix(argv))
     }
 
     /// The last lines that say something, for an error.
@@ -49,7 +92,7 @@ impl Output {
 
 /// Runs `argv` to its end, or ends it after `limit`. NOTIFY_SOCKET would let a container report for this service.
 pub(crate) fn run<S: AsRef<str>>(argv: &[S], limit: Duration) -> Result<Output, Failure> {
-    let (program, arguments) = argv.split_first().ok_or_else(|| Failure::new("run", "no command"))?;
+    let (program, arguments) = argv.split_first().ok_or_else(|| Failure::new("run", "no command").bug())?;
     let program = program.as_ref();
     let mut child = Command::new(program)
         .args(arguments.iter().map(AsRef::as_ref))
@@ -59,25 +102,40 @@ pub(crate) fn run<S: AsRef<str>>(argv: &[S], limit: Duration) -> Result<Output, 
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
-        .map_err(|error| Failure::new(format!("start {program}"), error.to_string()).fix(missing(program)))?;
+        .map_err(|error| Failure::new(format!("start {program}"), error.to_string()).fix(missing(program, &error)))?;
     let out = child.stdout.take().map(keep);
     let err = child.stderr.take().map(keep);
     let timed_out = !ends_within(&child, limit);
     if timed_out {
         end(&child);
     }
-    let status = child.wait().map_err(|error| Failure::new(format!("wait for {program}"), error.to_string()))?;
+    let status = child.wait().on("wait for", program)?;
     Ok(Output { code: status.code(), timed_out, out: kept(out), err: kept(err) })
 }
 
 /// Runs `argv`, and takes another exit code than 0 for a failure of `what`.
 pub(crate) fn must<S: AsRef<str>>(what: &str, argv: &[S], limit: Duration) -> Result<String, Failure> {
     let output = run(argv, limit)?;
-    if output.ok() { Ok(output.out.trim().to_owned()) } else { Err(Failure::new(what, output.complaint())) }
+    if output.ok() { Ok(output.out.trim().to_owned()) } else { Err(output.failure(what, argv)) }
 }
 
-fn missing(program: &str) -> String {
-    format!("install {}", program.rsplit('/').next().unwrap_or(program))
+/// The words as a shell takes them.
+fn shell(words: &[&str]) -> String {
+    let plain =
+        |word: &str| !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c));
+    let quoted = words
+        .iter()
+        .map(|word| if plain(word) { (*word).to_owned() } else { format!("'{}'", word.replace('\'', "'\\''")) });
+    quoted.collect::<Vec<_>>().join(" ")
+}
+
+fn missing(program: &str, error: &std::io::Error) -> String {
+    let name = program.rsplit('/').next().unwrap_or(program);
+    match error.kind() {
+        std::io::ErrorKind::NotFound => format!("install {name}, in a directory of this user's PATH"),
+        std::io::ErrorKind::PermissionDenied => format!("make {name} executable for this user"),
+        _ => "free memory or processes for this user: ulimit -u and free show the limits".to_owned(),
+    }
 }
 
 fn keep(mut stream: impl Read + Send + 'static) -> mpsc::Receiver<Vec<u8>> {

@@ -42,7 +42,10 @@ fn by_key(image: &str, digest: &str, key: &Path) -> Result<String, Failure> {
         return Err(Failure::new(format!("verify {reference}"), complaint(&output.err, &output.complaint()))
             .fix(format!("sign the digest with the key of {key_word}: cosign sign --key KEY {reference}")));
     }
-    claims(&output.out, image, digest).on("verify", &reference)?;
+    claims(&output.out, image, digest).map_err(|reason| {
+        Failure::new(format!("verify {reference}"), reason)
+            .fix(format!("sign this digest under this name: cosign sign --key KEY {reference}"))
+    })?;
     Ok(format!("signed by the key of {key_word}"))
 }
 
@@ -81,17 +84,20 @@ fn repository(reference: &str) -> &str {
 
 /// The file and every directory on its way: root's, and not writable to this user.
 pub(crate) fn roots_alone(path: &Path) -> Result<(), Failure> {
-    let whole = fs::canonicalize(path).on("find", path.display())?;
+    let whole = fs::canonicalize(path).on("find", path.display()).map_err(|failure| match path.exists() {
+        true => failure,
+        false => failure.fix(format!("as root: install -m 0644 cosign.pub {}", path.display())),
+    })?;
     for part in whole.ancestors() {
         let shown = part.display();
         let found = fs::symlink_metadata(part).on("look at", &shown)?;
         if found.uid() != 0 {
             return Err(Failure::new(format!("trust {shown}"), format!("it belongs to uid {}", found.uid()))
-                .fix(format!("chown root {shown}")));
+                .fix(format!("as root: chown root:root {shown}")));
         }
         if access(part, Access::WRITE_OK).is_ok() {
             return Err(Failure::new(format!("trust {shown}"), "this user can write to it")
-                .fix(format!("chmod go-w {shown}, and run stepdown as the app's user, not as root")));
+                .fix(format!("as root: chmod go-w {shown}")));
         }
     }
     Ok(())
@@ -100,6 +106,10 @@ pub(crate) fn roots_alone(path: &Path) -> Result<(), Failure> {
 /// The policy must ask for a signature on this image; otherwise the pull would verify nothing.
 pub(crate) fn policy(image: &str, digest: Option<&str>) -> Result<(), Failure> {
     let path = Path::new(POLICY);
+    if !path.exists() {
+        return Err(Failure::new(format!("read {POLICY}"), "it does not exist")
+            .fix("write it as root: see containers-policy.json(5), and policy.json of stepdown's examples/deploy"));
+    }
     roots_alone(path)?;
     let text = fs::read_to_string(path).on("read", POLICY)?;
     let policy: Value = serde_json::from_str(&text).on("read", POLICY)?;

@@ -141,7 +141,10 @@ fn missing_tool_and_unreadable_state_are_answered() {
     let (code, err) = home.run();
     let answer = home.read("spool/done/one").unwrap_or_else(|| panic!("no answer: {err}"));
     assert!(code == Some(1) && answer.starts_with("fail v1 start podman: "), "{code:?} {answer}");
-    assert!(answer.ends_with("; nothing has changed; fix: install podman"), "{answer}");
+    assert!(
+        answer.ends_with("; nothing has changed; fix: install podman, in a directory of this user's PATH"),
+        "{answer}"
+    );
     home.write(".local/state/stepdown/app/state.json", "{");
     home.write("spool/new/two", "v2");
     let (code, err) = home.run();

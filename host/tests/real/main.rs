@@ -7,6 +7,7 @@
 
 mod client;
 mod deploys;
+mod fixes;
 mod instances;
 mod interrupted;
 mod json;

@@ -6,7 +6,7 @@ use crate::{
 };
 
 /// Deploys, and expects a refusal with these words while a client sees nothing.
-fn refused(stand: &Stand, tag: &str, words: &str) {
+pub(crate) fn refused(stand: &Stand, tag: &str, words: &str) {
     let picture = stand.picture();
     let client = Client::start(stand);
     let said = stand.stepdown(&["deploy", tag]);
@@ -14,6 +14,7 @@ fn refused(stand: &Stand, tag: &str, words: &str) {
     assert_eq!(said.code, 1, "{tag}: {said:?}");
     assert!(said.last().starts_with(&format!("fail {tag} ")) && said.last().contains(words), "{words}: {said:?}");
     assert!(said.last().contains("nothing has changed"), "{said:?}");
+    assert!(said.out.lines().any(|line| line.starts_with("fix  to fix it: ")), "{said:?}");
     assert_eq!(stand.picture(), picture);
     assert_eq!((quick.failed, slow.failed, slow.cut), (0, 0, 0), "{tag}");
     let left = stand.shell("podman ps --all --quiet --filter label=stepdown.gate=app");
@@ -130,10 +131,11 @@ fn policy_of_the_system_decides_at_the_pull() {
     let _edited = stand.edit(CONFIG_FILE, &by_policy);
     let unsigned = stand.publish("good", None);
     refused(&stand, &unsigned, "the policy takes it without a signature");
+    stand.root("cp /etc/containers/policy.json /etc/containers/policy.before && echo '{' >/etc/containers/policy.json");
+    refused(&stand, &unsigned, "read /etc/containers/policy.json: EOF while parsing an object at line 2");
     let attachments = "docker:\\n  127.0.0.1:5000/app:\\n    use-sigstore-attachments: true\\n";
     stand.root(&format!(
-        "cp /etc/containers/policy.json /etc/containers/policy.before && \
-         printf '%s' '{POLICY}' >/etc/containers/policy.json && \
+        "printf '%s' '{POLICY}' >/etc/containers/policy.json && \
          mkdir -p /etc/containers/registries.d && printf '{attachments}' >/etc/containers/registries.d/app.yaml"
     ));
     refused(&stand, &unsigned, "A signature was required, but no signature exists");

@@ -9,6 +9,8 @@ use std::{
 
 use crate::stand::{STATE, Stand, stand};
 
+const FIX: &str = "fix: write one tag and nothing else, in a regular file";
+
 /// Waits at most 90 s for an answer.
 fn answer(path: &Path) -> String {
     let deadline = Instant::now() + Duration::from_secs(90);
@@ -52,7 +54,7 @@ fn garbage_in_the_trigger_is_refused() {
     }
     assert_eq!(
         hand_over(&stand, &"x".repeat(1 << 20)),
-        "fail - the request is longer than 129 bytes; nothing has changed"
+        format!("fail - the request is longer than 129 bytes; nothing has changed; {FIX}")
     );
     let (made, status) = (stand.path("runner-data/.made"), stand.path("runner-data/deploy-status"));
     let makers: [(&dyn Fn(), &str); 3] = [
@@ -65,7 +67,7 @@ fn garbage_in_the_trigger_is_refused() {
         make();
         stand.own();
         fs::rename(&made, stand.path("runner-data/deploy-trigger")).unwrap();
-        assert_eq!(answer(&status), format!("fail - the request is {words}; nothing has changed"));
+        assert_eq!(answer(&status), format!("fail - the request is {words}; nothing has changed; {FIX}"));
     }
     assert_eq!(stand.picture(), picture);
 }
@@ -79,7 +81,7 @@ fn planted_links_are_not_followed() {
     let (trigger, status) = (stand.path("runner-data/deploy-trigger"), stand.path("runner-data/deploy-status"));
     let _ = fs::remove_file(&status);
     symlink("/home/app/secret", &trigger).unwrap();
-    assert_eq!(answer(&status), "fail - the request is a link; nothing has changed");
+    assert_eq!(answer(&status), format!("fail - the request is a link; nothing has changed; {FIX}"));
     fs::remove_file(&status).unwrap();
     symlink("/home/app/secret", &status).unwrap();
     stand.write("runner-data/deploy-trigger", "no tag");
@@ -130,6 +132,31 @@ fn entries_of_another_user_are_refused_and_block_no_other_request() {
         "rm -rf {spool}/.refused-* {spool}/new/.refused-* {STATE}/claimed/.refused-* {spool}/.d && \
          chmod 0755 {spool} {spool}/new"
     ));
+}
+
+/// The service stays active until it has written the answer, and finds the request again if it is killed before.
+#[test]
+fn answer_is_written_once_the_full_disk_has_space_again() {
+    let Some(stand) = stand() else { return };
+    stand.serving();
+    let spool = "/home/app/runner-data";
+    stand.root(&format!(
+        "mount -t tmpfs -o size=64k,uid=1000,gid=1000,mode=0755 tmpfs {spool} && cd {spool} && echo no tag >.new && \
+         {{ dd if=/dev/zero of=full bs=4k 2>/dev/null || true; }} && mv .new deploy-trigger"
+    ));
+    let service = "systemctl --user start --no-block stepdown-app.service";
+    stand.shell(service);
+    let claimed = format!("until ls {STATE}/claimed | grep -q trigger-; do sleep 0.1; done");
+    stand.shell(&claimed);
+    stand.shell("systemctl --user kill --signal=KILL stepdown-app.service");
+    stand.shell("while systemctl --user is-active --quiet stepdown-app.service; do sleep 0.1; done");
+    stand.shell(service);
+    stand.shell("until systemctl --user status stepdown-app.service | grep -q 'No space left'; do sleep 0.1; done");
+    stand.root(&format!("test ! -e {spool}/deploy-status && rm {spool}/full"));
+    let answer = format!("until [ -s {spool}/deploy-status ]; do sleep 0.1; done; cat {spool}/deploy-status");
+    assert!(stand.shell(&answer).starts_with("fail - the tag is not one"));
+    stand.shell("while systemctl --user is-active --quiet stepdown-app.service; do sleep 0.1; done");
+    stand.root(&format!("umount {spool} && test -z \"$(ls {STATE}/claimed)\""));
 }
 
 #[test]
