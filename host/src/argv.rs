@@ -1,7 +1,7 @@
-//! A unit's `podman run` command line, taken apart: pure, no system call.
+//! Parses a unit's `podman run` command line, without system calls.
 //!
-//! Whether an option takes the next word as its value decides where the image's name is. Options that are switches are
-//! listed; every other one takes a value. A word that cannot be placed is an error, so that a guess never runs.
+//! The position of the image's name depends on which options take the next word as their value. The options without a
+//! value are listed; every other one takes a value. A word that cannot be parsed is an error.
 
 use std::collections::BTreeMap;
 
@@ -54,7 +54,7 @@ const SHORT: &[(char, &str)] = &[
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Flag {
-    /// In full, with both dashes.
+    /// The long name, with both dashes.
     pub(crate) name: String,
     pub(crate) value: Option<String>,
 }
@@ -132,7 +132,7 @@ fn long_flag<'a>(word: &str, words: &mut impl Iterator<Item = &'a String>) -> Re
     Ok(Flag::new(name, Some(value)))
 }
 
-/// Names that podman takes for another one.
+/// The full name of an option that Podman accepts under two names.
 fn in_full(name: &str) -> &str {
     match name {
         "--net" => "--network",
@@ -279,21 +279,21 @@ mod tests {
     }
 
     #[test]
-    fn clustered_switches_and_a_value_are_taken_apart() {
+    fn clustered_short_options_are_parsed() {
         let line = RunLine::parse(&words("podman run -dit -p=1:1 -v/a:/b img")).unwrap();
         let flags: Vec<_> = line.flags.iter().map(Flag::word).collect();
         assert_eq!(flags, ["--detach", "--interactive", "--tty", "--publish=1:1", "--volume=/a:/b"]);
     }
 
     #[test]
-    fn what_is_not_podman_run_is_refused() {
+    fn commands_other_than_podman_run_are_refused() {
         for bad in ["/bin/sh -c x", "podman start web", "podman run --rm", "podman run --name", "podman run -Z img"] {
             assert!(RunLine::parse(&words(bad)).is_err(), "{bad}");
         }
     }
 
     #[test]
-    fn quotes_and_escapes_are_taken_away_as_systemd_does() {
+    fn quotes_and_escapes_are_removed_as_systemd_does() {
         let line = r#"podman run "--health-cmd=[\"/init\"]" 'a b' c\x20d\te  %%h%t "" "#;
         assert_eq!(split(line).unwrap(), ["podman", "run", r#"--health-cmd=["/init"]"#, "a b", "c d\te", "%h%t", ""]);
         for bad in ["\"a", "a\\", "\\q", "\\x1"] {

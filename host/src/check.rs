@@ -1,4 +1,4 @@
-//! Looks at everything that a deploy needs, and changes nothing. One line each: ok, warn or FAIL, with a fix.
+//! `check`: examines everything that a deploy needs and changes nothing. One line each: ok, warn or FAIL, with a fix.
 
 use std::{fs, path::Path, time::Duration};
 
@@ -14,7 +14,7 @@ use crate::{
 };
 
 const QUICK: Duration = Duration::from_secs(30);
-/// The free space that a pull should find.
+/// The free space that a pull needs.
 const SPACE: u64 = 2 << 30;
 
 enum Verdict {
@@ -88,7 +88,8 @@ fn lingering() -> Result<Verdict, Failure> {
     if output.out.trim() == "yes" {
         return Ok(Verdict::Ok("yes".to_owned()));
     }
-    Err(Failure::new("lingering", "it is off: the app ends with the last session").fix("loginctl enable-linger"))
+    Err(Failure::new("lingering", "it is off: the app is stopped when the last session ends")
+        .fix("loginctl enable-linger"))
 }
 
 fn cgroups() -> Result<Verdict, Failure> {
@@ -114,9 +115,10 @@ fn disk() -> Result<Verdict, Failure> {
 
 fn verification(job: &Job) -> Result<Verdict, Failure> {
     match &job.config.verify {
-        Verify::None(_) => {
-            Ok(Verdict::Warn("verify = \"none\": whoever can push can run".to_owned(), "set [verify] key"))
-        }
+        Verify::None(_) => Ok(Verdict::Warn(
+            "verify = \"none\": everyone who can push to the registry can deploy".to_owned(),
+            "set [verify] key",
+        )),
         Verify::Table(table) => match &table.key {
             Some(key) => {
                 verify::roots_alone(key)?;
@@ -124,7 +126,7 @@ fn verification(job: &Job) -> Result<Verdict, Failure> {
                 if text.contains("BEGIN PUBLIC KEY") {
                     return Ok(Verdict::Ok(format!("key {}", key.display())));
                 }
-                Err(Failure::new(format!("read {}", key.display()), "it is no public key")
+                Err(Failure::new(format!("read {}", key.display()), "it is not a public key")
                     .fix(format!("as root: cosign public-key --key KEY >{}", key.display())))
             }
             None => verify::policy(&job.config.image, None).map(|()| Verdict::Ok(verify::POLICY.to_owned())),

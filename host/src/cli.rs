@@ -19,7 +19,7 @@ pub(crate) struct Cli {
     /// The app: the name of its configuration, ~/.config/stepdown/APP.toml. Not needed where there is only one.
     #[arg(long, global = true, value_name = "APP")]
     pub(crate) app: Option<String>,
-    /// Print one JSON value a line.
+    /// Print one JSON value per line.
     #[arg(long, global = true)]
     pub(crate) json: bool,
     #[command(subcommand)]
@@ -28,14 +28,14 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Look at everything that a deploy needs; change nothing.
+    /// Examine everything that a deploy needs; change nothing.
     Check,
     /// Deploy a tag: verify, pull, check, cut over, watch.
     Deploy {
         /// The release tag at the registry.
         #[arg(required_unless_present = "trigger", conflicts_with = "trigger")]
         tag: Option<Tag>,
-        /// Stop after the check, before anything serves differently.
+        /// Stop after the gate, before the cutover.
         #[arg(long, conflicts_with = "trigger")]
         gate_only: bool,
         /// Restore after an interrupted run, then answer every request in the spool. The service runs this.
@@ -45,21 +45,21 @@ pub(crate) enum Command {
         #[arg(long)]
         wait: bool,
     },
-    /// Go back to what served before, or to a tag that served before.
+    /// Restore the previous image, or a tag that served before.
     Rollback {
-        /// A tag that served before; default: the previous one.
+        /// A tag that served before. Default: the previous one.
         tag: Option<Tag>,
-        /// Without verification and check: the image is here, and it served.
+        /// Skip verification and gate: the image is in the local store and served before.
         #[arg(long)]
         now: bool,
     },
-    /// What serves, what served before, what is under way.
+    /// Print what serves, what served before and the current run.
     Status,
-    /// The journal of every run.
+    /// Print the journal of every run.
     History,
-    /// Print the path unit, the service and an example configuration; never touch systemd.
+    /// Print the path unit, the service and an example configuration; do not call systemd.
     Install {
-        /// Write them below this directory instead, as .config/… of a home directory; never over a file.
+        /// Write them below this directory instead, as .config/… of a home directory; do not overwrite files.
         #[arg(long, value_name = "DIR")]
         dir: Option<PathBuf>,
     },

@@ -1,4 +1,4 @@
-//! `~/.config/stepdown/APP.toml`: what is deployed, how it is verified, checked and cut over.
+//! The configuration `~/.config/stepdown/APP.toml`: the image, its units, verification, gate and cutover.
 
 use std::{
     collections::BTreeMap,
@@ -51,7 +51,7 @@ pub(crate) enum Verify {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct VerifyTable {
-    /// cosign's public key, root's and not writable to the user that deploys.
+    /// cosign's public key. Root must own it, and the user that deploys cannot write to it.
     pub(crate) key: Option<PathBuf>,
     /// /etc/containers/policy.json decides at the pull.
     pub(crate) policy: Option<bool>,
@@ -64,7 +64,7 @@ pub(crate) struct VerifyTable {
 pub(crate) struct Gate {
     /// Per unit: `full` (the default), `init` or `off`.
     pub(crate) mode: BTreeMap<String, Mode>,
-    /// What differs in the gate from the unit's own environment.
+    /// Variables that replace those of the unit in the gate.
     pub(crate) env: BTreeMap<String, String>,
     /// Runs once, after the gate and before the cutover; `{image}` is the image by its digest.
     pub(crate) pre: Vec<String>,
@@ -202,7 +202,7 @@ impl Config {
             return Some((format!("[gate] mode names {unit:?}, which is not in units"), "name a unit of the app"));
         }
         if let Some(name) = self.gate.env.keys().find(|name| name.is_empty() || name.contains(['=', '\0'])) {
-            return Some((format!("[gate] env: {name:?} is no variable's name"), "write NAME = \"value\""));
+            return Some((format!("[gate] env: {name:?} is not a variable's name"), "write NAME = \"value\""));
         }
         self.verify.wrong()
     }
@@ -249,7 +249,7 @@ pub(crate) fn schema() -> Result<String, Failure> {
     serde_json::to_string_pretty(&schemars::schema_for!(Config)).on("print", "the schema")
 }
 
-/// One line and column of a byte offset, counted from 1.
+/// The line and column of a byte offset, counted from 1.
 fn position(text: &str, offset: usize) -> String {
     let before = text.get(..offset).unwrap_or(text);
     let line = before.matches('\n').count() + 1;
@@ -324,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn verification_is_one_way_or_none_said_aloud() {
+    fn verification_is_exactly_one_way_or_explicitly_none() {
         let with = |verify: &str| format!("image = \"r.example/app\"\nunits = [\"web\"]\n{verify}\n");
         assert!(reason(&with("")).contains("missing field `verify`"));
         assert!(reason(&with("[verify]")).contains("exactly one"));

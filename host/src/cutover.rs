@@ -1,7 +1,7 @@
-//! From the first restart on: cut over, watch, and go back when anything is wrong.
+//! The cutover: restarts the units, checks their health, and restores the previous image on any failure.
 //!
-//! Going back is a reconcile: the pointer names the previous image, and each unit whose container runs another one is
-//! restarted. So it ends the same from wherever it begins, after a SIGKILL or a reboot too.
+//! To restore is to reconcile: the pointer names the previous image, and each unit whose container runs another image
+//! is restarted. The result is therefore the same from every state, also after SIGKILL or a reboot.
 
 use std::{
     sync::mpsc,
@@ -22,9 +22,9 @@ use crate::{
 /// For an app without a health check: it must not restart in this time.
 const SOAK_WITHOUT_CHECK: Duration = Duration::from_secs(10);
 const BETWEEN: Duration = Duration::from_millis(200);
-/// How often each unit is asked.
+/// The interval of health checks.
 const EACH: Duration = Duration::from_secs(1);
-/// One bad answer may be a hiccup: it is asked again after this time.
+/// A single failed check is repeated after this time.
 const SECOND_ASK: Duration = Duration::from_millis(400);
 
 pub(crate) fn run(job: &Job, store: &mut Store) -> Ended {
@@ -46,7 +46,7 @@ fn cut_and_watch(job: &Job, store: &mut Store) -> Result<Release, Failure> {
         }
         let name = format!("cut over {}", unit.name);
         let how = if !unit.sockets.is_empty() { "healthy; its socket held the port" } else { "healthy" };
-        // One that turns unhealthy while the next is cut over is not left so until the soak.
+        // A unit that becomes unhealthy while the next one is cut over is noticed now, not in the soak.
         let found = while_watching(&watched, || {
             let replaced = job.report.step(&name, || replace(job, &unit, &candidate.image), |_| how.to_owned());
             replaced.map_err(|failure| failure.of_unit(&unit.name))
@@ -106,7 +106,7 @@ fn runs(unit: &Unit, found: &Container, image: &str) -> Result<(), Failure> {
     )))
 }
 
-/// The container's own answer, now; podman's word for it may be an interval old.
+/// Runs the container's health check now. Podman's recorded result may be one interval old.
 fn judge(name: &str, found: &Container) -> Result<Result<(), String>, Failure> {
     found.check.as_ref().map_or(Ok(Ok(())), |check| podman::ask(name, check))
 }
@@ -162,7 +162,7 @@ fn while_watching<T>(watched: &[Watched], work: impl FnOnce() -> Result<T, Failu
     thread::scope(|scope| {
         let (ended, end) = mpsc::channel::<()>();
         let watch = scope.spawn(move || {
-            // It was healthy when its cutover ended, just now.
+            // The first check is due after an interval: the unit was healthy when its cutover ended.
             while end.recv_timeout(EACH) == Err(mpsc::RecvTimeoutError::Timeout) {
                 look_at(watched)?;
             }
@@ -179,7 +179,7 @@ fn soak_time(watched: &[Watched]) -> Duration {
     watched.iter().map(of).max().unwrap_or_default()
 }
 
-/// Asks every unit each second.
+/// Checks every unit each second.
 fn soak(watched: &[Watched], time: Duration) -> Result<(), Failure> {
     let end = Instant::now() + time;
     loop {
@@ -215,7 +215,7 @@ fn finish(job: &Job, store: &mut Store, candidate: Release) -> Ended {
     Ended::done(answer)
 }
 
-/// What serves and what served stay; they are held since they were pulled.
+/// Removes the images that neither serve nor may be restored.
 fn retire(job: &Job, store: &Store) -> Result<(), Failure> {
     let gone = || podman::retire(&job.place.app, &kept(store, job.config.retire.keep));
     let words = |gone: &Vec<String>| if gone.is_empty() { "nothing".to_owned() } else { gone.join(", ") };

@@ -1,6 +1,6 @@
-//! The state machine up to the cutover: `claimed`, `resolved`, `verified`, `pulled`, `gated`, `pre`.
+//! The states before the cutover: `claimed`, `resolved`, `verified`, `pulled`, `gated`, `pre`.
 //!
-//! A failure or a restart in any of these leaves what serves as it was.
+//! A failure or a restart in any of these changes nothing about what serves.
 
 use std::time::Duration;
 
@@ -34,7 +34,7 @@ pub(crate) enum Kind {
     Deploy {
         gate_only: bool,
     },
-    /// To something that served before; `now` skips verification and gate.
+    /// To an image that served before; `now` skips verification and gate.
     Rollback {
         to: Box<Release>,
         now: bool,
@@ -94,7 +94,7 @@ fn refused(job: &Job, store: &mut Store, tag: &Tag, failure: &Failure) -> Ended 
     Ended::refused(answer, Some(failure.fix.clone()))
 }
 
-/// The image that will not serve goes, unless something uses it.
+/// Removes the image that will not serve, unless something uses it.
 fn drop_candidate(job: &Job, store: &Store) {
     let swept = podman::sweep(&format!("{LABEL}={}", job.place.app));
     let dropped = swept.and_then(|()| podman::retire(&job.place.app, &kept(store, usize::MAX)));
@@ -140,7 +140,7 @@ fn prepare(job: &Job, store: &mut Store, order: &Order) -> Result<(), Failure> {
     Ok(())
 }
 
-/// What the pointer names, with what the state knows of it.
+/// The image that the pointer names, with its tag and digest from the state.
 pub(crate) fn serving(job: &Job, store: &Store) -> Result<Option<Release>, Failure> {
     let Some(found) = podman::image(&job.pointer())? else { return Ok(None) };
     let known = store.state.serving.iter().chain(&store.state.previous).find(|known| known.image == found.image);
@@ -170,7 +170,7 @@ fn fetch(
         Some(digest) => digest,
         None => {
             let resolved = job.report.step("resolve", || registry::resolve(image, &order.tag), |r| r.digest.clone())?;
-            // A signature names no tag: whoever can move one could bring back an old image with known holes.
+            // A signature does not name the tag. Someone who can move tags could deploy an old image with known faults.
             if let Some(before) = before.filter(|before| back.is_none() && resolved.created < before.created) {
                 return Err(Failure::new(
                     format!("deploy {}", order.tag),
@@ -198,7 +198,7 @@ fn fetch(
     Ok(candidate.with(&order.tag, &digest))
 }
 
-/// Each unit against what the image itself asks for.
+/// Compares each unit with what the image renders.
 fn compare(job: &Job, units: &[Unit], candidate: &Release) -> Result<(), Failure> {
     let words = |lines: &Vec<String>| match lines.len() {
         0 => "the units are as the image renders them".to_owned(),
@@ -226,7 +226,7 @@ pub(crate) fn drift_of(job: &Job, units: &[Unit], image: &str) -> Result<Vec<Str
     Ok(units.iter().flat_map(of).collect())
 }
 
-/// Boots the image under each unit's own flags, beside what serves. After a failure no further gate starts.
+/// Runs the boot check under each unit's own flags, beside what serves. After a failure no further gate starts.
 fn gate_all(job: &Job, units: &[Unit], candidate: &Release) -> Result<(), Failure> {
     let mut gates = Vec::new();
     for unit in units {
@@ -261,7 +261,7 @@ fn gate_all(job: &Job, units: &[Unit], candidate: &Release) -> Result<(), Failur
     results.map(|_| ())
 }
 
-/// The FAIL line of the boot check; without one, what was said last.
+/// The FAIL line of the boot check; without one, the last lines of output.
 fn verdict(output: &tool::Output) -> String {
     let mut lines = output.out.lines().chain(output.err.lines());
     let failed = lines.find(|line| line.split_whitespace().any(|word| word == "FAIL"));

@@ -23,7 +23,7 @@ const LIMIT: Duration = Duration::from_secs(60);
 pub(crate) const FIX: &str = "take the unit from podman run --rm --entrypoint /init IMAGE --render quadlet, with this \
                               site's own settings in drop-ins; or set drift = \"warn\"";
 
-/// What a site chooses, or Quadlet sets by itself.
+/// Flags that the site chooses, or that Quadlet sets itself.
 const SITES: &[&str] = &[
     "--name",
     "--replace",
@@ -39,7 +39,7 @@ const SITES: &[&str] = &[
     "--log-driver",
     "--log-opt",
 ];
-/// Flags that may be given more than once: each value counts by itself.
+/// Flags that may occur more than once; each value is compared separately.
 const REPEATED: &[&str] = &[
     "--cap-add",
     "--cap-drop",
@@ -99,7 +99,7 @@ pub(crate) fn rendering(image: &str, label: &str) -> Result<Vec<Rendered>, Failu
         "localhost/rendered",
     ];
     let parts = parts(&tool::must(what, &argv, LIMIT)?).map_err(unusable)?;
-    // Private to the user where systemd started this; made anew in any case.
+    // XDG_RUNTIME_DIR is private to the user. An existing folder is an error.
     let folder = env::var_os("XDG_RUNTIME_DIR").map_or_else(env::temp_dir, PathBuf::from);
     let folder = folder.join(format!("stepdown-rendered-{}", process::id()));
     fs::create_dir(&folder).on("make", folder.display())?;
@@ -227,7 +227,7 @@ fn is_loosening(option: &str) -> bool {
     ["label", "unmask", "seccomp", "apparmor", "proc-opts"].iter().any(|name| option.starts_with(name))
 }
 
-/// The same request, however it is spelled. A file of variables lies where the site has it.
+/// Whether two flags mean the same. The site chooses the path of a file of variables.
 fn same(one: &Flag, other: &Flag) -> bool {
     one.name == other.name && (one.name == "--env-file" || plain(one) == plain(other))
 }
@@ -243,7 +243,7 @@ fn plain(flag: &Flag) -> String {
             options.sort_unstable();
             format!("{path}:{}", options.join(","))
         }
-        // The site names its volumes; where they lie in the container is the image's.
+        // The site names its volumes; the image decides where they are mounted.
         "--volume" => subject(flag).to_owned(),
         _ => value.to_owned(),
     }
@@ -306,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_the_sites_own_is_no_drift() {
+    fn settings_of_the_site_are_not_drift() {
         let own = "podman run --name app-web --cap-drop=ALL --cap-add CAP_CHOWN --read-only -d --sdnotify=container \
                    --security-opt=no-new-privileges --tmpfs /tmp:size=64m,rw -e ROLE=web -e DATABASE=x -m 256m \
                    -v /srv/data:/data:Z --env-file /home/app/web.env --secret db --network app -p 80:80 img";
@@ -314,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn missing_other_and_added_flags_are_named() {
+    fn missing_different_and_added_flags_are_reported() {
         let own = RENDERED.replace("--read-only ", "").replace("256m", "512m").replace("size=64m", "size=1g").replace(
             "--cap-add=chown",
             "--cap-add=chown --cap-add=net_admin --security-opt=label=disable --privileged",
@@ -338,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn unit_of_a_role_that_the_image_does_not_have_is_named() {
+    fn unit_of_an_unknown_role_is_reported() {
         let own = unit(&RENDERED.replace("ROLE=web", "ROLE=cron"));
         assert_eq!(differences(&own, &rendered()), ["the image has no service for it: it renders web"]);
     }

@@ -1,4 +1,4 @@
-//! What failed, why, and the fix. A failure ends the command with its exit code.
+//! Errors: what failed, the reason, and the fix. A failure ends the command with its exit code.
 
 use std::{
     fmt::Display,
@@ -45,7 +45,7 @@ impl Unfixed {
         Failure { what, reason, fix: fix.into(), code, unit: None, source_code: None, span: None }
     }
 
-    /// A failure that nothing outside of this program causes.
+    /// For a failure that only a bug of this program can cause.
     pub(crate) fn bug(self) -> Failure {
         self.fix("run the command again; if it fails again, report this line as a bug of stepdown")
     }
@@ -61,7 +61,7 @@ impl Failure {
         Unfixed { code: CONFIGURATION, ..Self::new(what, reason) }
     }
 
-    /// Another fix than the general one of the cause.
+    /// Replaces the general fix of the cause.
     pub(crate) fn fix(self, fix: impl Into<String>) -> Self {
         Self { fix: fix.into(), ..self }
     }
@@ -70,7 +70,7 @@ impl Failure {
         Self { unit: Some(unit.to_owned()), ..self }
     }
 
-    /// Shows the place in a file beside the words.
+    /// Adds the line of the file that is wrong, for a terminal.
     pub(crate) fn at(self, name: &str, text: &str, span: Option<std::ops::Range<usize>>) -> Self {
         Self { source_code: Some(NamedSource::new(name, text.to_owned())), span: span.map(SourceSpan::from), ..self }
     }

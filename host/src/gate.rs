@@ -1,7 +1,7 @@
 //! The gate's command line: the unit's own, with a closed list of differences.
 //!
-//! Everything that the list does not name is kept word for word: user, capabilities, read-only root, tmpfs, limits,
-//! secrets, environment. What would touch the serving container, its ports, its network or its data is taken out.
+//! Everything else is kept unchanged: user, capabilities, read-only root, tmpfs, limits, secrets, environment. Flags
+//! that would affect the serving container, its ports, its network or its data are removed.
 
 use std::{collections::BTreeMap, path::Path};
 
@@ -13,8 +13,8 @@ use crate::{
 /// The label that gate containers carry, so that the next start can remove one that was left behind.
 pub(crate) const LABEL: &str = "stepdown.gate";
 
-/// Flags that a gate container does without.
-/// Names, files and ports are the serving container's. Labels route proxies and update timers to it. Health timers
+/// Flags that a gate container does not get.
+/// Names, files and ports belong to the serving container. Labels route proxies and update timers to it. Health timers
 /// would outlive a gate that is killed; `/init` asks for health itself in a boot check.
 const LEFT_OUT: &[&str] = &[
     "--name",
@@ -47,7 +47,7 @@ const LEFT_OUT: &[&str] = &[
     "--no-healthcheck",
 ];
 
-/// What cannot be given to a second container without changing what the first one sees.
+/// Flags that would give a second container the data of the first one.
 const REFUSED: &[&str] = &["--volumes-from", "--rootfs"];
 
 /// The command that checks `image` under the flags of `line`.
@@ -81,7 +81,7 @@ pub(crate) fn gate_line(
     Ok(RunLine { podman: line.podman.clone(), flags, image: image.to_owned(), command: line.command.clone() })
 }
 
-/// A unit's name may have letters that a container's may not.
+/// Replaces the characters of a unit's name that a container's name cannot contain.
 fn container_name(app: &str, unit: &str) -> String {
     let letter = |c: char| if c.is_ascii_alphanumeric() || "_.-".contains(c) { c } else { '-' };
     format!("stepdown-gate-{app}-{}", unit.chars().map(letter).collect::<String>())
@@ -97,7 +97,7 @@ fn gated(flag: &Flag) -> Result<Option<Flag>, String> {
     }
 }
 
-/// A network of its own instead of the host's or another container's; without the serving container's address.
+/// Never the network of the host or of another container, and never the serving container's address.
 fn network(value: &str) -> Option<Flag> {
     let (name, options) = value.split_once(':').map_or((value, None), |(name, options)| (name, Some(options)));
     if matches!(name, "host" | "container" | "ns") {
@@ -116,8 +116,8 @@ fn network(value: &str) -> Option<Flag> {
     Some(Flag::new("--network", Some(&value)))
 }
 
-/// `SOURCE:TARGET[:OPTIONS]` as an overlay that is thrown away. What is read-only stays as it is. A label of SELinux is
-/// not changed: that would take the data from the serving container.
+/// `SOURCE:TARGET[:OPTIONS]` as an overlay that is removed afterwards. A read-only volume stays read-only. SELinux
+/// labels are not changed, since the serving container would lose access to the data.
 fn volume(value: &str) -> String {
     let mut parts = value.splitn(3, ':');
     let (Some(source), Some(target)) = (parts.next(), parts.next()) else { return value.to_owned() };
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn confinement_and_environment_are_kept_word_for_word() {
+    fn confinement_and_environment_are_kept() {
         let flags = "--cgroups=split --stop-timeout=10 --tmpfs=/tmp:rw,size=64m --security-opt=no-new-privileges \
                      --cap-drop=all --cap-add=chown --read-only --user=0:0 --env=ROLE=web --secret=db --memory=1g";
         assert_eq!(
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_of_the_serving_container_is_used() {
+    fn names_ports_and_labels_of_the_serving_container_are_removed() {
         let line = "podman run --name web --replace -d -t --cidfile=/run/web.cid --publish 80:80 -P --pod p \
                     --label a=b --health-cmd x --sdnotify=healthy --pull never --ip 10.0.0.2 --network-alias web \
                     --restart=always img"
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn network_of_the_host_or_of_a_container_is_left_out() {
+    fn network_of_the_host_or_of_a_container_is_removed() {
         assert_eq!(kept("podman run --network=host img"), Vec::<String>::new());
         assert_eq!(kept("podman run --net container:web img"), Vec::<String>::new());
         assert_eq!(kept("podman run --network app:ip=10.0.0.2,mtu=1400 img"), ["--network=app:mtu=1400"]);
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn instance_has_a_name_that_podman_takes() {
+    fn instance_gets_a_valid_container_name() {
         assert_eq!(container_name("app", "web@2:a"), "stepdown-gate-app-web-2-a");
     }
 

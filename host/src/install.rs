@@ -1,4 +1,4 @@
-//! Prints what an installation needs: a path unit, a service, an example configuration.
+//! `install`: prints a path unit, a service and an example configuration.
 
 use std::{
     fs::{self, OpenOptions},
@@ -10,7 +10,7 @@ use std::{
 use crate::failure::{Context, Failure};
 
 const PATH: &str = "\
-# Starts the service when CI hands a request over.
+# Starts the service when CI writes a request.
 [Unit]
 Description=Requests to deploy APP
 
@@ -28,7 +28,7 @@ const SERVICE: &str = "\
 Description=Deploy APP
 Wants=network-online.target
 After=network-online.target
-# Each start answers what waits: a burst of refused requests must not end with the unit that is no longer started.
+# Each start answers the waiting requests. A start limit would leave requests without an answer.
 StartLimitIntervalSec=0
 
 [Service]
@@ -51,7 +51,7 @@ units = [\"web\", \"worker\", \"beat\", \"flower\"]   # in the order of cutover;
 key = \"/etc/containers/cosign-APP.pub\"    # root's; or policy = true: /etc/containers/policy.json decides at the pull
 
 [gate]
-# full | init | off; in full, a gated worker would take jobs and a gated beat would schedule
+# full | init | off; a worker in full mode takes jobs, and a scheduler schedules
 mode = { worker = \"init\", beat = \"init\" }
 # env = { DATABASE_URL = \"postgres://gate@db/gate\" }   # what differs in the gate
 # pre = [\"podman\", \"run\", \"--rm\", \"--network=app\", \"{image}\", \"python\", \"manage.py\", \"migrate\"]

@@ -72,12 +72,12 @@ use crate::{
     tag::Tag,
 };
 
-/// The path unit starts the service again at once while a request waits. A service that cannot claim it must not use up
-/// the processor.
+/// The path unit restarts the service immediately while a request waits. This pause keeps a service that cannot claim
+/// the request from using all of the processor.
 const BEFORE_NEXT_START: Duration = Duration::from_secs(10);
 
 fn main() -> ExitCode {
-    // Fails only where a hook is set already, which nothing here does.
+    // Fails only if a hook is set already.
     let _ = miette::set_hook(Box::new(|_| Box::new(miette::NarratableReportHandler::new())));
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
@@ -154,7 +154,7 @@ fn under_way(job: &Job) -> Failure {
         .fix("wait until stepdown status shows no run, or deploy with --wait")
 }
 
-/// A run that was asked for on the command line.
+/// A run that was started on the command line.
 fn one(job: &Job, wait: bool, order: impl FnOnce(&Store) -> Result<(Tag, Kind), Failure>) -> Result<ExitCode, Failure> {
     let lock = Lock::take(&job.place.state, wait)?.ok_or_else(|| under_way(job))?;
     let mut store = lock.store()?;

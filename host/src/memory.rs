@@ -1,4 +1,4 @@
-//! How many gates may run at the same time: as many as there are processors, if the memory is enough for all of them.
+//! The number of gates that run at the same time: one per processor, if the memory is sufficient for all of them.
 
 use std::{fs, num::NonZeroUsize, thread};
 

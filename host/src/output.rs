@@ -1,4 +1,4 @@
-//! What `--json` prints, one value a line, and its JSON Schema: `stepdown schema output`.
+//! The lines of `--json`, one value per line, and their JSON Schema: `stepdown schema output`.
 
 use schemars::JsonSchema;
 use serde::Serialize;

@@ -1,4 +1,4 @@
-//! Runs independent pieces of work in threads. The results are passed to the calling thread, which alone reports.
+//! Runs independent pieces of work in threads. Only the calling thread reports their results.
 
 use std::{
     sync::{
@@ -11,8 +11,8 @@ use std::{
 
 use crate::failure::Failure;
 
-/// Runs `work` for each index below `count`, `at_once` of them at a time, and returns what ended in the order of the
-/// indexes. After a failure no further piece starts. `ended` is called here, when a piece has ended.
+/// Runs `work` for each index below `count`, `at_once` of them at a time, and returns the results in the order of
+/// the indexes. After a failure no further piece starts. `ended` is called here, when a piece has ended.
 pub(crate) fn each<T: Send>(
     count: usize,
     at_once: usize,

@@ -1,4 +1,4 @@
-//! Where the files of an app are: its configuration, its state, its spool.
+//! The paths of an app: its configuration, its state, its spool.
 
 use std::{
     env, fs,
@@ -17,7 +17,7 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    /// The app that is named, or the only one that has a configuration.
+    /// The named app, or the only one that has a configuration.
     pub(crate) fn find(app: Option<&str>) -> Result<Self, Failure> {
         let folder = base("XDG_CONFIG_HOME", ".config")?.join("stepdown");
         let app = match app {

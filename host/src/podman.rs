@@ -1,4 +1,4 @@
-//! Podman: images, their names, and the containers that run or hold them.
+//! Podman: images, their names, and the containers that run them or keep them from being pruned.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -16,7 +16,7 @@ const PULL: Duration = Duration::from_secs(1800);
 /// The label of the containers that hold an image.
 const HOLD: &str = "stepdown.hold";
 
-/// What the units run: a name that only this program moves.
+/// The image name that the units run. Only this program moves it.
 pub(crate) fn pointer(app: &str) -> String {
     format!("localhost/stepdown/{app}:current")
 }
@@ -46,7 +46,7 @@ pub(crate) fn image(name: &str) -> Result<Option<Release>, Failure> {
     let format = "{{.Created.Unix}} {{json .}}";
     let found = tool::run(&["podman", "image", "inspect", "--format", format, name], QUICK)?;
     if !found.ok() {
-        // Asked only after a failure: each call of Podman takes about 0.1 s.
+        // Only after a failure, since each call of Podman takes about 0.1 s.
         return match tool::run(&["podman", "image", "exists", name], QUICK)?.code {
             Some(1) => Ok(None),
             _ => Err(found.failure(format!("inspect {name}"), &["podman", "image", "inspect", name])),
@@ -86,7 +86,7 @@ pub(crate) fn untag(name: &str) -> Result<(), Failure> {
     tool::must(&format!("untag {name}"), &["podman", "untag", name, name], QUICK).map(|_| ())
 }
 
-/// Keeps an image that was held before, and holds it again if its container was removed.
+/// Holds an image, unless it is held already.
 pub(crate) fn keep_held(app: &str, image: &str) -> Result<(), Failure> {
     if is_held(app, image)? { Ok(()) } else { hold(app, image) }
 }
@@ -141,7 +141,7 @@ pub(crate) fn retire(app: &str, kept: &[&str]) -> Result<Vec<String>, Failure> {
             continue;
         }
         tool::must(&format!("remove {container}"), &["podman", "rm", "--force", container], QUICK)?;
-        // Untagged at least; removed where this was its last name and nothing runs it.
+        // Removes the tag, and the image if this was its last name and no container runs it.
         let _ = tool::run(&["podman", "rmi", "--ignore", &kept_name(app, image), image], QUICK)?;
         gone.push(short(image).to_owned());
     }

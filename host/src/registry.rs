@@ -1,4 +1,4 @@
-//! The registry's answer to a tag, by skopeo.
+//! Resolves a tag at the registry, with skopeo.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use crate::{failure::Failure, tag::Tag, tool};
 
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// A tag's image at one moment. Everything after goes by the digest.
+/// The image of a tag at one moment. All later steps use the digest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Resolved {
     pub(crate) digest: String,

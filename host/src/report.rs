@@ -1,4 +1,4 @@
-//! What a person or a journal sees of a run: live steps on a terminal, plain lines elsewhere, JSON when asked for.
+//! Prints the steps of a run: live on a terminal, plain lines elsewhere, JSON with `--json`.
 
 use std::{
     cell::RefCell,
@@ -40,7 +40,7 @@ impl Report {
         Self { style, began: Instant::now(), step: RefCell::new(None) }
     }
 
-    /// Runs a step; its words are shown when it ends, with the time that it took.
+    /// Runs a step; its line is printed when it ends, with its duration.
     pub(crate) fn step<T>(
         &self,
         name: &str,
@@ -70,12 +70,12 @@ impl Report {
         }
     }
 
-    /// Something to know that is no step.
+    /// A line that is not a step.
     pub(crate) fn note(&self, level: Level, name: &str, words: &str) {
         self.line(level, name, words, Duration::ZERO);
     }
 
-    /// The last line: the same that a request is answered with.
+    /// The last line: the answer to the request.
     pub(crate) fn answer(&self, answer: &str, stuck: bool) {
         let seconds = self.began.elapsed().as_secs_f32();
         if self.style == Style::Json {
@@ -86,7 +86,7 @@ impl Report {
     }
 
     pub(crate) fn print(&self, line: &str) {
-        // A reader that has gone must not end a deploy.
+        // A closed pipe must not end a deploy.
         let _ = writeln!(stdout(), "{line}");
     }
 
@@ -97,7 +97,7 @@ impl Report {
         }
     }
 
-    /// Shows on a terminal what is under way, until `end`.
+    /// Shows the current step on a terminal, until `end`.
     pub(crate) fn begin(&self, name: &str) {
         if self.style != Style::Live {
             return;

@@ -1,4 +1,4 @@
-//! Durations as the configuration writes them: `500ms`, `10s`, `5m`.
+//! Durations in the configuration: `500ms`, `10s`, `5m`.
 
 use std::{fmt, str::FromStr, time::Duration};
 
@@ -18,7 +18,7 @@ impl FromStr for Span {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("{text:?} is no duration; allowed: 500ms, 10s, 5m");
+        let wrong = || format!("{text:?} is not a duration; allowed: 500ms, 10s, 5m");
         let digits = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?;
         let (number, unit) = text.split_at(digits);
         let number: u32 = number.parse().map_err(|_| wrong())?;

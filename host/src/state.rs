@@ -7,11 +7,11 @@ use crate::tag::Tag;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Release {
-    /// Podman's image id: what containers are compared by.
+    /// Podman's image id, which containers are compared by.
     pub(crate) image: String,
     pub(crate) digest: Option<String>,
     pub(crate) tag: Option<Tag>,
-    /// The commit that it was built from, where the image says so.
+    /// The commit that it was built from, if the image has it as a label or variable.
     pub(crate) revision: Option<String>,
     /// When the image was made, in seconds since 1970.
     pub(crate) created: i64,
@@ -67,7 +67,7 @@ impl Phase {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Run {
     pub(crate) tag: Tag,
-    /// The claimed request's name, where it came by the spool.
+    /// The name of the claimed request, if CI requested this run.
     pub(crate) request: Option<String>,
     pub(crate) rollback: bool,
     pub(crate) started: u64,

@@ -1,4 +1,4 @@
-//! What serves, what served before, what is under way: as the state has it.
+//! `status`: what serves, what served before, and the current run.
 
 use crate::{
     failure::Failure,

@@ -53,7 +53,7 @@ pub(crate) struct Store<'a> {
 }
 
 impl Store<'_> {
-    /// Written beside, synced, renamed over: a reader sees the old state or the new one.
+    /// Writes a new file, syncs it and renames it: a reader sees the old state or the new one.
     pub(crate) fn save(&self) -> Result<(), Failure> {
         let path = self.folder.join("state.json");
         let new = self.folder.join("state.json.new");
@@ -107,7 +107,7 @@ impl Store<'_> {
         }
     }
 
-    /// The history is for people: a line that cannot be written does not end a deploy.
+    /// The history is informational: a line that cannot be written does not end a deploy.
     fn note(&self, line: &Line) {
         let path = self.folder.join("history.jsonl");
         if let (Ok(mut file), Ok(text)) = (open(&path, OpenOptions::new().append(true).create(true)), line.text()) {

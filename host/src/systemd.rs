@@ -156,7 +156,7 @@ fn property<T: DeserializeOwned>(path: &str, interface: &str, name: &str) -> Res
     get(&["get-property", NAME, path, interface, name])
 }
 
-/// All of an interface in one call: each costs a process.
+/// All properties of an interface in one call, since each call starts a process.
 struct Properties(BTreeMap<String, Data<Value>>);
 
 impl Properties {

@@ -1,11 +1,11 @@
-//! The grammar of a release tag, as registries have it.
+//! The grammar of a release tag, as registries define it.
 
 use std::{fmt, str::FromStr};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// A tag of the grammar `[A-Za-z0-9_][A-Za-z0-9._-]{0,127}`: no option, no path, no second line.
+/// A tag of the grammar `[A-Za-z0-9_][A-Za-z0-9._-]{0,127}`: never an option, a path or several lines.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
 pub(crate) struct Tag(String);
@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn release_tags_are_taken() {
+    fn release_tags_are_accepted() {
         for good in ["v1", "V0.2.9", "_x", "1.0-rc.1", &"a".repeat(128)] {
             assert!(good.parse::<Tag>().is_ok(), "{good}");
         }

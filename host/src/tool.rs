@@ -15,9 +15,9 @@ use rustix::{
 
 use crate::failure::{Context, Failure, one_line};
 
-/// What a tool may print; the rest is read and dropped, so that it does not block.
+/// The output of a tool that is kept. The rest is read and dropped, so that the tool does not block.
 const KEPT: usize = 1 << 20;
-/// Between SIGTERM and SIGKILL for a tool that is out of time.
+/// Between SIGTERM and SIGKILL for a tool that exceeds its time limit.
 const GRACE: Duration = Duration::from_secs(5);
 
 /// What Podman, skopeo and cosign print for a cause, and its fix.
@@ -58,7 +58,7 @@ impl Output {
         self.code == Some(0)
     }
 
-    /// By what the tools print for causes that are known; otherwise the command, to be run by hand.
+    /// The fix of a known cause, by the tool's output; otherwise the command, to be run by hand.
     pub(crate) fn fix<S: AsRef<str>>(&self, argv: &[S]) -> String {
         let text = self.err.to_lowercase();
         let known = FIXES.iter().find(|(words, _)| words.iter().any(|word| text.contains(word)));
@@ -76,7 +76,7 @@ impl Output {
         Failure::new(what, self.complaint()).fix(self.fix(argv))
     }
 
-    /// The last lines that say something, for an error.
+    /// The last lines that are not empty, for an error.
     pub(crate) fn complaint(&self) -> String {
         let source = if self.err.trim().is_empty() { &self.out } else { &self.err };
         let lines: Vec<&str> = source.lines().filter(|line| !line.trim().is_empty()).collect();
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn tool_out_of_time_is_ended() {
+    fn tool_that_exceeds_its_time_is_killed() {
         let output = run(&["sleep", "600"], Duration::from_millis(50)).unwrap();
         assert!(output.timed_out && !output.ok());
     }

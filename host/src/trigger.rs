@@ -1,4 +1,4 @@
-//! The hand-over from CI: `deploy-trigger` and `deploy-status`, and the spool `new/ID`, `done/ID`.
+//! Requests from CI: `deploy-trigger` and `deploy-status`, and the spool `new/ID`, `done/ID`.
 //!
 //! CI can write to the directory, perhaps as another user: an entry may be a link, a directory, a pipe or of any size.
 //! A request is claimed by a rename into the private state, opened without following links and without blocking, and
@@ -48,7 +48,7 @@ pub(crate) struct Request {
 }
 
 impl Spool {
-    /// `dir` is CI's; `state` is the private folder.
+    /// CI writes to `dir`; only this program writes to `state`.
     pub(crate) fn open(dir: &Path, state: &Path) -> Result<Self, Failure> {
         let shown = dir.display().to_string();
         let dir = openat(CWD, dir, OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).on("open", &shown)?;
@@ -104,7 +104,7 @@ impl Spool {
         Ok(Some(Request { tag: Err(format!("the request cannot be claimed: {error}")), name }))
     }
 
-    /// A folder of the spool, never through a link. None: there is none, and no request comes that way.
+    /// Opens a folder of the spool without following links. None: it does not exist.
     fn folder(&self, name: &str) -> Result<Option<OwnedFd>, Failure> {
         let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         match openat(&self.dir, name, flags, Mode::empty()) {
@@ -114,7 +114,7 @@ impl Spool {
         }
     }
 
-    /// Not blocking: opening a pipe would wait for its other end.
+    /// Opens without blocking, since opening a pipe would wait for its other end.
     fn read(&self, name: &str) -> Result<Tag, String> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
         let file = openat(&self.claimed, name, flags, Mode::empty()).map_err(|error| match error {
@@ -126,7 +126,7 @@ impl Spool {
             return Err("the request is not a regular file".to_owned());
         }
         let mut bytes = Vec::new();
-        // A tag and a newline, and one byte more to see that there is more.
+        // A tag, a newline, and one byte more to notice a longer request.
         let longest = LONGEST + 1;
         let limit = u64::try_from(longest + 1).unwrap_or(u64::MAX);
         File::from(file).take(limit).read_to_end(&mut bytes).map_err(|error| format!("the request: {error}"))?;
@@ -134,7 +134,7 @@ impl Spool {
             return Err(format!("the request is longer than {longest} bytes"));
         }
         let text = std::str::from_utf8(&bytes).map_err(|_| "the tag is not text".to_owned())?;
-        text.strip_suffix('\n').unwrap_or(text).parse().map_err(|reason| format!("the tag is not one: {reason}"))
+        text.strip_suffix('\n').unwrap_or(text).parse().map_err(|reason| format!("the tag is not valid: {reason}"))
     }
 
     /// Writes the answer, then removes the request. If the answer cannot be written, the request stays claimed.
@@ -154,7 +154,7 @@ impl Spool {
         } else if statat(&self.dir, TRIGGER, AtFlags::SYMLINK_NOFOLLOW).is_err() {
             write_new(&self.dir, STATUS, answer).on("write", format!("{}/{STATUS}", self.shown))?;
         }
-        // With another trigger waiting, whoever polls is its sender: this answer would be read as that one's.
+        // If another trigger waits, its sender would read this answer as its own.
         Ok(())
     }
 
@@ -174,13 +174,13 @@ impl Spool {
     }
 }
 
-/// No two requests have the same name, even where a client uses an ID twice.
+/// Makes the name of a request unique, also if a client uses an ID twice.
 fn stamp() -> String {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     format!("{:020}", since.as_nanos())
 }
 
-/// Renames an entry within its folder to a hidden name, where nobody looks for requests, and removes it if it is empty.
+/// Renames an entry within its folder to a hidden name, which is not a request, and removes it if it is empty.
 fn set_aside(folder: &OwnedFd, entry: &OsStr) -> Result<(), Errno> {
     let hidden = format!(".refused-{}", stamp());
     renameat(folder, entry, folder, &hidden)?;
@@ -290,7 +290,7 @@ mod tests {
         let request = room.one();
         assert_eq!(request.tag, Ok("v1".parse().unwrap()));
         assert!(!room.path(TRIGGER).exists() && !room.path(STATUS).exists());
-        // A process that died with it finds it again.
+        // A process that starts after a SIGKILL finds it again.
         assert_eq!(room.one().name, request.name);
         room.spool().answer(&request.name, "ok v1").unwrap();
         assert_eq!(fs::read_to_string(room.path(STATUS)).unwrap(), "ok v1\n");
@@ -298,16 +298,16 @@ mod tests {
     }
 
     #[test]
-    fn words_that_are_no_tag_are_refused() {
+    fn invalid_tags_are_refused() {
         for garbage in ["", "\n", "GAR BAGE", "../../etc", "--help", "v1\nv2", "v1\n\n", "\u{0}"] {
             let room = Room::new();
             fs::write(room.path(TRIGGER), garbage).unwrap();
-            assert!(room.refusal().starts_with("the tag is not one"), "{garbage:?}");
+            assert!(room.refusal().starts_with("the tag is not valid"), "{garbage:?}");
         }
     }
 
     #[test]
-    fn what_is_no_small_regular_file_is_refused() {
+    fn requests_that_are_not_small_regular_files_are_refused() {
         let room = Room::new();
         File::create(room.path(TRIGGER)).unwrap().set_len(64 << 20).unwrap();
         assert_eq!(room.refusal(), "the request is longer than 129 bytes");
@@ -323,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn name_that_is_too_long_or_no_text_blocks_no_other_request() {
+    fn invalid_name_does_not_block_other_requests() {
         let room = Room::new();
         for name in [&[b'x'; 255][..], b"\xff", b"good"] {
             fs::write(room.path("new").join(OsStr::from_bytes(name)), "v1").unwrap();

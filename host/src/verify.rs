@@ -1,4 +1,4 @@
-//! Whether an image is what its publisher signed: by a key, or by containers' policy at the pull.
+//! Verifies an image's signature: with a key, or by the containers policy at the pull.
 
 use std::{fs, os::unix::fs::MetadataExt, path::Path, time::Duration};
 
@@ -12,10 +12,10 @@ use crate::{
 };
 
 const LIMIT: Duration = Duration::from_secs(120);
-/// The system's policy. One in the user's home would be for the user, and what runs as it, to change.
+/// The system's policy. The user and its processes could change one in the home directory.
 pub(crate) const POLICY: &str = "/etc/containers/policy.json";
 
-/// Verifies `image@digest`, or makes sure that the pull will. The words are for the step's line.
+/// Verifies `image@digest`, or checks that the pull will. Returns the text of the step's line.
 pub(crate) fn verify(config: &Config, digest: &str) -> Result<String, Failure> {
     match &config.verify {
         Verify::None(_) => Ok("not verified: verify = \"none\"".to_owned()),
@@ -26,7 +26,7 @@ pub(crate) fn verify(config: &Config, digest: &str) -> Result<String, Failure> {
     }
 }
 
-/// The policy that the pull has to go by, where it is what verifies.
+/// The policy that decides at the pull, if the configuration selects it.
 pub(crate) fn pull_policy(config: &Config) -> Option<&'static str> {
     matches!(&config.verify, Verify::Table(table) if table.key.is_none()).then_some(POLICY)
 }
@@ -35,7 +35,7 @@ fn by_key(image: &str, digest: &str, key: &Path) -> Result<String, Failure> {
     roots_alone(key)?;
     let reference = format!("{image}@{digest}");
     let key_word = key.display().to_string();
-    // The log is not asked: it is not reachable from every host, and a key that root installed needs no witness.
+    // The transparency log is not used: it is not reachable from every host, and the key is installed by root.
     let argv = ["cosign", "verify", "--key", &key_word, "--insecure-ignore-tlog=true", "--output", "json", &reference];
     let output = tool::run(&argv, LIMIT)?;
     if !output.ok() {
@@ -49,14 +49,14 @@ fn by_key(image: &str, digest: &str, key: &Path) -> Result<String, Failure> {
     Ok(format!("signed by the key of {key_word}"))
 }
 
-/// cosign's error without its warning about the log, which was chosen.
+/// cosign's error without its warning about the transparency log.
 fn complaint(err: &str, otherwise: &str) -> String {
     let line = err.lines().find_map(|line| line.strip_prefix("Error: "));
     line.map_or(otherwise.to_owned(), str::to_owned)
 }
 
-/// What was signed must be this digest, under this repository's name: a signature for another repository that is copied
-/// over would verify with the same key.
+/// The signature must be for this digest and this repository: a signature that was copied from another repository would
+/// verify with the same key.
 fn claims(json: &str, image: &str, digest: &str) -> Result<(), String> {
     let signatures: Vec<Value> = serde_json::from_str(json.trim()).map_err(|error| format!("cosign: {error}"))?;
     let text = |value: &Value, path: &str| value.pointer(path).and_then(Value::as_str).map(str::to_owned);
@@ -82,7 +82,7 @@ fn repository(reference: &str) -> &str {
     }
 }
 
-/// The file and every directory on its way: root's, and not writable to this user.
+/// The file and every directory on its path must belong to root and not be writable to this user.
 pub(crate) fn roots_alone(path: &Path) -> Result<(), Failure> {
     let whole = fs::canonicalize(path).on("find", path.display()).map_err(|failure| match path.exists() {
         true => failure,
@@ -117,7 +117,7 @@ pub(crate) fn policy(image: &str, digest: Option<&str>) -> Result<(), Failure> {
     if rules.is_some_and(|rules| rules.iter().any(is_signed)) {
         return Ok(());
     }
-    Err(Failure::new(format!("verify {image} by {POLICY}"), "the policy takes it without a signature")
+    Err(Failure::new(format!("verify {image} by {POLICY}"), "the policy accepts it without a signature")
         .fix("give transports.docker of the policy a sigstoreSigned entry for this image"))
 }
 

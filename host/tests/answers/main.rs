@@ -113,7 +113,7 @@ fn wrong_configuration_is_the_answer_to_every_request() {
             assert!(answer.starts_with(&format!("fail {tag} ")) && answer.contains(reason), "{name}: {answer}");
             assert!(answer.contains("; nothing has changed; fix: "), "{name}: {answer}");
         }
-        assert!(home.read("spool/done/two").unwrap().starts_with("fail - the tag is not one"));
+        assert!(home.read("spool/done/two").unwrap().starts_with("fail - the tag is not valid"));
         assert!(err.contains(reason) && home.claimed() == 0, "{name}: {err}");
     }
 }

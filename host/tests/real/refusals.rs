@@ -130,7 +130,7 @@ fn policy_of_the_system_decides_at_the_pull() {
     let by_policy = stand.read(CONFIG_FILE).replace("key = \"/etc/containers/cosign-app.pub\"", "policy = true");
     let _edited = stand.edit(CONFIG_FILE, &by_policy);
     let unsigned = stand.publish("good", None);
-    refused(&stand, &unsigned, "the policy takes it without a signature");
+    refused(&stand, &unsigned, "the policy accepts it without a signature");
     stand.root("cp /etc/containers/policy.json /etc/containers/policy.before && echo '{' >/etc/containers/policy.json");
     refused(&stand, &unsigned, "read /etc/containers/policy.json: EOF while parsing an object at line 2");
     let attachments = "docker:\\n  127.0.0.1:5000/app:\\n    use-sigstore-attachments: true\\n";

@@ -9,6 +9,7 @@ use std::{
 
 use crate::stand::{STATE, Stand, stand};
 
+const ENDED: &str = "until [ \"$(systemctl --user is-active stepdown-app.service)\" = inactive ]; do sleep 0.1; done";
 const FIX: &str = "fix: write one tag and nothing else, in a regular file";
 
 /// Waits at most 90 s for an answer.
@@ -50,7 +51,7 @@ fn garbage_in_the_trigger_is_refused() {
     stand.serving();
     let picture = stand.picture();
     for garbage in ["", "GAR BAGE", "../../../etc/passwd", "--help", "v1\nv2"] {
-        assert!(hand_over(&stand, garbage).starts_with("fail - the tag is not one"), "{garbage:?}");
+        assert!(hand_over(&stand, garbage).starts_with("fail - the tag is not valid"), "{garbage:?}");
     }
     assert_eq!(
         hand_over(&stand, &"x".repeat(1 << 20)),
@@ -109,7 +110,7 @@ fn entries_of_another_user_are_refused_and_block_no_other_request() {
         ("mkfifo deploy-trigger", "not a regular file"),
         ("ln -s /etc/passwd deploy-trigger", "a link"),
         ("(umask 077; echo v1 >deploy-trigger)", "cannot be opened: Permission denied"),
-        ("ln /etc/hostname deploy-trigger 2>/dev/null || echo .. >deploy-trigger", "the tag is not one"),
+        ("ln /etc/hostname deploy-trigger 2>/dev/null || echo .. >deploy-trigger", "the tag is not valid"),
     ];
     for (plant, words) in cases {
         let _ = fs::remove_file(&status);
@@ -121,11 +122,11 @@ fn entries_of_another_user_are_refused_and_block_no_other_request() {
     stand.write("runner-data/.b", "no tag");
     stand.own();
     fs::rename(stand.path("runner-data/.b"), stand.path("runner-data/new/b")).unwrap();
-    assert!(answer(&stand.path("runner-data/done/b")).starts_with("fail - the tag is not one"));
+    assert!(answer(&stand.path("runner-data/done/b")).starts_with("fail - the tag is not valid"));
     assert!(answer(&stand.path("runner-data/done/a")).contains("cannot be claimed"));
     assert_eq!(stand.picture(), picture);
     // Nothing is left that starts the service again.
-    stand.shell("while systemctl --user is-active --quiet stepdown-app.service; do sleep 0.1; done");
+    stand.shell(ENDED);
     let left = stand.root(&format!("ls {spool}/new; ls {STATE}/claimed"));
     assert_eq!(left, "");
     stand.root(&format!(
@@ -149,13 +150,12 @@ fn answer_is_written_once_the_full_disk_has_space_again() {
     let claimed = format!("until ls {STATE}/claimed | grep -q trigger-; do sleep 0.1; done");
     stand.shell(&claimed);
     stand.shell("systemctl --user kill --signal=KILL stepdown-app.service");
-    stand.shell("while systemctl --user is-active --quiet stepdown-app.service; do sleep 0.1; done");
     stand.shell(service);
     stand.shell("until systemctl --user status stepdown-app.service | grep -q 'No space left'; do sleep 0.1; done");
     stand.root(&format!("test ! -e {spool}/deploy-status && rm {spool}/full"));
     let answer = format!("until [ -s {spool}/deploy-status ]; do sleep 0.1; done; cat {spool}/deploy-status");
-    assert!(stand.shell(&answer).starts_with("fail - the tag is not one"));
-    stand.shell("while systemctl --user is-active --quiet stepdown-app.service; do sleep 0.1; done");
+    assert!(stand.shell(&answer).starts_with("fail - the tag is not valid"));
+    stand.shell(ENDED);
     stand.root(&format!("umount {spool} && test -z \"$(ls {STATE}/claimed)\""));
 }
 
