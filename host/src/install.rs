@@ -36,6 +36,10 @@ Type=oneshot
 ExecStart=%h/.local/bin/stepdown --app APP deploy --trigger
 # Refused and rolled back are answers, not failures of the service.
 SuccessExitStatus=1
+# After SIGKILL it restores without a person. Stuck and a wrong configuration need one.
+Restart=on-failure
+RestartSec=5s
+RestartPreventExitStatus=2 64 78
 TimeoutStartSec=infinity
 
 [Install]

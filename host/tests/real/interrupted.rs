@@ -31,6 +31,27 @@ fn kill_after_any_state_is_repaired_by_one_start_of_the_service() {
     assert_eq!(stand.shell("podman ps --all --quiet --filter label=stepdown.gate=app"), "");
 }
 
+/// The out-of-memory killer may choose the service.
+#[test]
+fn killed_service_is_started_again_by_systemd_and_restores() {
+    let Some(stand) = stand() else { return };
+    let before = stand.serving();
+    let tag = stand.publish("good", Some("good"));
+    stand.shell(&format!(
+        "rm -f runner-data/deploy-status && echo {tag} >runner-data/.new && \
+         mv runner-data/.new runner-data/deploy-trigger"
+    ));
+    stand.shell(&format!(
+        "until {STEPDOWN} status | grep -q 'under way: {tag}, in state cutting'; do sleep 0.1; done; \
+         systemctl --user kill --signal=KILL stepdown-app.service"
+    ));
+    let answer =
+        stand.shell("until [ -s runner-data/deploy-status ]; do sleep 0.1; done; cat runner-data/deploy-status");
+    assert!(answer.starts_with(&format!("fail {tag} deploy: it was interrupted in state cutting; ")), "{answer}");
+    assert!(answer.contains(&format!("; serving {before}; fix: stepdown deploy {tag} ")), "{answer}");
+    assert!(stand.answers() == before && stand.consistent(), "{}", stand.picture());
+}
+
 #[test]
 fn reboot_in_the_middle_of_a_cutover_ends_on_the_previous_image() {
     let Some(stand) = stand() else { return };
