@@ -154,6 +154,17 @@ mod tests {
     use super::*;
 
     #[test]
+    fn fix_of_a_system_call_depends_on_its_errno() {
+        let of = |errno: Errno| Err::<(), _>(errno).on("write", "/a/b").unwrap_err().fix;
+        assert!(of(Errno::NOSPC).starts_with("free space or inodes on the file system of /a/b"));
+        assert!(of(Errno::ACCESS).contains("namei -l /a/b shows the owners"));
+        assert!(of(Errno::ROFS).contains("read-write"));
+        assert!(of(Errno::NOENT).starts_with("make /a/b"));
+        assert!(of(Errno::LOOP).starts_with("remove the link"));
+        assert!(of(Errno::NOTDIR).starts_with("move away what is in the place"));
+    }
+
+    #[test]
     fn line_of_a_failure_has_no_control_characters() {
         assert_eq!(Failure::new("gate", "FAIL\n  health\u{1b}[31m").bug().line(), "gate: FAIL health[31m");
     }

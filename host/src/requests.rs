@@ -16,11 +16,12 @@ use crate::{
     report::Report,
     state::State,
     store::{self, Lock, Store},
-    trigger::{Request, Spool},
+    trigger::{Request, Spool, UNCLAIMED},
 };
 
 /// Between two attempts to write an answer.
 const RETRY: Duration = Duration::from_secs(5);
+const FIX_OF_SPOOL: &str = "keep [spool] dir on the file system of the home directory, and let CI write files there";
 const FIX_OF_TAG: &str = "write one tag and nothing else, in a regular file";
 
 pub(crate) struct Service<'a> {
@@ -190,7 +191,8 @@ fn known(state: &State, name: &str) -> Option<Ended> {
 }
 
 fn no_tag(reason: &str) -> Ended {
-    Ended::refused(format!("fail - {reason}; nothing has changed"), Some(FIX_OF_TAG.to_owned()))
+    let fix = if reason.starts_with(UNCLAIMED) { FIX_OF_SPOOL } else { FIX_OF_TAG };
+    Ended::refused(format!("fail - {reason}; nothing has changed"), Some(fix.to_owned()))
 }
 
 fn declined(state: &State, request: &Request, failure: &Failure) -> Ended {

@@ -79,7 +79,7 @@ impl Output {
     /// The last lines that are not empty, for an error.
     pub(crate) fn complaint(&self) -> String {
         let source = if self.err.trim().is_empty() { &self.out } else { &self.err };
-        let lines: Vec<&str> = source.lines().filter(|line| !line.trim().is_empty()).collect();
+        let lines: Vec<String> = source.lines().filter(|line| !line.trim().is_empty()).map(message).collect();
         let last = lines.get(lines.len().saturating_sub(3)..).unwrap_or_default().join("; ");
         match (self.timed_out, last.is_empty()) {
             (true, true) => "it did not end in time".to_owned(),
@@ -117,6 +117,12 @@ pub(crate) fn run<S: AsRef<str>>(argv: &[S], limit: Duration) -> Result<Output, 
 pub(crate) fn must<S: AsRef<str>>(what: &str, argv: &[S], limit: Duration) -> Result<String, Failure> {
     let output = run(argv, limit)?;
     if output.ok() { Ok(output.out.trim().to_owned()) } else { Err(output.failure(what, argv)) }
+}
+
+/// The message of a line of Podman's and skopeo's log: `time="…" level=fatal msg="…"`. Other lines are kept.
+fn message(line: &str) -> String {
+    let logged = line.starts_with("time=\"").then(|| line.split_once(" msg=\"")).flatten();
+    logged.map_or(line.to_owned(), |(_, text)| text.strip_suffix('"').unwrap_or(text).replace("\\\"", "\""))
 }
 
 /// The words as a shell takes them.
@@ -206,6 +212,29 @@ mod tests {
     fn tool_that_exceeds_its_time_is_killed() {
         let output = run(&["sleep", "600"], Duration::from_millis(50)).unwrap();
         assert!(output.timed_out && !output.ok());
+    }
+
+    #[test]
+    fn complaint_is_the_message_of_a_logged_line() {
+        let err = "time=\"2026-11-27T03:57:58Z\" level=fatal msg=\"no \\\"v9\\\" in app\"\n".to_owned();
+        let output = Output { code: Some(1), timed_out: false, out: String::new(), err };
+        assert_eq!(output.complaint(), "no \"v9\" in app");
+        let output = Output { err: "Error: a msg=\"b\"\n".to_owned(), ..output };
+        assert_eq!(output.complaint(), "Error: a msg=\"b\"");
+    }
+
+    #[test]
+    fn known_causes_have_their_fix_and_others_the_command() {
+        let of = |err: &str| {
+            let output = Output { code: Some(1), timed_out: false, out: String::new(), err: err.to_owned() };
+            output.fix(&["podman", "tag", "a b"])
+        };
+        assert!(of("write /var: no space left on device").starts_with("free space"));
+        assert!(of("reading manifest v9: manifest unknown").starts_with("push the tag"));
+        assert!(of("unauthorized: authentication required").starts_with("run podman login"));
+        assert!(of("dial tcp: connect: connection refused").starts_with("start the registry"));
+        assert!(of("Source image rejected: A signature was required, but none").starts_with("sign the digest"));
+        assert!(of("else").ends_with("podman tag 'a b'"), "{}", of("else"));
     }
 
     #[test]

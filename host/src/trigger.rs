@@ -30,6 +30,8 @@ use crate::{
 
 const TRIGGER: &str = "deploy-trigger";
 const STATUS: &str = "deploy-status";
+/// Why a request has no tag, if it could not be moved.
+pub(crate) const UNCLAIMED: &str = "the request cannot be claimed";
 /// The prefixes of claimed requests.
 const BY_TRIGGER: &str = "trigger-";
 const BY_SPOOL: &str = "spool-";
@@ -94,14 +96,14 @@ impl Spool {
             Err(error) => error,
         };
         let renamed = match error {
-            Errno::ACCESS | Errno::PERM | Errno::NAMETOOLONG => set_aside(folder, entry),
+            Errno::ACCESS | Errno::PERM | Errno::NAMETOOLONG | Errno::XDEV => set_aside(folder, entry),
             other => Err(other),
         };
         renamed.map_err(|_| {
             Failure::new(format!("claim {}/{}", self.shown, entry.display()), error.to_string())
                 .fix("keep [spool] dir on the file system of the home directory, and owned by this user")
         })?;
-        Ok(Some(Request { tag: Err(format!("the request cannot be claimed: {error}")), name }))
+        Ok(Some(Request { tag: Err(format!("{UNCLAIMED}: {error}")), name }))
     }
 
     /// Opens a folder of the spool without following links. None: it does not exist.

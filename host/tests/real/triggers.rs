@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::stand::{STATE, Stand, stand};
+use crate::stand::{CONFIG_FILE, STATE, Stand, stand};
 
 const ENDED: &str = "until [ \"$(systemctl --user is-active stepdown-app.service)\" = inactive ]; do sleep 0.1; done";
 const FIX: &str = "fix: write one tag and nothing else, in a regular file";
@@ -135,28 +135,33 @@ fn entries_of_another_user_are_refused_and_block_no_other_request() {
     ));
 }
 
-/// The service stays active until it has written the answer, and finds the request again if it is killed before.
+/// State and spool are on the disk that is full, where a request can be claimed and not answered. The service tries again,
+/// also after SIGKILL.
 #[test]
 fn answer_is_written_once_the_full_disk_has_space_again() {
     let Some(stand) = stand() else { return };
     stand.serving();
-    let spool = "/home/app/runner-data";
+    let disk = STATE.strip_suffix("/app").unwrap();
+    let config = stand.read(CONFIG_FILE).replace("%h/runner-data", &format!("{disk}/runner"));
+    let _edited = stand.edit(CONFIG_FILE, &config);
     stand.root(&format!(
-        "mount -t tmpfs -o size=64k,uid=1000,gid=1000,mode=0755 tmpfs {spool} && cd {spool} && echo no tag >.new && \
-         {{ dd if=/dev/zero of=full bs=4k 2>/dev/null || true; }} && mv .new deploy-trigger"
+        "cp -a {STATE} /tmp/state && mount -t tmpfs -o size=1m,uid=1000,gid=1000,mode=0700 tmpfs {disk} && \
+         mv /tmp/state {STATE} && cd {disk} && mkdir runner && chown 1000:1000 runner && echo no tag >runner/.new && \
+         {{ dd if=/dev/zero of=full bs=4k 2>/dev/null || true; }} && mv runner/.new runner/deploy-trigger"
     ));
     let service = "systemctl --user start --no-block stepdown-app.service";
     stand.shell(service);
-    let claimed = format!("until ls {STATE}/claimed | grep -q trigger-; do sleep 0.1; done");
-    stand.shell(&claimed);
+    stand.shell(&format!("timeout 60 sh -c 'until ls {STATE}/claimed | grep -q trigger-; do sleep 0.1; done'"));
     stand.shell("systemctl --user kill --signal=KILL stepdown-app.service");
     stand.shell(service);
-    stand.shell("until systemctl --user status stepdown-app.service | grep -q 'No space left'; do sleep 0.1; done");
-    stand.root(&format!("test ! -e {spool}/deploy-status && rm {spool}/full"));
-    let answer = format!("until [ -s {spool}/deploy-status ]; do sleep 0.1; done; cat {spool}/deploy-status");
-    assert!(stand.shell(&answer).starts_with("fail - the tag is not valid"));
+    let status = "systemctl --user status stepdown-app.service";
+    stand.shell(&format!("timeout 60 sh -c 'until {status} | grep -q \"No space left\"; do sleep 0.1; done'"));
+    stand.root(&format!("test ! -e {disk}/runner/deploy-status && rm {disk}/full"));
+    let answer = format!("{disk}/runner/deploy-status");
+    stand.shell(&format!("timeout 60 sh -c 'until [ -s {answer} ]; do sleep 0.1; done'"));
+    assert!(stand.shell(&format!("cat {answer}")).starts_with("fail - the tag is not valid"));
     stand.shell(ENDED);
-    stand.root(&format!("umount {spool} && test -z \"$(ls {STATE}/claimed)\""));
+    stand.root(&format!("test -z \"$(ls {STATE}/claimed)\" && umount {disk}"));
 }
 
 #[test]
