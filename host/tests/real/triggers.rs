@@ -135,8 +135,8 @@ fn entries_of_another_user_are_refused_and_block_no_other_request() {
     ));
 }
 
-/// State and spool are on the disk that is full, where a request can be claimed and not answered. The service tries again,
-/// also after SIGKILL.
+/// State and spool are on the disk that is full, where a request can be claimed and not answered. The service tries
+/// again, also after SIGKILL.
 #[test]
 fn answer_is_written_once_the_full_disk_has_space_again() {
     let Some(stand) = stand() else { return };
@@ -146,7 +146,8 @@ fn answer_is_written_once_the_full_disk_has_space_again() {
     let _edited = stand.edit(CONFIG_FILE, &config);
     stand.root(&format!(
         "cp -a {STATE} /tmp/state && mount -t tmpfs -o size=1m,uid=1000,gid=1000,mode=0700 tmpfs {disk} && \
-         mv /tmp/state {STATE} && cd {disk} && mkdir runner && chown 1000:1000 runner && echo no tag >runner/.new && \
+         mv /tmp/state {STATE} && cd {disk} && mkdir runner && chown 1000:1000 runner && \
+         echo no tag >runner/.new && \
          {{ dd if=/dev/zero of=full bs=4k 2>/dev/null || true; }} && mv runner/.new runner/deploy-trigger"
     ));
     let service = "systemctl --user start --no-block stepdown-app.service";
