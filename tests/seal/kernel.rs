@@ -67,7 +67,8 @@ fn this_kernel_seals_writes_or_the_boot_is_refused() {
     let sealed = crate::trying(&container(WRITES), write);
     let optional = crate::trying(&container(&format!("{WRITES}\noptional = true")), write);
     // tests/lab/kernels compares this with the kernel's version and its list of security modules.
-    if let Ok(version) = stepdown::facts::landlock::version() {
+    let version = crate::version();
+    if version > 0 {
         for run in [sealed, optional] {
             crate::ends(&run, &[(write[0], "EACCES")]);
             run.check(!run.stderr().contains("cannot seal"), "no warning");

@@ -28,6 +28,12 @@ const VERSIONS: [(i64, &[&str]); 8] = [
     (99, &[]),
 ];
 
+/// Those whose rights this kernel knows; newer ones than 5 add none that `/init` requests.
+fn known() -> impl Iterator<Item = (i64, &'static [&'static str])> {
+    let kernel = i64::from(crate::version());
+    VERSIONS.into_iter().filter(move |(version, _)| (*version).min(5) <= kernel)
+}
+
 fn of_version(version: i64) -> Sandbox {
     let fault = Fault {
         child: false,
@@ -43,7 +49,7 @@ fn of_version(version: i64) -> Sandbox {
 
 #[test]
 fn older_version_lacks_exactly_the_reported_rights() {
-    for (version, lacks) in VERSIONS {
+    for (version, lacks) in known() {
         let attempts = [
             ("create=/data/file", "ok"),
             ("mkdir=/data/below", "ok"),
@@ -62,12 +68,12 @@ fn older_version_lacks_exactly_the_reported_rights() {
             run.check(said.contains(&line) == lacks.contains(&gap), &format!("version {version}: {gap}"));
         }
     }
-    cases("versions of Landlock", VERSIONS.len());
+    cases("versions of Landlock", known().count());
 }
 
 #[test]
 fn check_and_plan_report_the_version_and_its_gaps() {
-    for (version, lacks) in VERSIONS {
+    for (version, lacks) in known() {
         let shown = format!("(Landlock {version})");
         let plan = of_version(version).words(["--plan", "witness"]).run();
         plan.check(plan.stdout().contains(&shown), &shown);
