@@ -79,7 +79,7 @@ impl Error {
             Error::Required { hint: Some(hint), .. } => hint,
             Error::Refused { hint: Some(hint), .. } => hint,
             Error::RootStepsWithoutRoot { .. } => text::ROOT_STEPS,
-            Error::MountPoint { remedy, .. } | Error::HandOver { remedy, .. } | Error::Drop { remedy, .. } => remedy,
+            Error::Drop { remedy, .. } => remedy,
             Error::HandOverUnproved { .. } => text::NOT_HANDED_OVER,
             Error::ProofUnreadable { .. } => text::PROOF_UNREADABLE,
             Error::NotProved { .. } => text::NOT_PROVED,
@@ -95,6 +95,8 @@ impl Error {
                 return format!("give {name} once, as {allowed}, or unset it{}", around(what));
             }
             Error::NotDone { call, .. } => return not_done(call),
+            Error::MountPoint { path, surface, cause } => return cause.fix(path, surface),
+            Error::HandOver { errno, cause, .. } => return cause.fix(*errno),
             Error::NotRoots { step: None, fix, .. } => return roots_alone(fix, "(COPY --chown=0:0 --chmod=0644)"),
             Error::NotRoots { fix, .. } => return roots_alone(fix, "(off volumes, or in a script of root's own)"),
             Error::Part { error, .. } => return error.fix(),
@@ -116,7 +118,7 @@ impl Error {
             Error::SealUnavailable { what, errno, .. } => return seal(what, *errno),
             Error::SealPath { real, .. } => return format!("give the path without links: {real}"),
             Error::NotWritable { path, uid, errno, directory } => return not_writable(path, *uid, *errno, *directory),
-            Error::Create { path, call, uid, errno, .. } => return made(path, call, *uid, *errno),
+            Error::Create { what, path, call, uid, errno } => return made(what, path, call, *uid, *errno),
         };
         fixed.to_owned()
     }
@@ -198,17 +200,25 @@ fn not_writable(path: &str, uid: u32, errno: Errno, directory: bool) -> String {
         Errno::EROFS => format!(
             "mount something writable there (--tmpfs {path}:rw,mode=0777, a volume, or an emptyDir with fsGroup)"
         ),
-        _ => format!("mount it with the :U option or owned by uid {uid}, or start as root and let /init hand it over"),
+        _ => format!(
+            "mount it owned by uid {uid} (Podman's option U) or with mode=1777, or start as root and let /init hand it \
+             over"
+        ),
     }
 }
 
-fn made(path: &str, call: &str, uid: u32, errno: Errno) -> String {
+fn made(what: &str, path: &str, call: &str, uid: u32, errno: Errno) -> String {
     match errno {
+        // A mount at a file's path would be a directory, and one above it would hide what the image has there.
+        Errno::EROFS if what == "file" => "put it below a writable mount, such as a [[tmpfs]]".into(),
         Errno::EROFS => format!("put it below a writable mount, or mount one (--tmpfs {path})"),
+        Errno::ENOENT if what == "file" => "create the directory above it by a [[directory]] entry".into(),
         Errno::EISDIR => "remove the directory that is in its place".into(),
         Errno::ENOSPC | Errno::EDQUOT => "free space or inodes there, or mount it larger".into(),
         Errno::EACCES | Errno::EPERM => {
-            format!("let uid {uid} enter each directory above it and write to the last one")
+            format!(
+                "let uid {uid} enter each directory above it and write to the last one, or put it below a [[tmpfs]]"
+            )
         }
         Errno::EBUSY => format!("unmount the file that is mounted there, or keep it (unless_exists = \"{path}\")"),
         Errno::EFBIG => "allow larger files (--ulimit fsize=-1)".into(),

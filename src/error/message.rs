@@ -47,7 +47,10 @@ impl fmt::Display for Error {
             Error::RootStepsWithoutRoot { uid, step } => {
                 write!(f, "started as uid {uid}, but the root step '{step}' must run as root")
             }
-            Error::MountPoint { path, what, .. } => write!(f, "{path} {what}"),
+            Error::MountPoint { path, surface, cause } => {
+                write!(f, "{path} ")?;
+                cause.write(f, surface)
+            }
             Error::HandOverUnproved { path, found } => write!(f, "hand-over of {path} not proved: {found}"),
             Error::NotProved { what } => write!(f, "drop not proved: {what}"),
             Error::Threads { count } => write!(f, "refusing to drop privilege with {count} threads"),

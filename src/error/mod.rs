@@ -8,6 +8,7 @@ mod exit;
 mod fix;
 mod kernel;
 mod message;
+mod mount;
 mod place;
 mod unfit;
 
@@ -17,6 +18,7 @@ use nix::errno::Errno;
 
 pub use exit::Exit;
 pub use kernel::{Kernel, errno, io_errno};
+pub use mount::{Refused, Surface, Unmounted};
 pub use place::{Place, TextFile};
 pub use unfit::{Missing, NoSecret, Unfit};
 
@@ -269,10 +271,10 @@ pub enum Error {
     MountPoint {
         /// The path.
         path: String,
-        /// What is wrong with it.
-        what: String,
-        /// The flag or the edit that corrects it.
-        remedy: String,
+        /// The configured mount.
+        surface: Surface,
+        /// What is wrong with the path.
+        cause: Unmounted,
     },
     /// A path could not be handed over.
     HandOver {
@@ -282,8 +284,8 @@ pub enum Error {
         call: &'static str,
         /// The kernel's reason.
         errno: Errno,
-        /// The fix.
-        remedy: String,
+        /// What was refused, which decides the remedy.
+        cause: Refused,
     },
     /// A hand-over reported success, but the path has another owner or mode.
     HandOverUnproved {

@@ -11,7 +11,7 @@ use super::Left;
 use super::ownership::{bits, set_mode};
 use super::tmpfs::WrongMode;
 use super::volume::Kept;
-use crate::error::{Error, Result, errno};
+use crate::error::{Error, Refused, Result, errno};
 use crate::plan::{Surfaces, TmpfsPlan};
 use crate::privilege::{Dropped, Target};
 
@@ -30,12 +30,7 @@ pub fn finish(_dropped: &Dropped, left: Left, target: &Target) -> Result<()> {
         log::warn!("{error}; uid {} can write to it as it is", target.uid);
     }
     for WrongMode { directory, path, mode } in left.modes {
-        let failed = |call, errno| Error::HandOver {
-            path: path.clone(),
-            call,
-            errno,
-            remedy: format!("mount it with mode={mode:04o}"),
-        };
+        let failed = |call, errno| Error::HandOver { path: path.clone(), call, errno, cause: Refused::Mode(mode) };
         set_mode(directory.as_fd(), mode).map_err(|reason| failed("fchmod", reason))?;
         let after = fstat(&directory).map_err(|error| failed("fstat", errno(error)))?;
         if bits(after.st_mode) != mode {

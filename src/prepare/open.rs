@@ -8,16 +8,16 @@ use rustix::fs::{
     AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags, StatxFlags, fstat, makedev, open, openat, openat2, statx,
 };
 
-use crate::error::{Error, Result, errno, io_errno};
+use crate::error::{Error, Refused, Result, Surface, Unmounted, errno, io_errno};
 use crate::facts::mounts::{Mount, mounted_at, parse};
 use crate::trust::{HANDLE, mount_root};
 
 /// Opens the directory for reading, so that its mode can be changed through the descriptor, or else with `O_PATH`.
-/// `remedy` is the fix if it does not exist.
+/// `surface` is the configured mount, for messages.
 ///
 /// # Errors
 /// [`Error::MountPoint`], [`Error::HandOver`].
-pub(super) fn directory(path: &str, remedy: impl Fn() -> String) -> Result<OwnedFd> {
+pub(super) fn directory(path: &str, surface: impl Fn() -> Surface) -> Result<OwnedFd> {
     // Not O_NOFOLLOW: with it the error for a link at the end would be ENOTDIR instead of ELOOP.
     let flags = OFlags::DIRECTORY | OFlags::CLOEXEC;
     let whole = |kind| {
@@ -30,27 +30,16 @@ pub(super) fn directory(path: &str, remedy: impl Fn() -> String) -> Result<Owned
         Err(Errno::ENOSYS | Errno::EPERM | Errno::EACCES) => walk(path),
         other => other,
     };
-    let mount_point = |what: String, remedy: String| Error::MountPoint { path: path.to_owned(), what, remedy };
+    let mount_point = |cause| Error::MountPoint { path: path.to_owned(), surface: surface(), cause };
     opened.map_err(|reason| match reason {
-        Errno::ENOENT => mount_point("does not exist".into(), remedy()),
-        Errno::ENOTDIR => mount_point(
-            "is not a directory".into(),
-            "remove the file there from the image, or give another path".into(),
-        ),
+        Errno::ENOENT => mount_point(Unmounted::Absent),
+        Errno::ENOTDIR => mount_point(Unmounted::File),
         Errno::ELOOP => {
             let real =
                 std::fs::canonicalize(path).map_or("nothing that exists".to_owned(), |real| real.display().to_string());
-            mount_point(
-                format!("has a symbolic link in it (it resolves to {real})"),
-                format!("give the path without links: {real}"),
-            )
+            mount_point(Unmounted::Link(real))
         }
-        _ => Error::HandOver {
-            path: path.to_owned(),
-            call: "open",
-            errno: reason,
-            remedy: "let root reach it: every directory above it needs x for others".into(),
-        },
+        _ => Error::HandOver { path: path.to_owned(), call: "open", errno: reason, cause: Refused::Open },
     })
 }
 
@@ -129,7 +118,7 @@ pub(super) fn mount_number(file: impl AsFd, path: &str) -> Result<String> {
         path: path.to_owned(),
         call: "read of /proc/self/fdinfo",
         errno,
-        remedy: "mount /proc in the container".into(),
+        cause: Refused::Proc,
     };
     let name = format!("/proc/self/fdinfo/{}", file.as_fd().as_raw_fd());
     let text = std::fs::read_to_string(name).map_err(|error| failed(io_errno(&error)))?;
@@ -144,7 +133,7 @@ fn mount_table(path: &str) -> Result<Vec<Mount>> {
         path: path.to_owned(),
         call: "read of /proc/self/mountinfo",
         errno: io_errno(&error),
-        remedy: "mount /proc in the container".into(),
+        cause: Refused::Proc,
     })?;
     Ok(parse(&text))
 }

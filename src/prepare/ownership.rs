@@ -6,7 +6,7 @@ use nix::errno::Errno;
 use rustix::fs::{AtFlags, Gid, Mode, Uid, chownat, fchmod};
 
 use super::open::Seen;
-use crate::error::{Error, errno};
+use crate::error::{Error, Refused, errno};
 use crate::privilege::Target;
 
 /// Makes the user its owner: `fchownat(2)` on the descriptor itself.
@@ -35,22 +35,6 @@ pub(super) fn is_theirs(seen: &Seen, target: &Target) -> bool {
     seen.owner == (target.uid, target.gid)
 }
 
-/// The error for a refused hand-over. EPERM despite `CAP_CHOWN` means that the user namespace does not map the owner.
-fn remedy(errno: Errno, mount: &str) -> String {
-    let fixed = match errno {
-        Errno::EPERM => {
-            "let the engine map its owner, which may be outside this user namespace: mount it with :U (podman unshare \
-             chown -R 1001:1001 does the same once), and give --cap-add=CHOWN"
-        }
-        Errno::EROFS => return format!("mount {mount} read-write"),
-        Errno::EINVAL => "choose a user whose ids the user namespace maps (/proc/self/uid_map)",
-        Errno::EACCES => "let its owner read and enter the directories below it (chmod u+rx)",
-        Errno::ELOOP => "flatten it, or change its owner once from outside (podman unshare chown -R)",
-        _ => "change the mount, or let the seccomp profile allow the call",
-    };
-    fixed.to_owned()
-}
-
 /// The error for a refused call on a mount point.
 pub(super) fn failed(mount: &str, call: &'static str, errno: Errno) -> Error {
     failed_at(mount.to_owned(), mount, call, errno)
@@ -58,7 +42,7 @@ pub(super) fn failed(mount: &str, call: &'static str, errno: Errno) -> Error {
 
 /// The error for a refused call on something below a mount point.
 pub(super) fn failed_at(path: String, mount: &str, call: &'static str, errno: Errno) -> Error {
-    Error::HandOver { path, call, errno, remedy: remedy(errno, mount) }
+    Error::HandOver { path, call, errno, cause: Refused::Owner(mount.to_owned()) }
 }
 
 /// The error for an owner that did not change although the call reported success.

@@ -10,7 +10,7 @@ use rustix::fs::fstatfs;
 use super::open;
 use super::ownership::{bits, failed, give, is_theirs, set_mode, unproved};
 use super::walk;
-use crate::error::{Error, Result, errno};
+use crate::error::{Error, Result, Surface, Unmounted, errno};
 use crate::plan::TmpfsPlan;
 use crate::privilege::{Root, Target};
 use crate::sys::SignalMask;
@@ -32,18 +32,20 @@ pub(super) fn hand_over(
     mask: SignalMask,
 ) -> Result<Option<WrongMode>> {
     let path = &entry.path;
-    let directory = open::directory(path, || flag(entry))?;
+    let surface = || Surface::Tmpfs(entry.mount());
+    let directory = open::directory(path, surface)?;
     let kind = fstatfs(&directory).map_err(|error| failed(path, "fstatfs", errno(error)))?.f_type;
     let is_tmpfs = kind == TMPFS;
     let look = || open::look(&directory).map_err(|reason| failed(path, "fstat", reason));
     let before = look()?;
-    if !is_tmpfs || !open::is_mount_point(&before, path)? {
-        let what = if is_tmpfs {
-            "is a directory on a tmpfs, but not the mount point itself"
-        } else {
-            "is not a tmpfs mount point"
+    let is_mount_point = open::is_mount_point(&before, path)?;
+    if !is_tmpfs || !is_mount_point {
+        let cause = match (is_tmpfs, is_mount_point) {
+            (true, _) => Unmounted::BelowTmpfs,
+            (_, true) => Unmounted::OtherMount,
+            _ => Unmounted::Directory,
         };
-        return Err(Error::MountPoint { path: path.clone(), what: what.into(), remedy: flag(entry) });
+        return Err(Error::MountPoint { path: path.clone(), surface: surface(), cause });
     }
     let wrong = !is_theirs(&before, target);
     if wrong && before.owner.0 == 0 && bits(before.mode) != entry.mode {
@@ -63,9 +65,4 @@ pub(super) fn hand_over(
     log::debug!("{path} belongs to {}:{}, mode {:04o}", target.uid, target.gid, bits(after.mode));
     let unmended = bits(after.mode) != entry.mode;
     Ok(unmended.then(|| WrongMode { directory, path: path.clone(), mode: entry.mode }))
-}
-
-/// The flag that mounts it, as an operator writes it.
-fn flag(entry: &TmpfsPlan) -> String {
-    format!("add --tmpfs {} (never uid= or gid=), or a memory-backed emptyDir", entry.mount())
 }

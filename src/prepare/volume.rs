@@ -7,7 +7,7 @@
 use super::open;
 use super::ownership::{failed, give, is_theirs, unproved};
 use super::walk;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Surface, Unmounted};
 use crate::plan::VolumePlan;
 use crate::privilege::{Root, Target};
 use crate::sys::SignalMask;
@@ -23,16 +23,12 @@ pub struct Kept {
 /// Hands it over, unless it already belongs to the user.
 pub(super) fn hand_over(_root: &Root, entry: &VolumePlan, target: &Target, mask: SignalMask) -> Result<Option<Kept>> {
     let path = &entry.path;
-    let remedy = || format!("mount it: --volume {}, or a throw-away --tmpfs {path}", entry.mount("NAME", true));
-    let top = open::directory(path, remedy)?;
+    let surface = || Surface::Volume(entry.mount("NAME", true));
+    let top = open::directory(path, surface)?;
     let look = || open::look(&top).map_err(|reason| failed(path, "fstat", reason));
     let before = look()?;
     if !open::is_mount_point(&before, path)? {
-        return Err(Error::MountPoint {
-            path: path.clone(),
-            what: "is not a mount point: what is written there would be lost".into(),
-            remedy: remedy(),
-        });
+        return Err(Error::MountPoint { path: path.clone(), surface: surface(), cause: Unmounted::Directory });
     }
     let right = is_theirs(&before, target);
     let is_due = entry.always || (entry.recursive && !right);

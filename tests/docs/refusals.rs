@@ -176,6 +176,7 @@ fn root() -> Vec<Refusal> {
 
 fn surfaces() -> Vec<Refusal> {
     let file = "[[file]]\npath = \"/etc/nginx.conf\"\ntemplate = \"/etc/nginx.conf.template\"\n";
+    let below = "[[file]]\npath = \"/home/app/etc/nginx.conf\"\ntemplate = \"/etc/nginx.conf.template\"\n";
     let directory = "[[directory]]\npath = \"/var/cache/app\"\n";
     let linked = APP.replace("path = \"/home/app\"", "path = \"/link\"");
     let link = Kind::Symlink("/target".into());
@@ -183,6 +184,7 @@ fn surfaces() -> Vec<Refusal> {
     vec![
         refusal("the tmpfs is not mounted", bare().with(|spec| spec.without = vec!["/home/app".into()])),
         refusal("the directory is there, but not a tmpfs mount point", bare()),
+        refusal("another file system is mounted there", bare().node("/home/app", Kind::Bind("/dev/pts".into()))),
         refusal("a symbolic link in its place", bare().tmpfs("/target").config(linked).node("/link", link)),
         refusal("an id that the user namespace does not map", unmapped),
         refusal("the hand-over is refused", app().answer(libc::SYS_fchownat, &[], EPERM)),
@@ -191,6 +193,7 @@ fn surfaces() -> Vec<Refusal> {
         refusal("started as non-root, and nothing is mounted", bare().user(1001, 1001, 0)),
         refusal("a directory on the read-only root", with(directory)),
         refusal("a file's template is missing", with(file)),
+        refusal("a file in a directory that does not exist", with(below).file("/etc/nginx.conf.template", b"")),
         refusal("a file on the read-only root", with(file).file("/etc/nginx.conf.template", b"")),
     ]
 }

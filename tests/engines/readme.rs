@@ -2,14 +2,14 @@
 
 use crate::lab::call::Outcome;
 use crate::lab::row::Verdict;
-use crate::row::{PODMAN, Row, Scene, USUAL};
+use crate::row::{PODMAN, Row, Scene};
 
 const README: &str = include_str!("../../README.md");
 const CLI: &str = include_str!("../../docs/cli.md");
 const BOOT_CHECK: &str = include_str!("../../docs/boot-check.md");
 
 /// The commands of the pages whose output is compared.
-const PLAN: &str = "$ podman run --rm … --env ROLE=web IMAGE --plan\n";
+const PLAN: &str = "$ podman run --rm $(podman run --rm --env ROLE=web IMAGE --render podman) IMAGE --plan\n";
 const CHECK: &str =
     "$ podman run --rm $(podman run --rm --env ROLE=flower IMAGE --render podman) --env BOOT_CHECK_ONLY=1 IMAGE\n";
 
@@ -21,7 +21,7 @@ pub fn rows() -> Vec<Row> {
 }
 
 fn plan_is_as_shown(scene: &Scene) -> Verdict {
-    let outcome = scene.run(&format!("{USUAL} --env ROLE=web"), &["--plan"])?.ended(0)?;
+    let outcome = scene.run(&rendered(scene, "web")?, &["--plan"])?.ended(0)?;
     for page in [README, CLI] {
         same(&outcome, shown(page, PLAN))?;
     }
@@ -29,13 +29,18 @@ fn plan_is_as_shown(scene: &Scene) -> Verdict {
 }
 
 fn boot_check_is_as_shown(scene: &Scene) -> Verdict {
-    let rendered = scene.run("--env ROLE=flower", &["--render", "podman"])?.ended(0)?;
-    let flags = rendered.stdout.lines().collect::<Vec<_>>().join(" ");
+    let flags = rendered(scene, "flower")?;
     let outcome = scene.run(&format!("{flags} --env BOOT_CHECK_ONLY=1"), &[])?.ended(0)?;
     for page in [README, BOOT_CHECK] {
         same(&outcome, shown(page, CHECK))?;
     }
     Ok("the same lines, but for the times".into())
+}
+
+/// The flags of a role, as the shell's `$(…)` passes them.
+fn rendered(scene: &Scene, role: &str) -> Result<String, String> {
+    let rendered = scene.run(&format!("--env ROLE={role}"), &["--render", "podman"])?.ended(0)?;
+    Ok(rendered.stdout.lines().collect::<Vec<_>>().join(" "))
 }
 
 /// What a page shows after a command, up to the next command or the end of the block.

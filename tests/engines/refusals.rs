@@ -89,7 +89,8 @@ fn roles() -> [Row; 4] {
 
 fn mounts() -> [Row; 6] {
     let flag = "add --tmpfs /home/app:rw,size=16m,mode=0755 (never uid= or gid=)";
-    let not_tmpfs = || refusal(78, &["/home/app is not a tmpfs mount point", flag]);
+    let instead = "replace that mount by --tmpfs /home/app:rw,size=16m,mode=0755, or configure it as a [[volume]]";
+    let not_tmpfs = || refusal(78, &["/home/app is not a tmpfs mount point", instead]);
     [
         refused("no tmpfs", BOTH, FOUR, &[], refusal(78, &["/home/app does not exist", flag])),
         Row::new("a bind mount where a tmpfs belongs", BOTH, move |scene| {

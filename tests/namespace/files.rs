@@ -103,8 +103,14 @@ fn file_that_cannot_be_written_is_refused_without_leftovers() {
             .config(format!("[[file]]\npath = '{path}'\ntemplate = '{TEMPLATE}'"))
             .run()
     };
-    elsewhere("/srv/x").refused(71, &["cannot create the file /srv/x: open: ", "EROFS", "--tmpfs"]);
-    elsewhere("/none/x").refused(71, &["cannot create the file /none/x: open: ", "ENOENT"]);
+    elsewhere("/srv/x").refused(
+        71,
+        &["cannot create the file /srv/x: open: ", "EROFS", "fix: put it below a writable mount, such as a [[tmpfs]]"],
+    );
+    elsewhere("/none/x").refused(
+        71,
+        &["cannot create the file /none/x: open: ", "ENOENT", "fix: create the directory above it by a [[directory]]"],
+    );
     elsewhere("/").refused(78, &["/etc/init.toml:2:8: path: '/' is not an absolute path below /"]);
 }
 
