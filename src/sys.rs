@@ -1,7 +1,7 @@
-//! The only unsafe of the house: the calls for which no crate has a safe wrapper that does exactly this.
+//! The only module with unsafe code: system calls for which no crate has a suitable safe wrapper.
 //!
-//! It decides nothing. Each function is one system call or one reading of what the kernel left at the start of the
-//! process, with its man page.
+//! It contains no policy. Each function is one system call, or reads what the kernel provides at the start of a process,
+//! and cites its man page.
 
 #![allow(unsafe_code)]
 
@@ -21,7 +21,7 @@ use nix::errno::Errno;
 pub struct SignalMask(u64);
 
 impl SignalMask {
-    /// Every signal. The kernel itself leaves `SIGKILL` and `SIGSTOP` out.
+    /// Every signal. The kernel ignores `SIGKILL` and `SIGSTOP` in a mask.
     pub const ALL: SignalMask = SignalMask(u64::MAX);
 
     /// The set of these bits, as the kernel prints it.
@@ -52,12 +52,12 @@ impl SignalMask {
     }
 }
 
-/// Sets the calling thread's signal mask and returns the one before: `rt_sigprocmask(2)`.
+/// Sets the calling thread's signal mask and returns the previous one: `rt_sigprocmask(2)`.
 ///
 /// # Errors
-/// `EFAULT` or `EINVAL`, which a kernel that runs this binary does not give; `ENODATA` where a filter answered for it.
+/// `EFAULT` or `EINVAL`, which cannot occur here; `ENODATA` if a seccomp filter answered instead of the kernel.
 pub fn set_signal_mask(mask: SignalMask) -> Result<SignalMask, Errno> {
-    // No mask of the kernel's has SIGKILL, so what is left as it was shows.
+    // The kernel never returns SIGKILL in a mask, so an unchanged value shows that the call had no effect.
     let mut before = SignalMask::ALL;
     // SAFETY: both pointers are to live, aligned 8-byte words, the size that is passed.
     let answer = unsafe {
@@ -73,7 +73,7 @@ pub fn set_signal_mask(mask: SignalMask) -> Result<SignalMask, Errno> {
     if before == SignalMask::ALL { Err(Errno::ENODATA) } else { Ok(before) }
 }
 
-/// The signals that wait, blocked, for the calling thread or its process: `rt_sigpending(2)`.
+/// The blocked signals that are pending for the calling thread or its process: `rt_sigpending(2)`.
 ///
 /// # Errors
 /// `EFAULT` or `EINVAL`, as above.
@@ -97,11 +97,11 @@ pub struct Signal {
     pub value: u64,
 }
 
-/// Takes one pending signal of the set, all of which must be blocked; waits for it up to the time, or without limit:
+/// Takes one pending signal of the set, which must be blocked. Waits for it for at most this time, or without limit:
 /// `rt_sigtimedwait(2)`.
 ///
 /// # Errors
-/// `EAGAIN` when none came; `EINTR`.
+/// `EAGAIN` if the time is over; `EINTR`.
 pub fn wait_for_signal(set: SignalMask, patience: Option<Duration>) -> Result<Signal, Errno> {
     let time = patience.map(|patience| libc::timespec {
         tv_sec: patience.as_secs().try_into().unwrap_or(i64::MAX),
@@ -131,14 +131,14 @@ pub fn started_with_more_privilege() -> bool {
 /// Marks every descriptor from `first` up close-on-exec: `close_range(2)` with `CLOSE_RANGE_CLOEXEC` (Linux 5.11).
 ///
 /// # Errors
-/// `ENOSYS` before Linux 5.9, `EINVAL` before 5.11, `EPERM` from filters that do not know it.
+/// `ENOSYS` before Linux 5.9, `EINVAL` before 5.11, `EPERM` from seccomp filters that do not list it.
 pub fn close_on_exec_from(first: u32) -> Result<(), Errno> {
     // SAFETY: takes three integers; it changes flags of descriptors and closes none.
     let answer = unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, libc::CLOSE_RANGE_CLOEXEC) };
     Errno::result(answer).map(drop)
 }
 
-/// Marks one descriptor, which need not be open, close-on-exec or not: `fcntl(2)`, `F_SETFD`.
+/// Sets or clears close-on-exec of a descriptor, which need not be open: `fcntl(2)`, `F_SETFD`.
 ///
 /// # Errors
 /// `EBADF` when it is not open.
@@ -154,7 +154,7 @@ pub fn is_open(descriptor: i32) -> bool {
     unsafe { libc::fcntl(descriptor, libc::F_GETFD) != -1 }
 }
 
-/// Whether the disposition of `signal` is to ignore it: `sigaction(2)`, which changes nothing when given no action.
+/// Whether `signal` is ignored: `sigaction(2)`, which changes nothing without an action.
 pub fn is_ignored(signal: i32) -> bool {
     let mut now = std::mem::MaybeUninit::<libc::sigaction>::zeroed();
     // SAFETY: a null action only reads; the pointer is to a live sigaction, and all-zero is a valid one (SIG_DFL).
@@ -173,7 +173,7 @@ pub fn send_signal(to: i32, signal: i32) -> Result<(), Errno> {
     Errno::result(unsafe { libc::kill(to, signal) }).map(drop)
 }
 
-/// Sends a queued signal on, with the sender (pid and uid) and the value it came with: `rt_sigqueueinfo(2)`.
+/// Forwards a queued signal with its sender (pid and uid) and value: `rt_sigqueueinfo(2)`.
 ///
 /// # Errors
 /// `ESRCH`, `EPERM`, `EAGAIN` when the queue is full.
@@ -190,7 +190,7 @@ pub fn queue_signal(to: i32, signal: i32, sender: (u32, u32), value: u64) -> Res
     Errno::result(answer).map(drop)
 }
 
-/// A descriptor that becomes readable when a signal of the set waits: `signalfd4(2)`, close-on-exec.
+/// A descriptor that becomes readable when a signal of the set is pending: `signalfd4(2)`, close-on-exec.
 ///
 /// # Errors
 /// `EMFILE`, `ENFILE`, `ENODEV`, `ENOMEM`.
@@ -203,19 +203,19 @@ pub fn signal_descriptor(mask: SignalMask) -> Result<OwnedFd, Errno> {
     Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
 }
 
-/// Which side of a fork this is.
+/// The side of a fork.
 #[derive(Clone, Copy, Debug)]
 pub enum Side {
-    /// The process that forked, and its child's id.
+    /// The parent, with its child's pid.
     Parent(i32),
-    /// The new process.
+    /// The child.
     Child,
 }
 
 /// Forks: `fork(2)`. All signals are blocked afterwards, as they were before.
 ///
 /// # Errors
-/// `EAGAIN` at a limit of processes, `ENOMEM`; `ECHILD` where a filter answered for the kernel and there is no child.
+/// `EAGAIN` at a limit of processes, `ENOMEM`; `ECHILD` if a seccomp filter reported success without a child.
 pub fn fork() -> Result<Side, Errno> {
     let parent = std::process::id();
     // SAFETY: the process has one thread (the proof of the drop read that from the kernel), so no lock of the allocator
@@ -247,18 +247,18 @@ pub fn set_ignored(signal: i32, ignored: bool) -> Result<(), Errno> {
     // SAFETY: all-zero is a valid sigaction: SIG_DFL, no flags, an empty mask.
     let mut action = unsafe { std::mem::MaybeUninit::<libc::sigaction>::zeroed().assume_init() };
     action.sa_sigaction = if ignored { libc::SIG_IGN } else { libc::SIG_DFL };
-    // SAFETY: the pointer is to a live sigaction whose handler is none that could run; a null old action is allowed.
+    // SAFETY: the pointer is to a live sigaction with SIG_DFL or SIG_IGN, so no handler can run; a null old action is allowed.
     Errno::result(unsafe { libc::sigaction(signal, &raw const action, std::ptr::null_mut()) }).map(drop)
 }
 
-/// Closes every descriptor from `first` to `last`: `close_range(2)`, or one by one where the kernel does not know it.
+/// Closes every descriptor from `first` to `last`: `close_range(2)`, or one by one on a kernel without it.
 ///
-/// The caller holds none of them as an owned descriptor any more.
+/// The caller must own none of them.
 pub fn close_range(first: u32, last: u32) {
     if first > last {
         return;
     }
-    // SAFETY: takes integers. Nothing that is closed here is owned elsewhere in the process: the caller says so.
+    // SAFETY: takes integers. No part of the process owns one of these descriptors: the caller guarantees it.
     let answer = unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) };
     if answer != 0 {
         for number in first..=last.min(1023) {
@@ -303,7 +303,7 @@ pub fn filters_available() -> Result<(), Errno> {
     match Errno::result(answer) {
         Err(Errno::EFAULT) => Ok(()),
         Err(errno) => Err(errno),
-        // Only another filter could have answered so.
+        // Only another filter can return this.
         Ok(_) => Err(Errno::ENODATA),
     }
 }
@@ -315,7 +315,7 @@ pub fn filters_available() -> Result<(), Errno> {
 /// # Errors
 /// `EACCES`; `EINVAL` and `ENOSYS` where the kernel has no filters; `ENODATA` where a filter answered for it.
 pub fn try_filter_without_privilege() -> Result<(), Errno> {
-    // Not null, which Linux refuses with EINVAL, as it does a program that is not valid.
+    // Not null, which Linux refuses with EINVAL like an invalid program.
     let program = libc::sock_fprog { len: 1, filter: std::ptr::without_provenance_mut(8) };
     // SAFETY: the pointer is to a live sock_fprog, and the kernel answers EFAULT for a program that it cannot read.
     let answer = unsafe { libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, 0, &raw const program) };
@@ -327,7 +327,7 @@ pub fn try_filter_without_privilege() -> Result<(), Errno> {
 }
 
 /// Tries each call that makes or enters a namespace: a new user namespace, and three that the kernel would refuse for
-/// their arguments. Where one succeeds, this process is not what it was, and must end.
+/// their arguments. If one succeeds, the state of this process has changed, and it must end.
 pub fn try_namespaces() -> [(&'static str, Result<(), Errno>); 4] {
     let tried = |answer: libc::c_long| Errno::result(answer).map(drop);
     // CLONE_FS cannot go with CLONE_NEWNS: EINVAL from the kernel, and no child in any case.
@@ -347,7 +347,7 @@ pub fn try_namespaces() -> [(&'static str, Result<(), Errno>); 4] {
 /// Sets the file system ids of the calling thread. Neither call reports a failure. `setfsuid(2)`, `setfsgid(2)`.
 ///
 /// # Errors
-/// `EPERM`, if the kernel says afterwards that they are others.
+/// `EPERM` if the ids differ afterwards.
 pub fn set_file_system_ids(uid: u32, gid: u32) -> Result<(), Errno> {
     exchange_file_system_ids(uid, gid);
     if file_system_ids() == (uid, gid) { Ok(()) } else { Err(Errno::EPERM) }
@@ -359,10 +359,10 @@ pub fn file_system_ids() -> (u32, u32) {
     exchange_file_system_ids(u32::MAX, u32::MAX)
 }
 
-/// Sets the file system uid and gid of the calling thread, where they exist and the thread may. Returns the previous
-/// ones; `u32::MAX` where the call is refused.
+/// Sets the file system uid and gid of the calling thread, if they exist and it is permitted. Returns the previous
+/// ones; `u32::MAX` if the call is refused.
 pub fn exchange_file_system_ids(uid: u32, gid: u32) -> (u32, u32) {
-    // SAFETY: takes an integer. It changes what this thread may open, and no memory.
+    // SAFETY: takes an integer and accesses no memory.
     let group = unsafe { libc::setfsgid(gid) }.cast_unsigned();
     // SAFETY: as above.
     let user = unsafe { libc::setfsuid(uid) }.cast_unsigned();

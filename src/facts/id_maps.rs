@@ -20,8 +20,7 @@ pub struct IdMap {
     ranges: Vec<(u32, u32)>,
 }
 
-/// The ids of both kinds. They are read when they are asked for: opening one of the files takes longer than any other
-/// call of a boot.
+/// The ids of both kinds, read only when needed: opening one of the files takes longer than any other call of a boot.
 #[derive(Clone, Debug, Default)]
 pub struct IdMaps {
     users: OnceCell<IdMap>,
@@ -47,8 +46,8 @@ impl IdMaps {
         kept(&self.users, || IdMap::read(UID_MAP))
     }
 
-    /// The group ids. Where all user ids are mapped this is the initial user namespace, which maps all group ids too;
-    /// in any other such namespace the drop refuses a group id that does not exist.
+    /// The group ids. If all user ids are mapped, this is the initial user namespace, which also maps all group ids; in
+    /// any other namespace of that kind the drop refuses an unmapped group id.
     ///
     /// # Errors
     /// [`Error::Credentials`].
@@ -74,7 +73,7 @@ impl IdMap {
         let opened = open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
         match opened.map_err(std::io::Error::from).and_then(|file| text(File::from(file))) {
             Ok(text) => Ok(IdMap::parse(&text)),
-            // A kernel without user namespaces has no such file, and every id.
+            // A kernel without user namespaces has no such file, and all ids exist.
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(IdMap::everything()),
             Err(error) => Err(Error::Credentials { call: "read", object: path.into(), errno: io_errno(&error) }),
         }
@@ -96,7 +95,7 @@ impl IdMap {
     }
 }
 
-/// The whole text. The kernel stops before a line that does not fit, so one read with room to spare is all of it.
+/// The whole text. The kernel omits a line that does not fit, so one read that leaves space is complete.
 fn text(mut file: File) -> std::io::Result<String> {
     const LINE: usize = 64;
     // On the stack: zeroed memory of the heap would be new pages in each boot.

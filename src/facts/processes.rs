@@ -39,7 +39,7 @@ pub fn parent_that_cannot_signal(uid: u32) -> Option<String> {
         return None;
     }
     let parent = getppid()?;
-    // One call answers for most: an init of the engine's has the engine's default capabilities.
+    // One call is enough for most: an engine's init has the engine's default capabilities.
     if capabilities(Some(parent)).is_ok_and(|sets| sets.effective.contains(CapabilitySet::KILL)) {
         return None;
     }
@@ -61,7 +61,7 @@ struct Sender {
 
 impl Sender {
     fn may_signal(self, uid: u32) -> bool {
-        // As an id that is not mapped, the kernel prints this: a process above this user namespace.
+        // The kernel prints this for an unmapped id: the process is in a parent user namespace.
         const UNMAPPED: u32 = 65_534;
         self.has_kill || self.real == uid || self.uid == uid || self.uid == UNMAPPED
     }

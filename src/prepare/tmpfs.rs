@@ -63,6 +63,6 @@ pub(super) fn hand_over(
         return Err(unproved(path.clone(), &after, target));
     }
     log::debug!("{path} belongs to {}:{}, mode {:04o}", target.uid, target.gid, bits(after.mode));
-    let unmended = bits(after.mode) != entry.mode;
-    Ok(unmended.then(|| WrongMode { directory, path: path.clone(), mode: entry.mode }))
+    let differs = bits(after.mode) != entry.mode;
+    Ok(differs.then(|| WrongMode { directory, path: path.clone(), mode: entry.mode }))
 }

@@ -1,8 +1,9 @@
-//! Reads with the user's rights while still root, for what only the user may read: `setfsuid(2)`, `capabilities(7)`.
+//! Reads files with the user's permissions while still root, since only the user may read some: `setfsuid(2)`,
+//! `capabilities(7)`.
 //!
-//! The file system uid and gid decide, together with the supplementary groups; a file system uid that is not 0 also
-//! takes the capabilities that override permissions out of the effective set. Other processes see no other owner of
-//! this one.
+//! File access depends on the file system uid and gid and the supplementary groups. A file system uid other than 0 also
+//! removes the capabilities that override permissions from the effective set. The owner of this process stays the same
+//! for other processes.
 
 use nix::errno::Errno;
 use rustix::thread::set_thread_groups;
@@ -11,10 +12,10 @@ use super::{Held, Target};
 use crate::error::{Error, Result, errno};
 use crate::sys;
 
-/// Runs `read` with the rights to files that the user will have, and those of root again afterwards.
+/// Runs `read` with the file permissions of the user, then restores those of root.
 ///
 /// # Errors
-/// [`Error::Drop`] if the rights could not be taken or given back; the boot must end then.
+/// [`Error::Drop`] if the ids could not be set or restored; the boot must end then.
 pub fn with_rights_of<T>(target: &Target, held: &Held, read: impl FnOnce() -> T) -> Result<T> {
     groups(&target.groups)?;
     file_system_ids(target.uid, target.gid)?;
@@ -24,7 +25,7 @@ pub fn with_rights_of<T>(target: &Target, held: &Held, read: impl FnOnce() -> T)
     Ok(value)
 }
 
-/// Whether the user namespace has these ids, by trying them as ids for files. False also where that cannot be tried.
+/// Whether the user namespace maps these ids, by setting them as file system ids. Also false if that cannot be tried.
 ///
 /// # Errors
 /// [`Error::Drop`] if root's own could not be set again; the boot must end then.
@@ -39,7 +40,7 @@ pub fn takes_ids(uid: u32, gid: u32, groups: &[u32], held: &Held) -> Result<bool
         sys::exchange_file_system_ids(own.0, own.1) == (uid, gid) && before == own
     };
     let all = exist(gid) && groups.iter().all(|group| *group == gid || exist(*group));
-    // Where a call is refused, as by gVisor, it has changed nothing.
+    // A refused call, as on gVisor, has changed nothing.
     let now = sys::file_system_ids();
     if [(now.0, own.0), (now.1, own.1)].into_iter().all(|(now, own)| now == own || now == u32::MAX) {
         Ok(all)
@@ -49,7 +50,7 @@ pub fn takes_ids(uid: u32, gid: u32, groups: &[u32], held: &Held) -> Result<bool
     }
 }
 
-/// The engine's `exec` gives root what the engine gave it; lxc-attach gives it nothing once `/init` has dropped.
+/// An engine's `exec` gives root the engine's capabilities; lxc-attach gives none after the drop of `/init`.
 const REMEDY: &str = "start this process with SETUID and SETGID (--cap-add=SETUID --cap-add=SETGID, lxc-attach \
     --elevated-privileges=CAP), or let root read the secret (mode=0400, uid=0)";
 

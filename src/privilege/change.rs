@@ -1,5 +1,5 @@
-//! The changes of the drop, each one system call, in the order that needs only `CHOWN`, `SETUID`, `SETGID` and
-//! `SETPCAP`. Their results are verified elsewhere: the proof reads them back.
+//! The system calls of the drop, in an order that needs only `CHOWN`, `SETUID`, `SETGID` and `SETPCAP`. The proof reads
+//! their results back.
 
 use caps::CapSet;
 use nix::errno::Errno;
@@ -15,8 +15,7 @@ use super::capability::Set;
 use super::{Held, Target};
 use crate::error::{Error, Result, errno};
 
-/// What the securebits end as: root without magic, no fix-up of sets by uid, no new ambient capability, no keeping over
-/// a change of uid; all of it locked.
+/// The final securebits: `NOROOT`, `NO_SETUID_FIXUP`, `NO_CAP_AMBIENT_RAISE`, without `KEEP_CAPS`, and all four locked.
 pub(super) fn locked_securebits() -> SecureBits {
     without_ambient_lock() | SecureBits::NO_CAP_AMBIENT_RAISE | SecureBits::NO_CAP_AMBIENT_RAISE_LOCKED
 }
@@ -34,21 +33,21 @@ pub(super) fn set_no_new_privs() -> Result<()> {
     set_nnp(true).map_err(|error| refused("prctl(PR_SET_NO_NEW_PRIVS)", "no_new_privs", errno(error)))
 }
 
-/// Empties the ambient set: what is in it would survive the app's exec. A kernel that does not print the set may not
-/// have it; the proof decides.
+/// Empties the ambient set, which would survive the app's exec. A kernel that does not print the set may not have it;
+/// the proof decides.
 pub(super) fn clear_ambient(held: &Held) -> Result<()> {
-    // The crate's error is a text; the number is still the thread's errno.
+    // The crate's error is a text, but errno is still set.
     match caps::clear(None, CapSet::Ambient).map_err(|_| Errno::last()) {
         Err(Errno::EINVAL) if held.ambient.is_none() => Ok(()),
         done => done.map_err(|reason| refused("prctl(PR_CAP_AMBIENT_CLEAR_ALL)", "the ambient set", reason)),
     }
 }
 
-/// `no_new_privs`, the ambient set, the bounding set: everything above the sets themselves.
+/// `no_new_privs`, the ambient set and the bounding set.
 pub(super) fn give_up_bounding_set(keep: Set, held: &Held) -> Result<()> {
     set_no_new_privs()?;
     clear_ambient(held)?;
-    // Only what is there: without SETPCAP even the drop of an absent one fails.
+    // Only those in the set: without SETPCAP, dropping one that is not in it fails too.
     for one in held.bounding.without(keep).each() {
         let done = match one.known() {
             Some(capability) => caps::drop(None, CapSet::Bounding, capability).map_err(|_| Errno::last()),
@@ -59,8 +58,8 @@ pub(super) fn give_up_bounding_set(keep: Set, held: &Held) -> Result<()> {
     Ok(())
 }
 
-/// Locks the securebits; with capabilities to keep, the ambient lock comes after they were raised. False where the
-/// kernel does not have them, which makes no difference once all sets are empty and `no_new_privs` is set.
+/// Locks the securebits; with capabilities to keep, the ambient lock follows when they have been raised. Returns false
+/// if the kernel has no securebits, which is safe when all sets are empty and `no_new_privs` is set.
 pub(super) fn lock_securebits(keep: Set, held: &Held) -> Result<bool> {
     match set_securebits(if keep.is_empty() { locked_securebits() } else { without_ambient_lock() }) {
         Err(_) if keep.is_empty() && are_absent(held) => Ok(false),
@@ -68,9 +67,8 @@ pub(super) fn lock_securebits(keep: Set, held: &Held) -> Result<bool> {
     }
 }
 
-/// Whether the kernel has no securebits, as gVisor: an older one knows neither these calls nor ambient ones, a newer
-/// one takes `KEEP_CAPS` and nothing else. A filter that refuses the calls on Linux is not taken for that, since Linux
-/// prints all lines.
+/// Whether the kernel has no securebits, like gVisor: older versions have neither these calls nor an ambient set, newer
+/// ones accept only `KEEP_CAPS`. A seccomp filter on Linux is not mistaken for this, since Linux prints all lines.
 fn are_absent(held: &Held) -> bool {
     match (held.lacks(), held.ambient) {
         (None, _) => false,
@@ -90,11 +88,11 @@ fn set_securebits(bits: SecureBits) -> Result<()> {
         .map_err(|error| refused("prctl(PR_SET_SECUREBITS)", "the securebits", errno(error)))
 }
 
-/// Groups, gid, uid, in this order: after the uid there is no right to the others. Groups that are right already are
-/// left alone, since a user namespace may deny `setgroups(2)` to everyone.
+/// Groups, gid, uid, in this order: after setresuid the others are not permitted. Groups that are already right are not
+/// set, since a user namespace may deny `setgroups(2)` to everyone.
 ///
-/// The raw system calls, which only change this thread: there is only one, and the C library's versions would stop
-/// the others.
+/// These are raw system calls, which change only the calling thread. There is only one; the C library's functions would
+/// signal all threads.
 pub(super) fn become_user(target: &Target, held: &Held) -> Result<()> {
     let Target { uid, gid, groups, .. } = target;
     let mut now = held.groups.clone();
@@ -110,10 +108,10 @@ pub(super) fn become_user(target: &Target, held: &Held) -> Result<()> {
     set_thread_res_uid(user, user, user).map_err(|error| ids_refused("setresuid", format!("uid {uid}"), errno(error)))
 }
 
-/// Empties the permitted, effective and inheritable sets but for what is kept, which is raised as ambient so that it
-/// survives the app's exec. Mandatory even after setresuid: with `NO_SETUID_FIXUP` that leaves the sets as they were.
+/// Empties the permitted, effective and inheritable sets except for the kept capabilities, which are raised as ambient
+/// so that they survive the app's exec. setresuid does not empty them, because of `NO_SETUID_FIXUP`.
 ///
-/// `until_then` is held until the ambient set is locked.
+/// `until_then` is kept until the ambient set is locked.
 pub(super) fn give_up_capabilities(keep: Set, until_then: Set) -> Result<()> {
     if !keep.is_empty() {
         let usable = keep.with(until_then);
@@ -153,7 +151,7 @@ fn refused(call: &'static str, object: &str, errno: Errno) -> Error {
     Error::Drop { call, object: object.to_owned(), errno, remedy }
 }
 
-/// The kernel says EINVAL for an id that is not mapped, and EPERM where the namespace denies setgroups to everyone.
+/// The kernel returns EINVAL for an id that is not mapped, and EPERM if the namespace denies setgroups to everyone.
 fn ids_refused(call: &'static str, object: String, errno: Errno) -> Error {
     let map = if call == "setresuid" { "/proc/self/uid_map" } else { "/proc/self/gid_map" };
     let remedy = match errno {

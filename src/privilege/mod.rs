@@ -1,24 +1,24 @@
 //! The two tokens: [`Root`], for work as root, and [`Dropped`], which the start of the app requires.
 //!
-//! Nothing else in the house changes credentials, capabilities or securebits, and nothing but the private verification
-//! makes a [`Dropped`]. What holds a `&Root` may change ownership; what holds a `&Dropped` may run the app; between the
-//! two lies a proof read from the kernel. Neither can be made by hand, copied, or used twice:
+//! Only this module changes credentials, capabilities and securebits, and only its private verification creates a
+//! [`Dropped`]. A function with a `&Root` may change ownership, one with a `&Dropped` may run the app. The drop
+//! consumes the first, and the proof returns the second. No code can construct a token, copy one, or use one twice:
 //!
 //! ```compile_fail,E0423
-//! // A token is not made by writing one down.
+//! // Its field is private.
 //! let forged = stepdown::privilege::Dropped(());
 //! ```
 //! ```compile_fail,E0423
 //! let forged = stepdown::privilege::Root(());
 //! ```
 //! ```compile_fail,E0599
-//! // Nor copied, to keep root after it was given up.
+//! // It is not Clone: a copy would outlive the drop.
 //! fn twice(root: &stepdown::privilege::Root) -> stepdown::privilege::Root {
 //!     stepdown::privilege::Root::clone(root)
 //! }
 //! ```
 //! ```compile_fail,E0382
-//! // The drop consumes root: there is no way back.
+//! // The drop consumes it.
 //! use stepdown::privilege::{Held, Root, Target};
 //! fn reuse(root: Root, target: &Target, held: &Held) {
 //!     let _ = root.drop_to(target, held);
@@ -26,7 +26,7 @@
 //! }
 //! ```
 //! ```compile_fail,E0308
-//! // Root does not run the app.
+//! // The app's start requires the other token.
 //! use stepdown::exec::{App, Launch, exec_app};
 //! fn as_root(root: &stepdown::privilege::Root, app: &App, mask: stepdown::sys::SignalMask) {
 //!     let _ = exec_app(Launch::new(root, mask), app);
@@ -79,17 +79,17 @@ pub enum Start {
     User(User),
 }
 
-/// Its existence shows that the process is root and single-threaded, and that there is no second one.
+/// The process is root and single-threaded, and this is the only token.
 #[derive(Debug)]
 pub struct Root(());
 
-/// Having one tells that the process was not started as root. There may still be capabilities to clear: an engine's
-/// `--user` with `--cap-add` fills all five sets.
+/// The process was not started as root. It may still have capabilities to clear: an engine's `--user` with `--cap-add`
+/// fills all five sets.
 #[derive(Debug)]
 pub struct User(());
 
-/// Having one tells that the kernel was read back: the user is the right one, nothing is left to escalate with, and
-/// every way back to root that was tried failed.
+/// The kernel's state was read back: the user is the configured one, no privilege is left, and each attempt to regain
+/// root failed.
 #[derive(Debug)]
 pub struct Dropped(());
 
@@ -102,7 +102,7 @@ pub fn take(held: &Held) -> Result<Start> {
     if TAKEN.swap(true, Ordering::SeqCst) {
         return Err(Error::NotProved { what: "the privilege of this process was taken already".into() });
     }
-    // Credentials and capabilities are the thread's: another one would keep what this one drops.
+    // Credentials and capabilities are per thread: another thread would keep what this one drops.
     if held.threads != 1 {
         return Err(Error::Threads { count: held.threads });
     }
@@ -110,7 +110,8 @@ pub fn take(held: &Held) -> Result<Start> {
 }
 
 impl Root {
-    /// Becomes the target for good: ids, groups, capability sets, `no_new_privs`, locked securebits; then the proof.
+    /// Becomes the target irrevocably: ids, groups, capability sets, `no_new_privs`, locked securebits. Then runs the
+    /// proof.
     ///
     /// # Errors
     /// [`Error::Drop`], [`Error::ProofUnreadable`], [`Error::NotProved`].
@@ -126,11 +127,11 @@ impl Root {
 impl User {
     /// Gives up the privilege that a non-root start may have, without changing ids, then runs the same proof.
     ///
-    /// Without `CAP_SETPCAP` the bounding set and the securebits stay as the engine left them: `no_new_privs` is what
-    /// keeps set-user-ID programs and file capabilities from giving anything. That is logged, not refused.
+    /// Without `CAP_SETPCAP` the bounding set and the securebits cannot be changed. Then `no_new_privs` prevents
+    /// set-user-ID programs and file capabilities from giving privilege, and the boot logs this.
     ///
     /// # Errors
-    /// As [`Root::drop_to`]; [`Error::CapabilityMissing`] for one to keep that is not there.
+    /// As [`Root::drop_to`]; [`Error::CapabilityMissing`] if a capability to keep is missing.
     pub fn settle(self, target: &Target, held: &Held) -> Result<Dropped> {
         let missing = target.keep.without(held.permitted);
         if !missing.is_empty() {

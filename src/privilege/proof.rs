@@ -1,8 +1,8 @@
-//! The proof: the state that the kernel reports, and the attempts that it refuses. The only maker of [`Dropped`].
+//! The proof: reads the kernel's state back and attempts to regain root. Only it creates a [`Dropped`].
 //!
-//! Success of a call is never taken for its effect: setresuid of −1 reports success and stays root, and a filter of
-//! system calls can report anything. So the ids and sets are read twice, by system call and as the kernel prints them,
-//! and then every way back is tried. It must refuse on any difference, and must never try to mend one.
+//! A call that reports success may have had no effect: setresuid of −1 succeeds and stays root, and a seccomp filter
+//! can report anything. So ids and sets are read by system call and from `/proc`, and then each way back to root is
+//! tried. Any difference is refused, never corrected.
 
 use rustix::process::{Gid, Uid, getgroups};
 use rustix::thread::{
@@ -85,7 +85,7 @@ fn by_system_call(expected: &Expected<'_>) -> Result<()> {
     if expected.locked {
         let bits = capabilities_secure_bits()
             .map_err(|error| unreadable("prctl(PR_GET_SECUREBITS)", "the securebits", errno(error)))?;
-        // By mask, since newer kernels know more bits; but keeping over a change of uid must be off.
+        // Only these bits, since newer kernels have more. KEEP_CAPS must be off.
         let locked = bits.contains(locked_securebits()) && !bits.contains(SecureBits::KEEP_CAPS);
         if !locked {
             return Err(Error::NotProved {
@@ -125,14 +125,14 @@ fn as_printed(expected: &Expected<'_>) -> Result<()> {
     same("the number of threads", held.threads, 1)
 }
 
-/// For a kernel that does not print the ambient set: nothing is in it by `prctl(2)`, or there is no such set. It is a
-/// subset of the permitted and the inheritable set in any case, and both were read twice and are empty.
+/// For a kernel that does not print the ambient set: `prctl(2)` reports that it is empty or does not exist. It is also a
+/// subset of the permitted and the inheritable set, which were both read twice and are empty.
 fn by_asking_for_ambient() -> Result<()> {
     for one in Set::from_bits(u64::MAX).each() {
         match capability_is_in_ambient_set(one.as_kernel()) {
             Ok(true) => return Err(Error::NotProved { what: format!("{one} is in the ambient set") }),
             Ok(false) => {}
-            // Beyond the last capability that the kernel has.
+            // The number is above the kernel's last capability.
             Err(rustix::io::Errno::INVAL) => break,
             Err(error) => return Err(unreadable("prctl(PR_CAP_AMBIENT)", "the ambient set", errno(error))),
         }
@@ -141,7 +141,7 @@ fn by_asking_for_ambient() -> Result<()> {
 }
 
 /// For a kernel that does not print `no_new_privs`: Linux refuses a seccomp filter to a process that has neither it nor
-/// `CAP_SYS_ADMIN`. Nothing can be kept there: what that needs is not printed either.
+/// `CAP_SYS_ADMIN`. On such a kernel `keep_capabilities` is refused, since it does not print the ambient set either.
 fn by_trying_a_filter(keep: Set) -> Result<()> {
     same("the set to keep", keep, Set::EMPTY)?;
     sys::try_filter_without_privilege().map_err(|errno| unreadable("seccomp", "no_new_privs", errno))
@@ -156,8 +156,8 @@ fn same_groups(mut found: Vec<u32>, wanted: &[u32]) -> Result<()> {
     }
 }
 
-/// Every way back must fail. Only ways to what the target does not hold: an arbitrary uid of OpenShift has gid 0 by
-/// design, and setting it again means nothing.
+/// Each way back to root must fail. Ids that the target has are not tried: OpenShift's arbitrary uid has gid 0, and
+/// setting it again gains nothing.
 fn by_regaining(target: &Target) -> Result<()> {
     let refused = |what: &str, succeeded: bool| {
         if succeeded { Err(Error::NotProved { what: format!("{what} was allowed after the drop") }) } else { Ok(()) }

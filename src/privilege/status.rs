@@ -1,7 +1,7 @@
 //! Credentials as the kernel prints them: `/proc/self/status`, `proc_pid_status(5)`.
 //!
-//! One read tells all sets at once, file-system ids and the number of threads included, which no system call does. It
-//! speaks of the process's first thread; both readers refuse a process with a second one, so that is the caller.
+//! One read returns all sets, the file-system ids and the number of threads, which no system call does. The file is
+//! about the first thread; both readers refuse a process with a second one, so that is the calling thread.
 
 use std::borrow::Cow;
 use std::fs::File;
@@ -68,12 +68,12 @@ pub struct Held {
     pub source: Source,
 }
 
-/// The open file of a state that was read, for the next one.
+/// The open file, for the next read.
 #[derive(Clone, Debug, Default)]
 pub struct Source(Option<Rc<File>>);
 
 impl PartialEq for Source {
-    /// What a thread holds does not depend on the descriptor.
+    /// Two states are equal whatever their descriptors are.
     fn eq(&self, _: &Source) -> bool {
         true
     }
@@ -85,8 +85,7 @@ impl Held {
     /// Reads the state of the calling thread.
     ///
     /// # Errors
-    /// [`Error::Credentials`] when `/proc` is absent; [`Error::NotProved`] when it is no proc file system or lacks a
-    /// line.
+    /// [`Error::Credentials`] if `/proc` is absent; [`Error::NotProved`] if it is another file system or lacks a line.
     pub fn read() -> Result<Held> {
         let failed = |call, errno| Error::Credentials { call, object: PATH.into(), errno };
         let opened = open(PATH, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
@@ -98,8 +97,7 @@ impl Held {
         Held::of(Rc::new(file))
     }
 
-    /// Reads what the thread holds now. The kernel writes the text of the same file anew, and opening it again would
-    /// take longer than the read.
+    /// Reads the current state from the same open file: opening it again would take longer than the read.
     ///
     /// # Errors
     /// As [`Held::read`].
@@ -117,12 +115,12 @@ impl Held {
     fn of(source: Rc<File>) -> Result<Held> {
         let failed = |call, errno| Error::Credentials { call, object: PATH.into(), errno };
         let mut file: &File = &source;
-        // The file is about 1.5 KB; one read gives a state of one moment.
+        // The file is about 1.5 KB. One read is consistent.
         let mut buffer = [0_u8; 2048];
         let length = file.read(&mut buffer).map_err(|error| failed("read", io_errno(&error)))?;
         let mut text = Cow::Borrowed(buffer.get(..length).unwrap_or(&[]));
         if length == buffer.len() {
-            // Many groups; the kernel has kept the rest of that moment.
+            // There are many groups. The kernel has kept the rest of the same text.
             file.read_to_end(text.to_mut()).map_err(|error| failed("read", io_errno(&error)))?;
         }
         let mut held =
@@ -134,8 +132,8 @@ impl Held {
         Ok(held)
     }
 
-    /// The lines that Linux has printed since 4.10 and this kernel does not: gVisor has no `NoNewPrivs`, older ones no
-    /// `CapAmb` either. None on Linux.
+    /// The lines that Linux has printed since 4.10 and this kernel lacks: gVisor has no `NoNewPrivs`, its older versions
+    /// no `CapAmb` either. None on Linux.
     pub fn lacks(&self) -> Option<&'static str> {
         match (self.lacks_no_new_privs, self.ambient) {
             (false, _) => None,
@@ -151,7 +149,7 @@ impl Held {
 /// The name of the line that is missing or malformed.
 pub fn parse(text: &[u8]) -> std::result::Result<Held, &'static str> {
     let mut lines = text.split(|byte| *byte == b'\n');
-    // The kernel prints the lines in this order, so each is searched after the one before.
+    // The kernel prints the lines in this order, so each is searched after the previous one.
     let mut line = |name: &'static str| {
         let value = lines.find_map(|line| line.strip_prefix(name.as_bytes())?.strip_prefix(b":")).ok_or(name)?;
         std::str::from_utf8(value.trim_ascii()).map_err(|_| name)

@@ -4,9 +4,8 @@ use rustix::process::{DumpableBehavior, dumpable_behavior, set_dumpable_behavior
 
 use crate::error::{Error, Result, errno};
 
-/// The first acts of a start as another user than root. The app has the same uid, and could trace this process, whose
-/// exec gave it whatever the engine's bounding set holds, until it is confined. Whether the engine had set
-/// `no_new_privs`.
+/// The first calls of a non-root start. Until this process is confined, the app, which has the same uid, could trace it
+/// and gain the engine's bounding set. Returns whether the engine had set `no_new_privs`.
 ///
 /// # Errors
 /// As [`forbid_tracing`]; [`Error::Drop`].
@@ -17,8 +16,8 @@ pub fn shut_out() -> Result<bool> {
     Ok(engines)
 }
 
-/// Makes this process, and what it forks until that executes a program, untraceable for processes of the same uid:
-/// `PR_SET_DUMPABLE` of `prctl(2)`. A drop from root does the same where the kernel's `suid_dumpable` is 0.
+/// Prevents processes of the same uid from tracing this process and its forks until they execute a program:
+/// `PR_SET_DUMPABLE` of `prctl(2)`. A drop from root has the same effect if the kernel's `suid_dumpable` is 0.
 ///
 /// # Errors
 /// [`Error::Child`], [`Error::NotDone`].

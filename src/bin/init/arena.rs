@@ -33,8 +33,8 @@ pub(crate) struct Arena {
 #[repr(C, align(64))]
 struct Block(UnsafeCell<[u8; SIZE]>);
 
-// SAFETY: no thread is ever started here: no source of this program names the library's, and both ends of the drop
-// refuse a second one. So nothing of this is used by two at once, and it need not be paid for that it could.
+// SAFETY: this program starts no thread: no source of it uses the library's, and both ends of the drop refuse a second
+// one. So the allocator is never used by two threads at once, and needs no lock.
 unsafe impl Sync for Arena {}
 
 impl Arena {
@@ -120,8 +120,8 @@ impl Arena {
     }
 }
 
-// SAFETY: `alloc` hands out bytes of the block that no other live allocation has, aligned as asked, or what System
-// gives; `dealloc` and `realloc` tell the two apart by address, so that System gets back only what it gave.
+// SAFETY: `alloc` hands out bytes of the block that no other live allocation has, aligned as asked, or memory of
+// System; `dealloc` and `realloc` distinguish the two by address, so System only frees its own memory.
 unsafe impl GlobalAlloc for Arena {
     #[inline(never)]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
@@ -131,10 +131,10 @@ unsafe impl GlobalAlloc for Arena {
         if layout.align() <= align_of::<Block>() && layout.size() <= SIZE && self.move_end(taken, start + layout.size())
         {
             self.born(start, layout.size());
-            // SAFETY: start + size is within the block: move_end said so.
+            // SAFETY: start + size is within the block, as move_end has checked.
             return unsafe { self.block.0.get().cast::<u8>().add(start) };
         }
-        // SAFETY: the caller's promises are the same ones.
+        // SAFETY: System requires the same of the caller.
         self.granted(unsafe { System.alloc(layout) })
     }
 

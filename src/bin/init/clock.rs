@@ -15,7 +15,7 @@ unsafe extern "C" {
 /// Replaces musl's function. The standard library panics if it fails, so a refused call falls back to the vDSO.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn clock_gettime(clock: libc::clockid_t, now: *mut libc::timespec) -> c_int {
-    // SAFETY: the caller promises room for a time, which both calls only write to. It is a time before they are asked.
+    // SAFETY: the caller promises room for a time, which both calls only write to. It is initialized.
     unsafe {
         now.write(libc::timespec { tv_sec: 0, tv_nsec: 0 });
         match libc::syscall(libc::SYS_clock_gettime, clock, now) {
