@@ -1,27 +1,37 @@
 //! The ways in which an engine can start `/init`, and the expected state of the app for each.
 
-use crate::expect::{MARK, app, facts, usual};
+use crate::expect::{App, MARK, app, facts, usual};
 use crate::row::{BOTH, DOCKER, FOUR, PODMAN, Row, USUAL, starts};
 
+/// What the probe looks at.
+const HOME: &str = "stat:/home/app write:/home/app";
+
+/// The usual state, with the home directory handed over.
+fn handed() -> App {
+    usual().finds("/home/app", "drwxr-xr-x 1001:1001").finds("write /home/app", "ok").finds("USER", "default")
+}
+
 pub fn rows() -> Vec<Row> {
-    let home = "stat:/home/app write:/home/app";
-    let handed =
-        || usual().finds("/home/app", "drwxr-xr-x 1001:1001").finds("write /home/app", "ok").finds("USER", "default");
+    let more = [a_second_start(), exit_code(), plan_as_text(), plan_without_capabilities()];
+    as_root().into_iter().chain(not_root()).chain(more).collect()
+}
+
+fn as_root() -> Vec<Row> {
     let not_first = |parent| handed().whatever("pid").finds("parent", parent);
-    let mut rows = vec![
-        starts("the four capabilities, --read-only", BOTH, USUAL, home, handed()),
+    vec![
+        starts("the four capabilities, --read-only", BOTH, USUAL, HOME, handed()),
         starts(
             "… and --security-opt=no-new-privileges",
             BOTH,
             format!("{USUAL} --security-opt=no-new-privileges"),
-            home,
+            HOME,
             handed(),
         ),
         starts(
             "… and --security-opt=seccomp=unconfined",
             BOTH,
             format!("{USUAL} --security-opt=seccomp=unconfined"),
-            home,
+            HOME,
             handed(),
         ),
         // catatonit leaves three signals blocked in what it starts, and the app gets the mask that /init got.
@@ -29,57 +39,53 @@ pub fn rows() -> Vec<Row> {
             "--init: not PID 1",
             PODMAN,
             format!("{USUAL} --init"),
-            home,
+            HOME,
             not_first("podman-init").whatever("SigBlk"),
         ),
-        starts("--init: not PID 1 (docker-init)", DOCKER, format!("{USUAL} --init"), home, not_first("docker-init")),
-        starts("the engine's own capabilities", BOTH, "--tmpfs /home/app:rw,mode=0755", home, handed()),
-        starts("--privileged", PODMAN, "--privileged --tmpfs /home/app:rw,mode=0755", home, handed()),
+        starts("--init: not PID 1 (docker-init)", DOCKER, format!("{USUAL} --init"), HOME, not_first("docker-init")),
+        starts("the engine's own capabilities", BOTH, "--tmpfs /home/app:rw,mode=0755", HOME, handed()),
+        starts("--privileged", PODMAN, "--privileged --tmpfs /home/app:rw,mode=0755", HOME, handed()),
         starts(
             "… and two more (SYS_ADMIN, NET_ADMIN)",
             BOTH,
             format!("{USUAL} --cap-add=SYS_ADMIN,NET_ADMIN"),
-            home,
+            HOME,
             handed(),
         ),
-        starts("--read-only-tmpfs=false", PODMAN, format!("{USUAL} --read-only-tmpfs=false"), home, handed()),
-        starts("a tmpfs with the engine's own mode", BOTH, format!("{FOUR} --tmpfs /home/app"), home, handed()),
-        starts("a terminal (-t)", BOTH, format!("{USUAL} --tty"), home, handed().finds("terminal", "True")),
+        starts("--read-only-tmpfs=false", PODMAN, format!("{USUAL} --read-only-tmpfs=false"), HOME, handed()),
+        starts("a tmpfs with the engine's own mode", BOTH, format!("{FOUR} --tmpfs /home/app"), HOME, handed()),
+        starts("a terminal (-t)", BOTH, format!("{USUAL} --tty"), HOME, handed().finds("terminal", "True")),
         starts(
             "--log-driver=passthrough, as Quadlet",
             PODMAN,
             format!("{USUAL} --log-driver=passthrough --sdnotify=conmon"),
-            home,
+            HOME,
             {
                 // The streams are the caller's, outside of the user namespace: not root's here to hand over.
                 handed().whatever("open /dev/stdout").whatever("open /dev/stderr")
             },
         ),
-        starts("--userns=keep-id", PODMAN, format!("{USUAL} --userns=keep-id"), home, handed()),
+        starts("--userns=keep-id", PODMAN, format!("{USUAL} --userns=keep-id"), HOME, handed()),
         starts(
             "--userns=keep-id:uid=1001,gid=1001",
             PODMAN,
             format!("{USUAL} --userns=keep-id:uid=1001,gid=1001"),
-            home,
+            HOME,
             handed(),
         ),
-        starts("--group-add 44: only its own groups are left", BOTH, format!("{USUAL} --group-add 44"), home, handed()),
+        starts("--group-add 44: only its own groups are left", BOTH, format!("{USUAL} --group-add 44"), HOME, handed()),
         starts(
             "--env HOME=/data: a configured home wins",
             BOTH,
             format!("{USUAL} --env HOME=/data --env NEWS=kept"),
-            home,
+            HOME,
             handed().finds("NEWS", "kept"),
         ),
-    ];
-    rows.extend(not_root());
-    rows.extend([a_second_start(), exit_code(), plan_as_text(), plan_without_capabilities()]);
-    rows
+    ]
 }
 
 /// Started as non-root: nothing is handed over, and the drop is proved in the same way.
 fn not_root() -> Vec<Row> {
-    let home = "stat:/home/app write:/home/app";
     let open = "--tmpfs /home/app:rw,mode=1777";
     // The image's user 1001 is in group 0; an engine goes by that.
     let image_user = || app(1001, 0, "0").finds("/home/app", "drwxrwxrwt 0:0").finds("write /home/app", "ok");
@@ -88,7 +94,7 @@ fn not_root() -> Vec<Row> {
             "--user 1001, --cap-drop=ALL",
             BOTH,
             format!("--user 1001 --cap-drop=ALL --read-only {open}"),
-            home,
+            HOME,
             image_user(),
         ),
         // Without SETPCAP the bounding set is the engine's; no_new_privs makes it useless.
@@ -96,35 +102,35 @@ fn not_root() -> Vec<Row> {
             "--user 1001, the engine's own capabilities",
             BOTH,
             format!("--user 1001 {open}"),
-            home,
+            HOME,
             image_user().whatever("CapBnd"),
         ),
         starts(
             "--user 1001 with the four capabilities",
             BOTH,
             format!("--user 1001 {FOUR} {open}"),
-            home,
+            HOME,
             image_user().whatever("CapBnd"),
         ),
         starts(
             "--user 1001:1001, no-new-privileges",
             BOTH,
             format!("--user 1001:1001 --security-opt=no-new-privileges {FOUR} {open}"),
-            home,
+            HOME,
             { app(1001, 1001, "1001").whatever("CapBnd").finds("write /home/app", "ok") },
         ),
         starts(
             "--user 54321:0, as OpenShift",
             BOTH,
             format!("--user 54321:0 --cap-drop=ALL --read-only {open}"),
-            home,
+            HOME,
             { app(54321, 0, "0").finds("USER", "54321").finds("write /home/app", "ok") },
         ),
         starts(
             "--userns=keep-id:uid=1001 --user 1001:1001",
             PODMAN,
             format!("--userns=keep-id:uid=1001,gid=1001 --user 1001:1001 {FOUR} {open}"),
-            home,
+            HOME,
             app(1001, 1001, "1001").finds("write /home/app", "ok"),
         ),
     ]

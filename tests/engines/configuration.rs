@@ -5,6 +5,10 @@ use crate::lab::row::Verdict;
 use crate::row::{BOTH, FOUR, PODMAN, Row, Scene, USUAL, refused, refused_with};
 
 pub fn rows() -> Vec<Row> {
+    accepted().into_iter().chain(mistakes()).chain(refusals()).collect()
+}
+
+fn accepted() -> Vec<Row> {
     let plain = || usual().finds("HOME", "/opt/app-root/src");
     vec![
         with(
@@ -45,6 +49,12 @@ pub fn rows() -> Vec<Row> {
             plain().finds("NEWS", "mine and forced"),
         ),
         kept(),
+    ]
+}
+
+/// Files and values that cannot be read.
+fn mistakes() -> Vec<Row> {
+    vec![
         Row::new("a configuration everyone may write", BOTH, |scene| writable_configuration(scene, "")),
         // Others could still write to the file through its other name outside of the container.
         Row::new("a configuration everyone may write, on :ro", BOTH, |scene| writable_configuration(scene, ":ro")),
@@ -83,6 +93,12 @@ pub fn rows() -> Vec<Row> {
             "[[tmpfs]]\npath = \"/home/app\"\nroles = [\"wbe\"]\n[roles.web]\n",
             { refusal(78, &["/etc/init.toml:3:10: no role 'wbe' in [roles]", "one of: web"]) },
         ),
+    ]
+}
+
+/// Readable configurations that this container or image cannot satisfy.
+fn refusals() -> Vec<Row> {
+    vec![
         refused_with(
             "a variable that is not set",
             USUAL,

@@ -43,9 +43,22 @@ pub fn broken(
     .of(BROKEN)
 }
 
+/// A small configuration with this health check.
+fn health(check: &str) -> String {
+    small(&format!("health = {check}"), "")
+}
+
+/// The same for an app that must become healthy or end first.
+fn asked(check: &str) -> String {
+    patient(&format!("health = {check}"), "")
+}
+
 pub fn rows() -> Vec<Row> {
-    let health = |health: &str| small(&format!("health = {health}"), "");
-    let asked = |health: &str| patient(&format!("health = {health}"), "");
+    [starts(), answers(), health_programs(), health_files()].into_iter().flatten().collect()
+}
+
+/// Apps that end, fork away, or cannot be stopped.
+fn starts() -> Vec<Row> {
     vec![
         broken(
             "the app exits at once with 0",
@@ -75,6 +88,22 @@ pub fn rows() -> Vec<Row> {
             &["exit", "0"],
             ends(1, "FAIL  app: exited with 0 within 2s"),
         ),
+        broken("the app daemonizes", PODMAN, asked(HTTP), &["daemonizes"], {
+            ends(1, "FAIL  app: exited with 0 before it was healthy")
+        }),
+        broken(
+            "the app ignores SIGTERM",
+            BOTH,
+            asked(HTTP),
+            &["deaf"],
+            ends(1, "FAIL  stop: still running 1s after SIGTERM"),
+        ),
+    ]
+}
+
+/// Wrong answers to the health check.
+fn answers() -> Vec<Row> {
+    vec![
         broken(
             "the app never listens",
             BOTH,
@@ -103,9 +132,6 @@ pub fn rows() -> Vec<Row> {
             &["drips"],
             ends(1, "FAIL  health: not within 4s: "),
         ),
-        broken("the app daemonizes", PODMAN, asked(HTTP), &["daemonizes"], {
-            ends(1, "FAIL  app: exited with 0 before it was healthy")
-        }),
         broken(
             "the app speaks another protocol",
             PODMAN,
@@ -129,6 +155,11 @@ pub fn rows() -> Vec<Row> {
             &["serve"],
             { ends(1, "connect to 127.0.0.1:5555: ") },
         ),
+    ]
+}
+
+fn health_programs() -> Vec<Row> {
+    vec![
         broken(
             "health: a program that fails",
             PODMAN,
@@ -150,6 +181,11 @@ pub fn rows() -> Vec<Row> {
             &["serve"],
             { ends(127, "command 'curl' not found") },
         ),
+    ]
+}
+
+fn health_files() -> Vec<Row> {
+    vec![
         broken(
             "health: a file that is too old",
             PODMAN,
@@ -163,13 +199,6 @@ pub fn rows() -> Vec<Row> {
             health("{ file = \"/home/app/alive\" }"),
             &["serve"],
             ends(1, "/home/app/alive: "),
-        ),
-        broken(
-            "the app ignores SIGTERM",
-            BOTH,
-            asked(HTTP),
-            &["deaf"],
-            ends(1, "FAIL  stop: still running 1s after SIGTERM"),
         ),
     ]
 }

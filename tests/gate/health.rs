@@ -7,13 +7,7 @@ use crate::scene::{DROPPED, GATE, MARK, PODMAN, PROBE, Row, Scene, Told, Verdict
 
 pub fn rows() -> Vec<Row> {
     vec![
-        Row::new("the image's HEALTHCHECK: a healthy app", PODMAN, |scene| {
-            let mut running = serve(scene, &format!("health = {HTTP}"), &["serve"])?;
-            healthy(scene)?;
-            let outcome = scene.ask("healthcheck run")?.ended(0)?;
-            running.until(MARK)?;
-            Ok(Told { line: "podman healthcheck run: healthy".into(), took: Some(outcome.took) })
-        }),
+        Row::new("the image's HEALTHCHECK: a healthy app", PODMAN, healthcheck_of_the_image),
         unhealthy("… the app never listens", HTTP, &["idle"], "FAIL  web: GET http://127.0.0.1:8000/: "),
         unhealthy(
             "… the app never answers: fails within its timeout",
@@ -33,57 +27,75 @@ pub fn rows() -> Vec<Row> {
             &["idle"],
             "FAIL  web: no answer within 1s",
         ),
-        Row::new("a health program runs dropped", PODMAN, |scene| {
-            let role = format!("health = {{ exec = [\"python3\", \"-c\", '''{PROBE}'''], timeout = \"10s\" }}");
-            let mut running = serve(scene, &role, &["idle"])?;
-            running.until(MARK)?;
-            let before = scene.exec("", &["grep", "-E", "^(Uid|CapPrm):", "/proc/self/status"])?.ended(0)?;
-            before.check(
-                before.stdout.contains("0\t0\t0\t0") && !before.stdout.contains("0000000000000000"),
-                "root with capabilities in podman exec",
-            )?;
-            let outcome = scene.exec("", &["/init", "--health"])?.ended(0)?;
-            expect(&outcome, DROPPED)?;
-            outcome.check(outcome.stdout == "ok    web: healthy\n", "one line on standard output")?;
-            let json = scene.exec("", &["/init", "--health", "--json"])?.ended(0)?;
-            let report: serde_json::Value =
-                serde_json::from_str(&json.stdout).map_err(|error| format!("{error}\n{}", json.shown()))?;
-            json.check(report["healthy"] == true && report["role"] == "web", "the answer as JSON")?;
-            Ok("podman exec starts as root with capabilities; Uid 1001, all five sets empty, no_new_privs".into())
-        }),
-        Row::new("accepted answers: chunked, HTTP/1.0, an endless body", PODMAN, |scene| {
-            for way in ["chunked", "http10", "endless"] {
-                let options = format!(
-                    "{SMALL} {GATE} {} {}",
-                    scene.configuration(&patient(&format!("health = {HTTP}"), "")),
-                    app_file(scene)
-                );
-                let outcome = scene.run(&options, &app(&[way]))?.ended(0)?;
-                outcome.check(outcome.stdout.contains("ok    health: passed"), "the health")?;
-            }
-            Ok("each is healthy".into())
-        }),
-        Row::new("podman exec --user 1001 … --health, with root steps", PODMAN, |scene| {
-            let role = "health = { file = \"/etc/passwd\" }\n\n[[root_step]]\nname = \"a\"\ncommand = [\"true\"]";
-            let mut running = serve(scene, role, &["idle"])?;
-            running.until(MARK)?;
-            scene.exec("--user 1001:1001", &["/init", "--health"])?.ended(0)?;
-            Ok("run as the user: the same answer".into())
-        }),
-        Row::new("podman exec --user 1001 … --health", PODMAN, |scene| {
-            let mut running = serve(scene, "health = { file = \"/etc/passwd\" }", &["idle"])?;
-            running.until(MARK)?;
-            let outcome = scene.exec("--user 1001:1001", &["/init", "--health"])?.ended(0)?;
-            outcome.check(outcome.stdout == "ok    web: healthy\n", "a healthy answer")?;
-            Ok("run as the user: the same answer".into())
-        }),
-        Row::new("health in a container with BOOT_CHECK_ONLY", PODMAN, |scene| {
-            let mut running = serve(scene, "health = { file = \"/etc/passwd\" }", &["idle"])?;
-            running.until(MARK)?;
-            scene.exec("--env BOOT_CHECK_ONLY=1", &["/init", "--health"])?.ended(0)?;
-            Ok("checks health, and starts nothing".into())
-        }),
+        Row::new("a health program runs dropped", PODMAN, health_program_is_dropped),
+        Row::new("accepted answers: chunked, HTTP/1.0, an endless body", PODMAN, answers_in_every_form),
+        Row::new("podman exec --user 1001 … --health, with root steps", PODMAN, exec_as_user_with_root_steps),
+        Row::new("podman exec --user 1001 … --health", PODMAN, exec_as_user),
+        Row::new("health in a container with BOOT_CHECK_ONLY", PODMAN, gate_variable_is_ignored),
     ]
+}
+
+fn healthcheck_of_the_image(scene: &Scene) -> Verdict {
+    let mut running = serve(scene, &format!("health = {HTTP}"), &["serve"])?;
+    healthy(scene)?;
+    let outcome = scene.ask("healthcheck run")?.ended(0)?;
+    running.until(MARK)?;
+    Ok(Told { line: "podman healthcheck run: healthy".into(), took: Some(outcome.took) })
+}
+
+fn health_program_is_dropped(scene: &Scene) -> Verdict {
+    let role = format!("health = {{ exec = [\"python3\", \"-c\", '''{PROBE}'''], timeout = \"10s\" }}");
+    let mut running = serve(scene, &role, &["idle"])?;
+    running.until(MARK)?;
+    let before = scene.exec("", &["grep", "-E", "^(Uid|CapPrm):", "/proc/self/status"])?.ended(0)?;
+    before.check(
+        before.stdout.contains("0\t0\t0\t0") && !before.stdout.contains("0000000000000000"),
+        "root with capabilities in podman exec",
+    )?;
+    let outcome = scene.exec("", &["/init", "--health"])?.ended(0)?;
+    expect(&outcome, DROPPED)?;
+    outcome.check(outcome.stdout == "ok    web: healthy\n", "one line on standard output")?;
+    let json = scene.exec("", &["/init", "--health", "--json"])?.ended(0)?;
+    let report: serde_json::Value =
+        serde_json::from_str(&json.stdout).map_err(|error| format!("{error}\n{}", json.shown()))?;
+    json.check(report["healthy"] == true && report["role"] == "web", "the answer as JSON")?;
+    Ok("podman exec starts as root with capabilities; Uid 1001, all five sets empty, no_new_privs".into())
+}
+
+fn answers_in_every_form(scene: &Scene) -> Verdict {
+    for way in ["chunked", "http10", "endless"] {
+        let options = format!(
+            "{SMALL} {GATE} {} {}",
+            scene.configuration(&patient(&format!("health = {HTTP}"), "")),
+            app_file(scene)
+        );
+        let outcome = scene.run(&options, &app(&[way]))?.ended(0)?;
+        outcome.check(outcome.stdout.contains("ok    health: passed"), "the health")?;
+    }
+    Ok("each is healthy".into())
+}
+
+fn exec_as_user_with_root_steps(scene: &Scene) -> Verdict {
+    let role = "health = { file = \"/etc/passwd\" }\n\n[[root_step]]\nname = \"a\"\ncommand = [\"true\"]";
+    let mut running = serve(scene, role, &["idle"])?;
+    running.until(MARK)?;
+    scene.exec("--user 1001:1001", &["/init", "--health"])?.ended(0)?;
+    Ok("run as the user: the same answer".into())
+}
+
+fn exec_as_user(scene: &Scene) -> Verdict {
+    let mut running = serve(scene, "health = { file = \"/etc/passwd\" }", &["idle"])?;
+    running.until(MARK)?;
+    let outcome = scene.exec("--user 1001:1001", &["/init", "--health"])?.ended(0)?;
+    outcome.check(outcome.stdout == "ok    web: healthy\n", "a healthy answer")?;
+    Ok("run as the user: the same answer".into())
+}
+
+fn gate_variable_is_ignored(scene: &Scene) -> Verdict {
+    let mut running = serve(scene, "health = { file = \"/etc/passwd\" }", &["idle"])?;
+    running.until(MARK)?;
+    scene.exec("--env BOOT_CHECK_ONLY=1", &["/init", "--health"])?.ended(0)?;
+    Ok("checks health, and starts nothing".into())
 }
 
 /// A container whose app keeps running, with its own health check.

@@ -29,102 +29,121 @@ fn only_ok(scene: &Scene, report: &str) -> bool {
 
 pub fn rows() -> Vec<Row> {
     vec![
-        Row::new("the gate", BOTH, |scene| {
-            let outcome = scene.run(&gate(), &[])?.ended(0)?;
-            let lines: Vec<&str> = outcome.stdout.lines().collect();
-            outcome.check(lines.len() > 8 && only_ok(scene, &outcome.stdout), "only ok lines")?;
-            outcome.check(lines.iter().any(|line| line.starts_with("ok    health: passed after ")), "the health")?;
-            Ok(Told { line: format!("{} checks, all ok", lines.len()), took: Some(outcome.took) })
-        }),
-        Row::new("the gate with the serving container's network", PODMAN, |scene| {
-            let outcome = scene.run(&format!("{} {NETWORK}", gate()), &[])?.ended(0)?;
-            outcome.check(only_ok(scene, &outcome.stdout), "only ok lines")?;
-            Ok(Told { line: "all ok".into(), took: Some(outcome.took) })
-        }),
+        Row::new("the gate", BOTH, gate_passes),
+        Row::new("the gate with the serving container's network", PODMAN, gate_shares_the_network),
         Row::new("gate and serving differ in three arguments", PODMAN, |_| differ()),
         Row::new("serving: /health/, the drop, the CMD unchanged, the firewall", PODMAN, serving),
-        Row::new("a second start on the same volume", PODMAN, |scene| {
-            let options = format!("{FLAGS} --volume {}:/app/runtime", scene.volume()?);
-            let first = scene.probe(&options, &[])?.ended(0)?;
-            first.check(
-                first.stderr.contains("store: built the store") && first.stderr.contains("handed over"),
-                "a store that is built",
-            )?;
-            let second = scene.probe(&options, &[])?.ended(0)?;
-            second.check(second.stderr.contains("store: the store is there"), "a store that is kept")?;
-            second.check(!second.stderr.contains("handed over"), "nothing to hand over")?;
-            Ok("built, then kept; handed over, then not".into())
-        }),
-        Row::new("the app cannot flush, list or change the firewall", BOTH, |scene| {
-            let asked = ["nft:flush ruleset", "nft:list ruleset", "nft:add table inet own"];
-            let outcome = scene.probe(&format!("{FLAGS} {THROW_AWAY}"), &asked)?.ended(0)?;
-            expect(&outcome, DROPPED)?;
-            expect(&outcome, &[("marker", "1"), ("pid", "1"), ("HOME", "/home/app")])?;
-            for word in ["nft flush ruleset", "nft add table inet own"] {
-                let found = crate::scene::facts(&outcome);
-                let is = found.get(word).map_or("", String::as_str);
-                outcome.check(
-                    is.starts_with("1 ") && is.ends_with("Operation not permitted"),
-                    format!("{word}: EPERM, found {is}"),
-                )?;
-            }
-            Ok("EPERM; no capabilities, marker set, PID 1".into())
-        }),
+        Row::new("a second start on the same volume", PODMAN, second_start_on_a_volume),
+        Row::new("the app cannot flush, list or change the firewall", BOTH, app_cannot_touch_the_firewall),
         Row::new("the metadata service on this machine", PODMAN, metadata),
-        Row::new("the metadata address over a real network: fails fast", PODMAN, |scene| {
-            let asked = ["connect:169.254.169.254", "connect:10.11.12.13"];
-            let outcome = scene.probe(&format!("{FLAGS} {THROW_AWAY} {NETWORK}"), &asked)?.ended(0)?;
-            for address in ["169.254.169.254", "10.11.12.13"] {
-                expect(
-                    &outcome,
-                    &[
-                        (&format!("connect {address}"), "EHOSTUNREACH"),
-                        (&format!("connect {address} was quick"), "True"),
-                    ],
-                )?;
-            }
-            Ok("EHOSTUNREACH at once, as for a private network".into())
-        }),
+        Row::new("the metadata address over a real network: fails fast", PODMAN, metadata_fails_fast),
         // The image only has a CMD, which the engine passes and the plan does not know: it ends before the command.
-        Row::new("--plan of an image with a plain CMD", PODMAN, |scene| {
-            let outcome = scene.run(&format!("{FLAGS} {THROW_AWAY}"), &["--plan"])?.ended(0)?;
-            outcome.check(
-                outcome.stdout.contains("NET_ADMIN") && outcome.stdout.contains("egress firewall"),
-                "the root steps and what they need",
-            )?;
-            Ok("the plan".into())
-        }),
-        Row::new("a command's arguments are passed unchanged", BOTH, |scene| {
-            let outcome = scene
-                .probe(&format!("{FLAGS} {THROW_AWAY}"), &["--check", "-c", " a  b ", "$HOME ${HOME} $$", ""])?
-                .ended(0)?;
-            for word in ["'--check'", "'-c'", "' a  b '", "'$HOME ${HOME} $$'", "''"] {
-                outcome.check(outcome.stdout.contains(&format!("argument: {word}\n")), word)?;
-            }
-            Ok("--check, -c, spaces, dollars, an empty argument".into())
-        }),
-        Row::new("REQUIRE_OPENAI_API_KEY=0, RUN_COLLECTSTATIC=0, the settings of development", PODMAN, |scene| {
-            let flags = replaced(FLAGS, "--env OPENAI_API_KEY=key-of-a-test", "--env REQUIRE_OPENAI_API_KEY=0");
-            let steps = |options: &str| {
-                scene.probe(&format!("{flags} {THROW_AWAY} {options}"), &[]).and_then(|outcome| outcome.ended(0))
-            };
-            let with = steps("")?;
-            with.check(with.stderr.contains("init: info: step static files"), "collectstatic")?;
-            for options in ["--env RUN_COLLECTSTATIC=0", "--env DJANGO_SETTINGS_MODULE=answers.settings_dev"] {
-                let without = steps(options)?;
-                without.check(
-                    !without.stderr.contains("step static files") && without.stderr.contains("step store"),
-                    "no collectstatic",
-                )?;
-            }
-            Ok("without a key; collectstatic, not, and not".into())
-        }),
-        Row::new("CACHE_FILE_PATH moves the cache directory", PODMAN, |scene| {
-            let outcome = scene.run(&format!("{} --env CACHE_FILE_PATH=/home/app/a/cache", gate()), &[])?.ended(0)?;
-            outcome.check(outcome.stdout.contains("ok    directory /home/app/a/cache: "), "the directory")?;
-            Ok("made and probed".into())
-        }),
+        Row::new("--plan of an image with a plain CMD", PODMAN, plan_of_a_plain_cmd),
+        Row::new("a command's arguments are passed unchanged", BOTH, arguments_are_unchanged),
+        Row::new(
+            "REQUIRE_OPENAI_API_KEY=0, RUN_COLLECTSTATIC=0, the settings of development",
+            PODMAN,
+            settings_of_development,
+        ),
+        Row::new("CACHE_FILE_PATH moves the cache directory", PODMAN, cache_directory_moves),
     ]
+}
+
+fn gate_passes(scene: &Scene) -> Verdict {
+    let outcome = scene.run(&gate(), &[])?.ended(0)?;
+    let lines: Vec<&str> = outcome.stdout.lines().collect();
+    outcome.check(lines.len() > 8 && only_ok(scene, &outcome.stdout), "only ok lines")?;
+    outcome.check(lines.iter().any(|line| line.starts_with("ok    health: passed after ")), "the health")?;
+    Ok(Told { line: format!("{} checks, all ok", lines.len()), took: Some(outcome.took) })
+}
+
+fn gate_shares_the_network(scene: &Scene) -> Verdict {
+    let outcome = scene.run(&format!("{} {NETWORK}", gate()), &[])?.ended(0)?;
+    outcome.check(only_ok(scene, &outcome.stdout), "only ok lines")?;
+    Ok(Told { line: "all ok".into(), took: Some(outcome.took) })
+}
+
+fn second_start_on_a_volume(scene: &Scene) -> Verdict {
+    let options = format!("{FLAGS} --volume {}:/app/runtime", scene.volume()?);
+    let first = scene.probe(&options, &[])?.ended(0)?;
+    first.check(
+        first.stderr.contains("store: built the store") && first.stderr.contains("handed over"),
+        "a store that is built",
+    )?;
+    let second = scene.probe(&options, &[])?.ended(0)?;
+    second.check(second.stderr.contains("store: the store is there"), "a store that is kept")?;
+    second.check(!second.stderr.contains("handed over"), "nothing to hand over")?;
+    Ok("built, then kept; handed over, then not".into())
+}
+
+fn app_cannot_touch_the_firewall(scene: &Scene) -> Verdict {
+    let asked = ["nft:flush ruleset", "nft:list ruleset", "nft:add table inet own"];
+    let outcome = scene.probe(&format!("{FLAGS} {THROW_AWAY}"), &asked)?.ended(0)?;
+    expect(&outcome, DROPPED)?;
+    expect(&outcome, &[("marker", "1"), ("pid", "1"), ("HOME", "/home/app")])?;
+    for word in ["nft flush ruleset", "nft add table inet own"] {
+        let found = crate::scene::facts(&outcome);
+        let is = found.get(word).map_or("", String::as_str);
+        outcome.check(
+            is.starts_with("1 ") && is.ends_with("Operation not permitted"),
+            format!("{word}: EPERM, found {is}"),
+        )?;
+    }
+    Ok("EPERM; no capabilities, marker set, PID 1".into())
+}
+
+fn metadata_fails_fast(scene: &Scene) -> Verdict {
+    let asked = ["connect:169.254.169.254", "connect:10.11.12.13"];
+    let outcome = scene.probe(&format!("{FLAGS} {THROW_AWAY} {NETWORK}"), &asked)?.ended(0)?;
+    for address in ["169.254.169.254", "10.11.12.13"] {
+        expect(
+            &outcome,
+            &[(&format!("connect {address}"), "EHOSTUNREACH"), (&format!("connect {address} was quick"), "True")],
+        )?;
+    }
+    Ok("EHOSTUNREACH at once, as for a private network".into())
+}
+
+fn plan_of_a_plain_cmd(scene: &Scene) -> Verdict {
+    let outcome = scene.run(&format!("{FLAGS} {THROW_AWAY}"), &["--plan"])?.ended(0)?;
+    outcome.check(
+        outcome.stdout.contains("NET_ADMIN") && outcome.stdout.contains("egress firewall"),
+        "the root steps and what they need",
+    )?;
+    Ok("the plan".into())
+}
+
+fn arguments_are_unchanged(scene: &Scene) -> Verdict {
+    let outcome = scene
+        .probe(&format!("{FLAGS} {THROW_AWAY}"), &["--check", "-c", " a  b ", "$HOME ${HOME} $$", ""])?
+        .ended(0)?;
+    for word in ["'--check'", "'-c'", "' a  b '", "'$HOME ${HOME} $$'", "''"] {
+        outcome.check(outcome.stdout.contains(&format!("argument: {word}\n")), word)?;
+    }
+    Ok("--check, -c, spaces, dollars, an empty argument".into())
+}
+
+fn settings_of_development(scene: &Scene) -> Verdict {
+    let flags = replaced(FLAGS, "--env OPENAI_API_KEY=key-of-a-test", "--env REQUIRE_OPENAI_API_KEY=0");
+    let steps = |options: &str| {
+        scene.probe(&format!("{flags} {THROW_AWAY} {options}"), &[]).and_then(|outcome| outcome.ended(0))
+    };
+    let with = steps("")?;
+    with.check(with.stderr.contains("init: info: step static files"), "collectstatic")?;
+    for options in ["--env RUN_COLLECTSTATIC=0", "--env DJANGO_SETTINGS_MODULE=answers.settings_dev"] {
+        let without = steps(options)?;
+        without.check(
+            !without.stderr.contains("step static files") && without.stderr.contains("step store"),
+            "no collectstatic",
+        )?;
+    }
+    Ok("without a key; collectstatic, not, and not".into())
+}
+
+fn cache_directory_moves(scene: &Scene) -> Verdict {
+    let outcome = scene.run(&format!("{} --env CACHE_FILE_PATH=/home/app/a/cache", gate()), &[])?.ended(0)?;
+    outcome.check(outcome.stdout.contains("ok    directory /home/app/a/cache: "), "the directory")?;
+    Ok("made and probed".into())
 }
 
 fn gate() -> String {

@@ -72,27 +72,33 @@ pub fn rows() -> Vec<Row> {
             &["serve"],
             { ends(71, "cannot create the directory /opt/cache: mkdir: Read-only file system (EROFS)") },
         ),
-        Row::new("a root step's script that the app can write", PODMAN, |scene| {
-            let entry = "[[root_step]]\nname = \"the step\"\ncommand = [\"/usr/local/libexec/script\"]";
-            let script = scene.file("script", "#!/bin/sh\n", 0o777);
-            let options = format!(
-                "{SMALL} {GATE} {} --volume {script}:/usr/local/libexec/script",
-                scene.configuration(&small("", entry))
-            );
-            ends(78, "refusing the root step 'the step': /usr/local/libexec/script")
-                .judge(&scene.run(&options, &["true"])?)
-        })
-        .of(BROKEN),
-        Row::new("a configuration that the app can write", BOTH, |scene| {
-            let options =
-                format!("{SMALL} {GATE} --volume {}:/etc/init.toml", scene.file("init.toml", &small("", ""), 0o666));
-            ends(78, "/etc/init.toml is writable to everyone; fix: ").judge(&scene.run(&options, &["true"])?)
-        })
-        .of(BROKEN),
     ];
+    rows.extend([script_of_the_app(), configuration_of_the_app()]);
     rows.extend(secrets());
     rows.extend(stopped());
     rows
+}
+
+fn script_of_the_app() -> Row {
+    Row::new("a root step's script that the app can write", PODMAN, |scene| {
+        let entry = "[[root_step]]\nname = \"the step\"\ncommand = [\"/usr/local/libexec/script\"]";
+        let script = scene.file("script", "#!/bin/sh\n", 0o777);
+        let options = format!(
+            "{SMALL} {GATE} {} --volume {script}:/usr/local/libexec/script",
+            scene.configuration(&small("", entry))
+        );
+        ends(78, "refusing the root step 'the step': /usr/local/libexec/script").judge(&scene.run(&options, &["true"])?)
+    })
+    .of(BROKEN)
+}
+
+fn configuration_of_the_app() -> Row {
+    Row::new("a configuration that the app can write", BOTH, |scene| {
+        let options =
+            format!("{SMALL} {GATE} --volume {}:/etc/init.toml", scene.file("init.toml", &small("", ""), 0o666));
+        ends(78, "/etc/init.toml is writable to everyone; fix: ").judge(&scene.run(&options, &["true"])?)
+    })
+    .of(BROKEN)
 }
 
 /// A row whose step also runs `app.py`, so its output does not show whether the app started.
