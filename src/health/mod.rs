@@ -228,9 +228,9 @@ fn answer(launch: Launch<'_, Dropped>, health: &HealthPlan, teller: &OwnedFd) ->
         Question::Exec(app) => {
             let mut app = app.clone();
             systemd::without(&mut app.environment);
+            // Not logged here: a later attempt may pass, and the caller reports the reason of the last one.
             let error = exec::exec_app(launch, &app);
-            logger::fatal(&error);
-            Err(error.to_string())
+            Err(format!("{error} ({})", error.fix()))
         }
     };
     match answer {

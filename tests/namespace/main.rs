@@ -11,6 +11,7 @@ mod configuration;
 mod drop;
 mod files;
 mod handover;
+mod health;
 mod identity;
 mod inherited;
 mod install;
