@@ -47,6 +47,16 @@ pub enum Question {
     },
 }
 
+impl HealthPlan {
+    /// The same, with a program that does not get these variables.
+    pub(super) fn without(mut self, unset: &[String]) -> HealthPlan {
+        if let Question::Exec(app) = &mut self.question {
+            unset.iter().for_each(|name| app.environment.remove(name));
+        }
+        self
+    }
+}
+
 impl Question {
     /// What it checks, for messages of a wait.
     pub fn object(&self) -> String {
@@ -63,7 +73,7 @@ impl Question {
     }
 }
 
-/// Resolves it. Its program gets the app's environment, working directory and umask.
+/// Resolves it. Its program gets the environment of the search, and the app's working directory and umask.
 ///
 /// # Errors
 /// [`Error::Config`], [`Error::Unset`]; [`Error::NotFound`] and [`Error::NotExecutable`] for its program.

@@ -83,6 +83,8 @@ pub fn resolve(given: &Given<'_>) -> Result<Plan> {
     let search = Search { workdir: config.workdir.as_deref(), environment: &environment, made };
     let health = role_health.map(|health| health::resolve(config, health, &search)).transpose();
     let health = health.map_err(|error| error.about(|| "health check".into()))?;
+    // The app can read the environment of a program that runs as its user.
+    let health = health.map(|health| health.without(&config.unset));
     let stop = stop::resolve(config, selected.as_ref().map(|selected| selected.role));
     let supervision = supervision::resolve(config, stop, health.clone())?;
     let seal = seal::resolve(&config.seal, &environment)?;

@@ -18,3 +18,20 @@ fn a_program_that_cannot_be_executed_is_a_reason_not_a_fatal_record() {
     run.check(run.stdout().contains("its interpreter '/no/such/interpreter' is missing (install "), "the reason");
     run.check(!run.stderr().contains("init: fatal: "), "no fatal record");
 }
+
+#[test]
+fn an_unset_variable_reaches_steps_and_not_the_program_of_a_health_check() {
+    let program = "{ exec = ['witness', 'aside'] }";
+    let config = format!(
+        "unset = ['FIRST_PASSWORD']\n[[step]]\nname = 'wait'\nwait = {program}\n[boot_check]\ntimeout = '20s'\n\
+         [roles.web]\ncommand = ['witness', 'wait']\nhealth = {program}\n"
+    );
+    let web = || sandbox().config(config.clone()).env("FIRST_PASSWORD=first").env("ROLE=web");
+    let password = |text: &str| text.contains("env: FIRST_PASSWORD=first");
+    let asked = web().words(["--health"]).run();
+    asked.check(asked.outcome.code == Some(0) && asked.stderr().contains("env: PATH="), "the program's environment");
+    asked.check(!password(&asked.stderr()), "no variable of the steps");
+    let started = web().words(["witness"]).run();
+    started.check(password(&started.stderr()), "the variable in the program of a step's wait");
+    assert!(!password(&started.stdout()), "{}", started.shown());
+}
