@@ -13,6 +13,7 @@ use rustix::fs::{
 
 use super::report::Report;
 use crate::error::{Kernel, errno};
+use crate::facts::random;
 use crate::plan::{Plan, StartedAs, TmpfsPlan};
 
 /// The check of the home directory.
@@ -135,7 +136,8 @@ fn find_entry(
 fn write_and_remove(directory: &Path) -> Result<(), (&'static str, Errno)> {
     let directory = open(directory, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
         .map_err(|error| ("open", errno(error)))?;
-    let name = format!(".init-check-{}", std::process::id());
+    // A check that was killed, or the app, may have left any name that can be foreseen.
+    let name = format!(".init-check-{:032x}", random::number());
     let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let file = openat(&directory, &name, flags, Mode::RUSR | Mode::WUSR).map_err(|error| ("create", errno(error)))?;
     let written = match rustix::io::write(&file, &PAGE) {

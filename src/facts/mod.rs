@@ -12,5 +12,6 @@ pub mod mounts;
 pub mod obeyed;
 pub mod processes;
 pub mod programs;
+pub mod random;
 pub mod secrets;
 pub mod self_check;

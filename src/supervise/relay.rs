@@ -4,7 +4,7 @@
 //! It is an abstract socket, since there may be no writable directory. In a shared network namespace other processes
 //! can send to it, so only notifications from this uid are passed on. `unix(7)`, `sd_notify(3)`.
 
-use std::io::{ErrorKind, Result};
+use std::io::Result;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::os::linux::net::SocketAddrExt;
@@ -12,7 +12,8 @@ use std::os::unix::net::{SocketAddr, UnixDatagram};
 
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg, sockopt};
 use rustix::process::getuid;
-use rustix::rand::{GetRandomFlags, getrandom};
+
+use crate::facts::random;
 
 /// The longest notification that is read.
 const LONGEST: usize = 4096;
@@ -31,11 +32,7 @@ pub(super) struct Relay {
 impl Relay {
     /// Binds it to a random name.
     pub(super) fn open() -> Result<Relay> {
-        let mut random = [0_u8; 16];
-        if getrandom(&mut random, GetRandomFlags::empty())? != random.len() {
-            return Err(ErrorKind::UnexpectedEof.into());
-        }
-        let name = format!("stepdown/{:032x}", u128::from_ne_bytes(random));
+        let name = format!("stepdown/{:032x}", random::number());
         let socket = UnixDatagram::bind_addr(&SocketAddr::from_abstract_name(&name)?)?;
         socket.set_nonblocking(true)?;
         sockopt::set_socket_passcred(&socket, true)?;

@@ -1,6 +1,6 @@
 //! Health checks: what their programs get, and what is logged about them.
 
-use crate::support::protocol::Content;
+use crate::support::protocol::{Content, Kind};
 use crate::support::sandbox::{Sandbox, sandbox};
 
 /// A role with this health check.
@@ -34,4 +34,27 @@ fn an_unset_variable_reaches_steps_and_not_the_program_of_a_health_check() {
     let started = web().words(["witness"]).run();
     started.check(password(&started.stderr()), "the variable in the program of a step's wait");
     assert!(!password(&started.stdout()), "{}", started.shown());
+}
+
+#[test]
+fn a_probe_left_by_a_killed_check_does_not_fail_the_next_one() {
+    let volume = || {
+        sandbox()
+            .owned("/data", Kind::Tmpfs, (1001, 1001), 0o755)
+            .config("home = '/data'\n[[volume]]\npath = '/data'\n[boot_check]\nrequire_read_only_root = false\n")
+    };
+    let words = ["--check=init", "witness"];
+    // Its probes stay, as after a SIGKILL between the creation and the removal.
+    let killed = volume().answer(libc::SYS_unlinkat, &[], 0).words(words).run();
+    let left: Vec<&String> = killed.outcome.after.keys().filter(|path| path.contains("/.init-check-")).collect();
+    killed.check(!left.is_empty(), "a probe that stays");
+    let foreseen = String::from("/data/.init-check-1");
+    let next = left
+        .into_iter()
+        .chain([&foreseen])
+        .fold(volume(), |next, path| next.owned(path, Kind::File(Content::Bytes(Vec::new())), (1001, 1001), 0o600));
+    let run = next.words(words).run();
+    run.check(run.outcome.code == Some(0) && run.stdout().contains("ok    volume /data: "), "a check that passes");
+    let new = run.outcome.after.keys().filter(|path| !run.outcome.before.contains_key(*path));
+    run.check(new.count() == 0, "no new file left");
 }
