@@ -9,10 +9,12 @@ use std::path::Path;
 use landlock::{ABI, AccessFs, BitFlags, PathBeneath, Ruleset, RulesetAttr, RulesetCreated, RulesetCreatedAttr};
 use landlock::{RulesetStatus, make_bitflags};
 use nix::errno::Errno;
-use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags, fcntl_getfl, fstat, makedev, mknodat, open, openat2};
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags};
+use rustix::fs::{fcntl_getfl, fstat, makedev, mknodat, open, openat2, unlinkat};
 
 use super::Sealed;
 use crate::error::{Error, Kernel, Result, errno};
+use crate::facts::random;
 use crate::plan::Plan;
 use crate::plan::seal::DEVICES;
 
@@ -120,10 +122,14 @@ fn prove(first: Option<&OwnedFd>) -> Result<&'static str> {
         // /proc is read-only, or among what is allowed: a device says it too. The kernel asks the seal first, and the
         // capability for it, with another answer, only then.
         (_, Some(place)) => {
-            let name = format!(".init-seal-{}", std::process::id());
+            // The kernel asks the seal only for a free name, and the app may have left any that can be foreseen.
+            let name = format!(".init-seal-{:032x}", random::number());
             match mknodat(place, name.as_str(), FileType::CharacterDevice, Mode::RUSR, makedev(1, 3)).map_err(errno) {
                 Err(Errno::EACCES) => Ok("a device node was tried and refused"),
-                other => not_proved(format!("the making of a device node ends with {other:?} instead of EACCES")),
+                other => {
+                    let _ = unlinkat(place, name.as_str(), AtFlags::empty());
+                    not_proved(format!("the making of a device node ends with {other:?} instead of EACCES"))
+                }
             }
         }
         (other, None) => not_proved(format!("a write to {OUTSIDE} ends with {other:?} instead of EACCES")),

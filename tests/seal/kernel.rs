@@ -5,11 +5,11 @@ use libc::{
     SYS_openat2, SYS_seccomp,
 };
 
-use crate::container;
 use crate::support::cases;
-use crate::support::protocol::{Answer, Fault, Faults};
+use crate::support::protocol::{Answer, Content, Fault, Faults, Kind};
 use crate::support::run::Run;
 use crate::support::sandbox::Sandbox;
+use crate::{APP, container};
 
 const WRITES: &str = "writes = true";
 const NAMESPACES: &str = "namespaces = false";
@@ -117,6 +117,18 @@ fn false_success_is_detected() {
             .refused_late(77, &["seal not proved: a write to /dev/null, which is allowed, fails"]);
     }
     container(NAMESPACES).answer(SYS_seccomp, &[], 0).run().refused(77, &["cannot seal namespaces"]);
+}
+
+#[test]
+fn a_file_that_the_app_left_does_not_bar_the_proof() {
+    let app = container(WRITES).with(|spec| spec.proc_options = "ro".into());
+    let left = |place: &str| (format!("{place}/.init-seal-1"), Kind::File(Content::Bytes(Vec::new())));
+    let run =
+        ["/home/app", "/data"].map(left).into_iter().fold(app, |app, (path, file)| app.owned(&path, file, APP, 0o600));
+    let run = run.run();
+    run.app().is("NoNewPrivs", "1");
+    let new = run.outcome.after.keys().filter(|path| path.contains("/.init-seal-"));
+    run.check(new.count() == 2, "no other file left");
 }
 
 #[test]
