@@ -66,6 +66,11 @@ impl<'a> Poll<'a> {
         Poll { pause, state: State::Pause(next), ..self }
     }
 
+    /// Whether the answer depends on the working directory.
+    pub fn depends_on_directory(&self) -> bool {
+        self.health.depends_on_directory()
+    }
+
     /// When to call [`Poll::woken`]; none while only a child's exit is awaited.
     pub fn wake_at(&self) -> Option<Instant> {
         match self.state {

@@ -1,7 +1,7 @@
 //! A role's health check, fully resolved.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::command::{Command, Search};
@@ -55,6 +55,15 @@ impl HealthPlan {
         }
         self
     }
+
+    /// Whether its answer depends on the directory in which it is asked.
+    pub fn depends_on_directory(&self) -> bool {
+        match &self.question {
+            Question::Exec(app) => app.working_directory.is_none(),
+            Question::File { path, .. } | Question::Http { unix: Some(path), .. } => path.is_relative(),
+            Question::Http { unix: None, .. } | Question::Tcp(_) => false,
+        }
+    }
 }
 
 impl Question {
@@ -79,10 +88,18 @@ impl Question {
 /// [`Error::Config`], [`Error::Unset`]; [`Error::NotFound`] and [`Error::NotExecutable`] for its program.
 pub(super) fn resolve(config: &Config, health: &Health, search: &Search<'_>) -> Result<HealthPlan> {
     let environment = search.environment;
+    // A relative path starts where the app does. An empty one must not become the directory, which exists.
+    let path = |at: &At<String>| -> Result<PathBuf> {
+        let path = text(at, environment)?;
+        Ok(match search.workdir {
+            Some(directory) if !path.is_empty() => Path::new(directory).join(path),
+            _ => PathBuf::from(path),
+        })
+    };
     let question = match &health.probe {
         Probe::Http { url, unix, status, headers } => Question::Http {
             url: http_url(url, environment)?,
-            unix: unix.as_ref().map(|path| Ok(PathBuf::from(text(path, environment)?))).transpose()?,
+            unix: unix.as_ref().map(path).transpose()?,
             status: *status,
             headers: texts(headers, environment)?,
         },
@@ -97,9 +114,7 @@ pub(super) fn resolve(config: &Config, health: &Health, search: &Search<'_>) -> 
                 umask: expand::umask(config, environment)?,
             })
         }
-        Probe::File { path, max_age } => {
-            Question::File { path: PathBuf::from(text(path, environment)?), max_age: *max_age }
-        }
+        Probe::File { path: file, max_age } => Question::File { path: path(file)?, max_age: *max_age },
     };
     Ok(HealthPlan { question, timeout: expand::value(&health.timeout, values::duration, environment)? })
 }

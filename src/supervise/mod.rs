@@ -1,7 +1,8 @@
 //! Supervises the app: forwards signals, reaps, ends leftover processes, returns the app's exit code.
 //!
-//! It has the app's ids, so that forwarding needs no `CAP_KILL`. It keeps none of the app's descriptors and no working
-//! directory that would pin a mount. It sleeps until a signal arrives. It must not end before the app, whatever fails.
+//! It has the app's ids, so that forwarding needs no `CAP_KILL`. It keeps none of the app's descriptors, and no working
+//! directory that would pin a mount, unless a health check is asked there. It sleeps until a signal arrives. It must
+//! not end before the app, whatever fails.
 //! `signal(7)`, `pid_namespaces(7)`, `kill(2)`.
 
 pub mod manager;
@@ -27,7 +28,6 @@ use crate::facts::processes::Dispositions;
 use crate::plan::supervision::{Forwarded, Recipient, Supervision};
 use crate::privilege::Dropped;
 use crate::sys::{self, Signal, SignalMask};
-use relay::Relay;
 use service::Service;
 
 /// The stop signals that a terminal sends.
@@ -47,7 +47,7 @@ pub fn run(launch: Launch<'_, Dropped>, mut app: App, how: &Supervision) -> Resu
         Started::Refused(code) => return Ok(code),
     };
     drop((app, foreground));
-    settle(service.as_ref().and_then(Service::relay));
+    settle(service.as_ref());
     let signals = Signals::receive(SignalMask::ALL);
     let terminal = Terminal::open();
     let mut supervisor = Supervisor {
@@ -72,11 +72,12 @@ pub fn run(launch: Launch<'_, Dropped>, mut app: App, how: &Supervision) -> Resu
     Ok(remapped.map_or(code, |(_, to)| *to))
 }
 
-/// Closes the descriptors that only the app needs, and leaves its working directory.
-fn settle(relay: Option<&Relay>) {
+/// Closes the descriptors that only the app needs, and leaves its working directory, unless the health check is asked
+/// there. The path of that directory would not do: the user may not be allowed to enter it by its path.
+fn settle(service: Option<&Service<'_>>) {
     // The descriptors of socket activation are the app's; held here they would stay open after it ended. Nothing above
     // 2 is owned by this process at this point but the socket for the app's reports.
-    let kept = relay.and_then(|relay| u32::try_from(relay.number()).ok());
+    let kept = service.and_then(Service::relay).and_then(|relay| u32::try_from(relay.number()).ok());
     match kept {
         Some(kept) => {
             sys::close_range(3, kept.saturating_sub(1));
@@ -84,7 +85,9 @@ fn settle(relay: Option<&Relay>) {
         }
         None => sys::close_range(3, u32::MAX),
     }
-    let _ = rustix::process::chdir("/");
+    if !service.is_some_and(Service::depends_on_directory) {
+        let _ = rustix::process::chdir("/");
+    }
 }
 
 /// The progress of a stop.

@@ -73,6 +73,11 @@ impl<'a> Service<'a> {
         self.relay.as_ref()
     }
 
+    /// Whether the health check depends on the working directory.
+    pub(super) fn depends_on_directory(&self) -> bool {
+        self.poll.as_ref().is_some_and(Poll::depends_on_directory)
+    }
+
     /// Stops taking notifications from the app.
     pub(super) fn close_relay(&mut self) {
         self.relay = None;

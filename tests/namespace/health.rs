@@ -37,6 +37,19 @@ fn an_unset_variable_reaches_steps_and_not_the_program_of_a_health_check() {
 }
 
 #[test]
+fn relative_paths_of_a_health_check_start_in_workdir() {
+    for (path, code) in [("up", 0), ("/srv/up", 0), ("down", 1), ("${EMPTY}", 1)] {
+        let config = format!(
+            "workdir = '/srv'\n[role]\ndefault = 'web'\n[roles.web]\ncommand = ['witness']\n\
+             health = {{ file = '{path}' }}\n"
+        );
+        let srv = sandbox().node("/srv", Kind::Directory).file("/srv/up", "").config(config).env("EMPTY=");
+        let run = srv.words(["--health"]).run();
+        run.check(run.outcome.code == Some(code), &format!("exit code {code} for {path}"));
+    }
+}
+
+#[test]
 fn a_probe_left_by_a_killed_check_does_not_fail_the_next_one() {
     let volume = || {
         sandbox()

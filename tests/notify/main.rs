@@ -3,9 +3,10 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use std::fs;
+use std::io::{Read as _, Write as _};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::fs::PermissionsExt;
-use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::os::unix::net::{SocketAddr, UnixDatagram, UnixListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -51,6 +52,7 @@ impl Scene {
         )
         .args(["--config", configuration.to_str().unwrap(), "--role", "app"])
         .env("NOTIFY_SOCKET", address)
+        .current_dir(&directory)
         .envs(variables.iter().copied())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -157,7 +159,6 @@ fn notifications_are_passed_on_but_readiness_only_once_healthy() {
     fs::write(scene.directory.join("healthy"), "").unwrap();
     let ready = std::iter::from_fn(|| scene.told(PATIENCE)).find(|told| !told.contains("waiting for"));
     assert!(ready.as_ref().is_some_and(|told| told.contains("MAINPID=")), "{ready:?}");
-    use std::io::Write as _;
     scene.init.stdin.as_mut().unwrap().write_all(b"go\n").unwrap();
     assert_eq!(scene.told(PATIENCE).as_deref(), Some("READY=1\n"));
 }
@@ -187,4 +188,38 @@ fn a_watchdog_of_another_process_is_not_served() {
     fs::write(scene.directory.join("healthy"), "").unwrap();
     while !scene.told(PATIENCE).expect("no report").contains("READY=1") {}
     assert_eq!(scene.told(Duration::from_millis(300)), None);
+}
+
+/// An HTTP server at this socket that answers every request with 200 as soon as the file exists.
+fn serve(socket: PathBuf, healthy: PathBuf) {
+    let server = UnixListener::bind(&socket).unwrap();
+    fs::set_permissions(&socket, fs::Permissions::from_mode(0o777)).unwrap();
+    std::thread::spawn(move || {
+        for asked in server.incoming() {
+            let status = if healthy.exists() { "200 OK" } else { "503 Starting" };
+            let mut asked = asked.unwrap();
+            let _ = asked.read(&mut [0; 1024]);
+            let _ = write!(asked, "HTTP/1.1 {status}\r\n\r\n");
+        }
+    });
+}
+
+#[test]
+fn a_relative_health_check_is_asked_in_the_working_directory_of_the_app() {
+    for (name, health) in [
+        ("exec", "exec = ['test', '-e', 'healthy']"),
+        ("file", "file = 'healthy'"),
+        ("unix", "http = 'http://localhost/', unix = 'app.sock'"),
+    ] {
+        let scene = Scene::of(&format!("{APP}health = {{ {health} }}\n"), name, true, false, &[]);
+        let healthy = scene.directory.join("healthy");
+        if name == "unix" {
+            serve(scene.directory.join("app.sock"), healthy.clone());
+        }
+        let status = scene.told(PATIENCE).expect("no status");
+        assert!(status.starts_with("STATUS=waiting for the health check: "), "{name}: {status}");
+        fs::write(&healthy, "").unwrap();
+        let ready = std::iter::from_fn(|| scene.told(PATIENCE)).find(|told| !told.contains("waiting for"));
+        assert!(ready.as_ref().is_some_and(|told| told.contains("READY=1")), "{name}: {ready:?}");
+    }
 }
