@@ -4,11 +4,12 @@
 //! library: one bad line must not lock out every user, and it grants nothing.
 
 use std::cell::OnceCell;
+use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
 use nix::errno::Errno;
-use rustix::fs::FileType;
+use rustix::fs::{FileType, Stat};
 
 use crate::error::{Error, Result, io_errno};
 use crate::trust::{Denied, Trust};
@@ -158,20 +159,29 @@ fn text(path: &'static str, trust: &Trust) -> Result<Text> {
         Err(Denied::Call(_, errno)) => return Err(failed(errno)),
         Err(denied) => return Ok(Text { text: String::new(), denied: Some(denied) }),
     };
+    let text = match read(file, &facts) {
+        Ok(text) => text,
+        // A start with numeric ids does not need a file that others can write, so they must not end it.
+        Err(_) if denied.is_some() => String::new(),
+        Err(errno) => return Err(failed(errno)),
+    };
+    Ok(Text { text, denied })
+}
+
+fn read(file: File, facts: &Stat) -> std::result::Result<String, Errno> {
     let length = facts.st_size.cast_unsigned();
     let mut bytes = Vec::with_capacity(usize::try_from(length.min(LARGEST)).unwrap_or(0) + 1);
-    file.take(LARGEST + 1).read_to_end(&mut bytes).map_err(|error| failed(io_errno(&error)))?;
+    file.take(LARGEST + 1).read_to_end(&mut bytes).map_err(|error| io_errno(&error))?;
     if bytes.len() as u64 > LARGEST {
-        return Err(failed(Errno::EFBIG));
+        return Err(Errno::EFBIG);
     }
     // The rest of it might be the line that counts.
     let regular = FileType::from_raw_mode(facts.st_mode) == FileType::RegularFile;
     if regular && length > bytes.len() as u64 {
-        return Err(failed(Errno::ENODATA));
+        return Err(Errno::ENODATA);
     }
     // Names of users are ASCII; another byte in a comment field must not hide the rest of the file.
-    let text = String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
-    Ok(Text { text, denied })
+    Ok(String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
 }
 
 #[cfg(test)]

@@ -3,9 +3,10 @@
 //! The files are examined after the failure, by the same process, and so with the app's permissions.
 
 use std::ffi::{CStr, OsStr, OsString};
-use std::fs::File;
-use std::io::Read;
+use std::fs::{File, OpenOptions};
+use std::io::{ErrorKind, Read};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
@@ -86,6 +87,9 @@ fn denied(path: &Path, deeper: usize) -> Unfit {
     let Ok(facts) = stat(path) else { return Unfit::Denied };
     if FileType::from_raw_mode(facts.st_mode) == FileType::Directory {
         return Unfit::Directory;
+    }
+    if FileType::from_raw_mode(facts.st_mode) != FileType::RegularFile {
+        return Unfit::NotRegular;
     }
     if statvfs(path).is_ok_and(|facts| facts.f_flag.contains(StatVfsMountFlags::NOEXEC)) {
         return Unfit::NoExec;
@@ -270,7 +274,7 @@ fn file_of(line: &OsStr) -> PathBuf {
 fn loader(path: &Path) -> Option<Vec<u8>> {
     const INTERP: u32 = 3;
     let mut bytes = Vec::new();
-    File::open(path).ok()?.take(64 << 10).read_to_end(&mut bytes).ok()?;
+    open(path).ok()?.take(64 << 10).read_to_end(&mut bytes).ok()?;
     let word = |at: usize| Some(u32::from_le_bytes(bytes.get(at..at + 4)?.try_into().ok()?));
     let long =
         |at: usize| usize::try_from(u64::from_le_bytes(bytes.get(at..at.checked_add(8)?)?.try_into().ok()?)).ok();
@@ -284,10 +288,16 @@ fn loader(path: &Path) -> Option<Vec<u8>> {
     Some(name.split(|byte| *byte == 0).next().unwrap_or(name).to_vec())
 }
 
+/// Opens a file to examine it. The app may have left a FIFO in its place, and opening that would block the boot.
+fn open(path: &Path) -> std::io::Result<File> {
+    let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path)?;
+    if file.metadata()?.is_file() { Ok(file) } else { Err(ErrorKind::InvalidInput.into()) }
+}
+
 /// The first bytes of a file; all that it has, if it has fewer.
 fn head(path: &Path) -> std::io::Result<Vec<u8>> {
     let mut bytes = Vec::with_capacity(HEAD);
-    File::open(path)?.take(HEAD as u64).read_to_end(&mut bytes)?;
+    open(path)?.take(HEAD as u64).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 

@@ -4,8 +4,6 @@
 //! see as missing: the exec, as the user, decides.
 
 use std::ffi::{CString, OsStr};
-use std::fs::File;
-use std::io::Read;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -69,19 +67,6 @@ pub fn find(
             },
         }),
     }
-}
-
-/// The interpreter and optional argument after the `#!` of a script, without surrounding blanks. None if it is not a
-/// script. `execve(2)`.
-///
-/// # Errors
-/// The file cannot be read.
-pub fn interpreter_line(program: &Path) -> std::io::Result<Option<String>> {
-    let mut first = [0_u8; 256];
-    let length = File::open(program)?.read(&mut first)?;
-    let script = first.get(..length).and_then(|bytes| bytes.strip_prefix(b"#!"));
-    let line = script.map(|line| line.split(|byte| *byte == b'\n').next().unwrap_or(line));
-    Ok(line.map(|line| String::from_utf8_lossy(line).trim_matches([' ', '\t']).to_owned()))
 }
 
 fn look(place: &Path) -> Seen {

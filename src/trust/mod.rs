@@ -115,6 +115,7 @@ impl Trust {
     pub fn open_any(&self, path: &Path) -> Result<(File, Stat, Option<Denied>), Denied> {
         let flags = OFlags::RDONLY | OFlags::CLOEXEC;
         if !self.judges {
+            let flags = flags | OFlags::NONBLOCK | OFlags::NOCTTY;
             return plain(path, flags).map(|(file, facts)| (file, facts, None));
         }
         let mut reached = self.walk(path, Wanted { flags, denied_too: true, by_path: false })?;
@@ -149,7 +150,12 @@ impl Trust {
                 way.clear();
             }
             let last = to_go.is_empty();
-            let (file, facts) = self.open_one(&way, &name, &place, wanted.flags, last)?;
+            let mut flags = wanted.flags;
+            // Others can leave a FIFO here, and opening that would block the boot.
+            if denied.is_some() || way.last().is_some_and(|step| step.open_to.is_some()) {
+                flags |= OFlags::NONBLOCK | OFlags::NOCTTY;
+            }
+            let (file, facts) = self.open_one(&way, &name, &place, flags, last)?;
             let kind = FileType::from_raw_mode(facts.st_mode);
             let by_directory = || way.last().and_then(|step| judge_by_directory(step, &place, &file, kind, wanted));
             if let Some(reason) = self.judge(&place, &file, &facts, last).or_else(by_directory) {

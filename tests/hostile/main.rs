@@ -16,6 +16,7 @@ mod support;
 mod app;
 mod configuration;
 mod directories;
+mod fifo;
 mod for_root;
 mod frozen;
 mod moment;
