@@ -125,8 +125,8 @@ fn as_printed(expected: &Expected<'_>) -> Result<()> {
     same("the number of threads", held.threads, 1)
 }
 
-/// For a kernel that does not print the ambient set: `prctl(2)` reports that it is empty or does not exist. It is also a
-/// subset of the permitted and the inheritable set, which were both read twice and are empty.
+/// For a kernel that does not print the ambient set: `prctl(2)` reports that it is empty or does not exist. It is also
+/// a subset of the permitted and the inheritable set, which were both read twice and are empty.
 fn by_asking_for_ambient() -> Result<()> {
     for one in Set::from_bits(u64::MAX).each() {
         match capability_is_in_ambient_set(one.as_kernel()) {

@@ -150,11 +150,9 @@ impl Trust {
                 way.clear();
             }
             let last = to_go.is_empty();
-            let mut flags = wanted.flags;
             // Others can leave a FIFO here, and opening that would block the boot.
-            if denied.is_some() || way.last().is_some_and(|step| step.open_to.is_some()) {
-                flags |= OFlags::NONBLOCK | OFlags::NOCTTY;
-            }
+            let is_others = denied.is_some() || way.last().is_some_and(|step| step.open_to.is_some());
+            let flags = if is_others { wanted.flags | OFlags::NONBLOCK | OFlags::NOCTTY } else { wanted.flags };
             let (file, facts) = self.open_one(&way, &name, &place, flags, last)?;
             let kind = FileType::from_raw_mode(facts.st_mode);
             let by_directory = || way.last().and_then(|step| judge_by_directory(step, &place, &file, kind, wanted));
