@@ -132,8 +132,8 @@ impl Held {
         Ok(held)
     }
 
-    /// The lines that Linux has printed since 4.10 and this kernel lacks: gVisor has no `NoNewPrivs`, its older versions
-    /// no `CapAmb` either. None on Linux.
+    /// The lines that Linux has printed since 4.10 and this kernel lacks: gVisor has no `NoNewPrivs`, its older
+    /// versions no `CapAmb` either. None on Linux.
     pub fn lacks(&self) -> Option<&'static str> {
         match (self.lacks_no_new_privs, self.ambient) {
             (false, _) => None,
