@@ -247,7 +247,7 @@ pub fn set_ignored(signal: i32, ignored: bool) -> Result<(), Errno> {
     // SAFETY: all-zero is a valid sigaction: SIG_DFL, no flags, an empty mask.
     let mut action = unsafe { std::mem::MaybeUninit::<libc::sigaction>::zeroed().assume_init() };
     action.sa_sigaction = if ignored { libc::SIG_IGN } else { libc::SIG_DFL };
-    // SAFETY: the pointer is to a live sigaction with SIG_DFL or SIG_IGN, so no handler can run; the old one may be null.
+    // SAFETY: the pointer is to a live sigaction with SIG_DFL or SIG_IGN: no handler can run; the old one may be null.
     Errno::result(unsafe { libc::sigaction(signal, &raw const action, std::ptr::null_mut()) }).map(drop)
 }
 
