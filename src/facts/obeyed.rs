@@ -124,7 +124,9 @@ impl Obeyed<'_> {
         for part in word.split(|byte| matches!(byte, b'=' | b':' | b',')) {
             self.name(part, depth)?;
             for name in part.split(|byte| separates(*byte)) {
-                if text == Text::Value || name.contains(&b'/') {
+                // Not `/` itself, which in a program's text is a division.
+                let has_slash = name.contains(&b'/');
+                if text == Text::Value && !has_slash || has_slash && name.iter().any(|byte| *byte != b'/') {
                     self.name(name, depth)?;
                 }
             }

@@ -165,6 +165,8 @@ pub fn resolve(user: &At<String>, groups: Option<&[At<String>]>, accounts: &Acco
     let number = id(who);
     let named = if number.is_none() { accounts.user_named(who) } else { None };
     let Some(uid) = number.or(named.map(|entry| entry.uid)) else {
+        // A file that others can write may not have been read.
+        accounts.refuse_others()?;
         return Err(refuse(unknown(who)));
     };
     if uid == 0 {

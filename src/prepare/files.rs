@@ -11,10 +11,10 @@ use std::path::Path;
 
 use nix::errno::Errno;
 use rustix::fs::{AtFlags, Mode, OFlags, fchmod, open, openat, renameat, statat, unlinkat};
-use rustix::rand::{GetRandomFlags, getrandom};
 
 use super::ownership::bits;
 use crate::error::{Error, Kernel, Result, errno, io_errno};
+use crate::facts::random;
 use crate::plan::files::FilePlan;
 use crate::privilege::{Dropped, Target};
 
@@ -123,10 +123,8 @@ fn put(file: &FilePlan, text: &[u8]) -> std::result::Result<(), (&'static str, E
 /// A new file in the directory, with a hidden random name: a killed boot or the app may have left files there, and
 /// another boot may run at the same time.
 fn new_file(directory: &OwnedFd) -> std::result::Result<(OwnedFd, String), (&'static str, Errno)> {
-    let mut random = [0; 8];
-    getrandom(&mut random, GetRandomFlags::empty()).map_err(|error| ("getrandom", errno(error)))?;
     // Not from the file's name: with more characters that could be too long.
-    let beside = format!(".init.{:016x}", u64::from_ne_bytes(random));
+    let beside = format!(".init.{:x}", random::number());
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let new = openat(directory, &beside, flags, Mode::RUSR | Mode::WUSR).map_err(|error| ("open", errno(error)))?;
     Ok((new, beside))

@@ -254,7 +254,7 @@ fn a_directory_that_root_cannot_enter_is_reported() {
         .tmpfs("/closed/cache")
         .config(configured("/closed/cache", "0755"))
         .run();
-    run.refused(71, &["/closed/cache", "EACCES", "x for others"]);
+    run.refused(71, &["/closed/cache", "EACCES", "chmod a+x"]);
 }
 
 #[test]
