@@ -135,7 +135,7 @@ impl<'a> Watch<'a> {
             }
             match self.answer.take() {
                 Some(Ok(())) => {
-                    report.ok("health", format!("passed after {} ms", began.elapsed().as_millis()));
+                    report.ok("health", format!("passed after {} ms", began.elapsed().as_millis() as u64));
                     return Ok(());
                 }
                 Some(Err(reason)) => {
@@ -188,7 +188,7 @@ impl<'a> Watch<'a> {
         send(if way.recipient == Recipient::Group { -app } else { app }, sent);
         let interrupted = self.until_ended(began, plan.stop.grace);
         if let Some(change) = self.ended.filter(|change| change.code().is_some()) {
-            way.judge(change, began.elapsed().as_millis(), before, report);
+            way.judge(change, began.elapsed().as_millis() as u64, before, report);
             return interrupted;
         }
         let ignored = before.is_some_and(|before| before.ignored.contains(sent));

@@ -59,7 +59,7 @@ impl Way {
     }
 
     /// Checks how an app ended on the signal. `before` are its dispositions before the stop.
-    pub(super) fn judge(self, change: Change, took: u128, before: Option<Dispositions>, report: &mut Report) {
+    pub(super) fn judge(self, change: Change, took: u64, before: Option<Dispositions>, report: &mut Report) {
         let end = match change {
             Change::Exited(0) => String::new(),
             Change::Exited(code) => format!(", with exit code {code}"),

@@ -270,6 +270,6 @@ fn file(path: &std::path::Path, max_age: Option<Duration>) -> std::result::Resul
     if age <= most {
         Ok(())
     } else {
-        Err(format!("{} was written {} ms ago, at most {most:?} are allowed", path.display(), age.as_millis()))
+        Err(format!("{} was written {} ms ago, at most {most:?} are allowed", path.display(), age.as_millis() as u64))
     }
 }

@@ -39,6 +39,9 @@ const DEEPEST: usize = 200;
 /// The bytes of directory names that are kept on all levels together; further directories are skipped with a warning.
 const MOST_KEPT: usize = 8 << 20;
 
+/// In place of a number of counted names: all were counted. Kept, since removal from a tree is 2 KB of code.
+const ALL: u64 = u64::MAX;
+
 /// How many entries are handled before a stop is noticed.
 const BETWEEN_STOPS: u64 = 256;
 
@@ -241,6 +244,9 @@ impl Walk<'_> {
     /// Counts this name if nobody can have moved it. Returns whether it is the last one.
     fn all_names_met(&mut self, directory: Option<&Directory<'_>>, seen: &Seen) -> bool {
         let met = self.links.entry(seen.inode).or_insert(0);
+        if *met == ALL {
+            return false;
+        }
         if let Some(Directory { inode, keeper: Some(keeper), .. }) = directory
             && (*keeper == ROOT || *keeper == seen.owner.0)
         {
@@ -249,7 +255,7 @@ impl Walk<'_> {
         }
         let all = *met >= seen.names;
         if all {
-            self.links.remove(&seen.inode);
+            *met = ALL;
         }
         all
     }
@@ -312,7 +318,7 @@ impl Walk<'_> {
         if set_id > 0 {
             log::warn!("{}: set-user-ID and set-group-ID files of other users stay as they are: {set_id}", self.path);
         }
-        let links = self.links.len() as u64;
+        let links = self.links.values().filter(|met| **met != ALL).count() as u64;
         if links > 0 {
             log::warn!(
                 "{}: files with a name outside of it, or in a directory that others may write to, stay as they are: \

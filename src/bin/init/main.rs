@@ -261,14 +261,17 @@ fn announce(plan: &Plan, took: Duration, steps: Duration) {
     let target = &plan.target;
     let program =
         plan.app.programs.first().map_or("nothing, since only steps run,".into(), |program| program.to_string_lossy());
-    let with_steps =
-        if steps.is_zero() { String::new() } else { format!(" without its steps, {} ms with them", took.as_millis()) };
+    let with_steps = if steps.is_zero() {
+        String::new()
+    } else {
+        format!(" without its steps, {} ms with them", took.as_millis() as u64)
+    };
     log::info!(
         "{role}{program} as {}:{}, capabilities {}, proved in {} µs{with_steps}",
         target.uid,
         target.gid,
         target.keep,
-        took.saturating_sub(steps).as_micros()
+        took.saturating_sub(steps).as_micros() as u64
     );
 }
 
