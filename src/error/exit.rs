@@ -61,7 +61,7 @@ impl Error {
             | Error::Secret { .. }
             | Error::Inexpressible { .. }
             | Error::RootStepsWithoutRoot { .. }
-            | Error::SealPath { .. }
+            | Error::Link { .. }
             | Error::MountPoint { .. }
             | Error::NotWritable { .. } => Exit::Config,
             Error::Step { .. } => Exit::Step,

@@ -2,7 +2,10 @@
 
 use nix::errno::Errno;
 
-use super::{Error, NO_ROLES, NoSecret, Unfit};
+use super::{Error, Link, NoSecret, Unfit};
+
+/// The list of roles of a configuration without roles.
+pub const NO_ROLES: &str = "none";
 
 /// Remedies that do not depend on the error's fields.
 mod text {
@@ -116,7 +119,13 @@ impl Error {
             Error::Secret { name, cause, .. } => return secret(name, *cause),
             Error::CapabilityMissing { flags, .. } => return format!("add {flags}"),
             Error::SealUnavailable { what, errno, .. } => return seal(what, *errno),
-            Error::SealPath { real, .. } => return format!("give the path without links: {real}"),
+            Error::Link { link: None, .. } => text::NOT_HANDED_OVER,
+            Error::Link { link: Some(Link { plain: Some(plain), .. }), .. } => {
+                return format!("give the path without the link: {plain}");
+            }
+            Error::Link { link: Some(Link { at, .. }), .. } => {
+                return format!("remove the link {at}, which the app could have made");
+            }
             Error::NotWritable { path, uid, errno, directory } => return not_writable(path, *uid, *errno, *directory),
             Error::Create { what, path, call, uid, errno } => return made(what, path, call, *uid, *errno),
         };

@@ -4,7 +4,7 @@ use std::fmt;
 
 use nix::errno::Errno;
 
-use super::{Error, Kernel};
+use super::{Error, Kernel, Link};
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -54,8 +54,9 @@ impl fmt::Display for Error {
             Error::HandOverUnproved { path, found } => write!(f, "hand-over of {path} not proved: {found}"),
             Error::NotProved { what } => write!(f, "drop not proved: {what}"),
             Error::Threads { count } => write!(f, "refusing to drop privilege with {count} threads"),
-            Error::SealPath { path, real } => {
-                write!(f, "cannot seal writes: {path} has a symbolic link in it (it resolves to {real})")
+            Error::Link { what, path, link } => {
+                write!(f, "{what}{path} has a symbolic link in it")?;
+                link.as_ref().map_or(Ok(()), |Link { at, target, .. }| write!(f, " ({at} -> {target})"))
             }
             Error::SealNotProved { what } => write!(f, "seal not proved: {what}"),
             Error::Stopped { signal, during } => write!(f, "stopped by signal {signal} {during}"),

@@ -17,16 +17,14 @@ use std::borrow::Cow;
 use nix::errno::Errno;
 
 pub use exit::Exit;
+pub use fix::NO_ROLES;
 pub use kernel::{Kernel, errno, io_errno};
-pub use mount::{Refused, Surface, Unmounted};
+pub use mount::{Link, Refused, Surface, Unmounted};
 pub use place::{Place, TextFile};
 pub use unfit::{Missing, NoSecret, Unfit};
 
 /// The result of operations that can end a boot.
 pub type Result<T> = std::result::Result<T, Error>;
-
-/// The list of roles of a configuration without roles.
-pub const NO_ROLES: &str = "none";
 
 /// The reasons that end a boot.
 #[derive(Debug)]
@@ -344,12 +342,14 @@ pub enum Error {
         /// The kernel's reason.
         errno: Errno,
     },
-    /// A path that the seal should leave writable contains a symbolic link.
-    SealPath {
+    /// A path that must not contain a symbolic link contains one.
+    Link {
+        /// What is refused because of it, as the message begins.
+        what: &'static str,
         /// As configured.
         path: String,
-        /// The resolved path.
-        real: String,
+        /// The first link, unless it is gone.
+        link: Option<Link>,
     },
     /// The seal allows what it should refuse, or the reverse.
     SealNotProved {

@@ -13,6 +13,17 @@ pub enum Surface {
     Volume(String),
 }
 
+/// The first symbolic link of a path that must not have one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// Its path.
+    pub at: String,
+    /// Its target, as it is in the link.
+    pub target: String,
+    /// The whole path without it, if root alone could have made it. Any other may be the app's, and so its target.
+    pub plain: Option<String>,
+}
+
 /// Why a path is not the configured mount point.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Unmounted {
@@ -20,8 +31,6 @@ pub enum Unmounted {
     Absent,
     /// It is a file.
     File,
-    /// It contains a symbolic link: the resolved path.
-    Link(String),
     /// It is a directory on a tmpfs, but not its mount point.
     BelowTmpfs,
     /// It is a directory of the image.
@@ -35,7 +44,6 @@ impl Unmounted {
         match (self, surface) {
             (Unmounted::Absent, _) => f.write_str("does not exist"),
             (Unmounted::File, _) => f.write_str("is not a directory"),
-            (Unmounted::Link(real), _) => write!(f, "has a symbolic link in it (it resolves to {real})"),
             (_, Surface::Volume(_)) => f.write_str("is not a mount point: what is written there would be lost"),
             (Unmounted::BelowTmpfs, _) => f.write_str("is a directory on a tmpfs, but not the mount point itself"),
             _ => f.write_str("is not a tmpfs mount point"),
@@ -45,7 +53,6 @@ impl Unmounted {
     pub(super) fn fix(&self, path: &str, surface: &Surface) -> String {
         match (self, surface) {
             (Unmounted::File, _) => "remove the file there from the image, or give another path".into(),
-            (Unmounted::Link(real), _) => format!("give the path without links: {real}"),
             (Unmounted::OtherMount, Surface::Tmpfs(mount)) => {
                 format!("replace that mount by --tmpfs {mount}, or configure it as a [[volume]]")
             }

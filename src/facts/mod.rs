@@ -7,6 +7,7 @@ pub mod engine;
 pub mod executable;
 pub mod id_maps;
 pub mod landlock;
+pub mod links;
 pub mod listening;
 pub mod mounts;
 pub mod obeyed;

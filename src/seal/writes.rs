@@ -14,7 +14,7 @@ use rustix::fs::{fcntl_getfl, fstat, makedev, mknodat, open, openat2, unlinkat};
 
 use super::Sealed;
 use crate::error::{Error, Kernel, Result, errno};
-use crate::facts::random;
+use crate::facts::{links, random};
 use crate::plan::Plan;
 use crate::plan::seal::DEVICES;
 
@@ -68,8 +68,7 @@ fn opened(path: &Path, sealed: &mut Sealed) -> Result<Option<OwnedFd>> {
     match openat2(CWD, path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty(), ResolveFlags::NO_SYMLINKS).map_err(errno) {
         Ok(place) => Ok(Some(place)),
         Err(Errno::ELOOP) => {
-            let real = std::fs::canonicalize(path).map_or("nothing".into(), |real| real.display().to_string());
-            Err(Error::SealPath { path: shown.to_string(), real })
+            Err(Error::Link { what: "cannot seal writes: ", path: shown.to_string(), link: links::first(path) })
         }
         Err(reason @ (Errno::ENOENT | Errno::ENOTDIR | Errno::EACCES)) => {
             sealed.lacks.push((

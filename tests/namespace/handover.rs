@@ -206,7 +206,13 @@ fn a_link_in_place_of_the_mount_point_is_refused_and_its_target_untouched() {
         .node("/cache", Kind::Symlink("/target".into()))
         .config(configured("/cache", "0777"))
         .run();
-    run.refused(78, &["/cache has a symbolic link in it", "/target"]);
+    run.refused(78, &["/cache has a symbolic link in it", "fix: give the path without the link: /target"]);
+    // On a volume, the app could have made the link.
+    let volume =
+        || sandbox().owned("/data", Kind::Tmpfs, (1001, 1001), 0o755).config(configured("/data/cache", "0777"));
+    let run = volume().tmpfs("/target").owned("/data/cache", Kind::Symlink("/target".into()), (0, 0), 0o777).run();
+    run.refused(78, &["(/data/cache -> /target); fix: remove the link /data/cache, which the app could have made"]);
+    volume().tmpfs("/data/cache").run().app();
 }
 
 // CVE-2018-6954: a link as a component in the middle.
@@ -227,7 +233,7 @@ fn a_link_on_the_way_to_the_mount_point_is_refused_and_its_target_untouched() {
 fn a_link_that_appears_during_the_boot_is_refused_and_its_target_untouched() {
     let base = sandbox().tmpfs("/var/lib/cache").tmpfs("/target/cache").config(configured("/var/lib/cache", "0777"));
     let run = base.swapped("/var/lib", "/target").run();
-    run.refused_late(78, &["/var/lib/cache has a symbolic link in it", "/target/cache"]);
+    run.refused_late(78, &["/var/lib/cache has a symbolic link in it (/var/lib -> /target)"]);
     run.untouched("/target/cache");
     run.check(run.before("/var/lib/cache") == run.after("/var/lib.old/cache"), "an unchanged mount point");
 }

@@ -17,29 +17,47 @@ fn also_opens_directories_and_files_and_nothing_beside_them() {
     ends(&trying(&container(seal), attempts.map(|(attempt, _)| attempt)), &attempts);
 }
 
-// A previous run of the app owns the directory, and wants access to the link's target.
+// A previous run of the app owns the directory, and wants access to the link's target. The fix must not give it that.
 #[test]
 fn a_link_on_a_surface_opens_nothing() {
     let config = "[[volume]]\npath = '/data'\n[[directory]]\npath = '/data/cache'\n[seal]\nwrites = true\n";
-    let volume = |target: &str| {
-        sandbox()
-            .with(|spec| spec.read_only = false)
-            .owned("/data", Kind::Tmpfs, APP, 0o755)
-            .owned("/data/cache", Kind::Symlink(target.into()), APP, 0o777)
-            .config(config)
-    };
+    let unlinked =
+        || sandbox().with(|spec| spec.read_only = false).owned("/data", Kind::Tmpfs, APP, 0o755).config(config);
+    let volume = |target: &str| unlinked().owned("/data/cache", Kind::Symlink(target.into()), APP, 0o777);
     let linked = "cannot seal writes: /data/cache has a symbolic link in it";
     // The first is refused before the seal, since the user cannot write there.
     for (target, refusal) in [("/", "/data/cache is not writable to uid 1001"), ("/tmp", linked), ("../opt", linked)] {
         let run = volume(target).owned("/opt", Kind::Directory, APP, 0o755).run();
-        run.refused_late(78, &[refusal, "; fix: "]);
+        let record = run.refused_late(78, &[refusal]);
+        let fix = "; fix: remove the link /data/cache, which the app could have made";
+        run.check(refusal != linked || record.ends_with(fix), "a fix that removes the link");
     }
-    let run = sandbox()
-        .node("/var", Kind::Directory)
-        .node("/var/run", Kind::Symlink("/run".into()))
-        .config("[seal]\nwrites = true\nalso = ['/var/run']")
-        .run();
-    run.refused_late(78, &["(it resolves to /run); fix: give the path without links: /run"]);
+    unlinked().run().app();
+    // A link to the app's link: the first fix is about the image's, the second one is not.
+    let chain = |also: &str| {
+        let config = format!("[[volume]]\npath = '/data'\n[seal]\nwrites = true\nalso = ['{also}']");
+        volume("/tmp").node("/var", Kind::Directory).node("/var/cache", Kind::Symlink("../data".into())).config(config)
+    };
+    let run = chain("/var/cache/cache").run();
+    run.refused_late(78, &["(/var/cache -> ../data); fix: give the path without the link: /data/cache"]);
+    chain("/data/cache").run().refused_late(78, &["; fix: remove the link /data/cache, which"]);
+}
+
+#[test]
+fn a_link_of_the_image_is_refused_with_the_path_that_it_leads_to() {
+    let configured = |also: &str| {
+        sandbox()
+            .with(|spec| spec.read_only = false)
+            .node("/var", Kind::Directory)
+            .node("/var/run", Kind::Symlink("../run/./".into()))
+            .owned("/run/app", Kind::Directory, APP, 0o755)
+            .config(format!("[seal]\nwrites = true\nalso = ['{also}']"))
+    };
+    let record = configured("/var/run/app").run().refused_late(78, &["/var/run/app has a symbolic link in it"]);
+    let (_, plain) = record.split_once("; fix: give the path without the link: ").expect("the path");
+    assert_eq!(plain, "/run/app");
+    let sealed = trying(&configured(plain), ["create=/run/app/new", "create=/run/new"]);
+    ends(&sealed, &[("create=/run/app/new", "ok"), ("create=/run/new", "EACCES")]);
 }
 
 #[test]
