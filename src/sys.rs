@@ -154,6 +154,20 @@ pub fn is_open(descriptor: i32) -> bool {
     unsafe { libc::fcntl(descriptor, libc::F_GETFD) != -1 }
 }
 
+/// Whether `descriptor` is of a directory: `fstat(2)`.
+///
+/// # Errors
+/// `EBADF` if it is not open.
+pub fn is_directory(descriptor: i32) -> Result<bool, Errno> {
+    let mut now = std::mem::MaybeUninit::<libc::stat>::zeroed();
+    // SAFETY: the pointer is to a live stat, which the kernel only writes to; any bytes are a valid one.
+    let facts = unsafe {
+        Errno::result(libc::fstat(descriptor, now.as_mut_ptr()))?;
+        now.assume_init()
+    };
+    Ok(facts.st_mode & libc::S_IFMT == libc::S_IFDIR)
+}
+
 /// Whether `signal` is ignored: `sigaction(2)`, which changes nothing without an action.
 pub fn is_ignored(signal: i32) -> bool {
     let mut now = std::mem::MaybeUninit::<libc::sigaction>::zeroed();

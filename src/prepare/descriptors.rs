@@ -22,7 +22,7 @@ const FIRST: i32 = 3;
 /// output was open.
 ///
 /// # Errors
-/// [`Error::Descriptors`].
+/// [`Error::Descriptors`]; [`Error::OwnVariable`] if `LISTEN_FDS` declares a descriptor that no service manager passes.
 pub fn put_in_order(environment: &Environment) -> Result<bool> {
     let output_open = sys::is_open(STANDARD_OUTPUT);
     for descriptor in 0..FIRST {
@@ -37,6 +37,20 @@ pub fn put_in_order(environment: &Environment) -> Result<bool> {
         }
     }
     let first = FIRST + passed_on_purpose(environment);
+    for descriptor in FIRST..first {
+        // A descriptor of a directory could lead the app out of its root. A closed one means that the number is
+        // wrong, so that the others may be leaked ones.
+        let kind = match sys::is_directory(descriptor) {
+            Ok(false) => continue,
+            Ok(true) => "a directory",
+            Err(_) => "not open",
+        };
+        return Err(Error::OwnVariable {
+            name: "LISTEN_FDS",
+            what: format!("is {}, but descriptor {descriptor} is {kind}", first - FIRST),
+            allowed: "the number of sockets and files that are passed from descriptor 3 on",
+        });
+    }
     if !mark_all(first) {
         mark_each(first)?;
     }

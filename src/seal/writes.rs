@@ -9,8 +9,8 @@ use std::path::Path;
 use landlock::{ABI, AccessFs, BitFlags, PathBeneath, Ruleset, RulesetAttr, RulesetCreated, RulesetCreatedAttr};
 use landlock::{RulesetStatus, make_bitflags};
 use nix::errno::Errno;
-use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags};
-use rustix::fs::{fcntl_getfl, fstat, makedev, mknodat, open, openat2, unlinkat};
+use rustix::fs::{Access, AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags};
+use rustix::fs::{accessat, fcntl_getfl, fstat, makedev, mknodat, open, openat2, unlinkat};
 
 use super::Sealed;
 use crate::error::{Error, Kernel, Result, errno};
@@ -37,19 +37,24 @@ pub(super) fn restrict(plan: &Plan, version: i32, sealed: &mut Sealed) -> Result
         .no_new_privs(false);
     // Only CAP_MKNOD can create a device, and no app needs one below its surfaces.
     let below = all & !make_bitflags!(AccessFs::{MakeChar | MakeBlock});
-    let mut first = None;
+    // A refusal only counts where the seal is its only possible cause.
+    let refusable = write(OUTSIDE).is_ok();
+    let mut writable = None;
     for path in plan.seal.below(&plan.surfaces) {
         let rights = if is_surface(path, plan) { below & !AccessFs::IoctlDev } else { below };
         let Some(place) = opened(path, sealed)? else { continue };
         allow(&mut ruleset, &place, rights).map_err(unavailable("landlock_add_rule"))?;
-        first = first.or(Some(place));
+        if writable.is_none() && accessat(&place, ".", Access::WRITE_OK | Access::EXEC_OK, AtFlags::empty()).is_ok() {
+            writable = Some(place);
+        }
     }
     streams(&mut ruleset)?;
     let status = ruleset.restrict_self().map_err(unavailable("landlock_restrict_self"))?;
     if status.ruleset == RulesetStatus::NotEnforced {
         return Err(Error::SealNotProved { what: "the kernel enforces no rule for writes".into() });
     }
-    let outside = prove(first.as_ref())?;
+    let is_allowed = plan.seal.below(&plan.surfaces).iter().any(|path| Path::new(OUTSIDE).starts_with(path));
+    let outside = prove(refusable && !is_allowed, writable.as_ref())?;
     let places: Vec<_> = plan.seal.below(&plan.surfaces).iter().map(|path| path.display().to_string()).collect();
     sealed.holds.push(format!("writes only below {} (Landlock {version}); {outside}", places.join(" ")));
     sealed.gaps.extend(gaps(version).map(str::to_owned));
@@ -108,30 +113,36 @@ fn streams(ruleset: &mut RulesetCreated) -> Result<()> {
     Ok(())
 }
 
-/// Tries a write outside, which must fail for the right reason, and one inside, which must succeed. Returns the tried
-/// paths.
-fn prove(first: Option<&OwnedFd>) -> Result<&'static str> {
-    let write = |path: &str| open(path, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty()).map_err(errno).map(drop);
+fn write(path: &str) -> std::result::Result<(), Errno> {
+    open(path, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty()).map_err(errno).map(drop)
+}
+
+/// Tries a write outside, which must fail for the right reason, and one inside, which must succeed. `refusable` says
+/// that a write to [`OUTSIDE`] succeeded before and is not allowed. Returns what was tried.
+fn prove(refusable: bool, writable: Option<&OwnedFd>) -> Result<&'static str> {
     let not_proved = |what: String| Err(Error::SealNotProved { what });
     if let Err(reason) = write("/dev/null") {
         return not_proved(format!("a write to /dev/null, which is allowed, fails: {}", Kernel(reason)));
     }
-    match (write(OUTSIDE), first) {
-        (Err(Errno::EACCES), _) => Ok("a write to /proc was tried and refused"),
-        // /proc is read-only, or among what is allowed: a device says it too. The kernel asks the seal first, and the
-        // capability for it, with another answer, only then.
-        (_, Some(place)) => {
-            // The kernel asks the seal only for a free name, and the app may have left any that can be foreseen.
-            let name = format!(".init-seal-{:032x}", random::number());
-            match mknodat(place, name.as_str(), FileType::CharacterDevice, Mode::RUSR, makedev(1, 3)).map_err(errno) {
-                Err(Errno::EACCES) => Ok("a device node was tried and refused"),
-                other => {
-                    let _ = unlinkat(place, name.as_str(), AtFlags::empty());
-                    not_proved(format!("the making of a device node ends with {other:?} instead of EACCES"))
-                }
-            }
+    if refusable {
+        return match write(OUTSIDE) {
+            Err(Errno::EACCES) => Ok("a write to /proc was tried and refused"),
+            other => not_proved(format!("a write to {OUTSIDE} ends with {other:?} instead of EACCES")),
+        };
+    }
+    // /proc is read-only, or among what is allowed. Nobody may create a device, and where the user may create other
+    // files, only the seal refuses with EACCES: without it, the missing capability is EPERM.
+    let Some(place) = writable else {
+        return not_proved(format!("the user could not write to {OUTSIDE} or to any allowed directory before either"));
+    };
+    // The kernel asks the seal only for a free name, and the app may have left any that can be foreseen.
+    let name = format!(".init-seal-{:032x}", random::number());
+    match mknodat(place, name.as_str(), FileType::CharacterDevice, Mode::RUSR, makedev(1, 3)).map_err(errno) {
+        Err(Errno::EACCES) => Ok("a device node was tried and refused"),
+        other => {
+            let _ = unlinkat(place, name.as_str(), AtFlags::empty());
+            not_proved(format!("the making of a device node ends with {other:?} instead of EACCES"))
         }
-        (other, None) => not_proved(format!("a write to {OUTSIDE} ends with {other:?} instead of EACCES")),
     }
 }
 

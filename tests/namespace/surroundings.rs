@@ -67,6 +67,17 @@ fn descriptors_declared_for_another_process_are_not() {
 }
 
 #[test]
+fn declared_descriptors_that_are_not_open_or_are_directories_are_refused() {
+    let beyond = leaking(&[3, 4, 7]).env("LISTEN_FDS=5").env("LISTEN_PID=1");
+    beyond.run().refused(64, &["LISTEN_FDS is 5, but descriptor 5 is not open", "fix: "]);
+    let none = sandbox().env("LISTEN_FDS=4000000000").env("LISTEN_PID=1");
+    none.run().refused(64, &["descriptor 3 is not open"]);
+    let directory = sandbox().with(|spec| spec.start.descriptors = vec![(3, "/".to_owned())]);
+    let directory = directory.env("LISTEN_FDS=1").env("LISTEN_PID=1");
+    directory.run().refused(64, &["LISTEN_FDS is 1, but descriptor 3 is a directory"]);
+}
+
+#[test]
 fn closed_standard_streams_are_opened_on_dev_null() {
     let closed = |streams: [Stream; 3]| sandbox().with(|spec| spec.streams = streams);
     let app = closed([Stream::Closed, Stream::Pipe, Stream::Pipe]).run().app();

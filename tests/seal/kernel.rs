@@ -141,3 +141,16 @@ fn false_success_is_detected_without_a_writable_proc() {
     container(within).run().app().is("NoNewPrivs", "1");
     container(within).answer(SYS_landlock_restrict_self, &[], 0).run().refused_late(77, &["seal not proved: "]);
 }
+
+#[test]
+fn a_refusal_that_the_seal_may_not_have_caused_proves_nothing() {
+    // The user may not create files in /dev, with a seal or without.
+    let none = without_hand_over(WRITES).with(|spec| spec.proc_options = "ro".into());
+    for run in [none.run(), none.answer(SYS_landlock_restrict_self, &[], 0).run()] {
+        run.refused_late(77, &["seal not proved: the user could not write to ", "fix: mount /proc writable"]);
+    }
+    // A writable /proc, which the fix asks for.
+    without_hand_over(WRITES).run().app().is("NoNewPrivs", "1");
+    let claimed = without_hand_over(WRITES).answer(SYS_landlock_restrict_self, &[], 0).run();
+    claimed.refused_late(77, &["seal not proved: a write to /proc/self/timerslack_ns ends with Ok(())"]);
+}
