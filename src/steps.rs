@@ -77,7 +77,7 @@ pub fn run_as_user(
 
 /// Runs one step of the user, unless a path prevents it. Returns its output if that becomes a variable.
 fn user_step(launch: Launch<'_, Dropped>, step: &StepPlan) -> Result<Option<Vec<u8>>> {
-    if let Some(path) = step.exists.forbidden_by() {
+    if let Some(path) = step.exists.forbidden_by()? {
         log::info!("step {} is held back by {}", step.name, path.display());
         return Ok(None);
     }

@@ -1,8 +1,10 @@
 //! The remedy of every error. The match has no wildcard, so an error without a remedy does not compile.
 
+use std::path::Path;
+
 use nix::errno::Errno;
 
-use super::{Error, Link, NoSecret, Unfit};
+use super::{Error, Kernel, Link, NoSecret, Place, Unfit};
 
 /// The list of roles of a configuration without roles.
 pub const NO_ROLES: &str = "none";
@@ -130,6 +132,18 @@ impl Error {
             Error::Create { what, path, call, uid, errno } => return made(what, path, call, *uid, *errno),
         };
         fixed.to_owned()
+    }
+
+    /// The error for a path of `when_exists` or `unless_exists` that cannot be looked up.
+    pub fn unseen(place: &Place, path: &Path, errno: Errno) -> Error {
+        let allowed = match errno {
+            Errno::EACCES => "let the user enter each directory above it (chmod a+x)",
+            Errno::ELOOP => "remove the loop of symbolic links from it",
+            Errno::ENAMETOOLONG => "give it a shorter name and path",
+            _ => "mount a working file system there (see the kernel's log), or let seccomp allow newfstatat",
+        };
+        let what = format!("cannot tell whether {} exists: lstat: {}", path.display(), Kernel(errno));
+        Error::Config { place: place.clone(), what, allowed: allowed.to_owned() }
     }
 
     /// The errno, which may be about a limit of the process instead of the object.

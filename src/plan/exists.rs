@@ -5,17 +5,19 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
-use super::expand::expand;
+use rustix::fs::lstat;
+
+use super::expand::{below, expand};
 use crate::config::At;
 use crate::config::environment::Environment;
-use crate::error::Result;
+use crate::error::{Error, Place, Result, errno};
 
-/// Paths, each with whether it must exist.
+/// Paths, each with whether it must exist and its place in the configuration.
 #[derive(Clone, Debug, Default)]
-pub struct Exists(Vec<(PathBuf, bool)>);
+pub struct Exists(Vec<(PathBuf, bool, Place)>);
 
 impl Exists {
-    /// Resolves the two keys; a relative path starts in the working directory.
+    /// Resolves the two keys; a relative path starts where the step runs.
     ///
     /// # Errors
     /// As [`expand`].
@@ -28,21 +30,33 @@ impl Exists {
         let mut all = Vec::new();
         for (path, wanted) in [(when, true), (unless, false)] {
             if let Some(path) = path {
-                let path = OsString::from_vec(expand(path, environment)?);
-                all.push((Path::new(workdir.unwrap_or("/")).join(path), wanted));
+                let expanded = OsString::from_vec(expand(path, environment)?);
+                all.push((below(workdir, expanded.into()), wanted, path.place.clone()));
             }
         }
         Ok(Exists(all))
     }
 
     /// The path that forbids it now. A dangling link exists.
-    pub fn forbidden_by(&self) -> Option<&Path> {
-        let forbids = |(path, wanted): &&(PathBuf, bool)| path.symlink_metadata().is_ok() != *wanted;
-        self.0.iter().find(forbids).map(|(path, _)| path.as_path())
+    ///
+    /// # Errors
+    /// [`Error::Config`] for a path that can be neither found nor called absent.
+    pub fn forbidden_by(&self) -> Result<Option<&Path>> {
+        for (path, wanted, place) in &self.0 {
+            let exists = match lstat(path) {
+                Ok(_) => true,
+                Err(rustix::io::Errno::NOENT | rustix::io::Errno::NOTDIR) => false,
+                Err(reason) => return Err(Error::unseen(place, path, errno(reason))),
+            };
+            if exists != *wanted {
+                return Ok(Some(path));
+            }
+        }
+        Ok(None)
     }
 
     /// The path of one of the two keys.
     pub(super) fn path(&self, wanted: bool) -> Option<&Path> {
-        self.0.iter().find(|(_, exists)| *exists == wanted).map(|(path, _)| path.as_path())
+        self.0.iter().find(|(_, exists, _)| *exists == wanted).map(|(path, ..)| path.as_path())
     }
 }

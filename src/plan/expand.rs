@@ -3,7 +3,7 @@
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::config::environment::Environment;
@@ -50,6 +50,15 @@ pub(super) fn path(key: &str, text: &At<String>, environment: &Environment) -> R
         allowed: "let it expand to an absolute path below /".into(),
     })?;
     Ok(PathBuf::from(OsString::from_vec(path)))
+}
+
+/// A path that is looked up where the app runs: a relative one starts in `workdir`. An empty one stays empty, since the
+/// directory itself exists.
+pub(super) fn below(workdir: Option<&str>, path: PathBuf) -> PathBuf {
+    match workdir {
+        Some(directory) if !path.as_os_str().is_empty() => Path::new(directory).join(path),
+        _ => path,
+    }
 }
 
 /// A literal value, or a text that is expanded and then parsed.

@@ -1,7 +1,7 @@
 //! A role's health check, fully resolved.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::command::{Command, Search};
@@ -88,14 +88,7 @@ impl Question {
 /// [`Error::Config`], [`Error::Unset`]; [`Error::NotFound`] and [`Error::NotExecutable`] for its program.
 pub(super) fn resolve(config: &Config, health: &Health, search: &Search<'_>) -> Result<HealthPlan> {
     let environment = search.environment;
-    // A relative path starts where the app does. An empty one must not become the directory, which exists.
-    let path = |at: &At<String>| -> Result<PathBuf> {
-        let path = text(at, environment)?;
-        Ok(match search.workdir {
-            Some(directory) if !path.is_empty() => Path::new(directory).join(path),
-            _ => PathBuf::from(path),
-        })
-    };
+    let path = |at: &At<String>| Ok(expand::below(search.workdir, text(at, environment)?.into()));
     let question = match &health.probe {
         Probe::Http { url, unix, status, headers } => Question::Http {
             url: http_url(url, environment)?,

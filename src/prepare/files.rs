@@ -27,7 +27,7 @@ const LARGEST: usize = 1 << 20;
 /// [`Error::Config`] for a template that cannot be used, [`Error::Create`].
 pub fn write(_dropped: &Dropped, files: &[FilePlan], target: &Target) -> Result<()> {
     for file in files {
-        if let Some(path) = file.exists.forbidden_by() {
+        if let Some(path) = file.exists.forbidden_by()? {
             log::info!("file {} is held back by {}", file.path.display(), path.display());
             continue;
         }

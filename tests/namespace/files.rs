@@ -89,6 +89,74 @@ fn path_condition_of_a_file_is_tested_before_writing() {
 }
 
 #[test]
+fn relative_path_condition_starts_where_steps_run() {
+    let keys = |workdir: &str, condition: &str| {
+        sandbox()
+            .file("/srv/there", "")
+            .file("/there-in-the-root", "")
+            .config(format!(
+                "{workdir}[[step]]\nname = 'x'\ncommand = ['witness', 'aside']\n{condition}\n[env]\nNONE = ''\n"
+            ))
+            .with(|spec| spec.start.cwd = "/srv".into())
+            .run()
+    };
+    for (path, exists) in [("there", true), ("./there", true), ("there-in-the-root", false), ("${NONE}", false)] {
+        for workdir in ["", "workdir = '/srv'\n"] {
+            for (key, wanted) in [("when_exists", true), ("unless_exists", false)] {
+                let run = keys(workdir, &format!("{key} = '{path}'"));
+                run.app().is_dropped_to(1001, 1001, "1001");
+                run.check(run.stderr().contains("held back") == (exists != wanted), &format!("{key} {path} {workdir}"));
+            }
+        }
+    }
+    let run = keys("workdir = '/etc'\n", "when_exists = 'there'");
+    run.check(run.stderr().contains("step x is held back by /etc/there"), "a lookup in workdir");
+}
+
+#[test]
+fn a_path_condition_that_cannot_be_looked_up_is_refused() {
+    let step = "[[step]]\nname = 'x'\noptional = true\ncommand = ['witness', 'aside']\n";
+    let file = "[[file]]\npath = '/cache/x'\ntemplate = '/etc/passwd'\n";
+    let boot = |entry: &str, key: &str, path: &str| {
+        sandbox()
+            .tmpfs("/cache")
+            .owned("/closed", Kind::Directory, (0, 0), 0o700)
+            .node("/loop", Kind::Symlink("loop".into()))
+            .file("/plain", "")
+            .config(format!("[[tmpfs]]\npath = '/cache'\n{entry}{key} = '{path}'\n"))
+    };
+    let long = format!("/{}", "x".repeat(256));
+    for entry in [step, file] {
+        for key in ["when_exists", "unless_exists"] {
+            for (path, name, fix) in [
+                ("/closed/none", "EACCES", "let the user enter each directory above it (chmod a+x)"),
+                ("/loop/x", "ELOOP", "remove the loop of symbolic links from it"),
+                (long.as_str(), "ENAMETOOLONG", "give it a shorter name and path"),
+            ] {
+                let said = format!("cannot tell whether {path} exists: lstat: ");
+                boot(entry, key, path)
+                    .run()
+                    .refused_late(78, &["/etc/init.toml:", &said, name, &format!("fix: {fix}")]);
+            }
+            for (path, exists) in [("/loop", true), ("/plain", true), ("/plain/x", false), ("/none/x", false)] {
+                let run = boot(entry, key, path).run();
+                run.app().is_dropped_to(1001, 1001, "1001");
+                let held_back = run.stderr().contains(&format!("held back by {path}"));
+                run.check(held_back == (exists != (key == "when_exists")), &format!("{key} {path}"));
+            }
+            // The fixes, followed.
+            for node in [("/closed", Kind::Directory, 0o711), ("/loop", Kind::Directory, 0o755)] {
+                let path = if node.0 == "/loop" { "/loop/x" } else { "/closed/none" };
+                let mended = boot(entry, key, path).with(|spec| spec.tree.retain(|old| old.path != node.0));
+                mended.owned(node.0, node.1, (0, 0), node.2).run().app();
+            }
+        }
+    }
+    let failing = boot(step, "unless_exists", "/plain").answer(libc::SYS_newfstatat, &[], libc::EIO);
+    failing.run().refused_late(78, &["/plain", "EIO", "see the kernel's log"]);
+}
+
+#[test]
 fn file_that_cannot_be_written_is_refused_without_leftovers() {
     let there = |path: &str| with("variables = ['NAME']").owned(path, Kind::Directory, (1001, 1001), 0o755).run();
     let run = there(PATH);
