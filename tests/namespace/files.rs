@@ -63,7 +63,7 @@ fn existing_file_or_link_is_replaced_not_written_through() {
         run.untouched("/data/victim");
     }
     // Hidden names that killed boots or the app left are neither written to nor in the way.
-    let left: Vec<String> = (0..40).map(|number| format!("/cache/.server.conf.{number}")).collect();
+    let left: Vec<String> = (0..40).map(|number| format!("/cache/.init.{number:x}")).collect();
     let run = left
         .iter()
         .fold(with("variables = ['NAME']"), |all, path| all.owned(path, link("/data/victim"), (1001, 1001), 0o777))
