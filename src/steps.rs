@@ -92,7 +92,7 @@ fn user_step(launch: Launch<'_, Dropped>, step: &StepPlan) -> Result<Option<Vec<
     };
     match done {
         Err(error @ Error::Step { stopped: false, .. }) if step.optional => {
-            log::warn!("{error}; going on, since the step is optional");
+            log::warn!("{error}; going on, since the step is optional; fix: {}", error.fix());
             Ok(None)
         }
         done => done,

@@ -98,7 +98,9 @@ pub fn run(
             (Ok(()), Runner::Root(launch)) => exec::exec_root_step(launch, &app),
             (Ok(()), Runner::User(launch)) => exec::exec_app(launch, &app),
         };
-        let _ = rustix::io::write(&into_refusal, format!("{error}\0{}", error.fix()).as_bytes());
+        // The fix first: a long PATH in the message must not cut it off, nor fill the pipe.
+        let said = format!("{}\0{error}", error.fix());
+        let _ = rustix::io::write(&into_refusal, said.as_bytes().get(..PART).unwrap_or(said.as_bytes()));
         error.exit_code()
     })?;
     drop((into_output, into_refusal));
@@ -120,12 +122,12 @@ pub fn run(
     relay.rest();
     // Every process that could write to it has ended, so this read need not wait.
     let _ = rustix::io::ioctl_fionbio(&refusal, true);
-    let mut said = [0_u8; 4096];
+    let mut said = [0_u8; PART];
     let length = rustix::io::read(&refusal, &mut said).unwrap_or(0);
     let said = String::from_utf8_lossy(said.get(..length).unwrap_or(&[])).into_owned();
     let end = match said.split_once('\0') {
         // A child that a stop ended before its exec reports that too.
-        Some((what, fix)) if by_itself => End::NotStarted { what: what.to_owned(), fix: fix.to_owned() },
+        Some((fix, what)) if by_itself => End::NotStarted { what: what.to_owned(), fix: fix.to_owned() },
         _ => end,
     };
     Ok((end, relay.last))

@@ -4,16 +4,22 @@
 //! 9112, 3.2).
 
 use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
+use std::time::Duration;
 
 /// The longest status line that is accepted.
 const LONGEST_STATUS: usize = 8192;
 
 /// Sends the request and reads until the status is known.
-pub(super) fn ask(url: &str, unix: Option<&Path>, wanted: u16, headers: &[(String, String)]) -> Result<(), String> {
+pub(super) fn ask(
+    url: &str,
+    unix: Option<&Path>,
+    wanted: u16,
+    headers: &[(String, String)],
+    timeout: Duration,
+) -> Result<(), String> {
     let failed = |error: &dyn std::fmt::Display| match unix {
         None => format!("GET {url}: {error}"),
         Some(path) => format!("GET {url} through {}: {error}", path.display()),
@@ -21,7 +27,7 @@ pub(super) fn ask(url: &str, unix: Option<&Path>, wanted: u16, headers: &[(Strin
     let (address, request) = request(url, headers);
     // A file for both kinds of stream: it is only read and written.
     let mut server = match unix {
-        None => TcpStream::connect(&address).map(OwnedFd::from),
+        None => super::connect(&address, timeout).map(OwnedFd::from),
         Some(path) => UnixStream::connect(path).map(OwnedFd::from),
     }
     .map(std::fs::File::from)

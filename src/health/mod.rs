@@ -6,13 +6,14 @@
 
 pub mod http;
 
-use std::io::Read as _;
+use std::io::{ErrorKind, Read as _};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant, SystemTime};
 
-use libc::SIGKILL;
+use libc::{ECONNREFUSED, SIGKILL};
 use rustix::fs::{CWD, Mode, OFlags, openat};
+use rustix::net::sockopt::set_socket_linger;
 use rustix::process::Pid;
 use serde::Serialize;
 
@@ -28,7 +29,7 @@ use crate::privilege::Dropped;
 use crate::sys::{self, SignalMask};
 
 /// How many bytes of a reason are read.
-const LONGEST: usize = 512;
+const LONGEST: usize = 4096;
 
 /// The result of a health check; the error says why the app is not healthy.
 pub type Answer = std::result::Result<(), String>;
@@ -227,7 +228,9 @@ fn answer(launch: Launch<'_, Dropped>, health: &HealthPlan, teller: &OwnedFd) ->
     let _ = sys::close_on_exec_from(3);
     let answer = match &health.question {
         _ if redirected.is_err() => Err("its output could not be kept out of the report (dup2)".to_owned()),
-        Question::Http { url, unix, status, headers } => http::ask(url, unix.as_deref(), *status, headers),
+        Question::Http { url, unix, status, headers } => {
+            http::ask(url, unix.as_deref(), *status, headers, health.timeout)
+        }
         Question::Tcp(address) => tcp(address, health.timeout),
         Question::File { path, max_age } => file(path, *max_age),
         Question::Exec(app) => {
@@ -251,14 +254,31 @@ fn answer(launch: Launch<'_, Dropped>, health: &HealthPlan, teller: &OwnedFd) ->
 }
 
 fn tcp(address: &str, timeout: Duration) -> std::result::Result<(), String> {
-    let mut last = "no address".to_owned();
-    for one in address.to_socket_addrs().map_err(|error| format!("{address}: {error}"))? {
-        match TcpStream::connect_timeout(&one, timeout) {
-            Ok(_) => return Ok(()),
-            Err(error) => last = error.to_string(),
-        }
+    connect(address, timeout).map(drop).map_err(|error| format!("connect to {address}: {error}"))
+}
+
+/// Connects to the first of a name's addresses that accepts. Each gets its share of the time, since one that drops
+/// packets must not use up the time of the others.
+fn connect(address: &str, timeout: Duration) -> std::io::Result<TcpStream> {
+    let end = Instant::now().checked_add(timeout);
+    let all = address.to_socket_addrs()?;
+    let mut last = std::io::Error::from(ErrorKind::NotFound);
+    let mut left = u32::try_from(all.len()).unwrap_or(u32::MAX);
+    for one in all {
+        let time = end.map_or(timeout, |end| end.saturating_duration_since(Instant::now()));
+        last = match TcpStream::connect_timeout(&one, time / left) {
+            // To a port of the ephemeral range that nobody listens on, the kernel can connect a socket to itself.
+            Ok(stream) if stream.local_addr().ok() == stream.peer_addr().ok() => {
+                // Closed with a reset: otherwise the port would stay taken for a minute.
+                let _ = set_socket_linger(&stream, Some(Duration::ZERO));
+                std::io::Error::from_raw_os_error(ECONNREFUSED)
+            }
+            Ok(stream) => return Ok(stream),
+            Err(error) => error,
+        };
+        left -= 1;
     }
-    Err(format!("connect to {address}: {last}"))
+    Err(last)
 }
 
 fn file(path: &std::path::Path, max_age: Option<Duration>) -> std::result::Result<(), String> {

@@ -22,6 +22,7 @@ mod regain;
 mod rendered;
 mod running_role;
 mod secrets;
+mod steps;
 mod streams;
 mod surroundings;
 mod volumes;

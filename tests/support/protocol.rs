@@ -30,6 +30,8 @@ pub struct Spec {
     pub start: Start,
     /// Ports of 127.0.0.1 in a new network namespace that accept connections; None keeps the machine's network.
     pub network: Option<Vec<u16>>,
+    /// The only ephemeral port of that namespace.
+    pub ephemeral_port: Option<u16>,
     /// Control groups for it, as directories of the machine.
     pub groups: Vec<PathBuf>,
     /// Standard input, output and error.

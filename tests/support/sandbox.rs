@@ -57,6 +57,7 @@ pub fn sandbox() -> Sandbox {
             pid_one: true,
             start,
             network: None,
+            ephemeral_port: None,
             groups: Vec::new(),
             streams: [Stream::Null, Stream::Pipe, Stream::Pipe],
             argv: ["/init", "witness"].map(Into::into).to_vec(),

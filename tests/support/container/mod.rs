@@ -130,7 +130,7 @@ fn keeper(spec: &Spec, sources: &Sources, says_ready: OwnedFd, mapped: OwnedFd) 
     mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None::<&str>)
         .map_err(because("private mounts"))?;
     tree::build(spec, sources)?;
-    let _services = spec.network.as_deref().map(network::own).transpose()?;
+    let _services = spec.network.as_deref().map(|ports| network::own(ports, spec.ephemeral_port)).transpose()?;
 
     let deadline = Instant::now() + Duration::from_secs(spec.seconds);
     let (mut collected, ends) = Collected::prepare(spec)?;
