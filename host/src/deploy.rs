@@ -266,7 +266,7 @@ fn verdict(output: &tool::Output) -> String {
     let mut lines = output.out.lines().chain(output.err.lines());
     let failed = lines.find(|line| line.split_whitespace().any(|word| word == "FAIL"));
     match failed {
-        Some(line) if !output.timed_out => line.to_owned(),
+        Some(line) if !output.timed_out => tool::quoted(line),
         _ => output.complaint(),
     }
 }

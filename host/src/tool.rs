@@ -3,7 +3,7 @@
 use std::{
     io::Read,
     process::{Child, Command, Stdio},
-    sync::mpsc,
+    sync::{Arc, Mutex, PoisonError, mpsc},
     thread,
     time::{Duration, Instant},
 };
@@ -15,8 +15,11 @@ use rustix::{
 
 use crate::failure::{Context, Failure, one_line};
 
-/// The output of a tool that is kept. The rest is read and dropped, so that the tool does not block.
+/// The end of each stream that is kept, at least. The rest is read and dropped: an image decides what a gate prints, and
+/// a registry what skopeo does.
 const KEPT: usize = 1 << 20;
+/// The bytes of a line that an error quotes: the answer to a request contains it.
+const QUOTED: usize = 500;
 /// Between SIGTERM and SIGKILL for a tool that exceeds its time limit.
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -60,15 +63,19 @@ impl Output {
 
     /// The fix of a known cause, by the tool's output; otherwise the command, to be run by hand.
     pub(crate) fn fix<S: AsRef<str>>(&self, argv: &[S]) -> String {
-        let text = self.err.to_lowercase();
-        let known = FIXES.iter().find(|(words, _)| words.iter().any(|word| text.contains(word)));
-        known.map_or_else(
+        self.known_fix().map_or_else(
             || {
                 let words: Vec<&str> = argv.iter().map(AsRef::as_ref).collect();
                 format!("run it by hand, it prints more: {}", shell(&words))
             },
-            |(_, fix)| (*fix).to_owned(),
+            str::to_owned,
         )
+    }
+
+    pub(crate) fn known_fix(&self) -> Option<&'static str> {
+        let text = self.err.to_lowercase();
+        let known = FIXES.iter().find(|(words, _)| words.iter().any(|word| text.contains(word)));
+        known.map(|(_, fix)| *fix)
     }
 
     /// The failure of a command that ended with another code than 0.
@@ -79,7 +86,8 @@ impl Output {
     /// The last lines that are not empty, for an error.
     pub(crate) fn complaint(&self) -> String {
         let source = if self.err.trim().is_empty() { &self.out } else { &self.err };
-        let lines: Vec<String> = source.lines().filter(|line| !line.trim().is_empty()).map(message).collect();
+        let lines: Vec<String> =
+            source.lines().filter(|line| !line.trim().is_empty()).map(|line| quoted(&message(line))).collect();
         let last = lines.get(lines.len().saturating_sub(3)..).unwrap_or_default().join("; ");
         match (self.timed_out, last.is_empty()) {
             (true, true) => "it did not end in time".to_owned(),
@@ -144,31 +152,44 @@ fn missing(program: &str, error: &std::io::Error) -> String {
     }
 }
 
-fn keep(mut stream: impl Read + Send + 'static) -> mpsc::Receiver<Vec<u8>> {
-    let (sender, receiver) = mpsc::channel();
+/// What a tool has written to a stream so far, and the end of its reader.
+struct Stream {
+    bytes: Arc<Mutex<Vec<u8>>>,
+    ended: mpsc::Receiver<()>,
+}
+
+fn keep(mut stream: impl Read + Send + 'static) -> Stream {
+    let bytes = Arc::new(Mutex::new(Vec::new()));
+    let (reading, ended) = mpsc::channel::<()>();
+    let kept = Arc::clone(&bytes);
     thread::spawn(move || {
+        let _reading = reading;
         let mut buffer = [0; 8192];
         while let Ok(count @ 1..) = stream.read(&mut buffer) {
-            if sender.send(buffer.get(..count).unwrap_or_default().to_vec()).is_err() {
-                return;
+            let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+            kept.extend_from_slice(buffer.get(..count).unwrap_or_default());
+            if kept.len() > 2 * KEPT {
+                let more = kept.len() - KEPT;
+                kept.drain(..more);
             }
         }
     });
-    receiver
+    Stream { bytes, ended }
 }
 
 /// A process that outlives the tool may hold the pipe open (conmon does): it is not waited for longer than a second.
-fn kept(stream: Option<mpsc::Receiver<Vec<u8>>>) -> String {
-    let mut bytes = Vec::new();
-    if let Some(stream) = stream {
-        let deadline = Instant::now() + Duration::from_secs(1);
-        while let Ok(part) = stream.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-            if bytes.len() < KEPT {
-                bytes.extend(part);
-            }
-        }
-    }
+fn kept(stream: Option<Stream>) -> String {
+    let Some(Stream { bytes, ended }) = stream else { return String::new() };
+    let _ = ended.recv_timeout(Duration::from_secs(1));
+    let bytes = std::mem::take(&mut *bytes.lock().unwrap_or_else(PoisonError::into_inner));
     String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// A line, shortened for an error.
+pub(crate) fn quoted(line: &str) -> String {
+    let end = (0..=QUOTED.min(line.len())).rfind(|at| line.is_char_boundary(*at)).unwrap_or(0);
+    let dots = if end < line.len() { "…" } else { "" };
+    format!("{}{dots}", line.get(..end).unwrap_or_default())
 }
 
 fn pid(child: &Child) -> Option<Pid> {
@@ -206,6 +227,22 @@ mod tests {
     fn output_and_code_are_kept() {
         let output = run(&["sh", "-c", "echo out; echo err >&2; exit 3"], Duration::from_secs(10)).unwrap();
         assert_eq!((output.code, output.out.as_str(), output.err.as_str()), (Some(3), "out\n", "err\n"));
+    }
+
+    #[test]
+    fn only_the_end_of_a_long_output_is_kept_and_quoted() {
+        let peak = || {
+            let status = std::fs::read_to_string("/proc/self/status").unwrap();
+            let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+            line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() << 10
+        };
+        let before = peak();
+        let long = "head -c 200000000 /dev/zero | tr '\\0' x; echo; echo last";
+        let output = run(&["sh", "-c", long], Duration::from_secs(100)).unwrap();
+        assert!(output.out.len() <= 2 * KEPT && output.out.ends_with("\nlast\n"), "{}", output.out.len());
+        assert!(peak() - before < 50 << 20, "{} MiB", (peak() - before) >> 20);
+        assert!(output.complaint().len() < 3 * QUOTED && output.complaint().ends_with("…; last"));
+        assert_eq!(quoted(&"ä".repeat(QUOTED)), format!("{}…", "ä".repeat(QUOTED / 2)));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::{
     config::{Config, Verify},
     failure::{Context, Failure},
-    tool,
+    tool::{self, Output},
 };
 
 const LIMIT: Duration = Duration::from_secs(120);
@@ -40,7 +40,7 @@ fn by_key(image: &str, digest: &str, key: &Path) -> Result<String, Failure> {
     let output = tool::run(&argv, LIMIT)?;
     if !output.ok() {
         return Err(Failure::new(format!("verify {reference}"), complaint(&output.err, &output.complaint()))
-            .fix(format!("sign the digest with the key of {key_word}: cosign sign --key KEY {reference}")));
+            .fix(fix(&output, &argv, &key_word)));
     }
     claims(&output.out, image, digest).map_err(|reason| {
         Failure::new(format!("verify {reference}"), reason)
@@ -49,10 +49,23 @@ fn by_key(image: &str, digest: &str, key: &Path) -> Result<String, Failure> {
     Ok(format!("signed by the key of {key_word}"))
 }
 
+/// cosign ends with the same code for a wrong signature, an unusable key and a registry that does not answer.
+fn fix(output: &Output, argv: &[&str], key: &str) -> String {
+    let reference = argv.last().copied().unwrap_or_default();
+    if output.err.contains("public key") {
+        return format!("as root, install cosign's public key again: install -m 0644 cosign.pub {key}");
+    }
+    match output.known_fix() {
+        Some(known) => known.to_owned(),
+        None if output.timed_out => output.fix(argv),
+        None => format!("sign the digest with the key of {key}: cosign sign --key KEY {reference}"),
+    }
+}
+
 /// cosign's error without its warning about the transparency log.
 fn complaint(err: &str, otherwise: &str) -> String {
     let line = err.lines().find_map(|line| line.strip_prefix("Error: "));
-    line.map_or(otherwise.to_owned(), str::to_owned)
+    line.map_or(otherwise.to_owned(), tool::quoted)
 }
 
 /// The signature must be for this digest and this repository: a signature that was copied from another repository would
