@@ -106,6 +106,15 @@ impl RunLine {
         Err("its ExecStart names no image".to_owned())
     }
 
+    /// Gives `--env NAME` the value that the unit's environment has: `podman run` would take it from its own.
+    pub(crate) fn with_variables(mut self, variables: &BTreeMap<String, String>) -> Self {
+        for flag in self.flags.iter_mut().filter(|flag| flag.name == "--env") {
+            let set = flag.value.as_ref().and_then(|name| Some(format!("{name}={}", variables.get(name)?)));
+            flag.value = set.or_else(|| flag.value.take());
+        }
+        self
+    }
+
     /// The value of the last flag of that name.
     pub(crate) fn value(&self, name: &str) -> Option<&str> {
         self.flags.iter().rev().find(|flag| flag.name == name).and_then(|flag| flag.value.as_deref())
@@ -306,6 +315,9 @@ mod tests {
         let variables = BTreeMap::from([("A".to_owned(), "x y".to_owned())]);
         let resolved = resolve(&words("$A ${A}! $$HOME a$b cost$"), &variables).unwrap();
         assert_eq!(resolved, ["x", "y", "x y!", "$HOME", "a$b", "cost$"]);
+        let line = RunLine::parse(&words("podman run --env A -e B --env=C=A img")).unwrap().with_variables(&variables);
+        let env: Vec<_> = line.flags.iter().map(Flag::word).collect();
+        assert_eq!(env, ["--env=A=x y", "--env=B", "--env=C=A"]);
         assert!(resolve(&words("${B}"), &variables).is_err());
         assert!(resolve(&words("$B"), &variables).is_err());
     }

@@ -47,8 +47,27 @@ const LEFT_OUT: &[&str] = &[
     "--no-healthcheck",
 ];
 
-/// Flags that would give a second container the data of the first one.
-const REFUSED: &[&str] = &["--volumes-from", "--rootfs"];
+/// Flags that a gate container gets as they are, or changed by `gated`. One that is in neither list is refused, as
+/// are those that would give it the data of another container (`--volumes-from`) or depend on it (`--requires`).
+const KEPT: &str = "\
+    --add-host --arch --authfile --blkio-weight --blkio-weight-device --cap-add --cap-drop --cert-dir --cgroup-conf \
+    --cgroup-parent --cgroupns --cgroups --chrootdirs --cpu-period --cpu-quota --cpu-rt-period --cpu-rt-runtime \
+    --cpu-shares --cpus --cpuset-cpus --cpuset-mems --device --device-cgroup-rule --device-read-bps \
+    --device-read-iops --device-write-bps --device-write-iops --disable-content-trust --dns --dns-option \
+    --dns-search --entrypoint --env --env-file --env-host --env-merge --expose --gidmap --gpus --group-add \
+    --group-entry --hostname --hosts-file --hostuser --http-proxy --image-volume --init --init-path --interactive \
+    --ipc --memory --memory-reservation --memory-swap --memory-swappiness --mount --network --no-hostname --no-hosts \
+    --oom-kill-disable --oom-score-adj --os --passwd --passwd-entry --personality --pid --pids-limit --platform \
+    --privileged --quiet --rdt-class --read-only --read-only-tmpfs --retry --retry-delay --seccomp-policy --secret \
+    --security-opt --shm-size --shm-size-systemd --sig-proxy --stop-signal --stop-timeout --subgidname --subuidname \
+    --sysctl --systemd --timeout --tls-verify --tmpfs --tz --uidmap --ulimit --umask --unsetenv --unsetenv-all \
+    --user --userns --uts --variant --volume --workdir";
+/// Options of a network that belong to the serving container, and pasta's options that publish the ports of the next
+/// word.
+const ADDRESSES: &[&str] = &["ip=", "ip6=", "mac=", "alias=", "host_interface_name="];
+const PUBLISHES: &[&str] = &["-t", "--tcp-ports", "-u", "--udp-ports"];
+/// The flags of a namespace, which may be that of another container.
+const NAMESPACES: &[&str] = &["--cgroupns", "--ipc", "--pid", "--userns", "--uts"];
 
 /// The command that checks `image` under the flags of `line`.
 pub(crate) fn gate_line(
@@ -69,12 +88,15 @@ pub(crate) fn gate_line(
         Flag::new("--no-healthcheck", None),
     ];
     for flag in &line.flags {
-        if REFUSED.contains(&flag.name.as_str()) {
-            return Err(format!("it has {}, which a gate cannot have beside the serving container", flag.name));
+        let name = flag.name.as_str();
+        if LEFT_OUT.contains(&name) || name.starts_with("--health-") {
+            continue;
         }
-        if !LEFT_OUT.contains(&flag.name.as_str()) && !flag.name.starts_with("--health-") {
-            flags.extend(gated(flag)?);
+        let shared = NAMESPACES.contains(&name) && flag.value.as_deref().is_some_and(is_anothers);
+        if shared || !KEPT.split(' ').any(|kept| kept == name) {
+            return Err(format!("it has {name}, which a gate cannot have beside the serving container"));
         }
+        flags.extend(gated(flag)?);
     }
     flags.extend(env.iter().map(|(name, value)| Flag::new("--env", Some(&format!("{name}={value}")))));
     flags.push(Flag::new("--env", Some(if mode == Mode::Init { "BOOT_CHECK_ONLY=init" } else { "BOOT_CHECK_ONLY=1" })));
@@ -97,21 +119,25 @@ fn gated(flag: &Flag) -> Result<Option<Flag>, String> {
     }
 }
 
+fn is_anothers(namespace: &str) -> bool {
+    namespace.starts_with("container:") || namespace.starts_with("ns:")
+}
+
 /// Never the network of the host or of another container, and never the serving container's address.
 fn network(value: &str) -> Option<Flag> {
     let (name, options) = value.split_once(':').map_or((value, None), |(name, options)| (name, Some(options)));
     if matches!(name, "host" | "container" | "ns") {
         return None;
     }
-    let kept: Vec<&str> = options
-        .unwrap_or_default()
-        .split(',')
-        .filter(|option| !option.is_empty())
-        .filter(|option| {
-            !["ip=", "ip6=", "mac=", "alias=", "host_interface_name="].iter().any(|p| option.starts_with(p))
-        })
-        .filter(|option| !(matches!(name, "pasta") && (option.starts_with("-t") || option.starts_with("-u"))))
-        .collect();
+    let mut options = options.unwrap_or_default().split(',').filter(|option| !option.is_empty());
+    let mut kept: Vec<&str> = Vec::new();
+    while let Some(option) = options.next() {
+        if name == "pasta" && PUBLISHES.contains(&option) {
+            options.next();
+        } else if !ADDRESSES.iter().any(|prefix| option.starts_with(prefix)) {
+            kept.push(option);
+        }
+    }
     let value = if kept.is_empty() { name.to_owned() } else { format!("{name}:{}", kept.join(",")) };
     Some(Flag::new("--network", Some(&value)))
 }
@@ -217,6 +243,16 @@ mod tests {
         assert_eq!(kept("podman run --net container:web img"), Vec::<String>::new());
         assert_eq!(kept("podman run --network app:ip=10.0.0.2,mtu=1400 img"), ["--network=app:mtu=1400"]);
         assert_eq!(kept("podman run --network=none img"), ["--network=none"]);
+        assert_eq!(kept("podman run --network=pasta:-t,80,--mtu,1400,-u,53 img"), ["--network=pasta:--mtu,1400"]);
+    }
+
+    #[test]
+    fn unknown_flag_and_namespace_of_a_container_are_refused() {
+        assert_eq!(kept("podman run --pid=host --ipc private img"), ["--pid=host", "--ipc=private"]);
+        for flag in ["--volumes-from=", "--rootfs=", "--requires=", "--new=", "--pid=container:", "--ipc=ns:"] {
+            let reason = gate(&format!("podman run {flag}web img")).unwrap_err();
+            assert!(reason.ends_with(", which a gate cannot have beside the serving container"), "{reason}");
+        }
     }
 
     #[test]
@@ -233,6 +269,5 @@ mod tests {
         assert_eq!(kept("podman run --mount type=bind,src=/a,dst=/b img"), ["--volume=/a:/b:O"]);
         assert_eq!(kept("podman run --mount type=tmpfs,dst=/b img"), ["--mount=type=tmpfs,dst=/b"]);
         assert!(gate("podman run --mount type=glob,src=/a*,dst=/b img").is_err());
-        assert!(gate("podman run --volumes-from web img").is_err());
     }
 }
