@@ -252,6 +252,8 @@ pub(crate) fn restore(job: &Job, store: &mut Store, failing: &Failing) -> Ended 
         Some(before) => reconcile(job, before, failed.as_deref()),
         None => withdraw(job, store),
     };
+    // Of what is still wrong: the image can be corrected later.
+    let fix = result.as_ref().map_or_else(|stuck| Some(stuck.fix.clone()), |()| fix.clone());
     let (words, stuck) = match (result, &before) {
         (Ok(()), Some(before)) => (format!("serving {}", before.name()), false),
         (Ok(()), None) => ("nothing served before, and nothing serves".to_owned(), false),
@@ -261,14 +263,14 @@ pub(crate) fn restore(job: &Job, store: &mut Store, failing: &Failing) -> Ended 
     if let Err(failure) = store.end(&answer, fix.as_deref(), stuck) {
         job.report.note(Level::Warn, "state", &failure.line());
     }
-    if let Some(fix) = fix {
+    if let Some(fix) = &fix {
         job.report.note(Level::Fix, "to fix it", fix);
     }
     let let_go = podman::retire(&job.place.app, &kept_after_restore(store, before.as_ref()));
     if let Err(failure) = let_go {
         job.report.note(Level::Warn, "clean up", &failure.line());
     }
-    Ended { answer, fix: fix.clone(), ok: false, stuck }
+    Ended { answer, fix, ok: false, stuck }
 }
 
 fn kept_after_restore<'a>(store: &'a Store, before: Option<&'a Release>) -> Vec<&'a str> {
@@ -280,9 +282,14 @@ fn kept_after_restore<'a>(store: &'a Store, before: Option<&'a Release>) -> Vec<
 /// Restores the pointer, then every unit: the failed one first, the others in reverse order. A unit that cannot be
 /// restored does not stop the others from being restored.
 fn reconcile(job: &Job, before: &Release, failed: Option<&str>) -> Result<(), Failure> {
-    podman::tag(&before.image, &job.pointer())?;
+    let (pointer, units) = (job.pointer(), &job.config.units);
+    podman::tag(&before.image, &pointer).map_err(|failure| {
+        let restart = by_hand(&format!("podman tag {} {pointer} && systemctl --user", before.image), units);
+        failure.and_then(&restart)
+    })?;
     let mut result = Ok(());
-    let mut names: Vec<&String> = job.config.units.iter().rev().collect();
+    let mut left = Vec::new();
+    let mut names: Vec<&String> = units.iter().rev().collect();
     names.sort_by_key(|name| Some(name.as_str()) != failed);
     for name in names {
         let step = format!("restore {name}");
@@ -293,9 +300,19 @@ fn reconcile(job: &Job, before: &Release, failed: Option<&str>) -> Result<(), Fa
             }
             job.report.step(&step, || replace(job, &unit, &before.image), |_| "healthy".to_owned()).map(|_| ())
         });
+        if restored.is_err() {
+            left.push(name.clone());
+        }
         result = result.and(restored);
     }
-    result
+    // The pointer names the previous image already.
+    result.map_err(|failure| failure.and_then(&by_hand("systemctl --user", &left)))
+}
+
+/// The command that starts these units again; after five failed starts systemd would refuse.
+fn by_hand(systemctl: &str, units: &[String]) -> String {
+    let services = units.iter().map(|unit| format!("{unit}.service")).collect::<Vec<_>>().join(" ");
+    format!("{systemctl} reset-failed {services}; systemctl --user restart {services}")
 }
 
 /// The first deploy failed: its units are stopped, and the pointer goes.
@@ -304,7 +321,8 @@ fn withdraw(job: &Job, store: &Store) -> Result<(), Failure> {
     let pointed = podman::image(&job.pointer())?;
     let mut result = Ok(());
     for name in job.config.units.iter().rev() {
-        result = result.and(systemd::stop(name, job.config.cutover.timeout.0));
+        let stopped = systemd::stop(name, job.config.cutover.timeout.0);
+        result = result.and(stopped.map_err(|failure| failure.and_then(&format!("systemctl --user stop {name}"))));
     }
     if candidate.is_some() && pointed.map(|found| found.image) == candidate.map(|release| release.image.clone()) {
         result = result.and(podman::untag(&job.pointer()));

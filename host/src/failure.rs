@@ -66,6 +66,11 @@ impl Failure {
         Self { fix: fix.into(), ..self }
     }
 
+    /// Adds a command to the fix.
+    pub(crate) fn and_then(self, command: &str) -> Self {
+        Self { fix: format!("{}; then run {command}", self.fix), ..self }
+    }
+
     pub(crate) fn of_unit(self, unit: &str) -> Self {
         Self { unit: Some(unit.to_owned()), ..self }
     }

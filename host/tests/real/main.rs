@@ -7,6 +7,7 @@
 
 mod client;
 mod deploys;
+mod documented;
 mod fixes;
 mod instances;
 mod interrupted;
@@ -14,6 +15,7 @@ mod json;
 mod races;
 mod refusals;
 mod stand;
+mod stuck;
 mod triggers;
 
 /// The name of the machine that these tests boot.

@@ -11,10 +11,10 @@ use crate::{
     stand::{STATE, STEPDOWN, Said, Stand, lab, said_by, stand},
 };
 
-struct Stopped<'a>(&'a Stand, Child);
+pub(crate) struct Stopped<'a>(&'a Stand, Child);
 
 impl<'a> Stopped<'a> {
-    fn after(stand: &'a Stand, state: &str, tag: &str) -> Self {
+    pub(crate) fn after(stand: &'a Stand, state: &str, tag: &str) -> Self {
         let stop = format!("STEPDOWN_TEST_STOP_AFTER={state}");
         let mut command = lab(&["user", MACHINE, "env", &stop, STEPDOWN, "deploy", tag]);
         let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
@@ -27,7 +27,7 @@ impl<'a> Stopped<'a> {
         Self(stand, child)
     }
 
-    fn goes_on(self) -> Said {
+    pub(crate) fn goes_on(self) -> Said {
         self.0.root(
             "for status in $(grep -lx 'State:.T (stopped)' /proc/[0-9]*/status); do \
              kill -CONT \"$(basename \"$(dirname \"$status\")\")\"; done",
