@@ -151,7 +151,13 @@ fn spool(job: &Job) -> Result<Verdict, Failure> {
         return Err(Failure::new(dir.display().to_string(), "it is on another file system than the home directory")
             .fix("move it there: requests are claimed by rename"));
     }
-    Ok(Verdict::Ok(dir.display().to_string()))
+    let path = format!("stepdown-{}.path", job.place.app);
+    let output = tool::run(&["systemctl", "--user", "is-active", &path], QUICK)?;
+    if output.out.trim() == "active" {
+        return Ok(Verdict::Ok(format!("{}, watched by {path}", dir.display())));
+    }
+    let fix = "stepdown install prints the units, and the command that starts them";
+    Ok(Verdict::Warn(format!("{path} is {}: no request is answered", output.out.trim()), fix))
 }
 
 fn pointer(job: &Job) -> Result<Verdict, Failure> {
@@ -164,10 +170,8 @@ fn pointer(job: &Job) -> Result<Verdict, Failure> {
 
 fn of_unit(job: &Job, unit: &Unit) -> Vec<Result<Verdict, Failure>> {
     let line = &unit.line;
-    let mut results = vec![
-        job::runs_pointer(&job.pointer(), unit)
-            .map(|()| Verdict::Ok(format!("{}, runs the pointer, pulls nothing{}", unit.active, socket(unit)))),
-    ];
+    let words = || format!("{}, runs the pointer, pulls nothing{}{}", unit.active, socket(unit), drop_ins(unit));
+    let mut results = vec![job::runs_pointer(&job.pointer(), unit).map(|()| Verdict::Ok(words()))];
     let notify = line.value("--sdnotify").unwrap_or_default();
     if !matches!(notify, "healthy" | "container") {
         let fix = "Notify=healthy, or Notify=true where /init supervises: started then means healthy";
@@ -212,4 +216,8 @@ fn is_auto_update(label: Option<&str>) -> bool {
 
 fn socket(unit: &Unit) -> &'static str {
     if !unit.sockets.is_empty() { ", its port held by a socket" } else { "" }
+}
+
+fn drop_ins(unit: &Unit) -> String {
+    if unit.drop_ins.is_empty() { String::new() } else { format!(", with {}", unit.drop_ins.join(", ")) }
 }

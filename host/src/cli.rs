@@ -55,7 +55,7 @@ pub(crate) enum Command {
     },
     /// Print what serves, what served before and the current run.
     Status,
-    /// Print the journal of every run.
+    /// Print every state of every run, and how it ended.
     History,
     /// Print the path unit, the service and an example configuration; do not call systemd.
     Install {

@@ -300,6 +300,7 @@ mod tests {
             start_timeout: Duration::from_secs(60),
             stop_timeout: Duration::MAX,
             enabled_at_boot: true,
+            drop_ins: Vec::new(),
             start_limit: 5,
             memory: None,
         }

@@ -111,7 +111,7 @@ fn run(cli: &Cli) -> Result<ExitCode, Failure> {
     let place = Place::find(cli.app.as_deref())?;
     match &cli.command {
         Command::Status => return print(&status::status(&place, cli.json)?),
-        Command::History => return print(store::history(&place.state)?.trim_end()),
+        Command::History => return print(&status::history(&store::history(&place.state)?, cli.json)),
         _ => {}
     }
     if rustix::process::geteuid().is_root() {

@@ -1,5 +1,7 @@
 //! `status`: what serves, what served before, and the current run.
 
+use serde_json::Value;
+
 use crate::{
     failure::Failure,
     output::Line,
@@ -46,6 +48,33 @@ fn described(release: &Release) -> String {
     words + ")"
 }
 
+/// The journal's lines; one that a power cut left incomplete is left out.
+pub(crate) fn history(journal: &str, json: bool) -> String {
+    let lines = journal.lines().filter_map(|line| {
+        let entry: Value = serde_json::from_str(line).ok()?;
+        if json { Some(line.to_owned()) } else { Some(entered_or_ended(&entry)) }
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+fn entered_or_ended(entry: &Value) -> String {
+    let text = |key: &str| entry.get(key).and_then(Value::as_str);
+    let number = |key: &str| entry.get(key).and_then(Value::as_u64);
+    let mut line = date(number("at").unwrap_or_default());
+    match text("answer") {
+        Some(answer) => {
+            line += &format!("  {answer}");
+            line += &number("seconds").map_or(String::new(), |seconds| format!(" ({seconds} s)"));
+            line += &text("fix").map_or(String::new(), |fix| format!("; fix: {fix}"));
+        }
+        None => {
+            line += &format!("  {} {}", text("tag").unwrap_or_default(), text("phase").unwrap_or_default());
+            line += &number("unit").map_or(String::new(), |unit| format!(" unit {}", unit + 1));
+        }
+    }
+    line
+}
+
 /// Seconds since 1970 as a date and time of UTC, by the civil calendar.
 fn date(seconds: u64) -> String {
     let (days, rest) = (seconds / 86400, seconds % 86400);
@@ -64,6 +93,18 @@ fn date(seconds: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn history_is_a_line_for_each_state_without_incomplete_ones() {
+        let journal = "{\"at\":0,\"tag\":\"v1\",\"phase\":\"cutting\",\"unit\":0}\n{\"at\":1,\"ta\n\
+                       {\"at\":60,\"tag\":\"v1\",\"answer\":\"fail v1 a: b\",\"fix\":\"c\",\"stuck\":false,\"seconds\":60}\n";
+        let lines = "1970-01-01 00:00:00 UTC  v1 cutting unit 1\n1970-01-01 00:01:00 UTC  fail v1 a: b (60 s); fix: c";
+        assert_eq!(history(journal, false), lines);
+        assert_eq!(
+            history(journal, true).lines().collect::<Vec<_>>(),
+            [0, 2].map(|at| journal.lines().nth(at).unwrap())
+        );
+    }
 
     #[test]
     fn dates_are_of_the_civil_calendar() {

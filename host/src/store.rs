@@ -5,7 +5,7 @@
 
 use std::{
     fs::{self, File, OpenOptions, Permissions},
-    io::{Read, Write},
+    io::{Read, Seek, SeekFrom, Write},
     os::unix::fs::{OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
     time::{SystemTime, UNIX_EPOCH},
@@ -110,8 +110,13 @@ impl Store<'_> {
     /// The history is informational: a line that cannot be written does not end a deploy.
     fn note(&self, line: &Line) {
         let path = self.folder.join("history.jsonl");
-        if let (Ok(mut file), Ok(text)) = (open(&path, OpenOptions::new().append(true).create(true)), line.text()) {
-            let _ = writeln!(file, "{text}");
+        let file = open(&path, OpenOptions::new().read(true).append(true).create(true));
+        if let (Ok(mut file), Ok(text)) = (file, line.text()) {
+            // A full disk or a power cut may have left the last line incomplete.
+            let mut last = [b'\n'];
+            let _ = file.seek(SeekFrom::End(-1)).and_then(|_| file.read(&mut last));
+            let end = if last == [b'\n'] { "" } else { "\n" };
+            let _ = writeln!(file, "{end}{text}");
         }
     }
 }
@@ -198,6 +203,9 @@ mod tests {
         let read = read(&folder).unwrap();
         assert_eq!((read.run, read.last.unwrap().request.unwrap()), (None, "trigger-1".to_owned()));
         assert_eq!(history(&folder).unwrap().lines().count(), 2);
+        fs::write(folder.join("history.jsonl"), "{\"at\":1").unwrap();
+        store.end("ok v1", None, false).unwrap();
+        assert!(history(&folder).unwrap().starts_with("{\"at\":1\n{\"at\":"));
         fs::remove_dir_all(&folder).unwrap();
     }
 

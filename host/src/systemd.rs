@@ -4,7 +4,7 @@
 //! job and ends with its result; a unit with `Restart=always` never reads as failed. Both are part of every systemd. A
 //! D-Bus library would add sixty crates and an executor for these two calls.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, fs, time::Duration};
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -30,6 +30,8 @@ pub(crate) struct Unit {
     pub(crate) start_timeout: Duration,
     pub(crate) stop_timeout: Duration,
     pub(crate) enabled_at_boot: bool,
+    /// The files of systemd's and Quadlet's that change it.
+    pub(crate) drop_ins: Vec<String>,
     pub(crate) start_limit: u32,
     /// The memory that it uses now, in bytes; None if its control group does not account for it.
     pub(crate) memory: Option<u64>,
@@ -90,9 +92,19 @@ pub(crate) fn unit(name: &str) -> Result<Unit, Failure> {
         start_timeout: Duration::from_micros(of_service.get("TimeoutStartUSec")?),
         stop_timeout: Duration::from_micros(of_service.get("TimeoutStopUSec")?),
         enabled_at_boot: !wanted.is_empty(),
+        drop_ins: drop_ins(unit.get("DropInPaths")?, &unit.get::<String>("SourcePath")?),
         start_limit: unit.get("StartLimitBurst")?,
         memory: of_service.get("MemoryCurrent").ok().filter(|bytes| *bytes != u64::MAX),
     })
+}
+
+/// systemd does not know those of the Quadlet that the unit was made from.
+fn drop_ins(of_systemd: Vec<String>, source: &str) -> Vec<String> {
+    let files = fs::read_dir(format!("{source}.d")).into_iter().flatten().flatten();
+    let names = files.map(|file| file.path().display().to_string()).filter(|name| name.ends_with(".conf"));
+    let mut all: Vec<String> = names.chain(of_systemd).collect();
+    all.sort();
+    all
 }
 
 /// Restarts the unit and waits for the job. Earlier starts count towards the start limit, which could refuse this one:
@@ -138,18 +150,18 @@ fn exec_start(service: &str, properties: &Properties) -> Result<RunLine, Failure
     let [command] = commands.as_slice() else {
         return Err(refuse(format!("it has {} ExecStart= lines; one is needed", commands.len())));
     };
+    let environment: Vec<String> = properties.get("Environment")?;
+    let variables: BTreeMap<String, String> = environment
+        .iter()
+        .filter_map(|line| line.split_once('='))
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect();
     let words = if command.2.iter().any(|flag| flag == "no-env-expand") {
         command.1.clone()
     } else {
-        let environment: Vec<String> = properties.get("Environment")?;
-        let variables: BTreeMap<String, String> = environment
-            .iter()
-            .filter_map(|line| line.split_once('='))
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .collect();
         argv::resolve(&command.1, &variables).map_err(refuse)?
     };
-    RunLine::parse(&words).map_err(refuse)
+    RunLine::parse(&words).map(|line| line.with_variables(&variables)).map_err(refuse)
 }
 
 fn property<T: DeserializeOwned>(path: &str, interface: &str, name: &str) -> Result<T, Failure> {
