@@ -58,7 +58,7 @@ host: tools build
 	@trap 'for name in host-tests host-units; do tests/lab/systemd stop $$name; done' EXIT; \
 		trap 'exit 130' INT TERM; set -e; \
 		cargo test $(HOST) --test units -- --nocapture >target/host-units.log 2>&1 & units=$$!; \
-		cargo test $(HOST) --bin stepdown --test answers; \
+		cargo test $(HOST) --bin stepdown --test answers --test cli; \
 		cargo test $(HOST) --test real -- --test-threads=1 --nocapture; \
 		wait $$units || failed=1; cat target/host-units.log; exit $${failed:-0}
 
