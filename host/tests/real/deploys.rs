@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{client::Client, instances::Instances, stand::stand};
+use crate::{client::Client, documented, instances::Instances, stand::stand};
 
 /// The soak of the tests' configuration.
 const SOAK: Duration = Duration::from_secs(2);
@@ -20,7 +20,7 @@ fn good_deploy_behind_a_socket_fails_no_request() {
     let tag = stand.publish("good", Some("good"));
     let client = Client::start(&stand);
     let began = Instant::now();
-    let said = stand.stepdown(&["deploy", &tag]);
+    let said = documented::deploy(&stand, &tag);
     let took = began.elapsed().saturating_sub(SOAK);
     let [quick, slow] = client.stop();
     let began = Instant::now();
@@ -39,6 +39,7 @@ fn good_deploy_behind_a_socket_fails_no_request() {
     assert!(quick.requests > 20 && quick.failed == 0, "{quick:?}");
     assert!(quick.slowest < 10.0 && slow.failed == 0, "{quick:?} {slow:?}");
     assert!(times < AT_MOST, "{times:.1} times four plain restarts");
+    documented::compare(&said);
 }
 
 #[test]

@@ -22,7 +22,7 @@ pub(crate) struct Stand {
     _turn: Option<MutexGuard<'static, ()>>,
 }
 
-fn top() -> PathBuf {
+pub(crate) fn top() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
 
@@ -152,7 +152,7 @@ impl Stand {
         self.own();
     }
 
-    fn copy(&self, from: &Path, to: &str) {
+    pub(crate) fn copy(&self, from: &Path, to: &str) {
         let to = self.home.join(to);
         fs::create_dir_all(to.parent().unwrap()).unwrap();
         fs::copy(from, &to).unwrap_or_else(|error| panic!("copy {}: {error}", from.display()));
@@ -318,11 +318,20 @@ impl Drop for Edited<'_> {
 fn app() -> PathBuf {
     let beside = Path::new(env!("CARGO_BIN_EXE_stepdown")).parent().unwrap();
     let release = beside.ends_with("release").then_some("--release");
-    let built = Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "--locked", "--package", "stepdown-host", "--example", "app"])
-        .args(release)
-        .current_dir(top())
-        .status();
-    assert!(built.unwrap().success());
+    build(&["--example", "app"], release);
     beside.join("examples/app")
+}
+
+/// The program as it is installed: without debug assertions.
+pub(crate) fn release() -> PathBuf {
+    build(&["--bin", "stepdown"], Some("--release"));
+    let profiles = Path::new(env!("CARGO_BIN_EXE_stepdown")).parent().unwrap().parent().unwrap();
+    profiles.join("release/stepdown")
+}
+
+fn build(what: &[&str], release: Option<&str>) {
+    let triple = format!("{}-unknown-linux-musl", std::env::consts::ARCH);
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["build", "--quiet", "--locked", "--package", "stepdown-host", "--target", &triple]);
+    assert!(cargo.args(what).args(release).current_dir(top()).status().unwrap().success());
 }
