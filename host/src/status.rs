@@ -97,7 +97,7 @@ mod tests {
     #[test]
     fn history_is_a_line_for_each_state_without_incomplete_ones() {
         let journal = "{\"at\":0,\"tag\":\"v1\",\"phase\":\"cutting\",\"unit\":0}\n{\"at\":1,\"ta\n\
-                       {\"at\":60,\"tag\":\"v1\",\"answer\":\"fail v1 a: b\",\"fix\":\"c\",\"stuck\":false,\"seconds\":60}\n";
+                       {\"at\":60,\"answer\":\"fail v1 a: b\",\"fix\":\"c\",\"stuck\":false,\"seconds\":60}\n";
         let lines = "1970-01-01 00:00:00 UTC  v1 cutting unit 1\n1970-01-01 00:01:00 UTC  fail v1 a: b (60 s); fix: c";
         assert_eq!(history(journal, false), lines);
         assert_eq!(

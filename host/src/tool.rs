@@ -15,8 +15,8 @@ use rustix::{
 
 use crate::failure::{Context, Failure, one_line};
 
-/// The end of each stream that is kept, at least. The rest is read and dropped: an image decides what a gate prints, and
-/// a registry what skopeo does.
+/// The end of each stream that is kept, at least. The rest is read and dropped: an image decides what a gate prints,
+/// and a registry what skopeo prints.
 const KEPT: usize = 1 << 20;
 /// The bytes of a line that an error quotes: the answer to a request contains it.
 const QUOTED: usize = 500;

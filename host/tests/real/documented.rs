@@ -1,5 +1,5 @@
-//! A deploy by the installed program, compared with what docs/host.md says of one. With `STEPDOWN_WRITE_DOCS=1` the page
-//! is written instead of compared.
+//! A deploy by the installed program, compared with what docs/host.md says of one. With `STEPDOWN_WRITE_DOCS=1` the
+//! page is written instead of compared.
 
 use std::{fs, path::PathBuf};
 
