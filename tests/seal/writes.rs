@@ -99,8 +99,8 @@ fn mounts_and_file_handles_give_no_write_access() {
         ("tree=/opt/app", "EPERM"),
         ("handle=/opt/app/file", "EPERM"),
         ("chroot", "EPERM"),
+        // A whiteout is no device, and newer kernels let the user create one where it may create regular files.
         ("device=/data/device", "EACCES"),
-        ("whiteout=/data/whiteout", "EACCES"),
     ];
     ends(&sealed(attempts.map(|(attempt, _)| attempt)), &attempts);
 }
