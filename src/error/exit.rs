@@ -61,13 +61,13 @@ impl Error {
             | Error::Secret { .. }
             | Error::Inexpressible { .. }
             | Error::RootStepsWithoutRoot { .. }
-            | Error::Link { .. }
+            | Error::Linked(_)
             | Error::MountPoint { .. }
             | Error::NotWritable { .. } => Exit::Config,
             Error::Step { .. } => Exit::Step,
             Error::NotExecutable { .. } => Exit::NotExecutable,
             Error::NotFound { .. } => Exit::NotFound,
-            Error::Part { error, .. } => return error.exit_code(),
+            Error::Part { error, .. } | Error::Hindered { error, .. } => return error.exit_code(),
             Error::Stopped { signal, .. } => return u8::try_from(128 + signal).unwrap_or(255),
         };
         exit as u8

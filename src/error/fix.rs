@@ -4,7 +4,7 @@ use std::path::Path;
 
 use nix::errno::Errno;
 
-use super::{Error, Kernel, Link, NoSecret, Place, Unfit};
+use super::{Error, Kernel, Linked, NoSecret, Place, Unfit};
 
 /// The list of roles of a configuration without roles.
 pub const NO_ROLES: &str = "none";
@@ -55,14 +55,19 @@ mod text {
     pub(super) const STOPPED: &str = "none needed: the container was stopped while it was starting";
 }
 
+/// The reasons that are limits of the process, and their remedies.
+const LIMITS: [(&str, &str); 3] =
+    [("(EMFILE)", text::OPEN_FILES), ("(ENFILE)", text::OPEN_FILES), ("(ENOMEM)", text::MEMORY)];
+
 impl Error {
     /// What to do about it.
     pub fn fix(&self) -> String {
-        match self.errno() {
-            Some(Errno::EMFILE | Errno::ENFILE) => return text::OPEN_FILES.into(),
-            Some(Errno::EAGAIN) => return text::PROCESSES.into(),
-            Some(Errno::ENOMEM) => return text::MEMORY.into(),
-            _ => {}
+        // A limit of the process, whatever the object: the reason is the end of every message.
+        let message = self.to_string();
+        for (reason, fix) in LIMITS {
+            if message.ends_with(reason) {
+                return fix.into();
+            }
         }
         let fixed = match self {
             Error::CommandLine { .. } => text::COMMAND_LINE,
@@ -90,6 +95,8 @@ impl Error {
             Error::NotProved { .. } => text::NOT_PROVED,
             Error::Threads { .. } => text::THREADS,
             Error::SealNotProved { .. } => text::SEAL_NOT_PROVED,
+            Error::Child { errno: Errno::EAGAIN, .. }
+            | Error::NotExecutable { cause: Unfit::Other(Errno::EAGAIN), .. } => text::PROCESSES,
             Error::Child { .. } => text::CHILD,
             Error::WorkingDirectory { errno: Errno::EACCES, .. } => text::WORKDIR_DENIED,
             Error::WorkingDirectory { errno: Errno::EXDEV, .. } => text::WORKDIR_OUTSIDE,
@@ -102,9 +109,10 @@ impl Error {
             Error::NotDone { call, .. } => return not_done(call),
             Error::MountPoint { path, surface, cause } => return cause.fix(path, surface),
             Error::HandOver { errno, cause, .. } => return cause.fix(*errno),
-            Error::NotRoots { step: None, fix, .. } => return roots_alone(fix, "(COPY --chown=0:0 --chmod=0644)"),
-            Error::NotRoots { fix, .. } => return roots_alone(fix, "(off volumes, or in a script of root's own)"),
+            Error::NotRoots { fix: Err(fix), .. } => fix,
+            Error::NotRoots { step, fix: Ok(fix), .. } => return roots_alone(fix, step.is_some()),
             Error::Part { error, .. } => return error.fix(),
+            Error::Hindered { by, .. } => return by.fix(),
             Error::NotFound { cause, .. } => return cause.fix(),
             Error::NotExecutable { cause, .. } => return cause.fix(),
             Error::Credentials { .. } => text::CREDENTIALS,
@@ -121,13 +129,8 @@ impl Error {
             Error::Secret { name, cause, .. } => return secret(name, *cause),
             Error::CapabilityMissing { flags, .. } => return format!("add {flags}"),
             Error::SealUnavailable { what, errno, .. } => return seal(what, *errno),
-            Error::Link { link: None, .. } => text::NOT_HANDED_OVER,
-            Error::Link { link: Some(Link { plain: Some(plain), .. }), .. } => {
-                return format!("give the path without the link: {plain}");
-            }
-            Error::Link { link: Some(Link { at, .. }), .. } => {
-                return format!("remove the link {at}, which the app could have made");
-            }
+            Error::Linked(Linked { link: Some(link), .. }) => return link.fix(),
+            Error::Linked(_) => text::NOT_HANDED_OVER,
             Error::NotWritable { path, uid, errno, directory } => return not_writable(path, *uid, *errno, *directory),
             Error::Create { what, path, call, uid, errno } => return made(what, path, call, *uid, *errno),
         };
@@ -145,32 +148,14 @@ impl Error {
         let what = format!("cannot tell whether {} exists: lstat: {}", path.display(), Kernel(errno));
         Error::Config { place: place.clone(), what, allowed: allowed.to_owned() }
     }
-
-    /// The errno, which may be about a limit of the process instead of the object.
-    fn errno(&self) -> Option<Errno> {
-        match self {
-            Error::Signals { errno, .. }
-            | Error::Descriptors { errno, .. }
-            | Error::ConfigRead { errno, .. }
-            | Error::Accounts { errno, .. }
-            | Error::Credentials { errno, .. }
-            | Error::HandOver { errno, .. }
-            | Error::ProofUnreadable { errno, .. }
-            | Error::SealUnavailable { errno, .. }
-            | Error::Create { errno, .. }
-            | Error::Child { errno, .. }
-            | Error::NotExecutable { cause: Unfit::Other(errno), .. }
-            | Error::WorkingDirectory { errno, .. } => Some(*errno),
-            _ => None,
-        }
-    }
 }
 
 fn not_done(call: &str) -> String {
     format!("keep seccomp filters and the file system from faking {call}")
 }
 
-fn roots_alone(fix: &str, how: &str) -> String {
+fn roots_alone(fix: &str, of_step: bool) -> String {
+    let how = if of_step { "(off volumes, or in a script of root's own)" } else { "(COPY --chown=0:0 --chmod=0644)" };
     format!("let only root own and write it: {fix} {how}; anyone else could control root at the next start")
 }
 
@@ -217,11 +202,11 @@ fn not_writable(path: &str, uid: u32, errno: Errno, directory: bool) -> String {
     match errno {
         Errno::EROFS if directory => "put it below a writable mount, or leave it out if the app only reads it".into(),
         _ if directory => format!(
-            "let uid {uid} own it: COPY --chown in the image, or recursive = true in its [[tmpfs]], or recursive = \
-             \"always\" in its [[volume]]"
+            "let uid {uid} own and write it (chmod u+wx): by COPY --chown in the image, by recursive = true in its \
+             [[tmpfs]], or by recursive = \"always\" in its [[volume]]"
         ),
         Errno::EROFS => format!(
-            "mount something writable there (--tmpfs {path}:rw,mode=0777, a volume, or an emptyDir with fsGroup)"
+            "mount something writable there (--tmpfs {path}:rw,mode=1777, a volume, or an emptyDir with fsGroup)"
         ),
         _ => format!(
             "mount it owned by uid {uid} (Podman's option U) or with mode=1777, or start as root and let /init hand it \
@@ -240,7 +225,8 @@ fn made(what: &str, path: &str, call: &str, uid: u32, errno: Errno) -> String {
         Errno::ENOSPC | Errno::EDQUOT => "free space or inodes there, or mount it larger".into(),
         Errno::EACCES | Errno::EPERM => {
             format!(
-                "let uid {uid} enter each directory above it and write to the last one, or put it below a [[tmpfs]]"
+                "let uid {uid} enter each directory above it and write to the last one, or put it below a [[tmpfs]] or \
+                 [[volume]]"
             )
         }
         Errno::EBUSY => format!("unmount the file that is mounted there, or keep it (unless_exists = \"{path}\")"),

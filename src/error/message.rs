@@ -4,7 +4,12 @@ use std::fmt;
 
 use nix::errno::Errno;
 
-use super::{Error, Kernel, Link};
+use super::{Error, Kernel};
+
+/// The result of operations that can end a boot.
+pub type Result<T> = std::result::Result<T, Error>;
+
+impl std::error::Error for Error {}
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -43,6 +48,7 @@ impl fmt::Display for Error {
             Error::NotFound { name, cause } => write!(f, "command '{name}' not found: {cause}"),
             Error::NotExecutable { path, cause } => write!(f, "cannot run {path}: {cause}"),
             Error::Part { of, error } => write!(f, "{of}: {error}"),
+            Error::Hindered { error, .. } => error.fmt(f),
             Error::CapabilityMissing { missing, .. } => write!(f, "missing capability {missing}"),
             Error::RootStepsWithoutRoot { uid, step } => {
                 write!(f, "started as uid {uid}, but the root step '{step}' must run as root")
@@ -54,10 +60,7 @@ impl fmt::Display for Error {
             Error::HandOverUnproved { path, found } => write!(f, "hand-over of {path} not proved: {found}"),
             Error::NotProved { what } => write!(f, "drop not proved: {what}"),
             Error::Threads { count } => write!(f, "refusing to drop privilege with {count} threads"),
-            Error::Link { what, path, link } => {
-                write!(f, "{what}{path} has a symbolic link in it")?;
-                link.as_ref().map_or(Ok(()), |Link { at, target, .. }| write!(f, " ({at} -> {target})"))
-            }
+            Error::Linked(linked) => linked.fmt(f),
             Error::SealNotProved { what } => write!(f, "seal not proved: {what}"),
             Error::Stopped { signal, during } => write!(f, "stopped by signal {signal} {during}"),
             Error::Signals { .. }

@@ -6,6 +6,7 @@
 
 mod exit;
 mod fix;
+mod hindrance;
 mod kernel;
 mod message;
 mod mount;
@@ -18,13 +19,12 @@ use nix::errno::Errno;
 
 pub use exit::Exit;
 pub use fix::NO_ROLES;
+pub use hindrance::{Hindrance, Link, Linked};
 pub use kernel::{Kernel, errno, io_errno};
-pub use mount::{Link, Refused, Surface, Unmounted};
+pub use message::Result;
+pub use mount::{Refused, Surface, Unmounted};
 pub use place::{Place, TextFile};
 pub use unfit::{Missing, NoSecret, Unfit};
-
-/// The result of operations that can end a boot.
-pub type Result<T> = std::result::Result<T, Error>;
 
 /// The reasons that end a boot.
 #[derive(Debug)]
@@ -103,8 +103,8 @@ pub enum Error {
         path: String,
         /// The part of its path that others can write, and its owner.
         how: String,
-        /// The command that corrects it.
-        fix: String,
+        /// The command that makes it root's, or else the whole fix.
+        fix: std::result::Result<String, String>,
     },
     /// A mistake in the configuration.
     Config {
@@ -251,6 +251,13 @@ pub enum Error {
         /// The error.
         error: Box<Error>,
     },
+    /// An error whose cause is neither its path's owner nor its mode.
+    Hindered {
+        /// The cause, which decides the remedy.
+        by: Hindrance,
+        /// The error.
+        error: Box<Error>,
+    },
     /// Root lacks capabilities that the plan needs.
     CapabilityMissing {
         /// Name and purpose of each, joined.
@@ -343,14 +350,7 @@ pub enum Error {
         errno: Errno,
     },
     /// A path that must not contain a symbolic link contains one.
-    Link {
-        /// What is refused because of it, as the message begins.
-        what: &'static str,
-        /// As configured.
-        path: String,
-        /// The first link, unless it is gone.
-        link: Option<Link>,
-    },
+    Linked(Linked),
     /// The seal allows what it should refuse, or the reverse.
     SealNotProved {
         /// The observation.
@@ -396,5 +396,3 @@ pub enum Error {
         during: &'static str,
     },
 }
-
-impl std::error::Error for Error {}

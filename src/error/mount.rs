@@ -13,17 +13,6 @@ pub enum Surface {
     Volume(String),
 }
 
-/// The first symbolic link of a path that must not have one.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Link {
-    /// Its path.
-    pub at: String,
-    /// Its target, as it is in the link.
-    pub target: String,
-    /// The whole path without it, if root alone could have made it. Any other may be the app's, and so its target.
-    pub plain: Option<String>,
-}
-
 /// Why a path is not the configured mount point.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Unmounted {

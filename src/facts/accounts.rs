@@ -72,7 +72,7 @@ impl Accounts {
         let refuse = |path: &str, read: &Text| match &read.denied {
             None => Ok(()),
             Some(denied) => {
-                let fix = format!("{}, or give user and groups as numbers (uid:gid)", denied.fix());
+                let fix = denied.fix().map(|fix| format!("{fix}, or give user and groups as numbers (uid:gid)"));
                 Err(Error::NotRoots { step: None, path: path.to_owned(), how: denied.to_string(), fix })
             }
         };

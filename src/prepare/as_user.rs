@@ -5,13 +5,16 @@ use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
-use rustix::fs::{Access, AtFlags, CWD, FileType, Mode, accessat, chmod, fstat, mkdir, stat};
+use rustix::fs::{
+    Access, AtFlags, CWD, FileType, Mode, StatVfsMountFlags, accessat, chmod, fstat, mkdir, stat, statvfs,
+};
 
 use super::Left;
 use super::ownership::{bits, set_mode};
 use super::tmpfs::WrongMode;
 use super::volume::Kept;
 use crate::error::{Error, Refused, Result, errno};
+use crate::facts::hindrance;
 use crate::plan::{Surfaces, TmpfsPlan};
 use crate::privilege::{Dropped, Target};
 
@@ -30,7 +33,10 @@ pub fn finish(_dropped: &Dropped, left: Left, target: &Target) -> Result<()> {
         log::warn!("{error}; uid {} can write to it as it is", target.uid);
     }
     for WrongMode { directory, path, mode } in left.modes {
-        let failed = |call, errno| Error::HandOver { path: path.clone(), call, errno, cause: Refused::Mode(mode) };
+        let failed = |call, errno| {
+            Error::HandOver { path: path.clone(), call, errno, cause: Refused::Mode(mode) }
+                .hindered(hindrance::attribute(Path::new(&path), errno))
+        };
         set_mode(directory.as_fd(), mode).map_err(|reason| failed("fchmod", reason))?;
         let after = fstat(&directory).map_err(|error| failed("fstat", errno(error)))?;
         if bits(after.st_mode) != mode {
@@ -52,12 +58,7 @@ pub fn refuse_unwritable(_dropped: &Dropped, surfaces: &Surfaces, target: &Targe
     let uid = target.uid;
     let paths = surfaces.tmpfs.iter().map(|entry| &entry.path).chain(surfaces.volumes.iter().map(|entry| &entry.path));
     for path in paths {
-        writable(Path::new(path)).map_err(|errno| Error::NotWritable {
-            path: path.clone(),
-            uid,
-            errno,
-            directory: false,
-        })?;
+        writable(Path::new(path)).map_err(|errno| not_writable(Path::new(path), uid, errno, false))?;
     }
     surfaces.tmpfs.iter().for_each(|entry| set_own_mode(entry, uid));
     Ok(())
@@ -67,6 +68,10 @@ pub fn refuse_unwritable(_dropped: &Dropped, surfaces: &Surfaces, target: &Targe
 /// refuse the call that checks effective ids.
 fn writable(path: &Path) -> std::result::Result<(), Errno> {
     accessat(CWD, path, Access::WRITE_OK | Access::EXEC_OK, AtFlags::empty()).map_err(errno)
+}
+
+fn not_writable(path: &Path, uid: u32, errno: Errno, directory: bool) -> Error {
+    Error::NotWritable { path: path.display().to_string(), uid, errno, directory }.hindered(hindrance::of(path, errno))
 }
 
 /// Sets the mode if the user owns the mount point; otherwise logs that the mode stays.
@@ -88,12 +93,10 @@ fn set_own_mode(entry: &TmpfsPlan, uid: u32) {
 /// [`Error::Create`], [`Error::NotWritable`].
 pub fn make_directories(_dropped: &Dropped, directories: &[(PathBuf, u32)], target: &Target) -> Result<()> {
     for (path, mode) in directories {
-        let failed = |call, errno| Error::Create {
-            what: "directory",
-            path: path.display().to_string(),
-            call,
-            errno,
-            uid: target.uid,
+        let uid = target.uid;
+        let failed = |call, errno| {
+            Error::Create { what: "directory", path: path.display().to_string(), call, errno, uid }
+                .hindered(hindrance::of(path, errno))
         };
         let above: Vec<_> = path.ancestors().skip(1).filter(|above| above.parent().is_some()).collect();
         for directory in above.into_iter().rev() {
@@ -125,11 +128,10 @@ pub fn make_directories(_dropped: &Dropped, directories: &[(PathBuf, u32)], targ
                 if mode & 0o200 == 0 {
                     continue;
                 }
-                writable(path).map_err(|errno| Error::NotWritable {
-                    path: path.display().to_string(),
-                    uid: target.uid,
-                    errno,
-                    directory: true,
+                writable(path).map_err(|errno| {
+                    // The kernel asks first for permission, but nothing that gives it helps on a read-only mount.
+                    let read_only = statvfs(path).is_ok_and(|facts| facts.f_flag.contains(StatVfsMountFlags::RDONLY));
+                    not_writable(path, uid, if read_only { Errno::EROFS } else { errno }, true)
                 })?;
             }
         }

@@ -13,7 +13,8 @@ use nix::errno::Errno;
 use rustix::fs::{AtFlags, Mode, OFlags, fchmod, open, openat, renameat, statat, unlinkat};
 
 use super::ownership::bits;
-use crate::error::{Error, Kernel, Result, errno, io_errno};
+use crate::error::{Error, Hindrance, Kernel, Result, errno, io_errno};
+use crate::facts::hindrance::{self, attribute};
 use crate::facts::random;
 use crate::plan::files::FilePlan;
 use crate::privilege::{Dropped, Target};
@@ -32,15 +33,18 @@ pub fn write(_dropped: &Dropped, files: &[FilePlan], target: &Target) -> Result<
             continue;
         }
         let text = text_of(file)?;
-        put(file, &text).map_err(|(call, errno)| Error::Create {
-            what: "file",
-            path: file.path.display().to_string(),
-            call,
-            errno,
-            uid: target.uid,
-        })?;
+        put(file, &text).map_err(|(call, errno)| failed(&file.path, call, errno, target.uid))?;
     }
     Ok(())
+}
+
+fn failed(path: &Path, call: &'static str, errno: Errno, uid: u32) -> Error {
+    let shown = path.display().to_string();
+    // A link in the file's place is replaced, so only one above it matters.
+    let by = attribute(path, errno).or_else(|| hindrance::of(path.parent()?, errno));
+    // The kernel has no other reason to refuse this in a directory that the user can write to.
+    let by = by.or_else(|| ((call, errno) == ("rename", Errno::EPERM)).then(|| Hindrance::Sticky(shown.clone())));
+    Error::Create { what: "file", path: shown, call, errno, uid }.hindered(by)
 }
 
 /// The template's text with the values in it.

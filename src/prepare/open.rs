@@ -9,7 +9,7 @@ use rustix::fs::{
 };
 
 use crate::error::{Error, Refused, Result, Surface, Unmounted, errno, io_errno};
-use crate::facts::links;
+use crate::facts::hindrance;
 use crate::facts::mounts::{Mount, mounted_at, parse};
 use crate::trust::{HANDLE, mount_root};
 
@@ -35,7 +35,7 @@ pub(super) fn directory(path: &str, surface: impl Fn() -> Surface) -> Result<Own
     opened.map_err(|reason| match reason {
         Errno::ENOENT => mount_point(Unmounted::Absent),
         Errno::ENOTDIR => mount_point(Unmounted::File),
-        Errno::ELOOP => Error::Link { what: "", path: path.to_owned(), link: links::first(Path::new(path)) },
+        Errno::ELOOP => Error::Linked(hindrance::linked("", Path::new(path))),
         _ => Error::HandOver { path: path.to_owned(), call: "open", errno: reason, cause: Refused::Open },
     })
 }

@@ -1,12 +1,14 @@
 //! Changes owner and mode through a descriptor, and translates the kernel's refusals; shared by all hand-overs.
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::path::Path;
 
 use nix::errno::Errno;
 use rustix::fs::{AtFlags, Gid, Mode, Uid, chownat, fchmod};
 
 use super::open::Seen;
 use crate::error::{Error, Refused, errno};
+use crate::facts::hindrance::attribute;
 use crate::privilege::Target;
 
 /// Makes the user its owner: `fchownat(2)` on the descriptor itself.
@@ -42,7 +44,8 @@ pub(super) fn failed(mount: &str, call: &'static str, errno: Errno) -> Error {
 
 /// The error for a refused call on something below a mount point.
 pub(super) fn failed_at(path: String, mount: &str, call: &'static str, errno: Errno) -> Error {
-    Error::HandOver { path, call, errno, cause: Refused::Owner(mount.to_owned()) }
+    let by = attribute(Path::new(&path), errno);
+    Error::HandOver { path, call, errno, cause: Refused::Owner(mount.to_owned()) }.hindered(by)
 }
 
 /// The error for an owner that did not change although the call reported success.

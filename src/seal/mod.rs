@@ -26,7 +26,7 @@ pub struct Sealed {
 /// Applies the configured seal, and proves it.
 ///
 /// # Errors
-/// [`crate::error::Error::SealUnavailable`], unless it is optional; [`crate::error::Error::Link`],
+/// [`crate::error::Error::SealUnavailable`], unless it is optional; [`crate::error::Error::Linked`],
 /// [`crate::error::Error::SealNotProved`].
 pub fn apply(_dropped: &Dropped, plan: &Plan) -> Result<Sealed> {
     let mut sealed = Sealed::default();

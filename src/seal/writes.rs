@@ -14,7 +14,7 @@ use rustix::fs::{accessat, fcntl_getfl, fstat, makedev, mknodat, open, openat2, 
 
 use super::Sealed;
 use crate::error::{Error, Kernel, Result, errno};
-use crate::facts::{links, random};
+use crate::facts::{hindrance, random};
 use crate::plan::Plan;
 use crate::plan::seal::DEVICES;
 
@@ -72,9 +72,7 @@ fn opened(path: &Path, sealed: &mut Sealed) -> Result<Option<OwnedFd>> {
     let shown = path.display();
     match openat2(CWD, path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty(), ResolveFlags::NO_SYMLINKS).map_err(errno) {
         Ok(place) => Ok(Some(place)),
-        Err(Errno::ELOOP) => {
-            Err(Error::Link { what: "cannot seal writes: ", path: shown.to_string(), link: links::first(path) })
-        }
+        Err(Errno::ELOOP) => Err(Error::Linked(hindrance::linked("cannot seal writes: ", path))),
         Err(reason @ (Errno::ENOENT | Errno::ENOTDIR | Errno::EACCES)) => {
             sealed.lacks.push((
                 format!("nothing can be written to {shown}: {}", Kernel(reason)),

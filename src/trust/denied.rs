@@ -34,6 +34,8 @@ pub enum Whose {
     Listed,
     /// Everyone.
     Everyone,
+    /// Everyone, for files of their own: it is a sticky directory, such as `/tmp`.
+    Sticky,
 }
 
 impl fmt::Display for Denied {
@@ -53,18 +55,21 @@ impl fmt::Display for Whose {
             Whose::Unmapped => f.write_str("belongs to a user outside of this user namespace"),
             Whose::Group(gid) => write!(f, "is writable to its group {gid}"),
             Whose::Listed => f.write_str("is writable to others by its access list"),
-            Whose::Everyone => f.write_str("is writable to everyone"),
+            Whose::Everyone | Whose::Sticky => f.write_str("is writable to everyone"),
         }
     }
 }
 
 impl Denied {
-    /// The fix: makes it writable only to root.
-    pub fn fix(&self) -> String {
+    /// What makes it writable only to root; else the whole fix.
+    ///
+    /// # Errors
+    /// The fix if it is about something else.
+    pub fn fix(&self) -> Result<String, String> {
         match self {
             Denied::NotRoots { place, whose } => {
                 let place = place.display();
-                match whose {
+                Ok(match whose {
                     Whose::Owner(_) => format!("chown root {place}"),
                     Whose::Unmapped => {
                         format!("put it into the image, or mount it from a user that the namespace maps ({place})")
@@ -72,11 +77,12 @@ impl Denied {
                     Whose::Group(_) => format!("chmod g-w {place}"),
                     Whose::Listed => format!("setfacl -b {place}"),
                     Whose::Everyone => format!("chmod go-w {place}"),
-                }
+                    Whose::Sticky => format!("use a place outside of {place}"),
+                })
             }
-            Denied::Call(..) => "let root read it, and enter every directory above it".to_owned(),
+            Denied::Call(..) => Err("let root read it, and enter every directory above it".to_owned()),
             Denied::CannotJudge(_) => {
-                "name what is needed of it, or put the command into a script of root's own".to_owned()
+                Err("name what is needed of it, or put the command into a script of root's own".to_owned())
             }
         }
     }

@@ -261,8 +261,8 @@ impl Trust {
             // A link has no mode, and a device no content that somebody could have left in it.
             FileType::Symlink | FileType::CharacterDevice | FileType::BlockDevice => None,
             FileType::Directory if facts.st_mode & STICKY != 0 && !last => None,
-            _ if whose == Whose::Everyone || !has_list(file.as_fd()) => not_roots(place, whose),
-            _ => not_roots(place, Whose::Listed),
+            _ if matches!(whose, Whose::Group(_)) && has_list(file.as_fd()) => not_roots(place, Whose::Listed),
+            _ => not_roots(place, whose),
         }
     }
 
@@ -353,7 +353,7 @@ pub(crate) fn mount_root(facts: &Statx) -> Option<bool> {
 /// Who can write it besides its owner. The group's bits are also the maximum that an access list gives to anyone.
 fn open_to(facts: &Stat) -> Option<Whose> {
     if facts.st_mode & OTHERS_WRITE != 0 {
-        Some(Whose::Everyone)
+        Some(if facts.st_mode & STICKY != 0 { Whose::Sticky } else { Whose::Everyone })
     } else if facts.st_mode & GROUP_WRITES != 0 {
         Some(Whose::Group(facts.st_gid))
     } else {

@@ -180,20 +180,30 @@ fn surfaces() -> Vec<Refusal> {
     let directory = "[[directory]]\npath = \"/var/cache/app\"\n";
     let linked = APP.replace("path = \"/home/app\"", "path = \"/link\"");
     let link = Kind::Symlink("/target".into());
+    let owned = |path: &str, kind: Kind| {
+        app().config(format!("{APP}[[directory]]\npath = \"{path}\"\n")).owned(path, kind, (1002, 1002), 0o755)
+    };
+    let sticky = with(&file.replace("/etc/nginx.conf\"", "/tmp/nginx.conf\""))
+        .file("/etc/nginx.conf.template", b"")
+        .owned("/tmp", Kind::Tmpfs, (0, 0), 0o1777)
+        .owned("/tmp/nginx.conf", Kind::File(Content::Bytes(Vec::new())), (1002, 1002), 0o644);
     let unmapped = app().config(APP.replace("1001:1001", "70000:70000"));
     vec![
         refusal("the tmpfs is not mounted", bare().with(|spec| spec.without = vec!["/home/app".into()])),
         refusal("the directory is there, but not a tmpfs mount point", bare()),
         refusal("another file system is mounted there", bare().node("/home/app", Kind::Bind("/dev/pts".into()))),
-        refusal("a symbolic link in its place", bare().tmpfs("/target").config(linked).node("/link", link)),
+        refusal("a symbolic link in its place", bare().tmpfs("/target").config(linked).node("/link", link.clone())),
         refusal("an id that the user namespace does not map", unmapped),
         refusal("the hand-over is refused", app().answer(libc::SYS_fchownat, &[], EPERM)),
         refusal("the hand-over does not happen", app().answer(libc::SYS_fchownat, &[], 0)),
         refusal("started as non-root, and the tmpfs is root's", app().user(1001, 1001, 0)),
         refusal("started as non-root, and nothing is mounted", bare().user(1001, 1001, 0)),
         refusal("a directory on the read-only root", with(directory)),
+        refusal("a directory that exists and is not the user's", owned("/home/app/cache", Kind::Directory)),
+        refusal("a directory whose path has a link of the app's", owned("/home/app/cache", link.clone())),
         refusal("a file's template is missing", with(file)),
         refusal("a file in a directory that does not exist", with(below).file("/etc/nginx.conf.template", b"")),
+        refusal("a file of another user in a sticky directory", sticky),
         refusal("a file on the read-only root", with(file).file("/etc/nginx.conf.template", b"")),
     ]
 }

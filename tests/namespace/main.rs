@@ -10,6 +10,7 @@ mod command;
 mod configuration;
 mod drop;
 mod files;
+mod fixes;
 mod handover;
 mod health;
 mod identity;
