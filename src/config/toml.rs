@@ -169,7 +169,7 @@ impl<'a> Item<'a> {
             return Err(self.expected("an integer"));
         };
         number.as_i64().filter(|value| (least..=most).contains(value)).ok_or_else(|| {
-            let allowed = format!("an integer from {least} to {most}");
+            let allowed = format!("write an integer from {least} to {most}");
             self.refuse(format!("{} is out of range", number.as_i128()), &allowed)
         })
     }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use nix::errno::Errno;
 
-use super::{Error, Kernel, Linked, NoSecret, Place, Unfit};
+use super::{Entry, Error, Kernel, Linked, NoSecret, Place, Unfit};
 
 /// The list of roles of a configuration without roles.
 pub const NO_ROLES: &str = "none";
@@ -29,6 +29,7 @@ mod text {
         leave --role out";
     pub(super) const NO_HEALTH: &str =
         "add health = { http = … }, { tcp = … }, { exec = … } or { file = … } to the role";
+    pub(super) const NO_ROLE_TO_ASK: &str = "select a role with a health check (--role NAME), or declare one";
     pub(super) const NOTHING_BESIDE: &str = "start the container without --exec, then run it in there (podman exec \
         CONTAINER /init --exec COMMAND)";
     pub(super) const ROOT_STEPS: &str = "start the container as root of its user namespace (USER 0, no --user): /init \
@@ -82,6 +83,7 @@ impl Error {
             Error::Config { allowed, .. } => allowed,
             Error::Identity { .. } => text::IDENTITY,
             Error::NoCommand { known, .. } => known,
+            Error::NoHealth { role: None } => text::NO_ROLE_TO_ASK,
             Error::NoHealth { .. } => text::NO_HEALTH,
             Error::NothingBeside => text::NOTHING_BESIDE,
             Error::Inexpressible { remedy, .. } => remedy,
@@ -127,11 +129,11 @@ impl Error {
             Error::Refused { name, is, hint: None } if is == "unset" => return set(name, false),
             Error::Refused { name, hint: None, .. } => return format!("unset {name}, or change its value"),
             Error::Secret { name, cause, .. } => return secret(name, *cause),
-            Error::CapabilityMissing { flags, .. } => return format!("add {flags}"),
+            Error::CapabilityMissing { names, as_user, .. } => return add(names, *as_user),
             Error::SealUnavailable { what, errno, .. } => return seal(what, *errno),
             Error::Linked(Linked { link: Some(link), .. }) => return link.fix(),
             Error::Linked(_) => text::NOT_HANDED_OVER,
-            Error::NotWritable { path, uid, errno, directory } => return not_writable(path, *uid, *errno, *directory),
+            Error::NotWritable { path, uid, errno, entry } => return not_writable(path, *uid, *errno, *entry),
             Error::Create { what, path, call, uid, errno } => return made(what, path, call, *uid, *errno),
         };
         fixed.to_owned()
@@ -159,6 +161,13 @@ fn roots_alone(fix: &str, of_step: bool) -> String {
     format!("let only root own and write it: {fix} {how}; anyone else could control root at the next start")
 }
 
+fn add(names: &[String], as_user: bool) -> String {
+    let flags: Vec<String> = names.iter().map(|name| format!("--cap-add={name}")).collect();
+    // Only Podman gives capabilities to another user than root.
+    let root = if as_user { ", and with Docker or Kubernetes start the container as root" } else { "" };
+    format!("add {} (Kubernetes: capabilities.add: [{}]){root}", flags.join(" "), names.join(", "))
+}
+
 fn unmapped(file: &str, mapped: &str) -> String {
     format!(
         "choose an id that {file} maps ({mapped}), or give the engine's user more sub-ids (/etc/subuid, /etc/subgid)"
@@ -168,7 +177,7 @@ fn unmapped(file: &str, mapped: &str) -> String {
 fn accounts(path: &str, errno: Errno) -> String {
     match errno {
         Errno::EFBIG => format!("make {path} a file of at most 16 MiB"),
-        _ => format!("make {path} a file that everyone can read, or give the user as numbers"),
+        _ => format!("make {path} a file that everyone can read, or remove it and give users and groups as numbers"),
     }
 }
 
@@ -184,7 +193,9 @@ fn secret(name: &str, cause: NoSecret) -> String {
         NoSecret::NotForRoot => {
             "let only root own and write it and the directories above it, or use another variable at that place".into()
         }
-        NoSecret::Unreadable => "let only root or only the app's user own and read it, in directories of root's".into(),
+        NoSecret::Unreadable => {
+            "let only the app's user own and read it, or only root for a start as root, in directories of root's".into()
+        }
         NoSecret::NoValue => "let it be a file with the value in it: not empty, no NUL, at most 64 KiB".into(),
     }
 }
@@ -198,16 +209,21 @@ fn around(what: &str) -> &'static str {
     "; without quotes, blanks and carriage returns around it (save an env file with LF line endings)"
 }
 
-fn not_writable(path: &str, uid: u32, errno: Errno, directory: bool) -> String {
-    match errno {
-        Errno::EROFS if directory => "put it below a writable mount, or leave it out if the app only reads it".into(),
-        _ if directory => format!(
+fn not_writable(path: &str, uid: u32, errno: Errno, entry: Entry) -> String {
+    match (entry, errno) {
+        (Entry::Directory, Errno::EROFS) => {
+            "put it below a writable mount, or leave it out if the app only reads it".into()
+        }
+        (Entry::Directory, _) => format!(
             "let uid {uid} own and write it (chmod u+wx): by COPY --chown in the image, by recursive = true in its \
              [[tmpfs]], or by recursive = \"always\" in its [[volume]]"
         ),
-        Errno::EROFS => format!(
-            "mount something writable there (--tmpfs {path}:rw,mode=1777, a volume, or an emptyDir with fsGroup)"
-        ),
+        (Entry::Tmpfs, Errno::EROFS) => {
+            format!("mount it writable (--tmpfs {path}:rw,mode=1777, or a memory-backed emptyDir with fsGroup)")
+        }
+        (Entry::Volume, Errno::EROFS) => {
+            format!("mount a writable volume there (--volume NAME:{path}:U, or a claim with fsGroup)")
+        }
         _ => format!(
             "mount it owned by uid {uid} (Podman's option U) or with mode=1777, or start as root and let /init hand it \
              over"

@@ -22,7 +22,7 @@ pub use fix::NO_ROLES;
 pub use hindrance::{Hindrance, Link, Linked};
 pub use kernel::{Kernel, errno, io_errno};
 pub use message::Result;
-pub use mount::{Refused, Surface, Unmounted};
+pub use mount::{Entry, Refused, Surface, Unmounted};
 pub use place::{Place, TextFile};
 pub use unfit::{Missing, NoSecret, Unfit};
 
@@ -262,8 +262,10 @@ pub enum Error {
     CapabilityMissing {
         /// Name and purpose of each, joined.
         missing: String,
-        /// The flags that add them.
-        flags: String,
+        /// The name of each.
+        names: Vec<String>,
+        /// Whether the start is as non-root.
+        as_user: bool,
     },
     /// The configuration has root steps and the container was not started as root.
     RootStepsWithoutRoot {
@@ -307,8 +309,8 @@ pub enum Error {
         uid: u32,
         /// The kernel's reason.
         errno: Errno,
-        /// Whether it is a `[[directory]]`.
-        directory: bool,
+        /// Its entry in the configuration.
+        entry: Entry,
     },
     /// A step of the drop failed.
     Drop {

@@ -13,6 +13,17 @@ pub enum Surface {
     Volume(String),
 }
 
+/// The kind of the entry that wants to write to a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Entry {
+    /// A `[[tmpfs]]`.
+    Tmpfs,
+    /// A `[[volume]]`.
+    Volume,
+    /// A `[[directory]]`.
+    Directory,
+}
+
 /// Why a path is not the configured mount point.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Unmounted {
@@ -48,7 +59,11 @@ impl Unmounted {
             (_, Surface::Tmpfs(mount)) => {
                 format!("add --tmpfs {mount} (never uid= or gid=), or a memory-backed emptyDir")
             }
-            (_, Surface::Volume(mount)) => format!("mount it: --volume {mount}, or a throw-away --tmpfs {path}"),
+            // Over a directory, a tmpfs could hide what the image has there.
+            (Unmounted::Absent, Surface::Volume(mount)) => {
+                format!("mount it: --volume {mount}, or a throw-away --tmpfs {path}")
+            }
+            (_, Surface::Volume(mount)) => format!("mount it: --volume {mount}"),
         }
     }
 }

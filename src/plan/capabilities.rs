@@ -14,7 +14,7 @@ pub(super) fn set(names: &[At<String>]) -> Result<Set> {
         None => Err(refuse(
             name,
             format!("unknown capability '{}'", name.value),
-            "a name of capabilities(7), such as NET_BIND_SERVICE",
+            "write a name of capabilities(7), such as NET_BIND_SERVICE",
         )),
     })
 }

@@ -138,9 +138,11 @@ fn http_url(at: &At<String>, environment: &Environment) -> Result<String> {
         Ok(url)
     } else {
         let allowed = match url.strip_prefix("unix:") {
-            Some(path) => format!("http = \"http://localhost/PATH\", unix = \"/{}\"", path.trim_start_matches('/')),
-            None if url.starts_with("https:") => "http://127.0.0.1:PORT/PATH: /init has no TLS".into(),
-            None => "http://127.0.0.1:PORT/PATH".into(),
+            Some(path) => {
+                format!("write http = \"http://localhost/PATH\", unix = \"/{}\"", path.trim_start_matches('/'))
+            }
+            None if url.starts_with("https:") => "write http://127.0.0.1:PORT/PATH: /init has no TLS".into(),
+            None => "write http://127.0.0.1:PORT/PATH".into(),
         };
         Err(refuse(at, is_not(at, "an http:// URL"), &allowed))
     }

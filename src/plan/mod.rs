@@ -128,7 +128,7 @@ impl Plan {
             .map(|(need, purpose)| (need.to_string(), *purpose))
             .collect();
         if !missing.is_empty() {
-            return Err(capability::missing(&missing));
+            return Err(capability::missing(missing, self.started_as == StartedAs::User));
         }
         if let Some(lines) = held.lacks().filter(|_| !self.target.keep.is_empty()) {
             return Err(Error::Drop {

@@ -13,7 +13,7 @@ use super::Left;
 use super::ownership::{bits, set_mode};
 use super::tmpfs::WrongMode;
 use super::volume::Kept;
-use crate::error::{Error, Refused, Result, errno};
+use crate::error::{Entry, Error, Refused, Result, errno};
 use crate::facts::hindrance;
 use crate::plan::{Surfaces, TmpfsPlan};
 use crate::privilege::{Dropped, Target};
@@ -56,9 +56,9 @@ pub fn finish(_dropped: &Dropped, left: Left, target: &Target) -> Result<()> {
 /// [`Error::NotWritable`].
 pub fn refuse_unwritable(_dropped: &Dropped, surfaces: &Surfaces, target: &Target) -> Result<()> {
     let uid = target.uid;
-    let paths = surfaces.tmpfs.iter().map(|entry| &entry.path).chain(surfaces.volumes.iter().map(|entry| &entry.path));
-    for path in paths {
-        writable(Path::new(path)).map_err(|errno| not_writable(Path::new(path), uid, errno, false))?;
+    let volumes = surfaces.volumes.iter().map(|entry| (&entry.path, Entry::Volume));
+    for (path, entry) in surfaces.tmpfs.iter().map(|entry| (&entry.path, Entry::Tmpfs)).chain(volumes) {
+        writable(Path::new(path)).map_err(|errno| not_writable(Path::new(path), uid, errno, entry))?;
     }
     surfaces.tmpfs.iter().for_each(|entry| set_own_mode(entry, uid));
     Ok(())
@@ -70,8 +70,8 @@ fn writable(path: &Path) -> std::result::Result<(), Errno> {
     accessat(CWD, path, Access::WRITE_OK | Access::EXEC_OK, AtFlags::empty()).map_err(errno)
 }
 
-fn not_writable(path: &Path, uid: u32, errno: Errno, directory: bool) -> Error {
-    Error::NotWritable { path: path.display().to_string(), uid, errno, directory }.hindered(hindrance::of(path, errno))
+fn not_writable(path: &Path, uid: u32, errno: Errno, entry: Entry) -> Error {
+    Error::NotWritable { path: path.display().to_string(), uid, errno, entry }.hindered(hindrance::of(path, errno))
 }
 
 /// Sets the mode if the user owns the mount point; otherwise logs that the mode stays.
@@ -131,7 +131,7 @@ pub fn make_directories(_dropped: &Dropped, directories: &[(PathBuf, u32)], targ
                 writable(path).map_err(|errno| {
                     // The kernel asks first for permission, but nothing that gives it helps on a read-only mount.
                     let read_only = statvfs(path).is_ok_and(|facts| facts.f_flag.contains(StatVfsMountFlags::RDONLY));
-                    not_writable(path, uid, if read_only { Errno::EROFS } else { errno }, true)
+                    not_writable(path, uid, if read_only { Errno::EROFS } else { errno }, Entry::Directory)
                 })?;
             }
         }

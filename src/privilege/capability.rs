@@ -125,10 +125,10 @@ impl fmt::Display for Set {
 }
 
 /// The refusal that names each missing capability, what it is needed for, and the flag that adds it.
-pub fn missing(wanted: &[(String, &str)]) -> Error {
+pub fn missing(wanted: Vec<(String, &str)>, as_user: bool) -> Error {
     let missing: Vec<String> = wanted.iter().map(|(name, purpose)| format!("{name} ({purpose})")).collect();
-    let flags: Vec<String> = wanted.iter().map(|(name, _)| format!("--cap-add={name}")).collect();
-    Error::CapabilityMissing { missing: missing.join(", "), flags: flags.join(" ") }
+    let names = wanted.into_iter().map(|(name, _)| name).collect();
+    Error::CapabilityMissing { missing: missing.join(", "), names, as_user }
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use libc::RLIMIT_NOFILE;
 use rustix::fs::{IFlags, ioctl_getflags, ioctl_setflags};
 
+use crate::support::capability::FOUR;
 use crate::support::protocol::{Content, Kind};
 use crate::support::run::Run;
 use crate::support::sandbox::{Sandbox, sandbox};
@@ -208,4 +209,47 @@ fn too_few_open_files_are_the_cause_whatever_needed_one() {
     }
     assert!(secret && step, "each of the two is refused at some limit: {secret} {step}");
     boots(&boot(1024));
+}
+
+#[test]
+fn a_capability_to_keep_is_added_where_the_engine_gives_it() {
+    let start = |capabilities| sandbox().config("keep_capabilities = ['NET_RAW', 'KILL']").capabilities(capabilities);
+    let (raw, kill) = (1 << 13, 1 << 5);
+    let add = "add --cap-add=KILL --cap-add=NET_RAW (Kubernetes: capabilities.add: [KILL, NET_RAW])";
+    fix(&start(FOUR).run(), 77, add);
+    fix(&start(FOUR | kill).run(), 77, "add --cap-add=NET_RAW (Kubernetes: capabilities.add: [NET_RAW])");
+    start(FOUR | kill | raw).run().app().is("CapEff", "0000000000002020");
+    // Docker and the kubelet give root alone what they add: such a start has it in the bounding set only.
+    let user = start(0).user(1001, 1001, 0).with(|spec| spec.start.bounding = raw | kill);
+    fix(&user.run(), 77, &format!("{add}, and with Docker or Kubernetes start the container as root"));
+    start(0).user(1001, 1001, raw | kill).run().app().is("CapEff", "0000000000002020");
+}
+
+#[test]
+fn no_tmpfs_is_suggested_where_the_image_may_have_files() {
+    let mount = |config: &str| container(config).owned("/data", Kind::Directory, APP, 0o755).file("/data/kept", "x");
+    let run = mount(VOLUME).run();
+    fix(&run, 78, "mount it: --volume NAME:/data:Z");
+    let read_only = |config: &str| mount(config).with(|spec| spec.read_only = true).user(1001, 1001, 0).run();
+    fix(&read_only(VOLUME), 78, "mount a writable volume there (--volume NAME:/data:U, or a claim with fsGroup)");
+    let tmpfs = "mount it writable (--tmpfs /data:rw,mode=1777, or a memory-backed emptyDir with fsGroup)";
+    fix(&read_only("[[tmpfs]]\npath = '/data'\n"), 78, tmpfs);
+    boots(&volume(VOLUME, (0, 0), 0o1777).user(1001, 1001, 0));
+}
+
+#[test]
+fn what_is_missing_is_declared_or_selected() {
+    let web = "[roles.web]\ncommand = ['witness']\nhealth = { exec = ['witness'] }\n";
+    let ask = |config: &str, words: &[&str]| sandbox().config(config).words(words).run();
+    fix(&ask("", &["--health"]), 78, "select a role with a health check (--role NAME), or declare one");
+    assert_eq!(ask(web, &["--health", "--role", "web"]).outcome.code, Some(0));
+    let other = "[[volume]]\npath = '/data'\nroles = ['beat']\n";
+    fix(&ask(other, &["witness"]), 78, "declare the role as [roles.beat]");
+    let both = format!("{other}{web}");
+    fix(&ask(&both, &["witness"]), 78, "declare the role as [roles.beat], or name one of: web");
+    boots(&sandbox().config(format!("{both}[roles.beat]\n")));
+    let accounts = || sandbox().node("/etc/passwd", link("/etc")).config("user = '1001:1001'\n");
+    let remove = "make /etc/passwd a file that everyone can read, or remove it and give users and groups as numbers";
+    fix(&accounts().run(), 78, remove);
+    boots(&sandbox().config("user = '1001:1001'\n").with(|spec| spec.without.push("/etc/passwd".into())));
 }

@@ -157,11 +157,11 @@ fn lacks(item: &Item<'_>, keys: &keys::Table, key: &str) -> Error {
 /// The refusal of a table with none or several of the keys of which it needs exactly one.
 fn not_one(item: &Item<'_>, keys: &keys::Table, chosen: usize) -> Error {
     if keys.name != keys::STEP.name {
-        return item.refuse("not exactly one check".into(), "one of http, tcp, exec and file");
+        return item.refuse("not exactly one check".into(), "give one of http, tcp, exec and file");
     }
     match chosen {
         0 => lacks(item, keys, "command"),
-        _ => refuse(item.place(), format!("{} with wait and a command", keys.name), "one of command and wait"),
+        _ => refuse(item.place(), format!("{} with wait and a command", keys.name), "keep one of command and wait"),
     }
 }
 
@@ -198,7 +198,7 @@ fn neither(item: &Item<'_>, what: &str) -> Error {
     match item.node.as_str() {
         Some(other) if item.key == "groups" => item.refuse(
             format!("'{other}' is neither an array nor \"engine\""),
-            &format!("groups = [\"{other}\"], or groups = \"engine\" to keep those that the engine gave"),
+            &format!("write groups = [\"{other}\"], or groups = \"engine\" to keep those that the engine gave"),
         ),
         _ => item.expected(what),
     }

@@ -89,7 +89,8 @@ fn check_roles(config: &Config) -> Result<()> {
     for role in named {
         let known = known.get_or_insert_with(|| config.role_names());
         if known.binary_search(&role.value.as_str()).is_err() {
-            let allowed = format!("one of: {}", known.join(", "));
+            let others = if known.is_empty() { "" } else { ", or name one of: " };
+            let allowed = format!("declare the role as [roles.{}]{others}{}", role.value, known.join(", "));
             return Err(refuse(role.place.clone(), format!("no role '{}' in [roles]", role.value), &allowed));
         }
     }
