@@ -91,7 +91,7 @@ impl Error {
             Error::Required { hint: Some(hint), .. } => hint,
             Error::Refused { hint: Some(hint), .. } => hint,
             Error::RootStepsWithoutRoot { .. } => text::ROOT_STEPS,
-            Error::Drop { remedy, .. } => remedy,
+            Error::Drop { errno, cause, .. } => return cause.fix(*errno),
             Error::HandOverUnproved { .. } => text::NOT_HANDED_OVER,
             Error::ProofUnreadable { .. } => text::PROOF_UNREADABLE,
             Error::NotProved { .. } => text::NOT_PROVED,
@@ -129,7 +129,7 @@ impl Error {
             Error::Refused { name, is, hint: None } if is == "unset" => return set(name, false),
             Error::Refused { name, hint: None, .. } => return format!("unset {name}, or change its value"),
             Error::Secret { name, cause, .. } => return secret(name, *cause),
-            Error::CapabilityMissing { names, as_user, .. } => return add(names, *as_user),
+            Error::CapabilityMissing { wanted, as_user } => return add(wanted, *as_user),
             Error::SealUnavailable { what, errno, .. } => return seal(what, *errno),
             Error::Linked(Linked { link: Some(link), .. }) => return link.fix(),
             Error::Linked(_) => text::NOT_HANDED_OVER,
@@ -161,11 +161,12 @@ fn roots_alone(fix: &str, of_step: bool) -> String {
     format!("let only root own and write it: {fix} {how}; anyone else could control root at the next start")
 }
 
-fn add(names: &[String], as_user: bool) -> String {
-    let flags: Vec<String> = names.iter().map(|name| format!("--cap-add={name}")).collect();
+fn add(wanted: &[(String, &str)], as_user: bool) -> String {
+    let names: Vec<&str> = wanted.iter().map(|(name, _)| name.as_str()).collect();
     // Only Podman gives capabilities to another user than root.
     let root = if as_user { ", and with Docker or Kubernetes start the container as root" } else { "" };
-    format!("add {} (Kubernetes: capabilities.add: [{}]){root}", flags.join(" "), names.join(", "))
+    let flags = names.join(" --cap-add=");
+    format!("add --cap-add={flags} (Kubernetes: capabilities.add: [{}]){root}", names.join(", "))
 }
 
 fn unmapped(file: &str, mapped: &str) -> String {

@@ -49,7 +49,12 @@ impl fmt::Display for Error {
             Error::NotExecutable { path, cause } => write!(f, "cannot run {path}: {cause}"),
             Error::Part { of, error } => write!(f, "{of}: {error}"),
             Error::Hindered { error, .. } => error.fmt(f),
-            Error::CapabilityMissing { missing, .. } => write!(f, "missing capability {missing}"),
+            Error::CapabilityMissing { wanted, .. } => {
+                f.write_str("missing capability")?;
+                wanted.iter().enumerate().try_for_each(|(number, (name, purpose))| {
+                    write!(f, "{} {name} ({purpose})", if number == 0 { "" } else { "," })
+                })
+            }
             Error::RootStepsWithoutRoot { uid, step } => {
                 write!(f, "started as uid {uid}, but the root step '{step}' must run as root")
             }

@@ -4,6 +4,7 @@
 //! conversion, so no error can lose its path. [`Error::fix`] has an arm for every variant: a variant without a remedy
 //! does not compile.
 
+mod drop;
 mod exit;
 mod fix;
 mod hindrance;
@@ -17,6 +18,7 @@ use std::borrow::Cow;
 
 use nix::errno::Errno;
 
+pub use drop::Undropped;
 pub use exit::Exit;
 pub use fix::NO_ROLES;
 pub use hindrance::{Hindrance, Link, Linked};
@@ -260,10 +262,8 @@ pub enum Error {
     },
     /// Root lacks capabilities that the plan needs.
     CapabilityMissing {
-        /// Name and purpose of each, joined.
-        missing: String,
-        /// The name of each.
-        names: Vec<String>,
+        /// Name and purpose of each.
+        wanted: Vec<(String, &'static str)>,
         /// Whether the start is as non-root.
         as_user: bool,
     },
@@ -320,8 +320,8 @@ pub enum Error {
         object: String,
         /// The kernel's reason.
         errno: Errno,
-        /// The remedy for this errno.
-        remedy: String,
+        /// The cause, which decides the remedy.
+        cause: Undropped,
     },
     /// The kernel's state could not be read back after the drop.
     ProofUnreadable {

@@ -30,9 +30,9 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Undropped};
 use crate::exec::App;
-use crate::privilege::capability::{self, Set};
+use crate::privilege::capability::Set;
 use crate::privilege::{Held, Target};
 pub use print::print;
 pub use resolve::{Given, resolve, resolve_after};
@@ -121,21 +121,21 @@ impl Plan {
         let there = |need: Set| {
             held.permitted.contains(need) && (!self.target.keep.contains(need) || held.bounding.contains(need))
         };
-        let missing: Vec<(String, &str)> = self
+        let wanted: Vec<_> = self
             .needs
             .iter()
             .filter(|(need, _)| !there(*need))
             .map(|(need, purpose)| (need.to_string(), *purpose))
             .collect();
-        if !missing.is_empty() {
-            return Err(capability::missing(missing, self.started_as == StartedAs::User));
+        if !wanted.is_empty() {
+            return Err(Error::CapabilityMissing { wanted, as_user: self.started_as == StartedAs::User });
         }
         if let Some(lines) = held.lacks().filter(|_| !self.target.keep.is_empty()) {
             return Err(Error::Drop {
                 call: "keep_capabilities",
                 object: format!("{}, without {lines} in /proc/self/status", self.target.keep),
                 errno: Errno::EOPNOTSUPP,
-                remedy: "remove keep_capabilities, or run the container on Linux".into(),
+                cause: Undropped::Kept,
             });
         }
         self.seal.refuse_unavailable()

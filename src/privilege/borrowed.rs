@@ -9,7 +9,7 @@ use nix::errno::Errno;
 use rustix::thread::set_thread_groups;
 
 use super::{Held, Target};
-use crate::error::{Error, Result, errno};
+use crate::error::{Error, Result, Undropped, errno};
 use crate::sys;
 
 /// Runs `read` with the file permissions of the user, then restores those of root.
@@ -50,22 +50,18 @@ pub fn takes_ids(uid: u32, gid: u32, groups: &[u32], held: &Held) -> Result<bool
     }
 }
 
-/// An engine's `exec` gives root the engine's capabilities; lxc-attach gives none after the drop of `/init`.
-const REMEDY: &str = "start this process with SETUID and SETGID (--cap-add=SETUID --cap-add=SETGID, lxc-attach \
-    --elevated-privileges=CAP), or let root read the secret (mode=0400, uid=0)";
-
 fn file_system_ids(uid: u32, gid: u32) -> Result<()> {
     sys::set_file_system_ids(uid, gid).map_err(|errno| Error::Drop {
         call: "setfsuid and setfsgid",
         object: format!("{uid}:{gid}"),
         errno,
-        remedy: REMEDY.into(),
+        cause: Undropped::Borrowed,
     })
 }
 
 fn groups(wanted: &[u32]) -> Result<()> {
     let refused =
-        |errno| Error::Drop { call: "setgroups", object: format!("{wanted:?}"), errno, remedy: REMEDY.into() };
+        |errno| Error::Drop { call: "setgroups", object: format!("{wanted:?}"), errno, cause: Undropped::Borrowed };
     let now = rustix::process::getgroups().map_err(|error| refused(errno(error)))?;
     let now: Vec<u32> = now.into_iter().map(rustix::process::Gid::as_raw).collect();
     if now == wanted {

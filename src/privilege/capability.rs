@@ -5,8 +5,6 @@ use std::fmt;
 use caps::Capability;
 use rustix::thread::CapabilitySet;
 
-use crate::error::Error;
-
 /// The capabilities with a name here. Not `caps::all()`, which fills a hash set at each call.
 #[rustfmt::skip]
 const KNOWN: [Capability; 41] = {
@@ -122,13 +120,6 @@ impl fmt::Display for Set {
         }
         Ok(())
     }
-}
-
-/// The refusal that names each missing capability, what it is needed for, and the flag that adds it.
-pub fn missing(wanted: Vec<(String, &str)>, as_user: bool) -> Error {
-    let missing: Vec<String> = wanted.iter().map(|(name, purpose)| format!("{name} ({purpose})")).collect();
-    let names = wanted.into_iter().map(|(name, _)| name).collect();
-    Error::CapabilityMissing { missing: missing.join(", "), names, as_user }
 }
 
 #[cfg(test)]

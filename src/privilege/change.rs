@@ -13,7 +13,7 @@ use rustix::thread::{
 
 use super::capability::Set;
 use super::{Held, Target};
-use crate::error::{Error, Result, errno};
+use crate::error::{Error, Result, Undropped, errno};
 
 /// The final securebits: `NOROOT`, `NO_SETUID_FIXUP`, `NO_CAP_AMBIENT_RAISE`, without `KEEP_CAPS`, and all four locked.
 pub(super) fn locked_securebits() -> SecureBits {
@@ -144,31 +144,26 @@ fn set_sets(usable: Set, inheritable: Set) -> Result<()> {
 }
 
 fn refused(call: &'static str, object: &str, errno: Errno) -> Error {
-    let remedy = match errno {
-        Errno::EPERM => "add --cap-add=SETPCAP, or let the seccomp profile allow the call".to_owned(),
-        _ => "let the seccomp profile allow the call; /init needs Linux 4.10 or newer".to_owned(),
-    };
-    Error::Drop { call, object: object.to_owned(), errno, remedy }
+    Error::Drop { call, object: object.to_owned(), errno, cause: Undropped::Sets }
 }
 
 /// The kernel returns EINVAL for an id that is not mapped, and EPERM if the namespace denies setgroups to everyone.
 fn ids_refused(call: &'static str, object: String, errno: Errno) -> Error {
     let map = if call == "setresuid" { "/proc/self/uid_map" } else { "/proc/self/gid_map" };
-    let remedy = match errno {
+    let cause = match errno {
         Errno::EINVAL => {
             let mapped = std::fs::read_to_string(map).unwrap_or_default();
             let mapped: Vec<String> =
                 mapped.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
-            format!("choose an id that the user namespace maps, or give it more sub-ids ({map}: {})", mapped.join(", "))
+            Undropped::Unmapped(map, mapped.join(", "))
         }
         Errno::EPERM
             if call == "setgroups"
                 && std::fs::read_to_string("/proc/self/setgroups").is_ok_and(|word| word.trim() == "deny") =>
         {
-            "give the engine's user sub-gids in /etc/subgid: this user namespace denies setgroups to everyone"
-                .to_owned()
+            Undropped::NoGroups
         }
-        _ => format!("add --cap-add={}", if call == "setresuid" { "SETUID" } else { "SETGID" }),
+        _ => Undropped::Needs(if call == "setresuid" { "SETUID" } else { "SETGID" }),
     };
-    Error::Drop { call, object, errno, remedy }
+    Error::Drop { call, object, errno, cause }
 }

@@ -135,7 +135,8 @@ impl User {
     pub fn settle(self, target: &Target, held: &Held) -> Result<Dropped> {
         let missing = target.keep.without(held.permitted);
         if !missing.is_empty() {
-            return Err(capability::missing(missing.names().map(|name| (name, "to keep it")).collect(), true));
+            let wanted = missing.names().map(|name| (name, "to keep it")).collect();
+            return Err(Error::CapabilityMissing { wanted, as_user: true });
         }
         let may_lock = held.effective.contains(Set::SETPCAP);
         let mut locked = false;
