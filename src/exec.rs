@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use libc::{SIGCHLD, SIGHUP, SIGINT, SIGPIPE, SIGQUIT, SIGTERM, SIGXFSZ};
 use nix::errno::Errno;
-use rustix::fs::{Mode, stat};
+use rustix::fs::{Access, AtFlags, CWD, FileType, Mode, accessat, stat};
 
 use crate::config::environment::Environment;
 use crate::error::{Error, Missing, Result, errno};
@@ -82,6 +82,20 @@ pub struct App {
     pub working_directory: Option<String>,
     /// Its umask; none for the inherited one.
     pub umask: Option<u32>,
+}
+
+impl App {
+    /// The file that exec would run now, by this process's permissions for files; the first one if there is none yet.
+    pub fn program(&self) -> Option<&CString> {
+        if let [only] = self.programs.as_slice() {
+            return Some(only);
+        }
+        let runs = |program: &&CString| {
+            stat(program.as_c_str()).is_ok_and(|facts| FileType::from_raw_mode(facts.st_mode) == FileType::RegularFile)
+                && accessat(CWD, program.as_c_str(), Access::EXEC_OK, AtFlags::EACCESS).is_ok()
+        };
+        self.programs.iter().find(runs).or_else(|| self.programs.first())
+    }
 }
 
 /// Executes the app in place of this process. Returns only the reason why it failed.

@@ -69,7 +69,14 @@ pub fn run_as_user(
         step.timeout = step.timeout.or(most);
         let output = user_step(launch, &step)?;
         if step.output.is_some() {
-            rest = plan::resolve_after(given, plan, &step, output.as_deref())?.into_iter();
+            let resolved = plan::resolve_after(given, plan, &step, output.as_deref());
+            if let (Err(Error::Unset { name, .. }), Some(b"")) = (&resolved, output.as_deref())
+                && step.output.as_ref() == Some(name)
+            {
+                // Setting the variable from outside would not help.
+                return Err(not_a_line(&step, "nothing", name));
+            }
+            rest = resolved?.into_iter();
         }
     }
     Ok(began.elapsed())
@@ -111,11 +118,15 @@ fn one_line(step: &StepPlan, variable: &str, mut output: Vec<u8>) -> Result<Vec<
     } else {
         return Ok(output);
     };
-    Err(failed(
+    Err(not_a_line(step, what, variable))
+}
+
+fn not_a_line(step: &StepPlan, what: &str, variable: &str) -> Error {
+    failed(
         step,
         format!("printed {what}, and its output becomes {variable}"),
         Cow::Borrowed("let it print the value as one line, and everything else on standard error"),
-    ))
+    )
 }
 
 fn run_one(runner: Runner<'_>, step: &StepPlan, captured: Option<&mut Vec<u8>>) -> Result<()> {

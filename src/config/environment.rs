@@ -82,11 +82,17 @@ impl Environment {
             None => self.entries.push(entry),
             Some(first) => {
                 *first = entry;
-                let mut met = false;
-                self.entries.retain(|entry| entry.value_of(name).is_none() || !std::mem::replace(&mut met, true));
+                self.keep_first(name);
             }
         }
         true
+    }
+
+    /// Removes all entries of a variable but the first one.
+    #[inline(never)]
+    pub fn keep_first(&mut self, name: &str) {
+        let mut met = false;
+        self.entries.retain(|entry| entry.value_of(name).is_none() || !std::mem::replace(&mut met, true));
     }
 
     /// Sets several variables, sorted by name. There may be thousands of entries, so each entry is searched in

@@ -110,6 +110,21 @@ impl Config {
         }
         names
     }
+
+    /// The scope of every entry.
+    pub fn scopes(&self) -> Vec<&Scope> {
+        // One chain of iterators would be 1 KB of code.
+        let mut all: Vec<&Scope> = Vec::new();
+        self.tmpfs.iter().for_each(|entry| all.push(&entry.scope));
+        self.volumes.iter().for_each(|entry| all.push(&entry.scope));
+        self.directories.iter().for_each(|entry| all.push(&entry.scope));
+        self.files.iter().for_each(|entry| all.push(&entry.scope));
+        self.requirements.iter().for_each(|entry| all.push(&entry.scope));
+        self.refusals.iter().for_each(|entry| all.push(&entry.scope));
+        self.secrets.iter().for_each(|(_, secret)| all.push(&secret.scope));
+        [&self.root_steps, &self.steps].into_iter().flatten().for_each(|entry| all.push(&entry.scope));
+        all
+    }
 }
 
 impl Default for Config {

@@ -48,6 +48,7 @@ mod text {
     pub(super) const WORKDIR_ABSENT: &str = "create it in the image, or change workdir";
     pub(super) const WORKDIR_DENIED: &str =
         "let the user enter it and each directory above it (chmod a+x), or change workdir";
+    pub(super) const WORKDIR_FILE: &str = "change workdir to a directory: it or a part of its path is a file";
     pub(super) const WORKDIR_OUTSIDE: &str = "set workdir to a directory of the image, and update the engine if it \
         starts containers in a directory of the host";
     pub(super) const OUTPUT: &str = "keep standard output open, on a device with free space";
@@ -94,6 +95,8 @@ impl Error {
             Error::Drop { errno, cause, .. } => return cause.fix(*errno),
             Error::HandOverUnproved { .. } => text::NOT_HANDED_OVER,
             Error::ProofUnreadable { .. } => text::PROOF_UNREADABLE,
+            // About the file that the proof reads.
+            Error::NotProved { what } if what.starts_with("/proc/") => text::CREDENTIALS,
             Error::NotProved { .. } => text::NOT_PROVED,
             Error::Threads { .. } => text::THREADS,
             Error::SealNotProved { .. } => text::SEAL_NOT_PROVED,
@@ -102,6 +105,7 @@ impl Error {
             Error::Child { .. } => text::CHILD,
             Error::WorkingDirectory { errno: Errno::EACCES, .. } => text::WORKDIR_DENIED,
             Error::WorkingDirectory { errno: Errno::EXDEV, .. } => text::WORKDIR_OUTSIDE,
+            Error::WorkingDirectory { errno: Errno::ENOTDIR, .. } => text::WORKDIR_FILE,
             Error::WorkingDirectory { .. } => text::WORKDIR_ABSENT,
             Error::Output { .. } => text::OUTPUT,
             Error::Stopped { .. } => text::STOPPED,

@@ -96,17 +96,16 @@ pub(super) fn names_role(error: Error, config: &Config, arguments: &Arguments) -
     }
 }
 
-/// Refuses a missing working directory. One that root cannot examine is left to the exec, as the user.
-pub(super) fn refuse_missing_directory(directory: &str) -> Result<()> {
-    match std::fs::metadata(directory).map_err(|error| io_errno(&error)) {
-        Ok(facts) if !facts.is_dir() => {
-            Err(Error::WorkingDirectory { path: directory.to_owned(), errno: Errno::ENOTDIR })
-        }
-        Err(errno @ (Errno::ENOENT | Errno::ENOTDIR)) => {
-            Err(Error::WorkingDirectory { path: directory.to_owned(), errno })
-        }
-        _ => Ok(()),
-    }
+/// Refuses a working directory that is a file, or a missing one unless the boot may make it. One that root cannot
+/// examine is left to the exec, as the user.
+pub(super) fn refuse_directory(directory: &str, may_be_made: bool) -> Result<()> {
+    let errno = match std::fs::metadata(directory).map_err(|error| io_errno(&error)) {
+        Ok(facts) if !facts.is_dir() => Errno::ENOTDIR,
+        Err(Errno::ENOTDIR) => Errno::ENOTDIR,
+        Err(Errno::ENOENT) if !may_be_made => Errno::ENOENT,
+        _ => return Ok(()),
+    };
+    Err(Error::WorkingDirectory { path: directory.to_owned(), errno })
 }
 
 /// The command line of the app: the given one, or the role's.

@@ -10,6 +10,18 @@ use crate::error::{Error, Place, Result};
 use crate::facts::accounts::{Accounts, User};
 use crate::privilege::Target;
 
+/// Keeps one entry of each variable that a condition reads: programs differ in which of several entries they use, and
+/// the app must see the value that was judged.
+pub(super) fn keep_judged(environment: &mut Environment, config: &Config) {
+    for scope in config.scopes() {
+        for condition in [&scope.when, &scope.unless] {
+            condition.keys().for_each(|name| environment.keep_first(name));
+        }
+    }
+    config.requirements.iter().for_each(|entry| environment.keep_first(&entry.env));
+    config.refusals.iter().for_each(|entry| environment.keep_first(&entry.env));
+}
+
 /// Sets the configured variables. Values of `[env]` refer to the environment before `[env]`, those of a role to the one
 /// before the role's, so that the order of keys means nothing.
 ///

@@ -35,7 +35,8 @@ pub(super) fn resolve(file: &Template, workdir: Option<&str>, environment: &Envi
         let value = environment.get(&name.value).ok_or_else(|| Error::Unset {
             name: name.value.clone(),
             place: name.place.clone(),
-            message: None,
+            // A default behind it would not be read there.
+            message: Some("the template uses it".into()),
         })?;
         values.push((name.value.clone(), value.to_vec()));
     }

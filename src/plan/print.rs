@@ -1,8 +1,7 @@
 //! The plan as text and as JSON, without the values of secrets.
 
-use std::ffi::{CString, OsStr};
+use std::ffi::CString;
 use std::fmt::Write as _;
-use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -13,7 +12,7 @@ use super::health::Question;
 use super::{Plan, StartedAs, StepPlan};
 use crate::config::args::ReportFormat;
 use crate::logger;
-use crate::privilege::Held;
+use crate::privilege::{Held, with_rights_of};
 
 /// The JSON document. Its keys are an interface and are never renamed.
 #[derive(Serialize)]
@@ -302,7 +301,7 @@ fn shown<'a>(plan: &'a Plan, held: &Held) -> Shown<'a> {
         uid: plan.target.uid,
         gid: plan.target.gid,
         groups: &plan.target.groups,
-        program: program(&plan.app.programs),
+        program: program(plan, held),
         command: masked_words(&plan.app.arguments),
         workdir: plan.app.working_directory.as_deref(),
         umask: plan.app.umask.map(mode),
@@ -359,10 +358,15 @@ fn shown<'a>(plan: &'a Plan, held: &Held) -> Shown<'a> {
     }
 }
 
-/// The file that exec would run now. A file that a step may create is only printed if there is no other.
-fn program(programs: &[CString]) -> String {
-    let there = |program: &&CString| Path::new(OsStr::from_bytes(program.to_bytes())).exists();
-    let shown = programs.iter().find(there).or_else(|| programs.first());
+/// The file that exec would run as the user. A file that a step may create is only printed if there is no other.
+fn program(plan: &Plan, held: &Held) -> String {
+    let found = || plan.app.program();
+    let as_user = match plan.started_as {
+        StartedAs::Root if plan.app.programs.len() > 1 => with_rights_of(&plan.target, held, found),
+        _ => Ok(found()),
+    };
+    // Without the capabilities that the plan reports as missing: by root's permissions.
+    let shown = as_user.unwrap_or_else(|_| found());
     shown.map(|program| masked(&program.to_string_lossy())).unwrap_or_default()
 }
 

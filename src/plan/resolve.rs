@@ -56,6 +56,7 @@ pub fn resolve(given: &Given<'_>) -> Result<Plan> {
     let role_env = selected.as_ref().map(|selected| &selected.role.env);
     let name = selected.as_ref().map(|selected| selected.name);
     let mut environment = given.environment.clone();
+    environment::keep_judged(&mut environment, config);
     environment::follow_user(&mut environment, config, &target, login, accounts)?;
     let by_word = selected.as_ref().is_some_and(|selected| selected.taken.is_some());
     if let Some(name) = name.filter(|_| option.is_some() || by_word) {
@@ -72,6 +73,10 @@ pub fn resolve(given: &Given<'_>) -> Result<Plan> {
 
     refuse_impossible(given, &boot)?;
     let surfaces = surfaces::resolve(config, &arguments.tmpfs, &boot, &environment)?;
+    if let Some(directory) = &config.workdir {
+        // First, since relative programs of the steps are searched below it.
+        command::refuse_directory(directory, true)?;
+    }
     let beside = arguments.action.is_beside();
     let counts = |step: &&Step| !beside && boot.includes(&step.scope);
     let (as_user, later) = steps::as_user(config, &boot, if beside { config.steps.len() } else { 0 }, &surfaces)?;
@@ -250,7 +255,7 @@ fn stays(arguments: &Arguments, selected: Option<&Selected<'_>>) -> bool {
 fn command(given: &Given<'_>, selected: Option<&Selected<'_>>, search: &Search<'_>) -> Result<Command> {
     let Given { config, arguments, .. } = *given;
     if let Some(directory) = search.workdir.filter(|_| search.made.is_none()) {
-        command::refuse_missing_directory(directory)?;
+        command::refuse_directory(directory, false)?;
     }
     if arguments.action == Action::Health {
         return Ok(Command::default());

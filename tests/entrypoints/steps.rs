@@ -110,6 +110,17 @@ fn an_output_is_one_line_of_at_most_4_kib_without_a_nul() {
 }
 
 #[test]
+fn an_empty_output_that_is_needed_is_the_fault_of_its_step() {
+    let config = |text: &str| {
+        prints(text) + "[role]\ndefault = 'app'\n[roles.app]\ncommand = ['witness', '${LINE:?the count}']\n"
+    };
+    let boot = |text: &str| with_shell().config(config(text)).tmpfs("/data").words::<&str>([]).env("LINE=old").run();
+    let said = "step 'x' printed nothing, and its output becomes LINE";
+    boot("true").refused_late(70, &[said, "fix: let it print the value as one line"]);
+    assert_eq!(boot("echo 3").app().all("argv"), ["witness", "3"]);
+}
+
+#[test]
 fn endless_output_ends_at_the_timeout() {
     let run = shell(&prints("cat /dev/zero").replace("output", "timeout = '300ms'\noutput"));
     run.refused_late(70, &["did not end within 300ms"]);

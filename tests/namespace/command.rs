@@ -312,6 +312,66 @@ fn a_working_directory_that_cannot_be_entered_is_refused() {
         let run = stocked().config(format!("workdir = '{directory}'")).words(["/bin/witness"]).run();
         run.refused_late(71, &words);
     }
+    // Not the relative program of a step, which is searched below it.
+    let step = "[[step]]\nname = 'x'\ncommand = ['./witness', 'aside']\n";
+    for directory in ["/etc/passwd", "/etc/passwd/x"] {
+        let run = stocked().config(format!("workdir = '{directory}'\n{step}")).words(["/bin/witness"]).run();
+        run.refused(
+            71,
+            &[directory, "ENOTDIR", "fix: change workdir to a directory: it or a part of its path is a file"],
+        );
+    }
+    stocked().config(format!("workdir = '/bin'\n{step}")).words(["/bin/witness"]).run().app().is("cwd", "/bin");
+}
+
+#[test]
+fn plan_and_log_name_the_program_that_is_executed() {
+    let base = || {
+        stocked()
+            .owned("/own", Kind::Directory, (1001, 1001), 0o700)
+            .owned("/empty", Kind::Directory, (1001, 1001), 0o700)
+            .owned("/roots", Kind::Directory, (0, 0), 0o755)
+            .owned("/grouped", Kind::Directory, (0, 0), 0o755)
+            .file_mode("/closed/witness", Content::Witness, 0o755)
+            .owned("/own/witness", Kind::File(Content::Witness), (1001, 1001), 0o700)
+            .file_mode("/roots/witness", Content::Witness, 0o700)
+            .owned("/grouped/witness", Kind::File(Content::Witness), (0, 1001), 0o710)
+    };
+    for (path, config, cwd, word, program, exe) in [
+        ("/own:/bin", "", "/", "witness", "/own/witness", "/own/witness"),
+        ("/empty:/bin", "", "/", "witness", "/bin/witness", "/bin/witness"),
+        ("/roots:/bin", "", "/", "witness", "/bin/witness", "/bin/witness"),
+        ("/closed:/bin", "", "/", "witness", "/bin/witness", "/bin/witness"),
+        ("/grouped:/bin", "", "/", "witness", "/grouped/witness", "/grouped/witness"),
+        ("/bin", "[env]\nPATH = '/own'\n", "/", "witness", "/own/witness", "/own/witness"),
+        (
+            "/closed",
+            "[env]\nPATH = '/roots:${PATH}:/grouped'\n",
+            "/",
+            "witness",
+            "/grouped/witness",
+            "/grouped/witness",
+        ),
+        ("/bin", "workdir = '/grouped'\n", "/", "./witness", "/grouped/./witness", "/grouped/witness"),
+        ("/bin", "", "/grouped", "./witness", "././witness", "/grouped/witness"),
+        (":/bin", "", "/grouped", "witness", "./witness", "/grouped/witness"),
+        (":/bin", "workdir = '/grouped'\n", "/own", "witness", "/grouped/witness", "/grouped/witness"),
+        ("bin:/bin", "", "/", "witness", "./bin/witness", "/bin/witness"),
+        (":/bin", "", "/closed", "witness", "/bin/witness", "/bin/witness"),
+    ] {
+        let boot = |words: &[&str]| {
+            let boot = base().config(config).words(words).with(|spec| spec.start.cwd = cwd.into());
+            boot.with(|spec| spec.env = vec![format!("PATH={path}").into()]).run()
+        };
+        let run = boot(&[word]);
+        run.app().is("exe", exe);
+        run.check(
+            run.stderr().contains(&format!("init: info: {program} as 1001:1001")),
+            &format!("{program} in the log"),
+        );
+        let plan = boot(&["--plan", word]);
+        plan.check(plan.stdout().lines().any(|line| line == format!("program       {program}")), program);
+    }
 }
 
 #[test]

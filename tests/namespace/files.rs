@@ -230,5 +230,10 @@ fn a_template_that_cannot_be_used_is_refused() {
         run.refused_late(78, &["/etc/init.toml:5:12: template /etc/other: ", what, "fix: copy it into the image"]);
     }
     let unset = with("variables = ['NAME', 'MISSING']").run();
-    unset.refused(78, &["/etc/init.toml:6:22: ${MISSING} is unset", "fix: set MISSING (--env MISSING=…)"]);
+    unset.refused(78, &["/etc/init.toml:6:22: MISSING is unset: the template uses it"]);
+    assert!(unset.stderr().ends_with("; fix: set MISSING (--env MISSING=…)\n"), "{}", unset.shown());
+    written(
+        &with("variables = ['NAME', 'MISSING']").env("MISSING=1").run(),
+        "server example.org; root $ROOT; host $host;\\n",
+    );
 }

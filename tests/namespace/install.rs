@@ -85,6 +85,9 @@ fn a_fake_proc_is_refused() {
     let status = "Uid:\t0 0 0 0\nGid:\t0 0 0 0\nGroups:\t\nThreads:\t1\n\
         CapInh:\t0\nCapPrm:\t1c1\nCapEff:\t1c1\nCapBnd:\t1c1\nCapAmb:\t0\nNoNewPrivs:\t1\n";
     let fake = sandbox().node("/proc/self", Kind::Directory).file("/proc/self/status", status);
-    without_proc(fake).refused(77, &["/proc/self/status is not on a proc file system"]);
+    without_proc(fake).refused(
+        77,
+        &["/proc/self/status is not on a proc file system", "fix: mount /proc in the container without masking"],
+    );
     without_proc(sandbox().tmpfs("/proc")).refused(77, &["/proc"]);
 }

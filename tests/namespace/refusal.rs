@@ -256,3 +256,27 @@ fn init_log_sets_the_log_level_and_rust_log_does_not() {
     loud.check(loud.stderr().contains("init: debug: /cache belongs to 1001:1001"), "debug lines");
     busy().capabilities(0).env("INIT_LOG=error").run().refused(77, &[]);
 }
+
+#[test]
+fn the_app_sees_the_value_that_a_condition_judged() {
+    let boot = |config: &str, entries: &[&str]| {
+        entries.iter().fold(sandbox().config(config), |base, entry| base.env(entry)).run()
+    };
+    let values = |config: &str, entries: &[&str]| {
+        let app = boot(config, entries).app();
+        app.all("env").into_iter().filter(|entry| entry.starts_with("V=")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let refuse = "[[refuse]]\nenv = 'V'\nvalue = '2'\n";
+    assert_eq!(values(refuse, &["V=1", "V=2"]), ["V=1"]);
+    boot(refuse, &["V=2", "V=1"]).refused(78, &["refuses a start with V '2'"]);
+    let require = "[[require]]\nenv = 'V'\n";
+    assert_eq!(values(require, &["V=1", "V="]), ["V=1"]);
+    boot(require, &["V=", "V=1"]).refused(78, &["required variable V is unset or empty"]);
+    let step = |key: &str| format!("[[step]]\nname = 'x'\ncommand = ['witness', 'aside']\n{key} = {{ V = '1' }}\n");
+    for (key, runs) in [("when", true), ("unless", false)] {
+        assert_eq!(values(&step(key), &["V=1", "V=2"]), ["V=1"]);
+        let run = boot(&step(key), &["V=1", "V=2"]);
+        run.check(run.stderr().contains("step: x: env: V=1") == runs, "the step by the first value");
+    }
+    assert_eq!(values("", &["V=1", "V=2"]), ["V=1", "V=2"]);
+}

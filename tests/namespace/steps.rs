@@ -46,3 +46,43 @@ fn a_long_path_does_not_hide_the_reason_of_a_step_that_cannot_be_executed() {
         );
     }
 }
+
+#[test]
+fn fix_names_the_directory_that_the_user_may_not_enter() {
+    let base = |command: &str| {
+        sandbox()
+            .owned("/closed", Kind::Directory, (0, 0), 0o700)
+            .file_mode("/closed/program", Content::Witness, 0o755)
+            .owned("/closed/inner", Kind::Directory, (0, 0), 0o755)
+            .file_mode("/closed/inner/program", Content::Witness, 0o755)
+            .owned("/open", Kind::Directory, (0, 0), 0o755)
+            .owned("/open/closed", Kind::Directory, (0, 0), 0o700)
+            .file_mode("/open/closed/program", Content::Witness, 0o755)
+            .node("/open/link", Kind::Symlink("../closed/inner/program".into()))
+            .node("/open/short", Kind::Symlink("closed".into()))
+            .file_mode("/open/script", Content::Bytes(b"#!/closed/program\n".to_vec()), 0o755)
+            .config(format!("workdir = '/open'\n[[step]]\nname = 'x'\ncommand = ['{command}', 'aside']\n"))
+    };
+    for (command, directory) in [
+        ("/closed/inner/program", "/closed"),
+        ("/open/link", "/closed"),
+        ("./link", "/closed"),
+        ("closed/program", "/open/closed"),
+        ("short/program", "/open/closed"),
+        ("short/../closed/program", "/open/closed"),
+        ("/open/script", "/closed"),
+    ] {
+        base(command).run().refused_late(
+            70,
+            &[
+                &format!("uid 1001 may not enter {directory}"),
+                &format!("fix: let the user enter it (chmod a+x {directory})"),
+            ],
+        );
+        let mend = |spec: &mut crate::support::protocol::Spec| {
+            let barred = spec.tree.iter_mut().find(|node| node.path == directory).unwrap();
+            barred.mode = Some(0o711);
+        };
+        base(command).with(mend).run().app().is_dropped_to(1001, 1001, "1001");
+    }
+}

@@ -260,7 +260,7 @@ fn announce(plan: &Plan, took: Duration, steps: Duration) {
     let role = plan.role.as_ref().map(|(name, _)| format!("{name}: ")).unwrap_or_default();
     let target = &plan.target;
     let program =
-        plan.app.programs.first().map_or("nothing, since only steps run,".into(), |program| program.to_string_lossy());
+        plan.app.program().map_or("nothing, since only steps run,".into(), |program| program.to_string_lossy());
     let with_steps = if steps.is_zero() {
         String::new()
     } else {

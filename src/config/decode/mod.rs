@@ -75,16 +75,12 @@ fn read(top: Accepted<'_>) -> Config {
 
 /// Refuses references to unknown roles: an entry for a mistyped role would be skipped silently.
 fn check_roles(config: &Config) -> Result<()> {
-    let scopes = (config.tmpfs.iter().map(|entry| &entry.scope))
-        .chain(config.volumes.iter().map(|entry| &entry.scope))
-        .chain(config.directories.iter().map(|entry| &entry.scope))
-        .chain(config.files.iter().map(|entry| &entry.scope))
-        .chain(config.requirements.iter().map(|entry| &entry.scope))
-        .chain(config.refusals.iter().map(|entry| &entry.scope))
-        .chain(config.secrets.iter().map(|(_, secret)| &secret.scope))
-        .chain(config.root_steps.iter().chain(&config.steps).map(|entry| &entry.scope));
-    let named =
-        scopes.flat_map(|scope| scope.roles.iter().flatten()).chain(&config.default_role).chain(&config.role_flags);
+    let scopes = config.scopes();
+    let named = scopes
+        .into_iter()
+        .flat_map(|scope| scope.roles.iter().flatten())
+        .chain(&config.default_role)
+        .chain(&config.role_flags);
     let mut known = None;
     for role in named {
         let known = known.get_or_insert_with(|| config.role_names());
