@@ -43,6 +43,8 @@ pub struct Poll<'a> {
     health: &'a HealthPlan,
     state: State,
     pause: Duration,
+    /// The timeout of an attempt.
+    timeout: Duration,
 }
 
 #[derive(Debug)]
@@ -58,13 +60,15 @@ enum State {
 impl<'a> Poll<'a> {
     /// Starts the first attempt at once, the next ones after a pause.
     pub fn new(health: &'a HealthPlan) -> Poll<'a> {
-        Poll { health, state: State::Pause(Instant::now()), pause: PAUSE }
+        Poll { health, state: State::Pause(Instant::now()), pause: PAUSE, timeout: health.timeout }
     }
 
-    /// The same with another pause after an attempt that passed.
+    /// The same with another pause after an attempt that passed, for an answer within three pauses: a longer attempt
+    /// counts as failed.
     pub fn every(self, pause: Duration) -> Poll<'a> {
         let next = Instant::now().checked_add(pause).unwrap_or_else(Instant::now);
-        Poll { pause, state: State::Pause(next), ..self }
+        let timeout = self.timeout.min(pause.saturating_mul(2));
+        Poll { pause, timeout, state: State::Pause(next), ..self }
     }
 
     /// Whether the answer depends on the working directory.
@@ -89,13 +93,13 @@ impl<'a> Poll<'a> {
         match self.state {
             State::Pause(at) if now >= at => {
                 let (pid, reason) = ask(launch, self.health)?;
-                self.state = State::Asked(pid, now.checked_add(self.health.timeout).unwrap_or(now), reason);
+                self.state = State::Asked(pid, now.checked_add(self.timeout).unwrap_or(now), reason);
                 Ok(None)
             }
             State::Asked(pid, deadline, _) if now >= deadline => {
                 kill_group(pid);
                 self.state = State::Killed(pid);
-                Ok(Some(Err(format!("no answer within {:?}", self.health.timeout))))
+                Ok(Some(Err(format!("no answer within {:?}", self.timeout))))
             }
             _ => Ok(None),
         }

@@ -23,18 +23,16 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const SHOWN: usize = 200;
 
 /// The state of the app.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 enum Health {
     /// It never passed the check.
     Waiting {
         since: Instant,
         /// When it is logged next, and the current interval.
         log_at: Duration,
-        /// The reason of the last answer.
-        last: Option<String>,
     },
-    /// It was reported as ready; this was the last answer.
-    Ready { passes: bool },
+    /// It was reported as ready.
+    Ready,
     /// It is being stopped.
     Stopping,
 }
@@ -47,6 +45,8 @@ pub(super) struct Service<'a> {
     /// The interval of the watchdog notifications, if the manager wants them.
     watchdog: Option<Duration>,
     health: Health,
+    /// The reason of the last answer, if that was a failure.
+    failure: Option<String>,
     relay: Option<Relay>,
 }
 
@@ -64,8 +64,9 @@ impl<'a> Service<'a> {
             }
             None => systemd::without_notification(environment),
         }
-        let health_known = Health::Waiting { since: Instant::now(), log_at: PATIENCE, last: None };
-        Some(Service { manager, poll: Some(Poll::new(health)), watchdog, health: health_known, relay })
+        let poll = Some(Poll::new(health));
+        let health = Health::Waiting { since: Instant::now(), log_at: PATIENCE };
+        Some(Service { manager, poll, watchdog, health, failure: None, relay })
     }
 
     /// The socket for the app's notifications.
@@ -85,7 +86,7 @@ impl<'a> Service<'a> {
 
     /// Passes on one notification from the app.
     pub(super) fn pass_on(&self) {
-        let ready = matches!(self.health, Health::Ready { .. });
+        let ready = matches!(self.health, Health::Ready);
         if let Some(report) = self.relay.as_ref().and_then(|relay| relay.receive(ready)) {
             self.manager.tell(&report);
         }
@@ -117,40 +118,49 @@ impl<'a> Service<'a> {
 
     fn judge(&mut self, answer: Option<Answer>) {
         let Some(answer) = answer else { return };
-        match (&mut self.health, answer) {
-            (Health::Stopping, _) => {}
-            (Health::Waiting { .. }, Ok(())) => {
+        let failed_before = self.failure.is_some();
+        let waits = match &mut self.health {
+            Health::Stopping => return,
+            Health::Waiting { since, log_at } => Some((*since, log_at)),
+            Health::Ready => None,
+        };
+        match (waits, answer) {
+            (waits, Err(reason)) => {
+                let state = match waits {
+                    Some((since, log_at)) => {
+                        log::debug!("not healthy: {reason}");
+                        if since.elapsed() >= *log_at {
+                            log::warn!("not healthy after {} s: {reason}", since.elapsed().as_secs());
+                            *log_at *= 2;
+                        }
+                        "waiting for the health check"
+                    }
+                    None => {
+                        if !failed_before {
+                            log::warn!("the health check fails, so the watchdog hears nothing: {reason}");
+                        }
+                        "unhealthy"
+                    }
+                };
+                if self.failure.as_ref() != Some(&reason) {
+                    self.manager.tell(&format!("STATUS={state}: {}\n", shown(&reason)));
+                    self.failure = Some(reason);
+                }
+            }
+            (Some(_), Ok(())) => {
                 self.manager.tell(&format!("READY=1\nMAINPID={}\nSTATUS=healthy\n", std::process::id()));
                 log::info!("ready: the health check passes");
-                self.health = Health::Ready { passes: true };
+                (self.health, self.failure) = (Health::Ready, None);
                 let watchdog = self.watchdog;
                 self.poll = self.poll.take().and_then(|poll| watchdog.map(|time| poll.every(time)));
             }
-            (Health::Waiting { since, log_at, last }, Err(reason)) => {
-                log::debug!("not healthy: {reason}");
-                if since.elapsed() >= *log_at {
-                    log::warn!("not healthy after {} s: {reason}", since.elapsed().as_secs());
-                    *log_at *= 2;
-                }
-                if last.as_ref() != Some(&reason) {
-                    self.manager.tell(&format!("STATUS=waiting for the health check: {}\n", shown(&reason)));
-                    *last = Some(reason);
-                }
-            }
-            (Health::Ready { passes }, Ok(())) => {
+            (None, Ok(())) => {
                 self.manager.tell("WATCHDOG=1\n");
-                if !*passes {
+                if failed_before {
                     log::info!("the health check passes again");
                     self.manager.tell("STATUS=healthy\n");
+                    self.failure = None;
                 }
-                *passes = true;
-            }
-            (Health::Ready { passes }, Err(reason)) => {
-                if *passes {
-                    log::warn!("the health check fails, so the watchdog hears nothing: {reason}");
-                    self.manager.tell(&format!("STATUS=unhealthy: {}\n", shown(&reason)));
-                }
-                *passes = false;
             }
         }
     }
@@ -171,8 +181,8 @@ impl<'a> Service<'a> {
         if let Some(poll) = self.poll.take() {
             poll.end();
         }
-        if let Health::Waiting { since, last, .. } = &self.health {
-            let last = last.as_deref().unwrap_or("no answer yet");
+        if let Health::Waiting { since, .. } = &self.health {
+            let last = self.failure.as_deref().unwrap_or("no answer yet");
             log::warn!("{how} after {} s, before the app was healthy: {last}", since.elapsed().as_secs());
         }
         self.health = Health::Stopping;

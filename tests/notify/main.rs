@@ -180,6 +180,33 @@ fn the_watchdog_is_notified_as_long_as_the_health_check_passes() {
 }
 
 #[test]
+fn the_status_shows_the_last_failure_and_a_hanging_check_before_the_watchdog_ends_the_app() {
+    let health = "health = { exec = ['sh', '-c', 'test -e state || exit 0; . ./state'], timeout = '60s' }\n";
+    // A failing attempt ends at two thirds of the watchdog's time.
+    let scene = Scene::of(&format!("{APP}{health}"), "last", true, false, &[("WATCHDOG_USEC", "3000000")]);
+    let state = |text: &str| {
+        fs::write(scene.directory.join("new"), text).unwrap();
+        fs::rename(scene.directory.join("new"), scene.directory.join("state")).unwrap();
+    };
+    let next = |wanted: &str| scene.told(PATIENCE).unwrap_or_else(|| panic!("no {wanted}"));
+    let told = |wanted: &str| -> Vec<String> {
+        std::iter::repeat_with(|| next(wanted)).take_while(|told| !told.contains(wanted)).collect()
+    };
+    told("READY=1");
+    state("exit 3\n");
+    told("STATUS=unhealthy: exited with 3\n");
+    state("exit 4\n");
+    assert!(told("STATUS=unhealthy: exited with 4\n").is_empty(), "other reports of a failing check");
+    state("exit 0\n");
+    told("STATUS=healthy\n");
+    state("exec sleep 30\n");
+    let last = told("STATUS=unhealthy: no answer within 2s\n");
+    assert!(last.iter().all(|told| told == "WATCHDOG=1\n"), "{last:?}");
+    assert_eq!(scene.told(Duration::from_millis(900)), None, "a report while the check hangs");
+    assert_eq!(scene.stop().1, Some(143));
+}
+
+#[test]
 fn a_watchdog_of_another_process_is_not_served() {
     let words = "echo $${WATCHDOG_USEC-none} $${WATCHDOG_PID-none}; read line";
     let app = format!("[roles.app]\ncommand = [\"sh\", \"-c\", \"{words}\"]\nsupervise = true\n");
