@@ -27,7 +27,8 @@ impl Home {
             fs::create_dir_all(home.path(folder)).unwrap();
         }
         // The target directory may be closed to the account.
-        fs::copy(env!("CARGO_BIN_EXE_stepdown"), home.path("stepdown")).unwrap();
+        let program = std::env::var("STEPDOWN_HOST").unwrap_or(env!("CARGO_BIN_EXE_stepdown").to_owned());
+        fs::copy(program, home.path("stepdown")).unwrap();
         fs::set_permissions(&home.0, fs::Permissions::from_mode(0o755)).unwrap();
         home.write(".config/stepdown/app.toml", configuration);
         home

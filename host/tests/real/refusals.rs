@@ -131,6 +131,9 @@ fn policy_of_the_system_decides_at_the_pull() {
     let _edited = stand.edit(CONFIG_FILE, &by_policy);
     let unsigned = stand.publish("good", None);
     refused(&stand, &unsigned, "the policy accepts it without a signature");
+    // Podman takes the user's own policy before the system's.
+    let everything = "{\"default\":[{\"type\":\"insecureAcceptAnything\"}]}";
+    let _own = stand.edit(".config/containers/policy.json", everything);
     stand.root("cp /etc/containers/policy.json /etc/containers/policy.before && echo '{' >/etc/containers/policy.json");
     refused(&stand, &unsigned, "read /etc/containers/policy.json: EOF while parsing an object at line 2");
     let attachments = "docker:\\n  127.0.0.1:5000/app:\\n    use-sigstore-attachments: true\\n";

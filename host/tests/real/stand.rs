@@ -103,7 +103,8 @@ impl Stand {
         let init = std::env::var("STEPDOWN_INIT")
             .map_or_else(|_| top().join("target").join("x86_64-unknown-linux-musl/release/init"), PathBuf::from);
         let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-        self.copy(Path::new(env!("CARGO_BIN_EXE_stepdown")), ".local/bin/stepdown");
+        let program = std::env::var("STEPDOWN_HOST").unwrap_or(env!("CARGO_BIN_EXE_stepdown").to_owned());
+        self.copy(Path::new(&program), ".local/bin/stepdown");
         self.copy(&init, "base/init");
         self.copy(&app(), "base/app");
         self.copy(&here.join("tests/app/init.toml"), "base/init.toml");
