@@ -53,7 +53,7 @@ pub(crate) enum Command {
         #[arg(long)]
         now: bool,
     },
-    /// Print what serves, what served before and the current run.
+    /// Print what serves, what each unit runs now, what served before and the current run.
     Status,
     /// Print every state of every run, and how it ended.
     History,

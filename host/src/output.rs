@@ -45,12 +45,25 @@ pub(crate) enum Line<'a> {
     Answer { answer: &'a str, stuck: bool, seconds: f32 },
     /// On standard error: the failure that ended the command.
     Error { error: Reason<'a> },
-    /// `status`.
-    Status { app: &'a str, state: &'a State },
+    /// `status`. `units` is empty if they cannot be read.
+    Status { app: &'a str, state: &'a State, units: &'a [UnitNow] },
     /// `history`: a state that a run entered. `at` is in seconds since 1970.
     Entered { at: u64, tag: &'a Tag, phase: &'a str, unit: Option<usize> },
     /// `history`: how a run ended.
     Ended { at: u64, tag: Option<&'a Tag>, answer: &'a str, fix: Option<&'a str>, stuck: bool, seconds: Option<u64> },
+}
+
+/// A unit and its container at this moment.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct UnitNow {
+    pub(crate) unit: String,
+    /// systemd's ActiveState.
+    pub(crate) active: String,
+    /// The image that its container runs; null if no container runs.
+    pub(crate) image: Option<String>,
+    /// `starting`, `healthy` or `unhealthy`, as Podman recorded it last; null without a health check.
+    pub(crate) health: Option<String>,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]

@@ -3,26 +3,64 @@
 use serde_json::Value;
 
 use crate::{
+    config::Config,
     failure::Failure,
-    output::Line,
+    output::{Line, UnitNow},
     place::Place,
+    podman,
     state::{Release, State, short},
     store,
+    systemd::{self, Unit},
 };
 
 pub(crate) fn status(place: &Place, as_json: bool) -> Result<String, Failure> {
     let state = store::read(&place.state)?;
+    let units = units_now(place);
     if as_json {
-        return Line::Status { app: &place.app, state: &state }.text();
+        let units = units.as_deref().unwrap_or_default();
+        return Line::Status { app: &place.app, state: &state, units }.text();
     }
-    Ok(lines(&place.app, &state).join("\n"))
+    let units = match &units {
+        Ok(units) => units.iter().map(|unit| described_unit(unit, &state)).collect(),
+        Err(failure) => vec![format!("  the units cannot be read: {}", failure.with_fix())],
+    };
+    Ok(lines(&place.app, &state, units).join("\n"))
 }
 
-fn lines(app: &str, state: &State) -> Vec<String> {
+/// The state says what was deployed; a unit may have ended since, or be changed by hand.
+fn units_now(place: &Place) -> Result<Vec<UnitNow>, Failure> {
+    let names = Config::read(&place.config)?.units;
+    let units = names.iter().map(|name| systemd::unit(name)).collect::<Result<Vec<_>, _>>()?;
+    let containers = units.iter().map(Unit::container).collect::<Result<Vec<_>, _>>()?;
+    let found = podman::containers(&containers)?;
+    let now = units.iter().zip(containers).map(|(unit, name)| {
+        let runs = found.get(name).filter(|found| found.running);
+        UnitNow {
+            unit: unit.name.clone(),
+            active: unit.active.clone(),
+            image: runs.map(|runs| runs.image.clone()),
+            health: runs.and_then(|runs| runs.health.clone()),
+        }
+    });
+    Ok(now.collect())
+}
+
+fn described_unit(now: &UnitNow, state: &State) -> String {
+    let known = |image: &String| {
+        let mut releases = state.serving.iter().chain(&state.previous);
+        releases.find(|known| known.image == *image).map_or(format!("image {}", short(image)), Release::name)
+    };
+    let runs = now.image.as_ref().map_or("no container runs".to_owned(), |image| format!("runs {}", known(image)));
+    let health = now.health.as_ref().map_or(String::new(), |health| format!(", {health}"));
+    format!("  {}: {}, {runs}{health}", now.unit, now.active)
+}
+
+fn lines(app: &str, state: &State, units: Vec<String>) -> Vec<String> {
     let mut lines = vec![match &state.serving {
         Some(release) => format!("{app}: serving {}", described(release)),
         None => format!("{app}: nothing was deployed yet"),
     }];
+    lines.extend(units);
     lines.extend(state.previous.iter().map(|release| format!("  before: {}", described(release))));
     if let Some(run) = &state.run {
         lines.push(format!("  under way: {}, in state {}, since {}", run.tag, run.phase.name(), date(run.started)));

@@ -69,7 +69,7 @@ fn missing_and_ambiguous_configuration_end_with_78() {
     let line: serde_json::Value = serde_json::from_str(&err).unwrap();
     assert!(code == 78 && line.pointer("/error/fix").is_some(), "{err}");
     let (code, out, _) = home.run(&["--app", "one", "status"]);
-    assert_eq!((code, out.as_str()), (0, "one: nothing was deployed yet\n"));
+    assert!(code == 0 && out.starts_with("one: nothing was deployed yet\n  the units cannot be read: "), "{out}");
 }
 
 #[test]
