@@ -42,6 +42,7 @@ pub(crate) fn check(job: &Job) -> bool {
     line("lingering", lingering());
     line("control groups", cgroups());
     line("disk", disk());
+    line("configuration", configuration(&job.place.config));
     line("verification", verification(job));
     line("registry", registry(job));
     line("spool", spool(job));
@@ -113,6 +114,16 @@ fn disk() -> Result<Verdict, Failure> {
     })
 }
 
+fn configuration(path: &Path) -> Result<Verdict, Failure> {
+    let shown = path.display().to_string();
+    let found = rustix::fs::stat(path).on("look at", &shown)?;
+    if found.st_mode & 0o002 == 0 {
+        return Ok(Verdict::Ok(shown));
+    }
+    Err(Failure::new(&shown, "every user can write to it, and so switch verification off")
+        .fix(format!("chmod o-w {shown}")))
+}
+
 fn verification(job: &Job) -> Result<Verdict, Failure> {
     match &job.config.verify {
         Verify::None(_) => Ok(Verdict::Warn(
@@ -121,8 +132,8 @@ fn verification(job: &Job) -> Result<Verdict, Failure> {
         )),
         Verify::Table(table) => match &table.key {
             Some(key) => {
-                verify::roots_alone(key)?;
-                let text = fs::read_to_string(key).on("read", key.display())?;
+                let key = verify::roots_alone(key)?;
+                let text = fs::read_to_string(&key).on("read", key.display())?;
                 if text.contains("BEGIN PUBLIC KEY") {
                     return Ok(Verdict::Ok(format!("key {}", key.display())));
                 }

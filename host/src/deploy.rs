@@ -198,28 +198,29 @@ fn fetch(
     Ok(candidate.with(&order.tag, &digest))
 }
 
-/// Compares each unit with what the image renders.
+/// Compares each unit with what the image renders. An image that renders nothing has no `/init`: a gate would start the
+/// app itself, which does not know `BOOT_CHECK_ONLY`.
 fn compare(job: &Job, units: &[Unit], candidate: &Release) -> Result<(), Failure> {
     let words = |lines: &Vec<String>| match lines.len() {
         0 => "the units are as the image renders them".to_owned(),
         count => format!("{count} differences"),
     };
-    let found = job.report.step("drift", || drift_of(job, units, &candidate.image), words);
-    let (lines, fix) = match found {
-        Ok(lines) => (lines, drift::FIX),
-        Err(failure) => (vec![failure.line()], "build the image with an /init that has --render quadlet"),
-    };
+    let lines = job.report.step("drift", || drift_of(job, units, &candidate.image), words)?;
     for line in &lines {
         job.report.note(Level::Warn, "drift", line);
     }
     if lines.is_empty() || job.config.drift == Drift::Warn {
         return Ok(());
     }
-    Err(Failure::new("drift", lines.join("; ")).fix(fix))
+    Err(Failure::new("drift", lines.join("; ")).fix(drift::FIX))
 }
 
 pub(crate) fn drift_of(job: &Job, units: &[Unit], image: &str) -> Result<Vec<String>, Failure> {
-    let rendered = drift::rendering(image, &format!("{LABEL}={}", job.place.app))?;
+    let page = drift::page(image, &format!("{LABEL}={}", job.place.app))?;
+    let rendered = match drift::rendering(&page) {
+        Ok(rendered) => rendered,
+        Err(failure) => return Ok(vec![failure.with_fix()]),
+    };
     let of = |unit: &Unit| {
         drift::differences(unit, &rendered).into_iter().map(|line| format!("{}: {line}", unit.name)).collect::<Vec<_>>()
     };
@@ -250,7 +251,10 @@ fn gate_all(job: &Job, units: &[Unit], candidate: &Release) -> Result<(), Failur
     let check = |at: usize| {
         let Some((name, words)) = gates.get(at) else { return Ok(()) };
         let output = tool::run(words, limit)?;
-        if output.ok() { Ok(()) } else { Err(Failure::new(name, verdict(&output)).fix(FIX_OF_GATE)) }
+        if output.ok() {
+            return Ok(());
+        }
+        Err(Failure::new(name, verdict(&output)).fix(output.or_longer(FIX_OF_GATE, "[gate] timeout")))
     };
     let names: Vec<&str> = gates.iter().map(|(name, _)| name.as_str()).collect();
     job.report.begin(&names.join(", "));
@@ -281,7 +285,10 @@ fn pre(job: &Job, candidate: &Release) -> Result<(), Failure> {
         // The command may contain a password, and the answer goes to CI.
         let fix =
             "run the command of [gate] pre by hand with this image, and correct what it prints; then deploy again";
-        if output.ok() { Ok(()) } else { Err(Failure::new("pre", output.complaint()).fix(fix)) }
+        if output.ok() {
+            return Ok(());
+        }
+        Err(Failure::new("pre", output.complaint()).fix(output.or_longer(fix, "[gate] timeout")))
     };
     job.report.step("pre", run, |()| "done".to_owned())
 }

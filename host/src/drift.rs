@@ -75,11 +75,11 @@ pub(crate) struct Rendered {
     ports: Vec<String>,
 }
 
-/// What the image asks for, a service for each role.
-pub(crate) fn rendering(image: &str, label: &str) -> Result<Vec<Rendered>, Failure> {
-    let what = "render the image's units";
+const WHAT: &str = "render the image's units";
+
+/// What the image prints of its units.
+pub(crate) fn page(image: &str, label: &str) -> Result<String, Failure> {
     let label = format!("--label={label}");
-    let unusable = |reason| Failure::new(what, reason).fix("build the image with the current /init");
     let argv = [
         "podman",
         "run",
@@ -98,7 +98,13 @@ pub(crate) fn rendering(image: &str, label: &str) -> Result<Vec<Rendered>, Failu
         "--image",
         "localhost/rendered",
     ];
-    let parts = parts(&tool::must(what, &argv, LIMIT)?).map_err(unusable)?;
+    tool::must(WHAT, &argv, LIMIT).map_err(|failure| failure.fix("build the image with the current /init"))
+}
+
+/// What the image asks for, a service for each role.
+pub(crate) fn rendering(page: &str) -> Result<Vec<Rendered>, Failure> {
+    let unusable = |reason| Failure::new(WHAT, reason).fix("build the image with the current /init");
+    let parts = parts(page).map_err(unusable)?;
     // XDG_RUNTIME_DIR is private to the user. An existing folder is an error.
     let folder = env::var_os("XDG_RUNTIME_DIR").map_or_else(env::temp_dir, PathBuf::from);
     let folder = folder.join(format!("stepdown-rendered-{}", process::id()));

@@ -119,8 +119,8 @@ pub(crate) fn restart(unit: &Unit, limit: Duration) -> Result<(), Failure> {
         return Ok(());
     }
     // systemctl says only that the job failed.
-    Err(Failure::new(format!("restart {service}"), output.complaint())
-        .fix(format!("correct what journalctl --user -u {service} shows, in the image or in the unit")))
+    let fix = format!("correct what journalctl --user -u {service} shows, in the image or in the unit");
+    Err(Failure::new(format!("restart {service}"), output.complaint()).fix(output.or_longer(&fix, "[cutover] timeout")))
 }
 
 pub(crate) fn stop(unit: &str, limit: Duration) -> Result<(), Failure> {

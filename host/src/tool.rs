@@ -78,6 +78,11 @@ impl Output {
         known.map(|(_, fix)| *fix)
     }
 
+    /// The fix, and the limit of time that it may have needed.
+    pub(crate) fn or_longer(&self, fix: &str, limit: &str) -> String {
+        if self.timed_out { format!("{fix}; or raise {limit}") } else { fix.to_owned() }
+    }
+
     /// The failure of a command that ended with another code than 0.
     pub(crate) fn failure<S: AsRef<str>>(&self, what: impl Into<String>, argv: &[S]) -> Failure {
         Failure::new(what, self.complaint()).fix(self.fix(argv))
@@ -249,6 +254,7 @@ mod tests {
     fn tool_that_exceeds_its_time_is_killed() {
         let output = run(&["sleep", "600"], Duration::from_millis(50)).unwrap();
         assert!(output.timed_out && !output.ok());
+        assert_eq!(output.or_longer("mend it", "[gate] timeout"), "mend it; or raise [gate] timeout");
     }
 
     #[test]

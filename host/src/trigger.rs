@@ -351,8 +351,11 @@ mod tests {
         assert_eq!(fs::read_to_string(&victim).unwrap(), "mine");
         assert!(!room.path(STATUS).is_symlink());
         fs::remove_dir(room.path("new")).unwrap();
-        symlink(room.0.join("state"), room.path("new")).unwrap();
-        assert!(room.spool().claim().is_err());
+        let elsewhere = room.0.join("elsewhere");
+        fs::create_dir(&elsewhere).unwrap();
+        fs::write(elsewhere.join("mine"), "v1").unwrap();
+        symlink(&elsewhere, room.path("new")).unwrap();
+        assert!(room.spool().claim().is_err() && elsewhere.join("mine").exists());
     }
 
     #[test]

@@ -1,6 +1,11 @@
 //! Verifies an image's signature: with a key, or by the containers policy at the pull.
 
-use std::{fs, os::unix::fs::MetadataExt, path::Path, time::Duration};
+use std::{
+    fs,
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use rustix::fs::{Access, access};
 use serde_json::Value;
@@ -32,9 +37,9 @@ pub(crate) fn pull_policy(config: &Config) -> Option<&'static str> {
 }
 
 fn by_key(image: &str, digest: &str, key: &Path) -> Result<String, Failure> {
-    roots_alone(key)?;
+    // A link on its way may be the user's.
+    let key_word = roots_alone(key)?.display().to_string();
     let reference = format!("{image}@{digest}");
-    let key_word = key.display().to_string();
     // The transparency log is not used: it is not reachable from every host, and the key is installed by root.
     let argv = ["cosign", "verify", "--key", &key_word, "--insecure-ignore-tlog=true", "--output", "json", &reference];
     let output = tool::run(&argv, LIMIT)?;
@@ -95,8 +100,9 @@ fn repository(reference: &str) -> &str {
     }
 }
 
-/// The file and every directory on its path must belong to root and not be writable to this user.
-pub(crate) fn roots_alone(path: &Path) -> Result<(), Failure> {
+/// The file and every directory on its path must belong to root and not be writable to this user. Returns its path
+/// without links.
+pub(crate) fn roots_alone(path: &Path) -> Result<PathBuf, Failure> {
     let whole = fs::canonicalize(path).on("find", path.display()).map_err(|failure| match path.exists() {
         true => failure,
         false => failure.fix(format!("as root: install -m 0644 cosign.pub {}", path.display())),
@@ -113,7 +119,7 @@ pub(crate) fn roots_alone(path: &Path) -> Result<(), Failure> {
                 .fix(format!("as root: chmod go-w {shown}")));
         }
     }
-    Ok(())
+    Ok(whole)
 }
 
 /// The policy must ask for a signature on this image; otherwise the pull would verify nothing.

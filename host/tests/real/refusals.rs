@@ -39,6 +39,14 @@ fn crashing_sick_and_hanging_images_fail_no_request() {
     refused(&stand, &stand.publish("hang", Some("good")), "no answer within 2s");
 }
 
+/// It would serve instead of checking: it does not know `BOOT_CHECK_ONLY`.
+#[test]
+fn image_without_init_is_not_started_in_a_gate() {
+    let Some(stand) = stand() else { return };
+    stand.serving();
+    refused(&stand, &stand.publish("bare", Some("good")), "render the image's units: ");
+}
+
 #[test]
 fn older_signed_image_is_refused_and_a_rollback_is_named() {
     let Some(stand) = stand() else { return };
@@ -63,7 +71,13 @@ fn key_that_the_user_can_change_is_not_trusted() {
     let Some(stand) = stand() else { return };
     stand.serving();
     let tag = stand.publish("good", Some("good"));
-    stand.root("chown app /etc/containers/cosign-app.pub");
+    stand.shell("ln -s /etc/containers/cosign-app.pub key.pub");
+    let config = stand.read(CONFIG_FILE).replace("/etc/containers/cosign-app.pub", "/home/app/key.pub");
+    let by_link = stand.edit(CONFIG_FILE, &config);
+    let said = stand.stepdown(&["deploy", "--gate-only", &tag]);
+    assert!(said.code == 0 && said.out.contains("signed by the key of /etc/containers/cosign-app.pub"), "{said:?}");
+    drop(by_link);
+    stand.root("rm /home/app/key.pub && chown app /etc/containers/cosign-app.pub");
     refused(&stand, &tag, "it belongs to uid 1000");
     stand.root("chown root /etc/containers/cosign-app.pub && chmod 666 /etc/containers/cosign-app.pub");
     refused(&stand, &tag, "this user can write to it");

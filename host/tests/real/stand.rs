@@ -113,10 +113,6 @@ impl Stand {
             "FROM scratch\nCOPY --chmod=0711 init /init\nCOPY --chmod=0755 app /app\n\
              COPY --chmod=0644 init.toml /etc/init.toml\nENTRYPOINT [\"/init\"]\n",
         );
-        self.write(
-            "version/Containerfile",
-            "FROM localhost/base\nCOPY --chmod=0644 version behaviour init.toml /etc/\n",
-        );
         fs::create_dir_all(self.home.join("runner-data/new")).unwrap();
         self.own();
         for key in ["good", "other"] {
@@ -229,6 +225,11 @@ impl Stand {
         // /init of this version refuses to boot: no unit sets the variable.
         let require = if behaviour == "refused" { "\n[[require]]\nenv = \"NEEDED\"\n" } else { "" };
         self.write("version/init.toml", &format!("{}{require}", include_str!("../app/init.toml")));
+        let containerfile = match behaviour {
+            "bare" => "FROM scratch\nCOPY --from=localhost/base /app /app\nENTRYPOINT [\"/app\"]\n",
+            _ => "FROM localhost/base\nCOPY --chmod=0644 version behaviour init.toml /etc/\n",
+        };
+        self.write("version/Containerfile", containerfile);
         self.own();
         self.shell(&format!(
             "podman build -q -t {IMAGE}:{tag} version && podman push -q {IMAGE}:{tag} && \
