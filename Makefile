@@ -55,12 +55,15 @@ host: tools build
 	mkdir -p target/manual && target/$(NATIVE)/release/stepdown manual >target/manual/stepdown.1
 	tests/lab/man-lint target/manual
 	cargo test $(HOST) --no-run
-	@trap 'for name in host-tests host-units; do tests/lab/systemd stop $$name; done' EXIT; \
-		trap 'exit 130' INT TERM; set -e; \
-		cargo test $(HOST) --test units -- --nocapture >target/host-units.log 2>&1 & units=$$!; \
-		cargo test $(HOST) --bin stepdown --test answers --test cli; \
-		cargo test $(HOST) --test real -- --test-threads=1 --nocapture; \
-		wait $$units || failed=1; cat target/host-units.log; exit $${failed:-0}
+	@trap 'for name in tests interrupted units; do tests/lab/systemd stop host-$$name; done' EXIT; \
+		trap 'exit 130' INT TERM; \
+		for name in interrupted units; do \
+			cargo test $(HOST) --test $$name -- --test-threads=1 --nocapture >target/host-$$name.log 2>&1 & jobs+=" $$!"; \
+		done; \
+		cargo test $(HOST) --bin stepdown --test answers --test cli || failed=1; \
+		cargo test $(HOST) --test real -- --test-threads=1 --nocapture || failed=1; \
+		for job in $$jobs; do wait $$job || failed=1; done; \
+		cat target/host-interrupted.log target/host-units.log; exit $${failed:-0}
 
 .PHONY: engines
 # The rows of all engines and runtimes, which `make test` runs too, with their tables.

@@ -18,6 +18,7 @@ fn good_deploy_behind_a_socket_fails_no_request() {
     let Some(stand) = stand() else { return };
     stand.serving();
     let tag = stand.publish("good", Some("good"));
+    documented::install(&stand);
     let client = Client::start(&stand);
     let began = Instant::now();
     let said = documented::deploy(&stand, &tag);

@@ -21,13 +21,16 @@ print("peak", peak, file=sys.stderr)
 sys.exit(child.returncode)
 "#;
 
-pub(crate) fn deploy(stand: &Stand, tag: &str) -> Said {
-    let program = ".local/bin/stepdown-release";
-    stand.copy(&release(), program);
+/// The program as it is installed, beside the one that tests can stop.
+const INSTALLED: &str = ".local/bin/stepdown-release";
+
+pub(crate) fn install(stand: &Stand) {
+    stand.copy(&release(), INSTALLED);
     stand.own();
-    let said = stand.user(&["python3", "-c", PEAK, program, "deploy", tag]);
-    fs::remove_file(stand.path(program)).unwrap();
-    said
+}
+
+pub(crate) fn deploy(stand: &Stand, tag: &str) -> Said {
+    stand.user(&["python3", "-c", PEAK, INSTALLED, "deploy", tag])
 }
 
 fn page() -> PathBuf {

@@ -1,22 +1,20 @@
 //! The host side on real systemd, real Quadlet, a real registry and real cosign: `tests/lab/systemd`.
 //!
-//! One machine is booted for all tests, and they take turns. A client asks the web role every 50 ms, and another one
+//! One machine is booted for these tests, and they take turns. A client asks the web role every 50 ms, and another one
 //! with requests of one second, for as long as a deploy takes.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::print_stderr)]
+// Shared with the other tests, which use more of it.
+#![allow(dead_code)]
 
 mod client;
 mod deploys;
 mod documented;
 mod fixes;
 mod instances;
-mod interrupted;
 mod json;
-mod races;
 mod refusals;
 mod stand;
-mod stuck;
-mod triggers;
 
 /// The name of the machine that these tests boot.
 pub(crate) const MACHINE: &str = "host-tests";

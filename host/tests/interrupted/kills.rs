@@ -1,4 +1,4 @@
-//! SIGKILL after every state: one start of the service mends it.
+//! SIGKILL after every state, and a reboot: one start of the service mends it.
 
 use crate::stand::{STEPDOWN, stand};
 

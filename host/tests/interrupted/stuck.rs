@@ -20,6 +20,9 @@ fn unit_that_cannot_be_restored_is_stuck_and_its_fix_restores_it() {
     assert_eq!(stand.answers(), before);
     let status = stand.stepdown(&["status"]).out;
     assert!(status.contains(&format!("app: serving {before} (")), "{status}");
+    let unit = |name: &str| status.lines().find_map(|line| line.trim_start().strip_prefix(name)).unwrap();
+    assert_eq!(unit("web: "), format!("active, runs {before}, healthy"));
+    assert!(unit("worker: ").ends_with(", no container runs"), "{status}");
     let fix = status.lines().last().unwrap().trim_start().strip_prefix("fix: ").unwrap();
     let (unit, command) = fix.split_once("; then run ").unwrap();
     assert!(unit.starts_with("correct what journalctl --user -u worker.service shows"), "{fix}");
