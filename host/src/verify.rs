@@ -57,7 +57,7 @@ fn by_key(image: &str, digest: &str, key: &Path) -> Result<String, Failure> {
 /// cosign ends with the same code for a wrong signature, an unusable key and a registry that does not answer.
 fn fix(output: &Output, argv: &[&str], key: &str) -> String {
     let reference = argv.last().copied().unwrap_or_default();
-    if output.err.contains("public key") {
+    if output.err.contains("loading public key") {
         return format!("as root, install cosign's public key again: install -m 0644 cosign.pub {key}");
     }
     match output.known_fix() {
@@ -177,6 +177,21 @@ mod tests {
         assert!(claims(&signature("r:5000/app", "sha256:2"), "r:5000/app", "sha256:1").is_err());
         assert!(claims("[]", "r:5000/app", "sha256:1").is_err());
         assert!(claims("", "r:5000/app", "sha256:1").is_err());
+    }
+
+    #[test]
+    fn fix_of_cosign_is_that_of_its_cause() {
+        let of = |err: &str, timed_out| {
+            let output =
+                Output { code: Some(1), timed_out, out: String::new(), err: format!("WARNING: x\nError: {err}") };
+            fix(&output, &["cosign", "verify", "r/app@sha256:1"], "/key.pub")
+        };
+        let signed = "sign the digest with the key of /key.pub: cosign sign --key KEY r/app@sha256:1";
+        assert_eq!(of("no signatures found", false), signed);
+        assert_eq!(of("no matching signatures: invalid signature when validating ASN.1", false), signed);
+        assert!(of("loading public key: PEM decoding failed", false).ends_with("install -m 0644 cosign.pub /key.pub"));
+        assert!(of("dial tcp 127.0.0.1:5000: connect: connection refused", false).starts_with("start the registry"));
+        assert!(of("", true).starts_with("run it by hand"));
     }
 
     #[test]
