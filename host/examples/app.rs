@@ -1,5 +1,6 @@
 //! The app of the tests: one image, four roles, and a behaviour baked into the image at `/etc/behaviour`:
-//! `good`, `crash`, `sick`, `hang`, or `turns SECONDS` (healthy until then). `/` answers with the version.
+//! `good`, `crash`, `sick`, `hang`, `turns SECONDS` (healthy until then), or `uneven SECONDS` (the web role turns sick
+//! after 5 s, the others become healthy at that time). `/` answers with the version.
 
 #![allow(clippy::expect_used, clippy::print_stderr, clippy::print_stdout)]
 
@@ -23,10 +24,11 @@ struct App {
 
 impl App {
     fn healthy(&self) -> bool {
+        let (runs, of) = (self.started.elapsed(), |seconds: &str| Duration::from_secs(seconds.parse().unwrap_or(0)));
         match self.behaviour.split_once(' ') {
-            Some(("turns", seconds)) => {
-                self.started.elapsed() < Duration::from_secs(seconds.trim().parse().unwrap_or(0))
-            }
+            Some(("turns", seconds)) => runs < of(seconds),
+            Some(("uneven", _)) if env::var("ROLE").is_ok_and(|role| role == "web") => runs < of("5"),
+            Some(("uneven", seconds)) => runs >= of(seconds),
             _ => self.behaviour == "good",
         }
     }

@@ -4,7 +4,10 @@
 //! is restarted. The result is therefore the same from every state, also after SIGKILL or a reboot.
 
 use std::{
-    sync::mpsc,
+    sync::{
+        atomic::{AtomicBool, Ordering},
+        mpsc,
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -47,8 +50,9 @@ fn cut_and_watch(job: &Job, store: &mut Store) -> Result<Release, Failure> {
         let name = format!("cut over {}", unit.name);
         let how = if !unit.sockets.is_empty() { "healthy; its socket held the port" } else { "healthy" };
         // A unit that becomes unhealthy while the next one is cut over is noticed now, not in the soak.
-        let found = while_watching(&watched, || {
-            let replaced = job.report.step(&name, || replace(job, &unit, &candidate.image), |_| how.to_owned());
+        let found = while_watching(&watched, &unit, |given_up| {
+            let replace = || replace(job, &unit, &candidate.image, given_up);
+            let replaced = job.report.step(&name, replace, |_| how.to_owned());
             replaced.map_err(|failure| failure.of_unit(&unit.name))
         })?;
         watched.push(Watched { unit, found });
@@ -60,14 +64,24 @@ fn cut_and_watch(job: &Job, store: &mut Store) -> Result<Release, Failure> {
 }
 
 /// Restarts the unit and waits until its container runs `image` and is healthy. The job's result decides first.
-fn replace(job: &Job, unit: &Unit, image: &str) -> Result<Container, Failure> {
+fn replace(job: &Job, unit: &Unit, image: &str, given_up: &AtomicBool) -> Result<Container, Failure> {
     let limit = job.config.cutover.timeout.0;
     let deadline = Instant::now() + limit;
-    systemd::restart(unit, limit)?;
-    healthy_by(unit, image, deadline)
+    let gave_up = || {
+        let failure = Failure::new(unit.service(), "it is given up: another unit failed meanwhile");
+        failure.fix(fix_of_app(unit))
+    };
+    let is_given_up = || given_up.load(Ordering::SeqCst);
+    systemd::restart(unit, limit).map_err(|failure| if is_given_up() { gave_up() } else { failure })?;
+    healthy_by(unit, image, deadline, || if is_given_up() { Err(gave_up()) } else { Ok(()) })
 }
 
-fn healthy_by(unit: &Unit, image: &str, deadline: Instant) -> Result<Container, Failure> {
+fn healthy_by(
+    unit: &Unit,
+    image: &str,
+    deadline: Instant,
+    go_on: impl Fn() -> Result<(), Failure>,
+) -> Result<Container, Failure> {
     let name = unit.container()?;
     let mut last = "it is not running".to_owned();
     loop {
@@ -81,6 +95,7 @@ fn healthy_by(unit: &Unit, image: &str, deadline: Instant) -> Result<Container, 
                 Err(reason) => last = reason,
             }
         }
+        go_on()?;
         if Instant::now() >= deadline {
             let fix = format!("{}; or raise [cutover] timeout", fix_of_app(unit));
             return Err(Failure::new(format!("{name} is not healthy in time"), last).fix(fix));
@@ -153,22 +168,32 @@ fn look_at(watched: &[Watched]) -> Result<(), Failure> {
     })
 }
 
-/// Runs `work` and checks the units every second meanwhile. A unit that became unhealthy is reported before a failure
-/// of `work`.
-fn while_watching<T>(watched: &[Watched], work: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
+/// Runs `work` on `unit` and checks the others every second meanwhile. If one became unhealthy, the work is given up: a
+/// unit may need a minute to start. That failure is reported before one of `work`.
+fn while_watching<T>(
+    watched: &[Watched],
+    unit: &Unit,
+    work: impl FnOnce(&AtomicBool) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    let given_up = &AtomicBool::new(false);
     if watched.is_empty() {
-        return work();
+        return work(given_up);
     }
     thread::scope(|scope| {
         let (ended, end) = mpsc::channel::<()>();
         let watch = scope.spawn(move || {
             // The first check is due after an interval: the unit was healthy when its cutover ended.
             while end.recv_timeout(EACH) == Err(mpsc::RecvTimeoutError::Timeout) {
-                look_at(watched)?;
+                if let Err(failure) = look_at(watched) {
+                    given_up.store(true, Ordering::SeqCst);
+                    // The restart that waits ends with its job. The unit is restored in any case.
+                    let _ = systemd::cancel(&unit.name);
+                    return Err(failure);
+                }
             }
             Ok(())
         });
-        let done = work();
+        let done = work(given_up);
         drop(ended);
         watch.join().unwrap_or_else(|_| Err(Failure::new("watch", "a thread ended early").bug())).and(done)
     })
@@ -298,7 +323,8 @@ fn reconcile(job: &Job, before: &Release, failed: Option<&str>) -> Result<(), Fa
             if unit.active == "active" && runs.is_some_and(|found| found.image == before.image) {
                 return Ok(());
             }
-            job.report.step(&step, || replace(job, &unit, &before.image), |_| "healthy".to_owned()).map(|_| ())
+            let replace = || replace(job, &unit, &before.image, &AtomicBool::new(false));
+            job.report.step(&step, replace, |_| "healthy".to_owned()).map(|_| ())
         });
         if restored.is_err() {
             left.push(name.clone());

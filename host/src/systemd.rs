@@ -128,6 +128,12 @@ pub(crate) fn stop(unit: &str, limit: Duration) -> Result<(), Failure> {
     tool::must(&format!("stop {service}"), &["systemctl", "--user", "stop", &service], limit).map(|_| ())
 }
 
+/// Stops a unit without waiting: a start that is under way ends as cancelled.
+pub(crate) fn cancel(unit: &str) -> Result<(), Failure> {
+    let service = service(unit);
+    tool::must(&format!("stop {service}"), &["systemctl", "--user", "stop", "--no-block", &service], QUICK).map(|_| ())
+}
+
 const MANAGER: &str = "org.freedesktop.systemd1.Manager";
 const UNIT: &str = "org.freedesktop.systemd1.Unit";
 const SOCKET: &str = "org.freedesktop.systemd1.Socket";

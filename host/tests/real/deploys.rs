@@ -5,7 +5,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{client::Client, documented, instances::Instances, stand::stand};
+use crate::{
+    client::Client,
+    documented,
+    instances::Instances,
+    stand::{CONFIG_FILE, stand},
+};
 
 /// The soak of the tests' configuration.
 const SOAK: Duration = Duration::from_secs(2);
@@ -85,6 +90,31 @@ fn app_that_turns_unhealthy_is_rolled_back_within_seconds() {
     assert!(stand.consistent());
     // A request every 50 ms: five seconds of errors.
     assert!(quick.failed < 100, "{quick:?}");
+}
+
+/// The next unit needs half a minute to become healthy; the one that turned unhealthy is not left so for that time.
+#[test]
+fn slow_start_of_the_next_unit_does_not_hold_up_a_rollback() {
+    let Some(stand) = stand() else { return };
+    let before = stand.serving();
+    let config = stand
+        .read(CONFIG_FILE)
+        .replace("[gate]", "[gate]\nmode = { worker = \"off\", beat = \"off\", flower = \"off\" }");
+    let _edited = stand.edit(CONFIG_FILE, &config);
+    let tag = stand.publish("uneven 30", Some("good"));
+    let client = Client::start(&stand);
+    let said = stand.stepdown(&["deploy", &tag]);
+    let [quick, _] = client.stop();
+    eprintln!("turns unhealthy during a slow start: {quick:?}\n{}", said.out);
+    assert_eq!(said.code, 1, "{said:?}");
+    assert!(
+        said.last().contains("web turned unhealthy") && said.last().contains(&format!("serving {before}")),
+        "{said:?}"
+    );
+    assert!(stand.answers() == before && stand.consistent(), "{}", stand.picture());
+    assert!(said.out.contains("FAIL cut over worker: worker.service: it is given up: "), "{said:?}");
+    // A request every 50 ms: seven seconds of errors, as two cores may be busy.
+    assert!(quick.failed < 140, "{quick:?}");
 }
 
 /// One instance serves while the other is replaced.
