@@ -183,7 +183,8 @@ fn wait_for(launch: Launch<'_, Dropped>, step: &StepPlan, wait: &HealthPlan) -> 
         if end.is_some_and(|end| now >= end) {
             finish(poll, &signals);
             let what = format!("waited {:?} for {object}; {said}", step.timeout.unwrap_or_default());
-            let remedy = Cow::Borrowed("start what it waits for, make it reachable from here, or raise its timeout");
+            let remedy = "start what it waits for, make it reachable from here, or raise the timeouts (step and wait)";
+            let remedy = Cow::Borrowed(remedy);
             return Err(failed(step, what, remedy));
         }
         if remind.is_some_and(|at| now >= at) {

@@ -32,7 +32,7 @@ impl fmt::Display for Error {
             Error::Role { what, .. } => f.write_str(what),
             Error::NoCommand { what, .. } => write!(f, "no command to run: {what}"),
             Error::NoHealth { role: Some(role) } => write!(f, "the role '{role}' has no health check"),
-            Error::NoHealth { role: None } => f.write_str("no role is selected, and so no health check"),
+            Error::NoHealth { role: None } => f.write_str("no role is selected, so there is no health check"),
             Error::NothingBeside => {
                 f.write_str("--exec runs a command beside a running app, and this is the container's first process")
             }
