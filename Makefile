@@ -65,17 +65,25 @@ host: tools build
 		for job in $$jobs; do wait $$job || failed=1; done; \
 		cat target/host-interrupted.log target/host-units.log; exit $${failed:-0}
 
-.PHONY: engines
-# The rows of all engines and runtimes, which `make test` runs too, with their tables.
-engines: export STEPDOWN_MUST_RUN := 1
+.PHONY: engines engines-here
+# The rows of all engines and runtimes with their tables, and again with the engines of Debian forky: about 20 minutes.
+# STEPDOWN_ROWS=seal
 engines: tools build
+	tests/lab/runsc --version
+	$(MAKE) engines-here PROGRAMS="--test engines --test matrix --test gvisor --test runtimes"
+	STEPDOWN_NEWER=forky $(MAKE) engines-here PROGRAMS="--test engines --test matrix"
+
+engines-here: export STEPDOWN_MUST_RUN := 1
+engines-here:
 	tests/lab/setup
 	tests/lab/setup --docker
-	tests/lab/runsc --version
 	tests/lab/image docker podman-root podman5
+	tests/lab/broker docker podman-root podman5
+	tests/lab/django docker podman-root podman5
+	tests/lab/servers
 	@trap 'for engine in podman podman-root podman5 docker; do tests/lab/$$engine --lab-stop; done' EXIT; \
 		trap 'exit 130' INT TERM; \
-		cargo test --locked --target $(NATIVE) --no-fail-fast --test engines --test gvisor --test runtimes -- --nocapture
+		cargo test --locked --target $(NATIVE) --no-fail-fast $(PROGRAMS) -- --nocapture
 
 .PHONY: kernels
 # Test programs on the kernels of four Debian releases, for x86-64 and aarch64, in emulated machines: about 40 minutes.
