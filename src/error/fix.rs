@@ -4,6 +4,7 @@ use std::path::Path;
 
 use nix::errno::Errno;
 
+use super::hindrance::UNMASK;
 use super::{Entry, Error, Kernel, Linked, NoSecret, Place, Unfit};
 
 /// The list of roles of a configuration without roles.
@@ -36,7 +37,6 @@ mod text {
         drops to the user itself";
     pub(super) const NOT_HANDED_OVER: &str = "keep other processes from changing it during the boot, and any seccomp \
         filter from faking the call";
-    pub(super) const CREDENTIALS: &str = "mount /proc in the container without masking files of /proc/self";
     pub(super) const PROOF_UNREADABLE: &str =
         "mount /proc in the container, and let the seccomp profile allow capget, prctl and getres*id";
     pub(super) const NOT_PROVED: &str = "report it with the engine's version, its seccomp profile and the output of \
@@ -95,8 +95,6 @@ impl Error {
             Error::Drop { errno, cause, .. } => return cause.fix(*errno),
             Error::HandOverUnproved { .. } => text::NOT_HANDED_OVER,
             Error::ProofUnreadable { .. } => text::PROOF_UNREADABLE,
-            // About the file that the proof reads.
-            Error::NotProved { what } if what.starts_with("/proc/") => text::CREDENTIALS,
             Error::NotProved { .. } => text::NOT_PROVED,
             Error::Threads { .. } => text::THREADS,
             Error::SealNotProved { .. } => text::SEAL_NOT_PROVED,
@@ -121,7 +119,7 @@ impl Error {
             Error::Hindered { by, .. } => return by.fix(),
             Error::NotFound { cause, .. } => return cause.fix(),
             Error::NotExecutable { cause, .. } => return cause.fix(),
-            Error::Credentials { .. } => text::CREDENTIALS,
+            Error::Credentials { .. } => UNMASK,
             Error::Unmapped { file, mapped, .. } => return unmapped(file, mapped),
             Error::Accounts { path, errno } => return accounts(path, *errno),
             Error::Role { known, .. } if known == NO_ROLES => text::NO_ROLES,

@@ -58,6 +58,9 @@ fn remove_link(at: &str) -> String {
     format!("remove the link {at}, which the app could have made")
 }
 
+/// What to do about files of `/proc/self` that are masked.
+pub(super) const UNMASK: &str = "mount /proc in the container without masking files of /proc/self";
+
 /// The cause of a refusal that a change of owner or mode would not mend.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Hindrance {
@@ -67,6 +70,8 @@ pub enum Hindrance {
     Attribute(String),
     /// A file of another user in a sticky directory, which only its owner may replace.
     Sticky(String),
+    /// Another file in place of one of `/proc/self`.
+    Masked,
 }
 
 impl Hindrance {
@@ -79,6 +84,7 @@ impl Hindrance {
             Hindrance::Sticky(path) => {
                 format!("remove {path}, which belongs to another user in a sticky directory, or give another path")
             }
+            Hindrance::Masked => UNMASK.to_owned(),
         }
     }
 }

@@ -10,7 +10,7 @@ use std::rc::Rc;
 
 use rustix::fs::{FsWord, Mode, OFlags, open};
 
-use crate::error::{Error, Result, errno, io_errno};
+use crate::error::{Error, Hindrance, Result, errno, io_errno};
 
 use super::capability::Set;
 
@@ -85,14 +85,14 @@ impl Held {
     /// Reads the state of the calling thread.
     ///
     /// # Errors
-    /// [`Error::Credentials`] if `/proc` is absent; [`Error::NotProved`] if it is another file system or lacks a line.
+    /// [`Error::Credentials`] if `/proc` is absent; [`Error::Hindered`] if it is another file system or lacks a line.
     pub fn read() -> Result<Held> {
         let failed = |call, errno| Error::Credentials { call, object: PATH.into(), errno };
         let opened = open(PATH, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
         let file = File::from(opened.map_err(|error| failed("open", errno(error)))?);
         let kind = rustix::fs::fstatfs(&file).map_err(|error| failed("fstatfs", errno(error)))?.f_type;
         if kind != PROC_SUPER_MAGIC {
-            return Err(Error::NotProved { what: format!("{PATH} is not on a proc file system (type {kind:#x})") });
+            return Err(masked(format!("is not on a proc file system (type {kind:#x})")));
         }
         Held::of(Rc::new(file))
     }
@@ -123,8 +123,7 @@ impl Held {
             // There are many groups. The kernel has kept the rest of the same text.
             file.read_to_end(text.to_mut()).map_err(|error| failed("read", io_errno(&error)))?;
         }
-        let mut held =
-            parse(&text).map_err(|line| Error::NotProved { what: format!("{PATH} has no proper line '{line}'") })?;
+        let mut held = parse(&text).map_err(|line| masked(format!("has no proper line '{line}'")))?;
         if held.lacks_no_new_privs {
             held.no_new_privs = rustix::thread::no_new_privs().map_err(|error| failed("prctl", errno(error)))?;
         }
@@ -141,6 +140,11 @@ impl Held {
             (true, None) => Some("CapAmb and NoNewPrivs"),
         }
     }
+}
+
+/// The refusal of a file that is not the kernel's.
+fn masked(how: String) -> Error {
+    Error::NotProved { what: format!("{PATH} {how}") }.hindered(Some(Hindrance::Masked))
 }
 
 /// Parses the text.

@@ -40,7 +40,8 @@ pub(super) fn restrict(plan: &Plan, version: i32, sealed: &mut Sealed) -> Result
     // A refusal only counts where the seal is its only possible cause.
     let refusable = write(OUTSIDE).is_ok();
     let mut writable = None;
-    for path in plan.seal.below(&plan.surfaces) {
+    let allowed = plan.seal.below(&plan.surfaces);
+    for path in &allowed {
         let rights = if is_surface(path, plan) { below & !AccessFs::IoctlDev } else { below };
         let Some(place) = opened(path, sealed)? else { continue };
         allow(&mut ruleset, &place, rights).map_err(unavailable("landlock_add_rule"))?;
@@ -53,9 +54,9 @@ pub(super) fn restrict(plan: &Plan, version: i32, sealed: &mut Sealed) -> Result
     if status.ruleset == RulesetStatus::NotEnforced {
         return Err(Error::SealNotProved { what: "the kernel enforces no rule for writes".into() });
     }
-    let is_allowed = plan.seal.below(&plan.surfaces).iter().any(|path| Path::new(OUTSIDE).starts_with(path));
+    let is_allowed = allowed.iter().any(|path| Path::new(OUTSIDE).starts_with(path));
     let outside = prove(refusable && !is_allowed, writable.as_ref())?;
-    let places: Vec<_> = plan.seal.below(&plan.surfaces).iter().map(|path| path.display().to_string()).collect();
+    let places: Vec<_> = allowed.iter().map(|path| path.display().to_string()).collect();
     sealed.holds.push(format!("writes only below {} (Landlock {version}); {outside}", places.join(" ")));
     sealed.gaps.extend(gaps(version).map(str::to_owned));
     Ok(())
