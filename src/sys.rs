@@ -378,7 +378,12 @@ pub fn file_system_ids() -> (u32, u32) {
 pub fn exchange_file_system_ids(uid: u32, gid: u32) -> (u32, u32) {
     // SAFETY: takes an integer and accesses no memory.
     let group = unsafe { libc::setfsgid(gid) }.cast_unsigned();
-    // SAFETY: as above.
-    let user = unsafe { libc::setfsuid(uid) }.cast_unsigned();
-    (user, group)
+    (exchange_file_system_uid(uid), group)
+}
+
+/// Sets the file system uid of the calling thread, if it exists and it is permitted. Returns the previous one;
+/// `u32::MAX` if the call is refused.
+pub fn exchange_file_system_uid(uid: u32) -> u32 {
+    // SAFETY: takes an integer and accesses no memory.
+    unsafe { libc::setfsuid(uid) }.cast_unsigned()
 }

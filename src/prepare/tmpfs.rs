@@ -26,7 +26,7 @@ pub struct WrongMode {
 
 /// Hands it over, unless owner and mode are right already.
 pub(super) fn hand_over(
-    _root: &Root,
+    root: &Root,
     entry: &TmpfsPlan,
     target: &Target,
     mask: SignalMask,
@@ -53,7 +53,7 @@ pub(super) fn hand_over(
     }
     // Engines copy the directory's owner from the image too, so the content may have other owners than the top.
     if entry.recursive {
-        walk::hand_over(path, &directory, target, mask)?;
+        walk::hand_over(root, path, &directory, target, mask)?;
     }
     if wrong {
         give(&directory, target).map_err(|reason| failed(path, "fchownat", reason))?;

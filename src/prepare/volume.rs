@@ -21,7 +21,7 @@ pub struct Kept {
 }
 
 /// Hands it over, unless it already belongs to the user.
-pub(super) fn hand_over(_root: &Root, entry: &VolumePlan, target: &Target, mask: SignalMask) -> Result<Option<Kept>> {
+pub(super) fn hand_over(root: &Root, entry: &VolumePlan, target: &Target, mask: SignalMask) -> Result<Option<Kept>> {
     let path = &entry.path;
     let surface = || Surface::Volume(entry.mount("NAME", true));
     let top = open::directory(path, surface)?;
@@ -32,7 +32,7 @@ pub(super) fn hand_over(_root: &Root, entry: &VolumePlan, target: &Target, mask:
     }
     let right = is_theirs(&before, target);
     let is_due = entry.always || (entry.recursive && !right);
-    let walked = if is_due { walk::hand_over(path, &top, target, mask) } else { Ok(()) };
+    let walked = if is_due { walk::hand_over(root, path, &top, target, mask) } else { Ok(()) };
     if let Err(error @ Error::Stopped { .. }) = walked {
         return Err(error);
     }

@@ -6,8 +6,11 @@
 //!
 //! A file with several hard links may have one outside of the volume (CVE-2017-18078). It is handed over only if all of
 //! its names were found inside, each in a directory that only root or the file's owner could have changed since. A
-//! directory that root took over to read it does not count, and a directory in which names were counted is handed over
-//! by a second walk at the end. A directory that root cannot enter is skipped with a warning and gets its owner back.
+//! directory in which names were counted is handed over by a second walk at the end.
+//!
+//! Without `CAP_DAC_OVERRIDE` root cannot enter each directory. Such a one is read with its owner's file system uid, so
+//! that an app that runs keeps it. Where that uid cannot be set, root takes the directory over, and then no name in it
+//! counts. A directory that its owner cannot enter either is skipped with a warning.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::CStr;
@@ -21,7 +24,7 @@ use super::open::{self, Seen};
 use super::ownership::{failed, failed_at, give, is_theirs, unproved};
 use crate::error::{Error, Result, errno};
 use crate::exec;
-use crate::privilege::Target;
+use crate::privilege::{self, Root, Target};
 use crate::sys::SignalMask;
 use crate::trust::HANDLE;
 
@@ -46,9 +49,10 @@ const ALL: u64 = u64::MAX;
 const BETWEEN_STOPS: u64 = 256;
 
 /// Hands over everything below the open top, but not the top itself.
-pub(super) fn hand_over(path: &str, top: &OwnedFd, target: &Target, mask: SignalMask) -> Result<()> {
+pub(super) fn hand_over(root: &Root, path: &str, top: &OwnedFd, target: &Target, mask: SignalMask) -> Result<()> {
     let before = open::look(top).map_err(|reason| failed(path, "fstat", reason))?;
     let mut walk = Walk {
+        root,
         path,
         target,
         device: before.device,
@@ -77,6 +81,7 @@ pub(super) fn hand_over(path: &str, top: &OwnedFd, target: &Target, mask: Signal
 }
 
 struct Walk<'a> {
+    root: &'a Root,
     path: &'a str,
     target: &'a Target,
     device: u64,
@@ -107,9 +112,20 @@ struct Told {
     barred: u64,
 }
 
+/// Whose permissions open a directory and its entries.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reader {
+    Root,
+    /// Its owner's.
+    Owner(u32),
+    /// Root's, who took it over.
+    NewOwner,
+}
+
 /// An open directory that is being walked.
 struct Directory<'a> {
     handle: &'a OwnedFd,
+    reader: Reader,
     inode: u64,
     /// The only uid that could change its names; none if there is no such uid or the names were counted already.
     keeper: Option<u32>,
@@ -118,14 +134,14 @@ struct Directory<'a> {
 impl Walk<'_> {
     /// Hands over the content of an open directory, but not the directory itself. `before` is its metadata before that.
     fn directory(&mut self, handle: &OwnedFd, before: &Seen, depth: usize, listing: &mut Listing) -> Result<()> {
-        let readable = if depth > DEEPEST { None } else { self.readable(handle)? };
-        let Some((readable, taken_over)) = readable else {
+        let readable = if depth > DEEPEST { None } else { self.readable(handle, before.owner.0)? };
+        let Some((readable, reader)) = readable else {
             self.told.barred += u64::from(!self.second);
             return Ok(());
         };
-        let alone = !taken_over && before.mode & WRITE_OF_OTHERS == 0;
+        let alone = reader != Reader::NewOwner && before.mode & WRITE_OF_OTHERS == 0;
         let keeper = (alone && !self.counted.contains(&before.inode)).then_some(before.owner.0);
-        let directory = Directory { handle, inode: before.inode, keeper };
+        let directory = Directory { handle, reader, inode: before.inode, keeper };
         let mut below = Names::default();
         let pieces = if keeper == Some(ROOT) { Pieces::Small } else { Pieces::Large };
         let kept = self.kept;
@@ -151,20 +167,20 @@ impl Walk<'_> {
         }
         // Its descriptor is not needed any more, and there may be many levels.
         drop(readable);
-        let walked = below.iter().try_for_each(|(name, ..)| self.below(handle, name, depth, listing));
+        let walked = below.iter().try_for_each(|(name, ..)| self.below(&directory, name, depth, listing));
         self.kept = kept;
         walked
     }
 
     /// Handles an entry that is not listed as a directory. Returns true if it is one; then nothing was done.
     fn entry(&mut self, directory: &Directory<'_>, name: &CStr) -> Result<bool> {
-        let Some(entry) = self.open(directory.handle, name)? else { return Ok(false) };
+        let Some(entry) = self.open(directory, name)? else { return Ok(false) };
         let seen = self.look(&entry)?;
         self.judge(Some(directory), &entry, &seen)
     }
 
     /// Handles a directory: its content first.
-    fn below(&mut self, directory: &OwnedFd, name: &CStr, depth: usize, listing: &mut Listing) -> Result<()> {
+    fn below(&mut self, directory: &Directory<'_>, name: &CStr, depth: usize, listing: &mut Listing) -> Result<()> {
         let Some(entry) = self.open(directory, name)? else { return Ok(()) };
         let seen = self.look(&entry)?;
         if !self.judge(None, &entry, &seen)? {
@@ -185,19 +201,24 @@ impl Walk<'_> {
 
     /// Opens an entry with `O_PATH` without following a link. None if the name is gone or its directory cannot be
     /// searched.
-    fn open(&mut self, directory: &OwnedFd, name: &CStr) -> Result<Option<OwnedFd>> {
+    fn open(&mut self, directory: &Directory<'_>, name: &CStr) -> Result<Option<OwnedFd>> {
         self.met += 1;
         if self.met.is_multiple_of(BETWEEN_STOPS) {
             exec::refuse_pending_stop(self.mask, "while a volume was handed over")?;
         }
-        match openat(directory, name, HANDLE, Mode::empty()).map_err(errno) {
+        let open = || openat(directory.handle, name, HANDLE, Mode::empty()).map_err(errno);
+        let opened = match directory.reader {
+            Reader::Owner(uid) => privilege::as_owner(self.root, uid, open)?.unwrap_or(Err(Errno::EACCES)),
+            _ => open(),
+        };
+        match opened {
             Ok(handle) => Ok(Some(handle)),
             Err(Errno::ENOENT) => Ok(None),
             Err(Errno::EACCES) => {
                 self.told.barred += u64::from(!self.second);
                 Ok(None)
             }
-            Err(reason) => Err(self.failed(directory, Some(name), "openat", reason)),
+            Err(reason) => Err(self.failed(directory.handle, Some(name), "openat", reason)),
         }
     }
 
@@ -288,23 +309,23 @@ impl Walk<'_> {
         (self.target.uid, self.target.gid)
     }
 
-    /// Opens the directory for listing. Without `CAP_DAC_OVERRIDE` root may have to own it for that, which is returned
-    /// too. None if root cannot enter it even then.
-    fn readable(&self, handle: &OwnedFd) -> Result<Option<(OwnedFd, bool)>> {
+    /// Opens the directory for listing. None if neither root nor its owner can enter it.
+    fn readable(&self, handle: &OwnedFd, owner: u32) -> Result<Option<(OwnedFd, Reader)>> {
         let open =
             || openat(handle, ".", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).map_err(errno);
-        let mut taken_over = false;
-        let opened = match open() {
-            Err(Errno::EACCES) => {
-                let taken = chownat(handle, "", Some(Uid::ROOT), None, AtFlags::EMPTY_PATH).map_err(errno);
-                taken.map_err(|reason| self.failed(handle, None, "fchownat", reason))?;
-                taken_over = true;
-                open()
-            }
-            other => other,
-        };
+        let (mut opened, mut reader) = (open(), Reader::Root);
+        if matches!(opened, Err(Errno::EACCES)) {
+            (opened, reader) = match privilege::as_owner(self.root, owner, open)? {
+                Some(opened) => (opened, Reader::Owner(owner)),
+                None => {
+                    chownat(handle, "", Some(Uid::ROOT), None, AtFlags::EMPTY_PATH)
+                        .map_err(|reason| self.failed(handle, None, "fchownat", errno(reason)))?;
+                    (open(), Reader::NewOwner)
+                }
+            };
+        }
         match opened {
-            Ok(readable) => Ok(Some((readable, taken_over))),
+            Ok(readable) => Ok(Some((readable, reader))),
             // ENOENT: it was removed in the meantime.
             Err(Errno::EACCES | Errno::ENOENT) => Ok(None),
             Err(reason) => Err(self.failed(handle, None, "openat", reason)),

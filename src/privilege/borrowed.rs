@@ -8,7 +8,7 @@
 use nix::errno::Errno;
 use rustix::thread::set_thread_groups;
 
-use super::{Held, Target};
+use super::{Held, Root, Target};
 use crate::error::{Error, Result, Undropped, errno};
 use crate::sys;
 
@@ -50,13 +50,25 @@ pub fn takes_ids(uid: u32, gid: u32, groups: &[u32], held: &Held) -> Result<bool
     }
 }
 
+/// Runs `open` with the file system uid `uid`, which has the permissions of a file's owner, then restores root's. None
+/// if the uid cannot be set: the user namespace does not map it, or the call is refused, as on gVisor.
+///
+/// # Errors
+/// [`Error::Drop`] if root's own could not be set again; the boot must end then.
+pub fn as_owner<T>(_root: &Root, uid: u32, open: impl FnOnce() -> T) -> Result<Option<T>> {
+    let own = sys::exchange_file_system_uid(uid);
+    let opened = (sys::exchange_file_system_uid(u32::MAX) == uid).then(open);
+    sys::exchange_file_system_uid(own);
+    if sys::exchange_file_system_uid(u32::MAX) == own { Ok(opened) } else { Err(ids_refused(own, own, Errno::EPERM)) }
+}
+
 fn file_system_ids(uid: u32, gid: u32) -> Result<()> {
-    sys::set_file_system_ids(uid, gid).map_err(|errno| Error::Drop {
-        call: "setfsuid and setfsgid",
-        object: format!("{uid}:{gid}"),
-        errno,
-        cause: Undropped::Borrowed,
-    })
+    sys::set_file_system_ids(uid, gid).map_err(|errno| ids_refused(uid, gid, errno))
+}
+
+fn ids_refused(uid: u32, gid: u32, errno: Errno) -> Error {
+    let object = format!("{uid}:{gid}");
+    Error::Drop { call: "setfsuid and setfsgid", object, errno, cause: Undropped::Borrowed }
 }
 
 fn groups(wanted: &[u32]) -> Result<()> {

@@ -52,7 +52,7 @@ mod tracing;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::error::{Error, Result};
-pub use borrowed::{takes_ids, with_rights_of};
+pub use borrowed::{as_owner, takes_ids, with_rights_of};
 use capability::Set;
 pub use status::Held;
 pub use tracing::{forbid_tracing, shut_out};

@@ -4,7 +4,7 @@
 
 use super::volume::{nothing_outside_is_touched, text, volume};
 use crate::support::cases;
-use crate::support::protocol::{Faults, Frozen, Kind, Move, Node};
+use crate::support::protocol::{Answer, Fault, Faults, Frozen, Kind, Move, Node, Spec};
 use crate::support::run::Run;
 use crate::support::sandbox::{Sandbox, node};
 
@@ -33,9 +33,22 @@ fn linked(base: Sandbox, name: &str) -> Sandbox {
     base.node(&format!("/disk/data/{name}"), Kind::HardLink(VICTIM.into()))
 }
 
+/// A kernel that does not have `setfsuid(2)`.
+fn without_file_system_uid(sandbox: Sandbox) -> Sandbox {
+    sandbox.with(|spec| {
+        let answer = Answer::Errno(libc::ENOSYS);
+        let rule = Fault { child: false, call: libc::SYS_setfsuid, arguments: Vec::new(), nth: None, answer };
+        spec.faults = Some(Faults { record: false, rules: vec![rule], frozen: None });
+    })
+}
+
 fn held(sandbox: &Sandbox, before: usize, moves: &[Move]) -> Run {
     let frozen = Some(Frozen { before, moves: moves.to_vec() });
-    sandbox.clone().with(|spec| spec.faults = Some(Faults { record: true, rules: Vec::new(), frozen })).run()
+    let hold = |spec: &mut Spec| {
+        let rules = spec.faults.take().map_or_else(Vec::new, |faults| faults.rules);
+        spec.faults = Some(Faults { record: true, rules, frozen });
+    };
+    sandbox.clone().with(hold).run()
 }
 
 /// Tries the moves before each call of the boot, in both orders of the directories. Returns how many were made.
@@ -62,13 +75,20 @@ fn in_every_window(what: &str, sandbox: &Sandbox, moves: &[Move]) -> usize {
 #[test]
 fn renames_during_the_walk_hand_over_no_file_outside() {
     let mut windows = 0;
+    // Only their owner can read both directories.
+    let closed = |base| directory(directory(base, "D1", 1001, 0o700), "D2", 1001, 0o700);
+    let closed_moves = [
+        ("a name moved on", linked(walked(closed), "D1/x"), rename("D1/x", "D2/x")),
+        ("a name moved back", linked(walked(closed), "D2/x"), rename("D2/x", "D1/x")),
+    ];
+    for (what, sandbox, one) in closed_moves {
+        windows += in_every_window(what, &sandbox, std::slice::from_ref(&one));
+        // Root takes over both to read them, and gives them back.
+        windows += in_every_window(what, &without_file_system_uid(sandbox), &[one]);
+    }
     let mut try_all = |what: &str, fill: &dyn Fn(Sandbox) -> Sandbox, moves: &[Move]| {
         windows += in_every_window(what, &walked(fill), moves);
     };
-    // Root takes over both directories to read them, and gives them back.
-    let closed = |base| directory(directory(base, "D1", 1001, 0o700), "D2", 1001, 0o700);
-    try_all("a name moved on", &|base| linked(closed(base), "D1/x"), &[rename("D1/x", "D2/x")]);
-    try_all("a name moved back", &|base| linked(closed(base), "D2/x"), &[rename("D2/x", "D1/x")]);
     // Root owns both from the start, and finds the last name inside after the first is gone.
     let roots = |base| directory(directory(base, "D1", 0, 0o755), "D2", 0, 0o755);
     let both = |base| linked(linked(roots(base), "D1/x"), "D2/x");
@@ -113,17 +133,35 @@ fn changes_during_the_walk_do_not_prevent_the_start() {
 }
 
 #[test]
+fn the_app_can_always_enter_its_directories_during_the_walk() {
+    let base = walked(|base| directory(directory(base, "D1", 1001, 0o700), "D1/below", 1001, 0o500));
+    let moves = ["/disk/data", "/disk/data/D1", "/disk/data/D1/below"].map(|path| Move::Enter(path.into()));
+    let calls = held(&base, usize::MAX, &[]).outcome.calls.len();
+    for before in 0..calls {
+        let run = held(&base, before, &moves);
+        run.check(run.started(), &format!("a start with a pause before call {before}"));
+        run.check(
+            run.outcome.moved == moves.len(),
+            &format!("that the app enters its directories before call {before}"),
+        );
+    }
+    cases("windows of the walk in which the app entered its directories", calls);
+}
+
+#[test]
 fn directories_closed_to_root_are_skipped_with_a_warning() {
     for mode in [0, 0o100, 0o300, 0o400] {
         let planted = walked(|base| {
             let base = directory(directory(base, "closed", 1001, 0o755), "closed/below", 1001, 0o755);
             base.owned("/disk/data/closed", Kind::Directory, (1001, 1001), mode)
         });
-        let run = planted.run();
-        run.app().is_dropped_to(1001, 1001, "1001");
-        run.owns("/data/closed", 1001, 1001, mode);
-        run.owns("/data", 1001, 1001, 0o755);
-        run.check(run.stderr().contains("that root cannot enter"), "a warning about what is left unchanged");
+        for sandbox in [without_file_system_uid(planted.clone()), planted] {
+            let run = sandbox.run();
+            run.app().is_dropped_to(1001, 1001, "1001");
+            run.owns("/data/closed", 1001, 1001, mode);
+            run.owns("/data", 1001, 1001, 0o755);
+            run.check(run.stderr().contains("that root cannot enter"), "a warning about what is left unchanged");
+        }
     }
-    cases("directories that root cannot enter", 4);
+    cases("directories that root cannot enter", 8);
 }

@@ -238,11 +238,20 @@ fn failed_walk_gives_back_directories_that_root_took_over() {
         base = base.owned(&path(levels), Kind::Directory, (1001, 1001), 0o700);
     }
     let base = base.node("/data", Kind::Bind("/disk/data".into())).config(configured(true));
-    let run = base.limit(libc::RLIMIT_NOFILE, 48).run();
-    run.refused_late(71, &["/data", "EMFILE"]);
-    run.owns("/data", 1001, 44, 0o700);
-    for levels in 1..60 {
-        run.owns(&path(levels), 1001, 1001, 0o700);
+    let base = base.limit(libc::RLIMIT_NOFILE, 48);
+    // Without setfsuid(2), root takes directories over to read them.
+    let answer = Answer::Errno(libc::ENOSYS);
+    let rule = Fault { child: false, call: libc::SYS_setfsuid, arguments: Vec::new(), nth: None, answer };
+    let taken_over = base.clone().with(|spec| {
+        spec.faults = Some(Faults { record: false, rules: vec![rule], frozen: None });
+    });
+    for sandbox in [base, taken_over] {
+        let run = sandbox.run();
+        run.refused_late(71, &["/data", "EMFILE"]);
+        run.owns("/data", 1001, 44, 0o700);
+        for levels in 1..60 {
+            run.owns(&path(levels), 1001, 1001, 0o700);
+        }
     }
 }
 

@@ -187,6 +187,8 @@ pub enum Move {
     Unlink(String),
     RemoveDirectory(String),
     Chmod(String, u32),
+    /// Opens a directory, which needs the permissions to read it and to search it.
+    Enter(String),
     /// To group 44, of which the app is a member.
     ChangeGroup(String),
 }

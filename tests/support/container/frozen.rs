@@ -1,7 +1,7 @@
 //! Acts as a process with the app's uid while `/init` is stopped before a system call. The thread takes the app's
 //! file system uid, which removes all other privilege: `setfsuid(2)`, `capabilities(7)`.
 
-use rustix::fs::{AtFlags, CWD, Gid, Mode, chmod, chownat, rename, rmdir, unlink};
+use rustix::fs::{AtFlags, CWD, Gid, Mode, OFlags, chmod, chownat, open, rename, rmdir, unlink};
 
 use super::tree::ROOT;
 use crate::protocol::Move;
@@ -30,6 +30,7 @@ fn act_one(one: &Move) -> rustix::io::Result<()> {
         Move::Unlink(path) => unlink(at(path)),
         Move::RemoveDirectory(path) => rmdir(at(path)),
         Move::Chmod(path, mode) => chmod(at(path), Mode::from_raw_mode(*mode)),
+        Move::Enter(path) => open(format!("{}/.", at(path)), OFlags::RDONLY, Mode::empty()).map(drop),
         Move::ChangeGroup(path) => chownat(CWD, at(path), None, Some(Gid::from_raw(GROUP)), AtFlags::SYMLINK_NOFOLLOW),
     }
 }
