@@ -73,17 +73,21 @@ pub fn resolve(given: &Given<'_>) -> Result<Plan> {
 
     refuse_impossible(given, &boot)?;
     let surfaces = surfaces::resolve(config, &arguments.tmpfs, &boot, &environment)?;
-    if let Some(directory) = &config.workdir {
-        // First, since relative programs of the steps are searched below it.
-        command::refuse_directory(directory, true)?;
-    }
     let beside = arguments.action.is_beside();
     let counts = |step: &&Step| !beside && boot.includes(&step.scope);
-    let (as_user, later) = steps::as_user(config, &boot, if beside { config.steps.len() } else { 0 }, &surfaces)?;
     let as_root = root_steps::resolve(config.root_steps.iter().filter(counts), &environment, &trust)?;
+    let as_user = steps::as_user(config, &boot, if beside { config.steps.len() } else { 0 }, &surfaces);
+    let made_later = !surfaces.directories.is_empty()
+        || !surfaces.files.is_empty()
+        || !as_root.is_empty()
+        || !matches!(&as_user, Ok((steps, _)) if steps.is_empty());
+    if let Some(directory) = &config.workdir {
+        // Before an error of a step, since its relative program is searched below it.
+        command::refuse_directory(directory, made_later)?;
+    }
+    let (as_user, later) = as_user?;
     let steps = Steps { as_root, as_user };
     let role_health = selected.as_ref().and_then(|selected| selected.role.health.as_ref());
-    let made_later = !surfaces.directories.is_empty() || !surfaces.files.is_empty() || !steps.is_empty();
     let made = made_later.then_some(&surfaces);
     let search = Search { workdir: config.workdir.as_deref(), environment: &environment, made };
     let health = role_health.map(|health| health::resolve(config, health, &search)).transpose();
@@ -254,9 +258,6 @@ fn stays(arguments: &Arguments, selected: Option<&Selected<'_>>) -> bool {
 /// since the engine's CMD is not among its words.
 fn command(given: &Given<'_>, selected: Option<&Selected<'_>>, search: &Search<'_>) -> Result<Command> {
     let Given { config, arguments, .. } = *given;
-    if let Some(directory) = search.workdir.filter(|_| search.made.is_none()) {
-        command::refuse_directory(directory, false)?;
-    }
     if arguments.action == Action::Health {
         return Ok(Command::default());
     }

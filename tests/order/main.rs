@@ -331,6 +331,15 @@ fn the_first_acts_of_a_start_without_root_close_it_to_the_app() {
 }
 
 #[test]
+fn the_working_directory_is_examined_once_before_it_is_entered() {
+    let trace = traced(sandbox().config("workdir = '/bin'\n"));
+    trace.run.check(trace.run.started(), "that the app starts");
+    let before = &trace.calls[..trace.first("chdir(")];
+    let examined = before.iter().filter(|line| line.contains("stat") && line.contains("\"/bin\"")).count();
+    assert_eq!(examined, 1, "{}", trace.shown());
+}
+
+#[test]
 fn health_check_is_not_traced_by_its_program() {
     let web = "[roles.web]\ncommand = ['witness']\nhealth = { exec = ['/bin/witness', 'aside'] }\n";
     let trace = traced(sandbox().config(web).words(["--health", "--role", "web"]));
