@@ -22,6 +22,7 @@ use crate::trust::Trust;
 const SEE_ABOVE: Cow<'static, str> = Cow::Borrowed("see the step's output above");
 const FROZEN: Cow<'static, str> =
     Cow::Borrowed("let nothing stop it, and give its input in a variable or a file: a step cannot use the terminal");
+const UNREACHED: &str = "start what it waits for, make it reachable from here, or raise the timeouts (step and wait)";
 const STOPPED: Cow<'static, str> = Cow::Borrowed("no fix needed: the stop came during the boot");
 
 /// How long the process of a finished wait may take to end.
@@ -182,10 +183,9 @@ fn wait_for(launch: Launch<'_, Dropped>, step: &StepPlan, wait: &HealthPlan) -> 
         let said = if last.is_empty() { "no answer yet".to_owned() } else { format!("last: {last}") };
         if end.is_some_and(|end| now >= end) {
             finish(poll, &signals);
+            let (said, remedy) = health::and_fix(&said, UNREACHED);
             let what = format!("waited {:?} for {object}; {said}", step.timeout.unwrap_or_default());
-            let remedy = "start what it waits for, make it reachable from here, or raise the timeouts (step and wait)";
-            let remedy = Cow::Borrowed(remedy);
-            return Err(failed(step, what, remedy));
+            return Err(failed(step, what, Cow::Owned(remedy.to_owned())));
         }
         if remind.is_some_and(|at| now >= at) {
             log::info!("step {}: still waiting for {object}; {said}", step.name);

@@ -17,7 +17,7 @@ use crate::config::{BootCheck, signals};
 use crate::error::{Error, Result};
 use crate::exec::Launch;
 use crate::facts::processes::Dispositions;
-use crate::health::{Answer, Poll};
+use crate::health::{self, Answer, Poll};
 use crate::plan::Plan;
 use crate::plan::health::HealthPlan;
 use crate::plan::supervision::Recipient;
@@ -147,11 +147,9 @@ impl<'a> Watch<'a> {
             if Instant::now() >= deadline {
                 // The attempt that the timeout interrupted has no answer: report the one before it.
                 let reason = last.unwrap_or_else(|| "no answer yet".into());
-                report.fail(
-                    "health",
-                    format!("not within {:?}: {reason}", how.timeout),
-                    "see the app's own lines on standard error, or raise boot_check.timeout",
-                );
+                let see = "see the app's own lines on standard error, or raise boot_check.timeout";
+                let (reason, fix) = health::and_fix(&reason, see);
+                report.fail("health", format!("not within {:?}: {reason}", how.timeout), fix);
                 return Ok(());
             }
             self.step(Some(deadline))?;

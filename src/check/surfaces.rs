@@ -1,19 +1,14 @@
 //! Writes to every surface of the app: an app may pass its health check although its writes fail.
 
-use std::ffi::CString;
-use std::mem::MaybeUninit;
-use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
-use rustix::fs::{
-    Access, AtFlags, FileType, Mode, OFlags, RawDir, RawDirEntry, Stat, accessat, open, openat, stat, unlinkat,
-};
+use rustix::fs::{Access, AtFlags, FileType, Mode, OFlags, Stat, accessat, open, openat, stat, unlinkat};
 
 use super::report::Report;
 use crate::error::{Kernel, errno};
-use crate::facts::random;
+use crate::facts::{entries, random};
 use crate::plan::{Plan, StartedAs, TmpfsPlan};
 
 /// The check of the home directory.
@@ -88,12 +83,12 @@ fn remedy(name: &str, directory: &Path, reason: Errno, plan: &Plan) -> String {
         Errno::ENOSPC => "give it more size, or clean it up".to_owned(),
         Errno::ENOENT if name == HOME => elsewhere.to_owned(),
         Errno::ENOENT => "create it in the image, mount it, or configure another".to_owned(),
-        Errno::EROFS if is_empty(directory) => {
+        Errno::EROFS if entries::is_empty(directory) => {
             let entry = TmpfsPlan { path: directory.display().to_string(), mode: 0o755, size: None, recursive: false };
             format!("mount something writable there (--tmpfs {})", entry.mount())
         }
         Errno::EROFS => format!("{elsewhere}: a mount here would hide what the image has"),
-        _ if is_empty(directory) => {
+        _ if entries::is_empty(directory) => {
             format!("list it as [[tmpfs]] or [[volume]] so that it is handed over, or make it uid {uid}'s")
         }
         _ if directory == Path::new("/") => elsewhere.to_owned(),
@@ -103,33 +98,11 @@ fn remedy(name: &str, directory: &Path, reason: Errno, plan: &Plan) -> String {
 
 /// An entry that the user cannot write to: a file or directory that the engine copied there from the image.
 fn unwritable_entry(directory: &Path) -> Option<String> {
-    let found = find_entry(directory, |listed, entry| {
+    let found = entries::find(directory, |listed, entry| {
         entry.file_type() != FileType::Symlink
             && accessat(listed, entry.file_name(), Access::WRITE_OK, AtFlags::empty()).is_err()
     });
     found.ok()?.map(|name| name.to_string_lossy().into_owned())
-}
-
-/// Whether the directory has no entries, as far as this user can read it.
-fn is_empty(directory: &Path) -> bool {
-    find_entry(directory, |_, _| true).is_ok_and(|found| found.is_none())
-}
-
-/// The first entry that is wanted. Not by `std::fs::read_dir`, which panics if the file system fails the `close(2)`.
-fn find_entry(
-    directory: &Path,
-    wanted: impl Fn(&OwnedFd, &RawDirEntry<'_>) -> bool,
-) -> rustix::io::Result<Option<CString>> {
-    let listed = open(directory, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
-    let mut buffer = [MaybeUninit::uninit(); 4096];
-    let mut entries = RawDir::new(&listed, &mut buffer);
-    while let Some(entry) = entries.next() {
-        let entry = entry?;
-        if !matches!(entry.file_name().to_bytes(), b"." | b"..") && wanted(&listed, &entry) {
-            return Ok(Some(entry.file_name().to_owned()));
-        }
-    }
-    Ok(None)
 }
 
 /// Creates a file with a new name, writes to it, and removes it in any case.

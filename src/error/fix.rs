@@ -5,6 +5,7 @@ use std::path::Path;
 use nix::errno::Errno;
 
 use super::hindrance::UNMASK;
+use super::mount::HIDDEN;
 use super::{Entry, Error, Kernel, Linked, NoSecret, Place, Unfit};
 
 /// The list of roles of a configuration without roles.
@@ -51,6 +52,8 @@ mod text {
     pub(super) const WORKDIR_FILE: &str = "change workdir to a directory: it or a part of its path is a file";
     pub(super) const WORKDIR_OUTSIDE: &str = "set workdir to a directory of the image, and update the engine if it \
         starts containers in a directory of the host";
+    pub(super) const NO_DIRECTORY: &str =
+        "make each part of its path a directory: no file, and no broken symbolic link";
     pub(super) const OUTPUT: &str = "keep standard output open, on a device with free space";
     pub(super) const SEAL_NOT_PROVED: &str = "mount /proc writable in the container, and let the seccomp profile \
         allow the calls of landlock(7) and seccomp(2)";
@@ -197,7 +200,9 @@ fn secret(name: &str, cause: NoSecret) -> String {
             "let only root own and write it and the directories above it, or use another variable at that place".into()
         }
         NoSecret::Unreadable => {
-            "let only the app's user own and read it, or only root for a start as root, in directories of root's".into()
+            "let the app's user own it, with mode 0400 (--secret NAME,uid=UID,mode=0400), or start as root and let \
+             root own it and the directories above it"
+                .into()
         }
         NoSecret::NoValue => "let it be a file with the value in it: not empty, no NUL, at most 64 KiB".into(),
     }
@@ -221,15 +226,17 @@ fn not_writable(path: &str, uid: u32, errno: Errno, entry: Entry) -> String {
             "let uid {uid} own and write it (chmod u+wx): by COPY --chown in the image, by recursive = true in its \
              [[tmpfs]], or by recursive = \"always\" in its [[volume]]"
         ),
-        (Entry::Tmpfs, Errno::EROFS) => {
-            format!("mount it writable (--tmpfs {path}:rw,mode=1777, or a memory-backed emptyDir with fsGroup)")
+        (_, Errno::ENOTDIR) => text::NO_DIRECTORY.into(),
+        (Entry::Tmpfs | Entry::FullTmpfs, Errno::EROFS) => {
+            let hidden = if entry == Entry::FullTmpfs { HIDDEN } else { "" };
+            format!("mount it writable (--tmpfs {path}:rw,mode=1777, or a memory-backed emptyDir with fsGroup){hidden}")
         }
         (Entry::Volume, Errno::EROFS) => {
             format!("mount a writable volume there (--volume NAME:{path}:U, or a claim with fsGroup)")
         }
         _ => format!(
-            "mount it owned by uid {uid} (Podman's option U) or with mode=1777, or start as root and let /init hand it \
-             over"
+            "mount it owned by uid {uid} (Podman's option U, fsGroup of Kubernetes) or with mode=1777, or start as \
+             root and let /init hand it over"
         ),
     }
 }
@@ -252,9 +259,7 @@ fn made(what: &str, path: &str, call: &str, uid: u32, errno: Errno) -> String {
         Errno::EFBIG => "allow larger files (--ulimit fsize=-1)".into(),
         Errno::ENAMETOOLONG => "give it a shorter name and path".into(),
         Errno::ENODATA => not_done(call),
-        Errno::ENOENT | Errno::ENOTDIR | Errno::ELOOP => {
-            "make each part of its path a directory: no file, and no broken symbolic link".into()
-        }
+        Errno::ENOENT | Errno::ENOTDIR | Errno::ELOOP => text::NO_DIRECTORY.into(),
         _ => format!("put it on another file system (see the kernel's log), or let the seccomp profile allow {call}"),
     }
 }

@@ -33,8 +33,19 @@ pub struct Link {
     pub at: String,
     /// Its target, as it is in the link.
     pub target: String,
-    /// The whole path without it, if root alone could have made it. Any other may be the app's, and so its target.
-    pub plain: Option<String>,
+    /// Where it leads.
+    pub way: Way,
+}
+
+/// Where a symbolic link leads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// Root alone could have made it: the whole path without it.
+    Plain(String),
+    /// Root alone could have made it, and it leads back to itself.
+    Loop,
+    /// The app could have made it, so its target may be the app's choice.
+    Apps,
 }
 
 impl fmt::Display for Linked {
@@ -47,15 +58,13 @@ impl fmt::Display for Linked {
 
 impl Link {
     pub(super) fn fix(&self) -> String {
-        match &self.plain {
-            Some(plain) => format!("give the path without the link: {plain}"),
-            None => remove_link(&self.at),
-        }
+        let why = match &self.way {
+            Way::Plain(plain) => return format!("give the path without the link: {plain}"),
+            Way::Loop => "leads back to itself",
+            Way::Apps => "the app could have made",
+        };
+        format!("remove the link {}, which {why}", self.at)
     }
-}
-
-fn remove_link(at: &str) -> String {
-    format!("remove the link {at}, which the app could have made")
 }
 
 /// What to do about files of `/proc/self` that are masked.
@@ -64,8 +73,8 @@ pub(super) const UNMASK: &str = "mount /proc in the container without masking fi
 /// The cause of a refusal that a change of owner or mode would not mend.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Hindrance {
-    /// A symbolic link, which the app could have made.
-    Link(String),
+    /// A symbolic link that is not to be followed.
+    Link(Link),
     /// A file or directory that is immutable or append-only: `chattr(1)`.
     Attribute(String),
     /// A file of another user in a sticky directory, which only its owner may replace.
@@ -77,7 +86,7 @@ pub enum Hindrance {
 impl Hindrance {
     pub(super) fn fix(&self) -> String {
         match self {
-            Hindrance::Link(at) => remove_link(at),
+            Hindrance::Link(link) => link.fix(),
             Hindrance::Attribute(path) => {
                 format!("clear the immutable or append-only attribute of {path} on the host (chattr -i -a)")
             }

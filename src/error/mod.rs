@@ -21,7 +21,7 @@ use nix::errno::Errno;
 pub use drop::Undropped;
 pub use exit::Exit;
 pub use fix::NO_ROLES;
-pub use hindrance::{Hindrance, Link, Linked};
+pub use hindrance::{Hindrance, Link, Linked, Way};
 pub use kernel::{Kernel, errno, io_errno};
 pub use message::Result;
 pub use mount::{Entry, Refused, Surface, Unmounted};

@@ -18,6 +18,8 @@ pub enum Surface {
 pub enum Entry {
     /// A `[[tmpfs]]`.
     Tmpfs,
+    /// A `[[tmpfs]]` at a directory with files in it.
+    FullTmpfs,
     /// A `[[volume]]`.
     Volume,
     /// A `[[directory]]`.
@@ -35,9 +37,14 @@ pub enum Unmounted {
     BelowTmpfs,
     /// It is a directory of the image.
     Directory,
+    /// It is a directory with files in it.
+    Full,
     /// Another file system than a tmpfs is mounted there.
     OtherMount,
 }
+
+/// An addition for a tmpfs over files of the image.
+pub(super) const HIDDEN: &str = "; it hides the files that are there now: if the app needs them, give an empty path";
 
 impl Unmounted {
     pub(super) fn write(&self, f: &mut fmt::Formatter<'_>, surface: &Surface) -> fmt::Result {
@@ -57,7 +64,8 @@ impl Unmounted {
                 format!("replace that mount by --tmpfs {mount}, or configure it as a [[volume]]")
             }
             (_, Surface::Tmpfs(mount)) => {
-                format!("add --tmpfs {mount} (never uid= or gid=), or a memory-backed emptyDir")
+                let hidden = if *self == Unmounted::Full { HIDDEN } else { "" };
+                format!("add --tmpfs {mount} (never uid= or gid=), or a memory-backed emptyDir{hidden}")
             }
             // Over a directory, a tmpfs could hide what the image has there.
             (Unmounted::Absent, Surface::Volume(mount)) => {

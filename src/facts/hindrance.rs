@@ -4,9 +4,9 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path};
 
 use nix::errno::Errno;
-use rustix::fs::{AtFlags, CWD, StatxAttributes, StatxFlags, statx};
+use rustix::fs::{AtFlags, CWD, StatxAttributes, StatxFlags, stat, statx};
 
-use crate::error::{Hindrance, Link, Linked};
+use crate::error::{Hindrance, Link, Linked, Way};
 use crate::trust::Trust;
 
 /// The refusal of a path because of a link in it.
@@ -19,7 +19,13 @@ fn first(path: &Path) -> Option<Link> {
     let at = path.ancestors().filter(|part| part.is_symlink()).last()?;
     let (above, target) = (at.parent()?, at.read_link().ok()?);
     let is_roots = Trust::new(true).reach(above).is_ok() && at.symlink_metadata().is_ok_and(|facts| facts.uid() == 0);
-    let plain = || {
+    let way = || {
+        if !is_roots {
+            return Way::Apps;
+        }
+        if stat(at).err() == Some(rustix::io::Errno::LOOP) {
+            return Way::Loop;
+        }
         let mut plain = above.to_owned();
         for part in target.components() {
             match part {
@@ -28,9 +34,9 @@ fn first(path: &Path) -> Option<Link> {
             }
         }
         plain.extend(path.strip_prefix(at).into_iter().flatten());
-        plain.display().to_string()
+        Way::Plain(plain.display().to_string())
     };
-    Some(Link { at: at.display().to_string(), target: target.display().to_string(), plain: is_roots.then(plain) })
+    Some(Link { at: at.display().to_string(), target: target.display().to_string(), way: way() })
 }
 
 /// The cause of a refusal: a link on the path that the app could have made, or an attribute of the file or of a
@@ -38,8 +44,8 @@ fn first(path: &Path) -> Option<Link> {
 pub fn of(path: &Path, errno: Errno) -> Option<Hindrance> {
     use Errno::{EACCES, ELOOP, ENOENT, ENOTDIR, EPERM, EROFS};
     let about_path = matches!(errno, EACCES | ELOOP | ENOENT | ENOTDIR | EPERM | EROFS);
-    let link = first(path).filter(|link| about_path && link.plain.is_none()).map(|link| Hindrance::Link(link.at));
-    link.or_else(|| path.ancestors().find_map(|part| attribute(part, errno)))
+    let link = first(path).filter(|link| about_path && !matches!(link.way, Way::Plain(_)));
+    link.map(Hindrance::Link).or_else(|| path.ancestors().find_map(|part| attribute(part, errno)))
 }
 
 /// The attribute that makes the kernel refuse a change of this file for everyone, with EPERM: `chattr(1)`.

@@ -4,6 +4,7 @@
 pub mod accounts;
 pub mod control_groups;
 pub mod engine;
+pub mod entries;
 pub mod executable;
 pub mod hindrance;
 pub mod id_maps;

@@ -34,6 +34,14 @@ const LONGEST: usize = 4096;
 /// The result of a health check; the error says why the app is not healthy.
 pub type Answer = std::result::Result<(), String>;
 
+/// Separates a reason from its fix, if it has one of its own: a program that cannot be executed.
+const FIX: &str = "; fix: ";
+
+/// A reason and its fix: its own or else the general one.
+pub fn and_fix<'a>(reason: &'a str, general: &'a str) -> (&'a str, &'a str) {
+    reason.split_once(FIX).unwrap_or((reason, general))
+}
+
 /// The pause between two attempts.
 const PAUSE: Duration = Duration::from_millis(250);
 
@@ -242,7 +250,7 @@ fn answer(launch: Launch<'_, Dropped>, health: &HealthPlan, teller: &OwnedFd) ->
             systemd::without(&mut app.environment);
             // Not logged here: a later attempt may pass, and the caller reports the reason of the last one.
             let error = exec::exec_app(launch, &app);
-            Err(format!("{error} ({})", error.fix()))
+            Err(format!("{error}{FIX}{}", error.fix()))
         }
     };
     match answer {

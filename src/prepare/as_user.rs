@@ -14,7 +14,7 @@ use super::ownership::{bits, set_mode};
 use super::tmpfs::WrongMode;
 use super::volume::Kept;
 use crate::error::{Entry, Error, Refused, Result, errno};
-use crate::facts::hindrance;
+use crate::facts::{entries, hindrance};
 use crate::plan::{Surfaces, TmpfsPlan};
 use crate::privilege::{Dropped, Target};
 
@@ -58,16 +58,20 @@ pub fn refuse_unwritable(_dropped: &Dropped, surfaces: &Surfaces, target: &Targe
     let uid = target.uid;
     let volumes = surfaces.volumes.iter().map(|entry| (&entry.path, Entry::Volume));
     for (path, entry) in surfaces.tmpfs.iter().map(|entry| (&entry.path, Entry::Tmpfs)).chain(volumes) {
-        writable(Path::new(path)).map_err(|errno| not_writable(Path::new(path), uid, errno, entry))?;
+        let path = Path::new(path);
+        writable(path).map_err(|errno| {
+            let holds_files = entry == Entry::Tmpfs && !entries::is_empty(path);
+            not_writable(path, uid, errno, if holds_files { Entry::FullTmpfs } else { entry })
+        })?;
     }
     surfaces.tmpfs.iter().for_each(|entry| set_own_mode(entry, uid));
     Ok(())
 }
 
 /// Whether the user can write there. It uses the real ids, which equal the effective ones now: older seccomp filters
-/// refuse the call that checks effective ids.
+/// refuse the call that checks effective ids. The slash at the end refuses a file (ENOTDIR).
 fn writable(path: &Path) -> std::result::Result<(), Errno> {
-    accessat(CWD, path, Access::WRITE_OK | Access::EXEC_OK, AtFlags::empty()).map_err(errno)
+    accessat(CWD, path.join(""), Access::WRITE_OK | Access::EXEC_OK, AtFlags::empty()).map_err(errno)
 }
 
 fn not_writable(path: &Path, uid: u32, errno: Errno, entry: Entry) -> Error {

@@ -11,6 +11,7 @@ use super::open;
 use super::ownership::{bits, failed, give, is_theirs, set_mode, unproved};
 use super::walk;
 use crate::error::{Error, Result, Surface, Unmounted, errno};
+use crate::facts::entries;
 use crate::plan::TmpfsPlan;
 use crate::privilege::{Root, Target};
 use crate::sys::SignalMask;
@@ -41,8 +42,9 @@ pub(super) fn hand_over(
     let is_mount_point = open::is_mount_point(&before, path)?;
     if !is_tmpfs || !is_mount_point {
         let cause = match (is_tmpfs, is_mount_point) {
+            (false, true) => Unmounted::OtherMount,
+            _ if !entries::is_empty(path.as_ref()) => Unmounted::Full,
             (true, _) => Unmounted::BelowTmpfs,
-            (_, true) => Unmounted::OtherMount,
             _ => Unmounted::Directory,
         };
         return Err(Error::MountPoint { path: path.clone(), surface: surface(), cause });

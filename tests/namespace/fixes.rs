@@ -12,7 +12,7 @@ use crate::support::protocol::{Content, Kind};
 use crate::support::run::Run;
 use crate::support::sandbox::{Sandbox, sandbox};
 
-const APP: (u32, u32) = (1001, 1001);
+pub(crate) const APP: (u32, u32) = (1001, 1001);
 
 /// The id on the machine of the container's root, as the tests map it.
 const FIRST: u32 = 100_000;
@@ -22,26 +22,26 @@ const DIRECTORY: &str = "[[directory]]\npath = '/data/made'\n";
 const VOLUME: &str = "[[volume]]\npath = '/data'\nrecursive = true\n";
 
 /// A container with a writable root.
-fn container(config: &str) -> Sandbox {
+pub(crate) fn container(config: &str) -> Sandbox {
     sandbox().with(|spec| spec.read_only = false).config(config).file("/etc/template", "text\n")
 }
 
 /// The same with a volume of this owner and mode.
-fn volume(config: &str, owner: (u32, u32), mode: u32) -> Sandbox {
+pub(crate) fn volume(config: &str, owner: (u32, u32), mode: u32) -> Sandbox {
     container(config).owned("/data", Kind::Tmpfs, owner, mode)
 }
 
-fn link(target: &str) -> Kind {
+pub(crate) fn link(target: &str) -> Kind {
     Kind::Symlink(target.into())
 }
 
-fn fix(run: &Run, code: i32, expected: &str) {
+pub(crate) fn fix(run: &Run, code: i32, expected: &str) {
     let record = run.refused_late(code, &[]);
     let found = record.split_once("; fix: ").map(|(_, fix)| fix);
     run.check(found == Some(expected), &format!("the fix '{expected}'"));
 }
 
-fn boots(boot: &Sandbox) {
+pub(crate) fn boots(boot: &Sandbox) {
     boot.run().app().is_dropped_to(1001, 1001, "1001");
 }
 
@@ -232,7 +232,8 @@ fn no_tmpfs_is_suggested_where_the_image_may_have_files() {
     fix(&run, 78, "mount it: --volume NAME:/data:Z");
     let read_only = |config: &str| mount(config).with(|spec| spec.read_only = true).user(1001, 1001, 0).run();
     fix(&read_only(VOLUME), 78, "mount a writable volume there (--volume NAME:/data:U, or a claim with fsGroup)");
-    let tmpfs = "mount it writable (--tmpfs /data:rw,mode=1777, or a memory-backed emptyDir with fsGroup)";
+    let tmpfs = "mount it writable (--tmpfs /data:rw,mode=1777, or a memory-backed emptyDir with fsGroup); it hides \
+                 the files that are there now: if the app needs them, give an empty path";
     fix(&read_only("[[tmpfs]]\npath = '/data'\n"), 78, tmpfs);
     boots(&volume(VOLUME, (0, 0), 0o1777).user(1001, 1001, 0));
 }

@@ -19,7 +19,7 @@ fn a_program_that_cannot_be_executed_is_a_reason_not_a_fatal_record() {
         .words(["--role", "web", "--health"])
         .run();
     run.check(run.outcome.code == Some(1), "an unhealthy answer");
-    run.check(run.stdout().contains("its interpreter '/no/such/interpreter' is missing (install "), "the reason");
+    run.check(run.stdout().contains("its interpreter '/no/such/interpreter' is missing; fix: install "), "the reason");
     run.check(!run.stderr().contains("init: fatal: "), "no fatal record");
 }
 

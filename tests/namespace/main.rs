@@ -11,6 +11,7 @@ mod configuration;
 mod drop;
 mod files;
 mod fixes;
+mod followed;
 mod handover;
 mod health;
 mod identity;
