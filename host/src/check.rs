@@ -2,6 +2,8 @@
 
 use std::{fs, path::Path, time::Duration};
 
+use serde_json::Value;
+
 use crate::{
     config::Verify,
     deploy, drift,
@@ -148,7 +150,8 @@ fn verification(job: &Job) -> Result<Verdict, Failure> {
 fn registry(job: &Job) -> Result<Verdict, Failure> {
     let url = format!("docker://{}", job.config.image);
     let text = tool::must("registry", &["skopeo", "list-tags", &url], QUICK)?;
-    let tags = text.matches('"').count().saturating_sub(4) / 2;
+    let answer: Value = serde_json::from_str(&text).on("read", "the tags that skopeo lists")?;
+    let tags = answer.get("Tags").and_then(Value::as_array).map_or(0, Vec::len);
     Ok(Verdict::Ok(format!("{} answers, with {tags} tags", job.config.image)))
 }
 

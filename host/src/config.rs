@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     fmt, fs,
+    net::Ipv6Addr,
     num::NonZeroUsize,
     path::{Path, PathBuf},
 };
@@ -187,7 +188,10 @@ impl Config {
     fn wrong(&self) -> Option<(String, &'static str)> {
         let known = |unit: &String| self.units.contains(unit);
         if !is_repository(&self.image) {
-            return Some((format!("image {:?} is not REGISTRY/REPOSITORY", self.image), "leave out tag and digest"));
+            return Some((
+                format!("image {:?} is not REGISTRY/REPOSITORY", self.image),
+                "write the registry's host too, and leave out tag and digest: registry.example/team/app",
+            ));
         }
         if self.units.is_empty() {
             return Some(("units is empty".to_owned(), "name the units of the app in the order of cutover"));
@@ -197,6 +201,11 @@ impl Config {
                 format!("unit {unit:?} is not a service's name"),
                 "write web for web.service, and web@1 for an instance of web@.service",
             ));
+        }
+        if let Some((_, unit)) =
+            self.units.iter().enumerate().find(|(at, unit)| self.units.iter().take(*at).any(|one| one == *unit))
+        {
+            return Some((format!("unit {unit:?} is named twice"), "name each unit once"));
         }
         if let Some(unit) = self.gate.mode.keys().find(|unit| !known(unit)) {
             return Some((format!("[gate] mode names {unit:?}, which is not in units"), "name a unit of the app"));
@@ -257,15 +266,25 @@ fn position(text: &str, offset: usize) -> String {
     format!("{line}:{column}")
 }
 
-/// `registry[:port]/path`: lower case, no tag, no digest, no option.
+/// `registry[:port]/path`: lower case, no tag, no digest, no option. A first part without a dot and a port is no
+/// registry: Podman and skopeo would each look for such a short name elsewhere.
 fn is_repository(image: &str) -> bool {
     let part = |part: &str| {
         part.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
             && part.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-".contains(c))
     };
     let Some((registry, path)) = image.split_once('/') else { return false };
-    let (host, port) = registry.split_once(':').map_or((registry, None), |(host, port)| (host, Some(port)));
-    part(host) && port.is_none_or(|port| port.parse::<u16>().is_ok()) && path.split('/').all(part)
+    let address = registry.strip_prefix('[').and_then(|rest| rest.split_once(']'));
+    let (host, port) = match address {
+        Some((_, "")) => (registry, None),
+        Some((_, port)) => (registry, Some(port.strip_prefix(':').unwrap_or(port))),
+        None => registry.split_once(':').map_or((registry, None), |(host, port)| (host, Some(port))),
+    };
+    let is_host = match address {
+        Some((address, _)) => address.parse::<Ipv6Addr>().is_ok(),
+        None => part(host) && (host == "localhost" || host.contains('.') || port.is_some()),
+    };
+    is_host && port.is_none_or(|port| port.parse::<u16>().is_ok()) && path.split('/').all(part)
 }
 
 /// A service without its suffix; an instance of a template has its name after the `@`.
@@ -317,9 +336,23 @@ mod tests {
 
     #[test]
     fn tag_or_option_in_the_image_is_refused() {
-        for bad in ["app", "registry.example/app:v1", "registry.example/app@sha256:0", "--help/x", "r/a b", "r/../a"] {
-            let text = GOOD.replace("registry.example:5000/team/app", bad);
-            assert!(reason(&text).contains("is not REGISTRY/REPOSITORY"), "{bad}");
+        let with = |image: &str| GOOD.replace("registry.example:5000/team/app", image);
+        for good in ["localhost/app", "registry:5000/app", "[::1]:5000/app", "[2001:db8::1]/team/app"] {
+            assert!(Config::parse("app.toml", &with(good)).is_ok(), "{good}");
+        }
+        for bad in [
+            "team/app",
+            "[::1/app",
+            "[x]:5000/app",
+            "[::1]:x/app",
+            "app",
+            "registry.example/app:v1",
+            "registry.example/app@sha256:0",
+            "--help/x",
+            "r/a b",
+            "r/../a",
+        ] {
+            assert!(reason(&with(bad)).contains("is not REGISTRY/REPOSITORY"), "{bad}");
         }
     }
 
@@ -337,6 +370,7 @@ mod tests {
 
     #[test]
     fn units_are_names_of_services() {
+        assert!(reason(&GOOD.replace("\"web\"", "\"web\", \"web\"")).contains("\"web\" is named twice"));
         assert!(Config::parse("app.toml", &GOOD.replace("\"web\"", "\"web@1\", \"web@2\"")).is_ok());
         for bad in ["", "--now", "web.service", "a/b", "web@", "@1", "web@1@2", "web@1.service"] {
             assert!(reason(&GOOD.replace("\"web\"", &format!("{bad:?}"))).contains("is not a service's name"), "{bad}");

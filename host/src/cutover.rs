@@ -14,12 +14,14 @@ use std::{
 
 use crate::{
     failure::{Failure, one_line},
+    interrupt,
     job::{self, Ended, Job, kept},
     output::Level,
     podman::{self, Container},
     state::{Phase, Release, short},
     store::{Store, now},
     systemd::{self, Unit},
+    tool,
 };
 
 /// For an app without a health check: it must not restart in this time.
@@ -33,6 +35,11 @@ const SECOND_ASK: Duration = Duration::from_millis(400);
 pub(crate) fn run(job: &Job, store: &mut Store) -> Ended {
     match cut_and_watch(job, store) {
         Ok(candidate) => finish(job, store, candidate),
+        // The unit that failed was stopped by the shutdown.
+        Err(_) if systemd::is_stopping() => {
+            let failure = Failure::new("deploy", "the host was shut down meanwhile").fix("deploy the tag again");
+            restore(job, store, &Failing::from(failure))
+        }
         Err(failure) => restore(job, store, &Failing::from(failure)),
     }
 }
@@ -100,7 +107,7 @@ fn healthy_by(
             let fix = format!("{}; or raise [cutover] timeout", fix_of_app(unit));
             return Err(Failure::new(format!("{name} is not healthy in time"), last).fix(fix));
         }
-        thread::sleep(BETWEEN);
+        tool::sleep(BETWEEN)?;
     }
 }
 
@@ -148,7 +155,7 @@ impl Watched {
         if judge(name, now)?.is_ok() {
             return Ok(());
         }
-        thread::sleep(SECOND_ASK);
+        tool::sleep(SECOND_ASK)?;
         judge(name, now)?
             .map_err(|reason| Failure::new(format!("{name} turned unhealthy"), reason).fix(fix_of_app(&self.unit)))
             .map_err(|failure| failure.of_unit(&self.unit.name))
@@ -213,11 +220,12 @@ fn soak(watched: &[Watched], time: Duration) -> Result<(), Failure> {
         if Instant::now() >= end {
             return Ok(());
         }
-        thread::sleep(next.min(end).saturating_duration_since(Instant::now()));
+        tool::sleep(next.min(end).saturating_duration_since(Instant::now()))?;
     }
 }
 
 fn finish(job: &Job, store: &mut Store, candidate: Release) -> Ended {
+    interrupt::ignore();
     let before = store.state.run.as_ref().and_then(|run| run.before.clone());
     let answer = format!("ok {}", candidate.name());
     let image = candidate.image.clone();
@@ -263,9 +271,11 @@ impl From<Failure> for Failing {
 
 /// Restores what served before this run, in whatever state it is.
 pub(crate) fn restore(job: &Job, store: &mut Store, failing: &Failing) -> Ended {
+    interrupt::ignore();
     let Failing { reason, fix, unit: failed } = failing;
     let Some(run) = store.state.run.as_mut() else {
-        return Ended { answer: format!("fail {reason}"), fix: fix.clone(), ok: false, stuck: true };
+        let answer = format!("fail {reason}");
+        return Ended { stuck: true, ..Ended::refused(answer, fix.clone()) };
     };
     run.reason = Some(reason.clone());
     run.fix = fix.clone();
@@ -277,6 +287,11 @@ pub(crate) fn restore(job: &Job, store: &mut Store, failing: &Failing) -> Ended 
         Some(before) => reconcile(job, before, failed.as_deref()),
         None => withdraw(job, store),
     };
+    if result.is_err() && systemd::is_stopping() {
+        // systemd starts no unit any more. The run stays under way, and the next start restores.
+        let answer = format!("fail {tag} {}; the host shuts down: the next start restores", one_line(reason));
+        return Ended { later: true, ..Ended::refused(answer, fix.clone()) };
+    }
     // Of what is still wrong: the image can be corrected later.
     let fix = result.as_ref().map_or_else(|stuck| Some(stuck.fix.clone()), |()| fix.clone());
     let (words, stuck) = match (result, &before) {
@@ -295,7 +310,7 @@ pub(crate) fn restore(job: &Job, store: &mut Store, failing: &Failing) -> Ended 
     if let Err(failure) = let_go {
         job.report.note(Level::Warn, "clean up", &failure.line());
     }
-    Ended { answer, fix, ok: false, stuck }
+    Ended { stuck, ..Ended::refused(answer, fix) }
 }
 
 fn kept_after_restore<'a>(store: &'a Store, before: Option<&'a Release>) -> Vec<&'a str> {
@@ -320,7 +335,11 @@ fn reconcile(job: &Job, before: &Release, failed: Option<&str>) -> Result<(), Fa
         let step = format!("restore {name}");
         let restored = systemd::unit(name).and_then(|unit| {
             let runs = podman::container(unit.container()?)?.filter(|found| found.running);
-            if unit.active == "active" && runs.is_some_and(|found| found.image == before.image) {
+            let served = runs.filter(|found| unit.active == "active" && found.image == before.image);
+            // A tag may be deployed again: the image is the same, and the unit failed with it.
+            if let Some(found) = served.filter(|_| Some(name.as_str()) != failed)
+                && judge(unit.container()?, &found)?.is_ok()
+            {
                 return Ok(());
             }
             let replace = || replace(job, &unit, &before.image, &AtomicBool::new(false));

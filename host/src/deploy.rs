@@ -10,12 +10,13 @@ use crate::{
     drift,
     failure::Failure,
     gate::{LABEL, gate_line},
+    interrupt,
     job::{Ended, Job, kept, units},
     memory,
     output::Level,
     parallel, podman, registry,
     state::{Phase, Release, Run, short},
-    store::{Store, now},
+    store::{self, Store, now},
     systemd::Unit,
     tag::Tag,
     tool, verify,
@@ -42,6 +43,13 @@ pub(crate) enum Kind {
 }
 
 pub(crate) fn run(job: &Job, store: &mut Store, order: &Order) -> Result<Ended, Failure> {
+    interrupt::begin();
+    let ended = run_until_signal(job, store, order);
+    interrupt::end();
+    ended
+}
+
+fn run_until_signal(job: &Job, store: &mut Store, order: &Order) -> Result<Ended, Failure> {
     store.state.run = Some(Run {
         tag: order.tag.clone(),
         request: order.request.clone(),
@@ -59,6 +67,7 @@ pub(crate) fn run(job: &Job, store: &mut Store, order: &Order) -> Result<Ended, 
     match prepare(job, store, order) {
         Err(failure) => Ok(refused(job, store, &order.tag, &failure)),
         Ok(()) if matches!(order.kind, Kind::Deploy { gate_only: true }) => {
+            interrupt::ignore();
             drop_candidate(job, store);
             let answer = format!("ok {} passed the gate; nothing has changed", order.tag);
             store.end(&answer, None, false)?;
@@ -71,8 +80,24 @@ pub(crate) fn run(job: &Job, store: &mut Store, order: &Order) -> Result<Ended, 
 /// Ends a run that an earlier process left unfinished: before the cutover nothing has changed; from the cutover on, the
 /// previous image is restored.
 pub(crate) fn recover(job: &Job, store: &mut Store) -> Result<Option<Ended>, Failure> {
+    interrupt::begin();
+    interrupt::ignore();
+    let ended = end_unfinished(job, store);
+    interrupt::end();
+    ended
+}
+
+fn end_unfinished(job: &Job, store: &mut Store) -> Result<Option<Ended>, Failure> {
     podman::sweep(&format!("{LABEL}={}", job.place.app))?;
-    let Some(run) = store.state.run.clone() else { return Ok(None) };
+    let Some(run) = store.state.run.clone() else {
+        if !store.state.unheld.is_empty() {
+            drop_unheld(job, store)?;
+            // A pull that outlived its stepdown has ended by now.
+            store.state.unheld.clear();
+            store.save()?;
+        }
+        return Ok(None);
+    };
     let interrupted = Failure::new("deploy", format!("it was interrupted in state {}", run.phase.name()))
         .fix(format!("stepdown deploy {} tries it again", run.tag));
     let ended = match run.reason {
@@ -85,6 +110,7 @@ pub(crate) fn recover(job: &Job, store: &mut Store) -> Result<Option<Ended>, Fai
 }
 
 fn refused(job: &Job, store: &mut Store, tag: &Tag, failure: &Failure) -> Ended {
+    interrupt::ignore();
     drop_candidate(job, store);
     let answer = format!("fail {tag} {}; nothing has changed", failure.line());
     if let Err(failure) = store.end(&answer, Some(&failure.fix), false) {
@@ -95,12 +121,42 @@ fn refused(job: &Job, store: &mut Store, tag: &Tag, failure: &Failure) -> Ended 
 }
 
 /// Removes the image that will not serve, unless something uses it.
-fn drop_candidate(job: &Job, store: &Store) {
-    let swept = podman::sweep(&format!("{LABEL}={}", job.place.app));
+fn drop_candidate(job: &Job, store: &mut Store) {
+    let swept = podman::sweep(&format!("{LABEL}={}", job.place.app)).and_then(|()| drop_unheld(job, store));
     let dropped = swept.and_then(|()| podman::retire(&job.place.app, &kept(store, usize::MAX)));
     if let Err(failure) = dropped {
-        job.report.note(Level::Warn, "clean up", &failure.line());
+        job.report.note(Level::Warn, "clean up", &failure.with_fix());
     }
+}
+
+/// Removes the images that were pulled and not held. One that is not here stays in the state: its pull may outlive the
+/// stepdown that was killed, and end later.
+fn drop_unheld(job: &Job, store: &mut Store) -> Result<(), Failure> {
+    let mut left = Vec::new();
+    for reference in &store.state.unheld {
+        if !podman::drop_unheld(&job.place.app, reference, &kept(store, usize::MAX))? {
+            left.push(reference.clone());
+        }
+    }
+    store.state.unheld = left;
+    Ok(())
+}
+
+/// Pulls and holds an image. It is in the state before it is on the disk.
+fn pull(job: &Job, store: &mut Store, reference: &str) -> Result<Release, Failure> {
+    if !store.state.unheld.iter().any(|one| one == reference) && !podman::exists(reference)? {
+        store.state.unheld.push(reference.to_owned());
+        store.save()?;
+    }
+    let pulled = podman::pull(reference, verify::pull_policy(job.config)).and_then(|()| podman::image(reference));
+    if pulled.is_err() && !podman::exists(reference)? {
+        store.state.unheld.retain(|one| one != reference);
+    }
+    store::signal_after("pull");
+    let gone = || Failure::new(format!("pull {reference}"), "it was removed at once").fix("deploy it again");
+    let release = held(job, pulled?.ok_or_else(gone)?)?;
+    store.state.unheld.retain(|one| one != reference);
+    Ok(release)
 }
 
 fn prepare(job: &Job, store: &mut Store, order: &Order) -> Result<(), Failure> {
@@ -116,6 +172,10 @@ fn prepare(job: &Job, store: &mut Store, order: &Order) -> Result<(), Failure> {
         let serving = before.as_ref().map_or("nothing".to_owned(), Release::name);
         format!("{} units, serving {serving}", units.len())
     })?;
+    for unit in units.iter().filter(|unit| before.is_some() && unit.active != "active") {
+        let words = format!("it is {} before the deploy, and is started with the others", unit.active);
+        job.report.note(Level::Warn, &unit.service(), &words);
+    }
     if let Some(run) = store.state.run.as_mut() {
         run.before = before.clone();
     }
@@ -185,16 +245,8 @@ fn fetch(
     job.report.step("verify", || verify::verify(job.config, &digest), Clone::clone)?;
     store.enter(Phase::Verified)?;
     let reference = format!("{image}@{digest}");
-    let candidate = job.report.step(
-        "pull",
-        || {
-            podman::pull(&reference, verify::pull_policy(job.config))?;
-            let found = podman::image(&reference)?;
-            let gone = || Failure::new(format!("pull {reference}"), "it was removed at once").fix("deploy it again");
-            held(job, found.ok_or_else(gone)?)
-        },
-        |release| short(&release.image).to_owned(),
-    )?;
+    let candidate =
+        job.report.step("pull", || pull(job, store, &reference), |release| short(&release.image).to_owned())?;
     Ok(candidate.with(&order.tag, &digest))
 }
 

@@ -41,6 +41,9 @@ Restart=on-failure
 RestartSec=5s
 RestartPreventExitStatus=2 64 78
 TimeoutStartSec=infinity
+# Stopped during a deploy, it ends its step and restores what served.
+KillMode=mixed
+TimeoutStopSec=5min
 
 [Install]
 WantedBy=default.target

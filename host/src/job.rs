@@ -27,20 +27,22 @@ pub(crate) struct Ended {
     pub(crate) fix: Option<String>,
     pub(crate) ok: bool,
     pub(crate) stuck: bool,
+    /// The host shuts down: the next start ends the run, and only then answers.
+    pub(crate) later: bool,
 }
 
 impl Ended {
     pub(crate) fn done(answer: String) -> Self {
-        Self { answer, fix: None, ok: true, stuck: false }
+        Self { answer, fix: None, ok: true, stuck: false, later: false }
     }
 
     pub(crate) fn refused(answer: String, fix: Option<String>) -> Self {
-        Self { answer, fix, ok: false, stuck: false }
+        Self { answer, fix, ok: false, stuck: false, later: false }
     }
 
     pub(crate) fn of(outcome: &Outcome) -> Self {
         let Outcome { answer, fix, stuck, .. } = outcome.clone();
-        Self { ok: answer.starts_with("ok "), answer, fix, stuck }
+        Self { ok: answer.starts_with("ok "), answer, fix, stuck, later: false }
     }
 
     /// The answer to a request, with the fix.

@@ -5,7 +5,7 @@
 //!
 //! | level | modules | purpose |
 //! | --- | --- | --- |
-//! | 0 | `failure`, `tag`, `span` | errors, the tag's grammar, durations |
+//! | 0 | `failure`, `tag`, `span`, `interrupt` | errors, the tag's grammar, durations, signals |
 //! | 1 | `tool`, `argv`, `config`, `place`, `parallel`, `state` | child processes, command lines, settings, paths |
 //! | 2 | `output`, `trigger`, `quadlet`, `podman`, `registry`, `verify`, `gate` | one subject each |
 //! | 3 | `store`, `report`, `systemd` | the state's file, what is printed, the units |
@@ -28,6 +28,7 @@ mod drift;
 mod failure;
 mod gate;
 mod install;
+mod interrupt;
 mod job;
 mod manual;
 mod memory;
@@ -158,7 +159,9 @@ fn under_way(job: &Job) -> Failure {
 fn one(job: &Job, wait: bool, order: impl FnOnce(&Store) -> Result<(Tag, Kind), Failure>) -> Result<ExitCode, Failure> {
     let lock = Lock::take(&job.place.state, wait)?.ok_or_else(|| under_way(job))?;
     let mut store = lock.store()?;
-    deploy::recover(job, &mut store)?;
+    if let Some(ended) = deploy::recover(job, &mut store)?.filter(|ended| ended.later) {
+        return Ok(ended.exit());
+    }
     let (tag, kind) = order(&store)?;
     let ended = deploy::run(job, &mut store, &Order { tag, request: None, kind })?;
     job.report.answer(&ended.answer, ended.stuck);

@@ -1,6 +1,9 @@
 //! Podman: images, their names, and the containers that run them or keep them from being pruned.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use serde::Deserialize;
 
@@ -39,6 +42,11 @@ struct ImageConfig {
     labels: Option<BTreeMap<String, String>>,
     #[serde(default, rename = "Env")]
     env: Option<Vec<String>>,
+}
+
+/// Whether there is a local image of that name.
+pub(crate) fn exists(name: &str) -> Result<bool, Failure> {
+    tool::run(&["podman", "image", "exists", name], QUICK).map(|exists| exists.ok())
 }
 
 /// The local image of that name or id; None if there is none.
@@ -132,20 +140,33 @@ fn hold_name(app: &str, image: &str) -> String {
 /// Releases every held image but those of `kept`. An image that something else uses stays.
 pub(crate) fn retire(app: &str, kept: &[&str]) -> Result<Vec<String>, Failure> {
     let filter = format!("label={HOLD}={app}");
-    let list = ["podman", "ps", "--all", "--no-trunc", "--filter", &filter, "--format", "{{.Names}} {{.ImageID}}"];
-    let mut gone = Vec::new();
-    for line in tool::must("list held images", &list, QUICK)?.lines() {
-        let Some((container, image)) = line.split_once(' ') else { continue };
-        let image = image.trim_start_matches("sha256:");
-        if kept.contains(&image) {
-            continue;
-        }
-        tool::must(&format!("remove {container}"), &["podman", "rm", "--force", container], QUICK)?;
-        // Removes the tag, and the image if this was its last name and no container runs it.
-        let _ = tool::run(&["podman", "rmi", "--ignore", &kept_name(app, image), image], QUICK)?;
-        gone.push(short(image).to_owned());
+    let list = ["podman", "ps", "--all", "--no-trunc", "--filter", &filter, "--format", "{{.ImageID}}"];
+    let held = tool::must("list held images", &list, QUICK)?;
+    // An image has only its tag if this program was killed between two of these commands.
+    let filter = format!("reference={}", kept_name(app, "*"));
+    let list = ["podman", "images", "--no-trunc", "--filter", &filter, "--format", "{{.ID}}"];
+    let tagged = tool::must("list kept images", &list, QUICK)?;
+    let held = held.lines().map(|line| line.trim_start_matches("sha256:"));
+    let found: BTreeSet<&str> = held.chain(tagged.lines().map(|line| line.trim_start_matches("sha256:"))).collect();
+    let gone = found.into_iter().filter(|image| !kept.contains(image));
+    gone.map(|image| release(app, image).map(|()| short(image).to_owned())).collect()
+}
+
+/// Removes the container that holds the image, its tag, and the image if this was its last name and no container runs
+/// it.
+fn release(app: &str, image: &str) -> Result<(), Failure> {
+    let container = hold_name(app, image);
+    tool::must(&format!("remove {container}"), &["podman", "rm", "--force", "--ignore", &container], QUICK)?;
+    tool::run(&["podman", "rmi", "--ignore", &kept_name(app, image), image], QUICK).map(|_| ())
+}
+
+/// Removes an image that was pulled and is not of `kept`. Returns whether it was there.
+pub(crate) fn drop_unheld(app: &str, reference: &str, kept: &[&str]) -> Result<bool, Failure> {
+    let Some(found) = image(reference)? else { return Ok(false) };
+    if !kept.contains(&found.image.as_str()) {
+        release(app, &found.image)?;
     }
-    Ok(gone)
+    Ok(true)
 }
 
 /// Removes containers that carry the label, whatever state they are in.

@@ -10,6 +10,7 @@ use crate::{
     config::{self, Config},
     deploy::{self, Kind, Order},
     failure::Failure,
+    interrupt,
     job::{Ended, Job},
     output::Level,
     place::{self, Place},
@@ -50,6 +51,9 @@ impl<'a> Service<'a> {
             if self.unwritten.is_empty() {
                 return Ok(last);
             }
+            if interrupt::signal().is_some() {
+                return Ok(last);
+            }
             // Without the lock: a deploy or a rollback by hand is possible meanwhile.
             thread::sleep(RETRY);
         }
@@ -86,6 +90,9 @@ impl<'a> Service<'a> {
     ) -> Result<Option<ExitCode>, Failure> {
         let job = Job { place: self.place, config, report: self.report };
         let spool = Spool::open(&place::expand(&spool_dir(config)?)?, &self.place.state)?;
+        if recovered.as_ref().is_some_and(|ended| ended.later) {
+            return Ok(recovered.as_ref().map(Ended::exit));
+        }
         let mut last = recovered;
         let mut tried: Vec<String> = Vec::new();
         loop {
@@ -101,11 +108,18 @@ impl<'a> Service<'a> {
                     Some(ended) => ended,
                     None => self.answered(&job, store, &request)?,
                 };
+                if ended.later {
+                    return Ok(Some(ended.exit()));
+                }
                 if self.write(&spool, &request.name, &ended) {
                     store.answered(&request.name);
                 }
                 tried.push(request.name);
                 last = Some(ended);
+                if interrupt::signal().is_some() {
+                    // The service was stopped: its next start answers the others.
+                    return Ok(last.as_ref().map(Ended::exit));
+                }
             }
         }
     }

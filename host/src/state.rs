@@ -49,6 +49,14 @@ impl Phase {
         matches!(self, Self::Cutting { .. } | Self::Soaking | Self::Restoring)
     }
 
+    /// The name of the moment just after it is on disk, for tests.
+    pub(crate) fn point(self) -> String {
+        match self {
+            Self::Cutting { unit } => format!("cutting {unit}"),
+            other => other.name().to_owned(),
+        }
+    }
+
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Claimed => "claimed",
@@ -94,6 +102,9 @@ pub(crate) struct Outcome {
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct State {
+    /// The format of this file.
+    #[serde(default)]
+    pub(crate) version: u32,
     pub(crate) serving: Option<Release>,
     /// The latest first.
     pub(crate) previous: Vec<Release>,
@@ -102,6 +113,9 @@ pub(crate) struct State {
     /// How the runs of requests ended whose answer is not written yet.
     #[serde(default)]
     pub(crate) unanswered: Vec<Outcome>,
+    /// Images that are pulled and not held yet: after SIGKILL nothing else knows of them.
+    #[serde(default)]
+    pub(crate) unheld: Vec<String>,
     /// The spool of the last run.
     #[serde(default)]
     pub(crate) spool: Option<String>,

@@ -12,12 +12,22 @@ use std::{
 };
 
 use rustix::fs::{FlockOperation, OFlags, flock};
+use serde::Deserialize;
 
 use crate::{
     failure::{Context, Failure},
     output::Line,
     state::{Outcome, Phase, State},
 };
+
+/// The version of the state's file. An older stepdown would leave out what a newer one has written.
+const VERSION: u32 = 1;
+
+#[derive(Deserialize)]
+struct Version {
+    #[serde(default)]
+    version: u32,
+}
 
 /// The state's folder, locked for as long as this lives.
 pub(crate) struct Lock {
@@ -79,7 +89,7 @@ impl Store<'_> {
         self.save()?;
         let unit = if let Phase::Cutting { unit } = phase { Some(unit) } else { None };
         self.note(&Line::Entered { at: now(), tag: &tag, phase: phase.name(), unit });
-        signal_after(phase);
+        signal_after(&phase.point());
         Ok(())
     }
 
@@ -126,12 +136,20 @@ pub(crate) fn read(folder: &Path) -> Result<State, Failure> {
     let mut text = String::new();
     match open(&path, OpenOptions::new().read(true)) {
         Ok(mut file) => file.read_to_string(&mut text).on("read", path.display())?,
-        Err(_) if !path.exists() => return Ok(State::default()),
+        Err(_) if !path.exists() => return Ok(State { version: VERSION, ..State::default() }),
         Err(failure) => return Err(failure),
     };
-    serde_json::from_str(&text)
-        .on("read", path.display())
-        .map_err(|failure| failure.fix("move the file away; what serves is then read from the image pointer"))
+    let version = serde_json::from_str::<Version>(&text).map_or(VERSION, |found| found.version);
+    if version > VERSION {
+        let reason = format!("it is of version {version}, and this stepdown knows {VERSION}");
+        return Err(Failure::new(format!("read {}", path.display()), reason).fix("install the stepdown that wrote it"));
+    }
+    let state: Result<State, _> = serde_json::from_str(&text);
+    let state = state.on("read", path.display()).map_err(|failure| {
+        let path = path.display();
+        failure.fix(format!("mv {path} {path}.bad; what serves is then read from the image pointer"))
+    })?;
+    Ok(State { version: VERSION, ..state })
 }
 
 pub(crate) fn history(folder: &Path) -> Result<String, Failure> {
@@ -149,13 +167,9 @@ fn open(path: &Path, options: &mut OpenOptions) -> Result<File, Failure> {
 
 /// Tests kill or stop the program just after a state is on disk. A release build has none of this.
 #[cfg(debug_assertions)]
-fn signal_after(phase: Phase) {
+pub(crate) fn signal_after(name: &str) {
     use rustix::process::Signal;
 
-    let name = match phase {
-        Phase::Cutting { unit } => format!("cutting {unit}"),
-        other => other.name().to_owned(),
-    };
     for (variable, signal) in [("STEPDOWN_TEST_KILL_AFTER", Signal::KILL), ("STEPDOWN_TEST_STOP_AFTER", Signal::STOP)] {
         if std::env::var(variable).is_ok_and(|wanted| wanted == name) {
             let _ = rustix::process::kill_process(rustix::process::getpid(), signal);
@@ -164,7 +178,7 @@ fn signal_after(phase: Phase) {
 }
 
 #[cfg(not(debug_assertions))]
-fn signal_after(_: Phase) {}
+pub(crate) fn signal_after(_: &str) {}
 
 #[cfg(test)]
 mod tests {
@@ -206,6 +220,20 @@ mod tests {
         fs::write(folder.join("history.jsonl"), "{\"at\":1").unwrap();
         store.end("ok v1", None, false).unwrap();
         assert!(history(&folder).unwrap().starts_with("{\"at\":1\n{\"at\":"));
+        fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn state_of_a_newer_version_is_refused_and_left() {
+        let folder = folder("newer");
+        let lock = Lock::take(&folder, false).unwrap().unwrap();
+        let newer = "{\"version\":2,\"serving\":17}";
+        fs::write(folder.join("state.json"), newer).unwrap();
+        let failure = lock.store().map(|_| ()).unwrap_err();
+        assert!(failure.reason.starts_with("it is of version 2,"), "{}", failure.reason);
+        assert_eq!(failure.fix, "install the stepdown that wrote it");
+        fs::write(folder.join("state.json"), "{\"version\":1").unwrap();
+        assert!(lock.store().map(|_| ()).unwrap_err().fix.starts_with("mv "));
         fs::remove_dir_all(&folder).unwrap();
     }
 

@@ -123,6 +123,13 @@ pub(crate) fn restart(unit: &Unit, limit: Duration) -> Result<(), Failure> {
     Err(Failure::new(format!("restart {service}"), output.complaint()).fix(output.or_longer(&fix, "[cutover] timeout")))
 }
 
+/// Whether the user's systemd ends, as it does when the host shuts down.
+pub(crate) fn is_stopping() -> bool {
+    let state = tool::run(&["systemctl", "--user", "is-system-running"], QUICK);
+    // Without an answer it has ended already.
+    state.is_ok_and(|state| matches!(state.out.trim(), "stopping" | "offline" | "unknown" | ""))
+}
+
 pub(crate) fn stop(unit: &str, limit: Duration) -> Result<(), Failure> {
     let service = service(unit);
     tool::must(&format!("stop {service}"), &["systemctl", "--user", "stop", &service], limit).map(|_| ())

@@ -2,6 +2,7 @@
 
 use std::{
     io::Read,
+    os::unix::process::CommandExt,
     process::{Child, Command, Stdio},
     sync::{Arc, Mutex, PoisonError, mpsc},
     thread,
@@ -13,7 +14,10 @@ use rustix::{
     process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open},
 };
 
-use crate::failure::{Context, Failure, one_line};
+use crate::{
+    failure::{Context, Failure, one_line},
+    interrupt,
+};
 
 /// The end of each stream that is kept, at least. The rest is read and dropped: an image decides what a gate prints,
 /// and a registry what skopeo prints.
@@ -34,8 +38,12 @@ const FIXES: &[(&[&str], &str)] = &[
         "push the tag to this repository first, or deploy one that skopeo list-tags lists",
     ),
     (
-        &["unauthorized", "authentication required", "access denied", "access forbidden"],
-        "run podman login for this registry as this user",
+        &["unauthorized", "authentication required", "access denied", "resource is denied", "forbidden"],
+        "run podman login for this registry as this user; a password or token may have expired",
+    ),
+    (
+        &["http response to https client"],
+        "give the registry a certificate, or name it with insecure = true in /etc/containers/registries.conf.d",
     ),
     (&["x509:", "tls: "], "install the registry's certificate authority in /etc/containers/certs.d/HOST:PORT/ca.crt"),
     (
@@ -103,14 +111,40 @@ impl Output {
     }
 }
 
-/// Runs `argv` to its end, or ends it after `limit`. NOTIFY_SOCKET would let a container report for this service.
+/// Between two looks for a signal. It is taken by any thread, and interrupts no wait of another one.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// Fails if a signal arrived.
+fn check() -> Result<(), Failure> {
+    interrupt::heeded().map_or(Ok(()), |signal| {
+        Err(Failure::new("deploy", format!("it was interrupted by {signal}")).fix("deploy the tag again"))
+    })
+}
+
+/// Sleeps, unless a signal arrives.
+pub(crate) fn sleep(time: Duration) -> Result<(), Failure> {
+    let end = Instant::now() + time;
+    loop {
+        check()?;
+        match end.saturating_duration_since(Instant::now()) {
+            Duration::ZERO => return Ok(()),
+            left => thread::sleep(left.min(LOOK)),
+        }
+    }
+}
+
+/// Runs `argv` to its end, or ends it after `limit` or on a signal. NOTIFY_SOCKET would let a container report for this
+/// service. Ctrl-C goes to the process group of the terminal: a child has a group of its own, so that this program
+/// decides what ends.
 pub(crate) fn run<S: AsRef<str>>(argv: &[S], limit: Duration) -> Result<Output, Failure> {
+    check()?;
     let (program, arguments) = argv.split_first().ok_or_else(|| Failure::new("run", "no command").bug())?;
     let program = program.as_ref();
     let mut child = Command::new(program)
         .args(arguments.iter().map(AsRef::as_ref))
         .env_remove("NOTIFY_SOCKET")
         .env_remove("LISTEN_FDS")
+        .process_group(0)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -118,11 +152,19 @@ pub(crate) fn run<S: AsRef<str>>(argv: &[S], limit: Duration) -> Result<Output, 
         .map_err(|error| Failure::new(format!("start {program}"), error.to_string()).fix(missing(program, &error)))?;
     let out = child.stdout.take().map(keep);
     let err = child.stderr.take().map(keep);
-    let timed_out = !ends_within(&child, limit);
+    let deadline = Instant::now() + limit;
+    let mut interrupted = Ok(());
+    let mut ended = false;
+    while !ended && interrupted.is_ok() && Instant::now() < deadline {
+        ended = ends_within(&child, LOOK.min(deadline.saturating_duration_since(Instant::now())));
+        interrupted = check();
+    }
+    let timed_out = !ended;
     if timed_out {
         end(&child);
     }
     let status = child.wait().on("wait for", program)?;
+    interrupted?;
     Ok(Output { code: status.code(), timed_out, out: kept(out), err: kept(err) })
 }
 
@@ -274,7 +316,10 @@ mod tests {
         };
         assert!(of("write /var: no space left on device").starts_with("free space"));
         assert!(of("reading manifest v9: manifest unknown").starts_with("push the tag"));
-        assert!(of("unauthorized: authentication required").starts_with("run podman login"));
+        for denied in ["unauthorized: authentication required", "denied: requested access to the resource is denied"] {
+            assert!(of(denied).starts_with("run podman login"), "{denied}");
+        }
+        assert!(of("http: server gave HTTP response to HTTPS client").starts_with("give the registry a certificate"));
         assert!(of("dial tcp: connect: connection refused").starts_with("start the registry"));
         assert!(of("Source image rejected: A signature was required, but none").starts_with("sign the digest"));
         assert!(of("else").ends_with("podman tag 'a b'"), "{}", of("else"));

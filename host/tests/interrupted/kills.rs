@@ -31,6 +31,41 @@ fn kill_after_any_state_is_repaired_by_one_start_of_the_service() {
     assert_eq!(stand.shell("podman ps --all --quiet --filter label=stepdown.gate=app"), "");
 }
 
+/// No container holds the image yet, and no tag names it.
+#[test]
+fn image_of_a_pull_that_was_killed_is_removed_by_the_next_start() {
+    let Some(stand) = stand() else { return };
+    let before = stand.serving();
+    let tag = stand.publish("good", Some("good"));
+    let list = "podman images --quiet --no-trunc | sort -u";
+    let images = stand.shell(list);
+    let said = stand.user(&["env", "STEPDOWN_TEST_KILL_AFTER=pull", STEPDOWN, "deploy", &tag]);
+    assert_eq!(said.code, 255, "{said:?}");
+    assert_ne!(stand.shell(list), images, "the image was not pulled");
+    assert_eq!(stand.user(MEND).code, 0);
+    assert_eq!((stand.shell(list), stand.answers()), (images.clone(), before));
+    // A pull may outlive its stepdown, and end after the next start.
+    let said = stand.user(&["env", "STEPDOWN_TEST_KILL_AFTER=pull", STEPDOWN, "deploy", &tag]);
+    assert_eq!(said.code, 255, "{said:?}");
+    let pulled = "podman images --digests --format '{{.Repository}}@{{.Digest}}' | grep ^127.0.0.1:5000/app@";
+    stand.shell(&format!(
+        "image=$({pulled}) && podman rmi \"$image\" && systemctl --user start stepdown-app.service && \
+         podman pull --quiet \"$image\""
+    ));
+    assert_eq!(stand.user(MEND).code, 0);
+    assert_eq!(stand.shell(list), images);
+    // Killed between the removal of the container that holds an image and the removal of its tag.
+    assert_eq!(stand.stepdown(&["deploy", "--gate-only", &tag]).code, 0);
+    stand.shell(
+        "podman pull --quiet docker://127.0.0.1:5000/app:TAG && podman tag 127.0.0.1:5000/app:TAG \
+         localhost/stepdown/app:id-0123456789ab && podman untag 127.0.0.1:5000/app:TAG 127.0.0.1:5000/app:TAG"
+            .replace("TAG", &tag)
+            .as_str(),
+    );
+    assert_eq!(stand.stepdown(&["deploy", "v999"]).code, 1);
+    assert_eq!(stand.shell(list), images);
+}
+
 /// The out-of-memory killer may choose the service.
 #[test]
 fn killed_service_is_started_again_by_systemd_and_restores() {

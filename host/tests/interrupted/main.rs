@@ -1,5 +1,5 @@
-//! What interrupts a deploy, and what CI hands over: SIGKILL, a reboot, a full disk, a moved tag, a failed restore, and
-//! every kind of request.
+//! What interrupts a deploy, and what CI hands over: SIGKILL, other signals, a reboot, a full disk, a moved tag, a
+//! failed restore, and every kind of request.
 //!
 //! These tests have a machine of their own, and run beside the other ones of the host side.
 
@@ -9,6 +9,7 @@
 
 mod kills;
 mod races;
+mod signals;
 #[path = "../real/stand.rs"]
 mod stand;
 mod stuck;

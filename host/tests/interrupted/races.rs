@@ -23,15 +23,21 @@ impl<'a> Stopped<'a> {
             assert!(Instant::now() < deadline, "the deploy did not reach state {state}");
             thread::sleep(Duration::from_millis(100));
         }
-        assert!(stand.stepdown(&["status"]).out.contains(&format!("under way: {tag}, in state {state},")));
+        let name = state.split(' ').next().unwrap_or_default();
+        assert!(stand.stepdown(&["status"]).out.contains(&format!("under way: {tag}, in state {name},")));
         Self(stand, child)
     }
 
     pub(crate) fn goes_on(self) -> Said {
-        self.0.root(
+        self.goes_on_with("CONT")
+    }
+
+    /// The signal is pending when it goes on.
+    pub(crate) fn goes_on_with(self, signal: &str) -> Said {
+        self.0.root(&format!(
             "for status in $(grep -lx 'State:.T (stopped)' /proc/[0-9]*/status); do \
-             kill -CONT \"$(basename \"$(dirname \"$status\")\")\"; done",
-        );
+             pid=$(basename \"$(dirname \"$status\")\"); kill -{signal} $pid; kill -CONT $pid; done"
+        ));
         said_by(&self.1.wait_with_output().unwrap())
     }
 }
