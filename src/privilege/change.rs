@@ -83,8 +83,14 @@ fn are_absent(held: &Held) -> bool {
     }
 }
 
+/// A sandbox may have locked other bits, as minijail does with those of Linux 6.14: these stay.
 fn set_securebits(bits: SecureBits) -> Result<()> {
+    let others = || capabilities_secure_bits().unwrap_or(bits) - SecureBits::from_bits_retain(0xff);
     set_capabilities_secure_bits(bits)
+        .or_else(|error| match others() {
+            others if others.is_empty() => Err(error),
+            others => set_capabilities_secure_bits(bits | others),
+        })
         .map_err(|error| refused("prctl(PR_SET_SECUREBITS)", "the securebits", errno(error)))
 }
 
