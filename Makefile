@@ -40,6 +40,7 @@ test: tools build lint size cross again dist
 	tests/lab/broker docker podman-root podman5
 	tests/lab/django docker podman-root podman5
 	tests/lab/servers
+	tests/lab/kernels --short
 	@trap 'for engine in podman podman-root podman5 docker; do tests/lab/$$engine --lab-stop; done' EXIT; \
 		trap 'exit 130' INT TERM; set -ex; \
 		cargo test --locked --target $(NATIVE) --no-fail-fast -- --nocapture --skip every_named_test_ran 2>&1 | tee $(LOG); \
@@ -65,12 +66,12 @@ host: tools build
 		wait $$units || failed=1; cat target/host-units.log; exit $${failed:-0}
 
 .PHONY: engines engines-here
-# The rows of all engines and runtimes with their tables, and again with the engines of Debian forky: about 20 minutes.
+# The rows of all engines and runtimes with their tables, and again with those of Debian forky: about 20 minutes.
 # STEPDOWN_ROWS=seal
 engines: tools build
 	tests/lab/runsc --version
 	$(MAKE) engines-here PROGRAMS="--test engines --test matrix --test gvisor --test runtimes"
-	STEPDOWN_NEWER=forky $(MAKE) engines-here PROGRAMS="--test engines --test matrix"
+	STEPDOWN_NEWER=forky $(MAKE) engines-here PROGRAMS="--test engines --test matrix --test runtimes"
 
 engines-here: export STEPDOWN_MUST_RUN := 1
 engines-here:

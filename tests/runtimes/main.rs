@@ -1,6 +1,6 @@
-//! The real binary under runtimes without images: bubblewrap, systemd-nspawn, containerd by `ctr`, and LXC. Each gets
-//! the same root file system and its own flags, for a boot, a refusal, the boot check, a health check from outside, and
-//! the runtime's own stop.
+//! The real binary under runtimes without images: bubblewrap, systemd-nspawn, containerd by `ctr`, LXC and minijail.
+//! Each gets the same root file system and its own flags, for a boot, a refusal, the boot check, a health check from
+//! outside, and the runtime's own stop.
 
 #![allow(
     missing_docs,
@@ -18,10 +18,10 @@ mod runtime;
 
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Read, Write as _};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::Instant;
 
-use runtime::{RUNTIMES, Runtime, Scene};
+use runtime::{Runtime, Scene};
 
 const BOOT: &[&str] = &["/init", "/bin/witness", "setuid0", "exit=7"];
 const REFUSAL: &[&str] = &["/init", "--config", "/etc/keep.toml", "/bin/witness"];
@@ -65,6 +65,10 @@ fn runs(scene: &Scene, runtime: &Runtime, name: &str) -> (Result<(), String>, Re
     let mut stdout = BufReader::new(container.stdout.take().unwrap());
     let mut text = String::new();
     while !text.contains("witness: started") && stdout.read_line(&mut text).unwrap() > 0 {}
+    if !text.contains("witness: started") {
+        let status = container.wait().unwrap();
+        return (Err(format!("not started: {status}\n{text}")), Err("not started".into()));
+    }
     let healthy = match scene.inside(runtime, name, &["/init", "--health"]) {
         None => Ok(()),
         Some(mut command) => {
@@ -86,16 +90,14 @@ fn runs(scene: &Scene, runtime: &Runtime, name: &str) -> (Result<(), String>, Re
 
 #[test]
 fn runtimes_without_images_boot_refuse_check_and_stop() {
-    for program in ["bwrap", "systemd-nspawn", "containerd", "ctr", "lxc-start", "setpriv", "nsenter"] {
-        if !Command::new(program).arg("--version").output().is_ok_and(|told| told.status.success()) {
-            support::skip(&format!("there is no {program}"));
-        }
+    if let Some(program) = runtime::missing() {
+        support::skip(&format!("there is no {program}"));
     }
     let scene = Scene::new();
     let mut table = String::from("| runtime | boot | refusal | boot check | health | stop | seal | seconds |\n");
     table.push_str("| --- | --- | --- | --- | --- | --- | --- | --- |\n");
     let (mut wrong, mut cases) = (Vec::new(), 0);
-    for (number, (title, runtime)) in RUNTIMES.iter().enumerate() {
+    for (number, (title, runtime)) in runtime::runtimes().iter().enumerate() {
         let began = Instant::now();
         let name = |part: &str| format!("stepdown-{}-{number}-{part}", std::process::id());
         let refused = ["init: fatal: missing capability SYS_TIME (to keep it); fix: "];

@@ -4,13 +4,14 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
 
 use crate::support;
 
 /// The calls of a seal, which the filter of systemd-nspawn 252 refuses.
 const LANDLOCK: &str = "--system-call-filter=landlock_create_ruleset landlock_add_rule landlock_restrict_self";
 
-pub const RUNTIMES: [(&str, Runtime); 9] = [
+static RUNTIMES: [(&str, Runtime); 9] = [
     ("bubblewrap, root", Runtime::Bubblewrap { user: false }),
     ("bubblewrap, unprivileged", Runtime::Bubblewrap { user: true }),
     ("systemd-nspawn", Runtime::Nspawn(&[])),
@@ -30,6 +31,37 @@ pub const RUNTIMES: [(&str, Runtime); 9] = [
     ),
 ];
 
+/// Those of Debian forky, in the lab's room, whose control groups have no controllers.
+static NEWER: [(&str, Runtime); 10] = [
+    ("bubblewrap, root", Runtime::Bubblewrap { user: false }),
+    ("bubblewrap, unprivileged", Runtime::Bubblewrap { user: true }),
+    ("systemd-nspawn", Runtime::Nspawn(&[])),
+    ("systemd-nspawn --as-pid2", Runtime::Nspawn(&["--as-pid2"])),
+    (
+        "systemd-nspawn --private-users",
+        Runtime::Nspawn(&["--private-users=524288:65536", "--private-users-ownership=map"]),
+    ),
+    ("containerd, ctr", Runtime::Ctr(&["--cpu-shares", "0"])),
+    ("containerd, ctr --seccomp", Runtime::Ctr(&["--cpu-shares", "0", "--seccomp"])),
+    ("LXC, root", Runtime::Lxc("lxc.rootfs.options = ro\n")),
+    (
+        "LXC, user namespace",
+        Runtime::Lxc(
+            "lxc.rootfs.options = ro,idmap=container\nlxc.idmap = u 0 524288 65536\nlxc.idmap = g 0 524288 65536\n",
+        ),
+    ),
+    ("minijail -c", Runtime::Minijail),
+];
+
+/// Whether `STEPDOWN_NEWER` selects the runtimes of a newer Debian.
+fn newer() -> bool {
+    std::env::var_os("STEPDOWN_NEWER").is_some()
+}
+
+pub fn runtimes() -> &'static [(&'static str, Runtime)] {
+    if newer() { &NEWER } else { &RUNTIMES }
+}
+
 pub enum Runtime {
     Bubblewrap {
         user: bool,
@@ -38,6 +70,7 @@ pub enum Runtime {
     Ctr(&'static [&'static str]),
     /// With the part of the configuration that differs.
     Lxc(&'static str),
+    Minijail,
 }
 
 impl Runtime {
@@ -49,7 +82,7 @@ impl Runtime {
 
     /// Whether its seccomp filter allows the calls of a seal.
     pub fn can_seal(&self) -> bool {
-        !matches!(self, Runtime::Nspawn(flags) if !flags.contains(&LANDLOCK))
+        newer() || !matches!(self, Runtime::Nspawn(flags) if !flags.contains(&LANDLOCK))
     }
 }
 
@@ -104,7 +137,11 @@ impl Scene {
         let configuration = directory.join("containerd.toml");
         fs::write(&configuration, "version = 2\ndisabled_plugins = [\"io.containerd.grpc.v1.cri\"]\n").unwrap();
         let log = fs::File::create(directory.join("containerd.log")).unwrap();
-        let containerd = Command::new("containerd")
+        if newer() {
+            // It may have to create its root file system.
+            assert!(in_room(&["true"]).status().unwrap().success(), "the lab's room");
+        }
+        let containerd = in_room(&["containerd"])
             .arg("--config")
             .arg(&configuration)
             .args([&"--root".into(), &directory.join("data")])
@@ -116,8 +153,16 @@ impl Scene {
             .spawn()
             .unwrap();
         let scene = Scene { directory, containerd };
-        let mut answer = scene.ctr();
-        assert!(answer.args(["--connect-timeout", "30s", "version"]).output().unwrap().status.success(), "containerd");
+        let began = Instant::now();
+        // ctr of containerd 2 does not wait for the socket.
+        loop {
+            let answer = scene.ctr().args(["--connect-timeout", "30s", "version"]).output().unwrap();
+            if answer.status.success() {
+                break;
+            }
+            let log = fs::read_to_string(scene.directory.join("containerd.log")).unwrap();
+            assert!(began.elapsed() < Duration::from_secs(30), "{answer:?}\n{log}");
+        }
         scene
     }
 
@@ -177,13 +222,27 @@ impl Scene {
                 let root = root.display();
                 let words = words.join(" ");
                 fs::write(&file, format!("lxc.rootfs.path = dir:{root}\n{own}{LXC}lxc.init.cmd = {words}\n")).unwrap();
-                command = self.lxc("/usr/bin/lxc-start", name);
-                command.arg("-F").arg("-f").arg(file).args(["-l", "INFO", "-o"]).arg(self.lxc_file(name, "log"));
                 // Without newuidmap, which needs ranges in /etc/subuid, root writes the maps itself.
-                return clean(command, "/nowhere");
+                command = bounded("env");
+                command.args(["PATH=/nowhere", "/usr/bin/lxc-start", "-P"]).arg(self.directory.join("lxc"));
+                command
+                    .args(["-n", name, "-F"])
+                    .arg("-f")
+                    .arg(file)
+                    .args(["-l", "INFO", "-o"])
+                    .arg(self.lxc_file(name, "log"));
+            }
+            Runtime::Minijail => {
+                // It sets no variable for a static program, and keeps the root as it is mounted. -c locks securebits.
+                command = bounded("unshare");
+                command.args(["--mount", "sh", "-ec"]);
+                command.arg("mount --bind $0 $0; mount -o remount,bind,ro $0; exec env -i PATH=/bin \"$@\"");
+                command.arg(&root).arg(format!("ROW={name}")).args(["/usr/bin/minijail0", "-c", "1c1", "--ambient"]);
+                command.args(["-v", "-p", "-I", "-e", "-l", "-d", "-P"]).arg(&root);
+                command.args(["-k", "proc,/proc,proc,0xe", "-k", "tmpfs,/cache,tmpfs,6,mode=0755"]).args(words);
             }
         }
-        clean(command, "/usr/sbin:/usr/bin:/sbin:/bin")
+        clean(command)
     }
 
     /// The exit code of the container's first process.
@@ -202,7 +261,7 @@ impl Scene {
         let mut command;
         match runtime {
             _ if !runtime.has_a_way_in() => return None,
-            Runtime::Bubblewrap { .. } | Runtime::Nspawn(_) => {
+            Runtime::Bubblewrap { .. } | Runtime::Nspawn(_) | Runtime::Minijail => {
                 command = bounded("nsenter");
                 command.args(["--all", "--target", &first_process(name).to_string()]).args(words);
             }
@@ -216,7 +275,7 @@ impl Scene {
                 command.args(["--elevated-privileges=CAP", "--clear-env", "--"]).args(words);
             }
         }
-        Some(clean(command, "/usr/sbin:/usr/bin:/sbin:/bin"))
+        Some(clean(command))
     }
 
     /// The runtime's own stop; for those without one, the signal that a manager of services sends.
@@ -225,6 +284,12 @@ impl Scene {
             Runtime::Bubblewrap { .. } | Runtime::Nspawn(_) => {
                 let mut command = Command::new("kill");
                 command.arg(first_process(name).to_string());
+                command
+            }
+            // minijail0 passes it on.
+            Runtime::Minijail => {
+                let mut command = Command::new("kill");
+                command.arg(parent(first_process(name)));
                 command
             }
             Runtime::Ctr(_) => {
@@ -247,20 +312,49 @@ fn first_process(name: &str) -> u32 {
     let row = format!("ROW={name}");
     let is_it = |pid: &u32| {
         let read = |file: &str| fs::read(format!("/proc/{pid}/{file}")).unwrap_or_default();
-        read("comm") == b"init\n" && read("environ").split(|byte| *byte == 0).any(|entry| entry == row.as_bytes())
+        read("cmdline").starts_with(b"/init\0")
+            && read("environ").split(|byte| *byte == 0).any(|entry| entry == row.as_bytes())
     };
     let all = fs::read_dir("/proc").unwrap().filter_map(|entry| entry.unwrap().file_name().to_str()?.parse().ok());
-    all.filter(is_it).min().expect("a running /init")
+    all.filter(is_it).min().unwrap_or_else(|| panic!("no running /init of {name}"))
 }
 
-fn clean(mut command: Command, path: &str) -> Command {
-    command.env_clear().env("PATH", path).stdin(Stdio::null());
+fn parent(process: u32) -> String {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    status.lines().find_map(|line| line.strip_prefix("PPid:")).unwrap().trim().to_owned()
+}
+
+/// Without the test's variables; the lab's wrapper needs its own.
+fn clean(mut command: Command) -> Command {
+    let kept = std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("STEPDOWN_"));
+    let kept: Vec<_> = if newer() { kept.collect() } else { Vec::new() };
+    command.env_clear().envs(kept).env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").stdin(Stdio::null());
+    command
+}
+
+/// A command where the runtimes are: on this machine or in the lab's room.
+fn in_room(words: &[&str]) -> Command {
+    let mut all = words.to_vec();
+    let wrapper = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/lab/podman5");
+    if newer() {
+        all.splice(0..0, [wrapper, "--lab-root"]);
+    }
+    let mut command = Command::new(all[0]);
+    command.args(&all[1..]);
     command
 }
 
 /// No container may outlive the test.
 fn bounded(program: &str) -> Command {
+    let inner = in_room(&[program]);
     let mut command = Command::new("/usr/bin/timeout");
-    command.args(["--kill-after=10", "60", program]);
+    command.args(["--kill-after=10", "60"]).arg(inner.get_program()).args(inner.get_args());
     command
+}
+
+/// Whether the runtimes' programs are there.
+pub fn missing() -> Option<&'static str> {
+    let programs = ["bwrap", "systemd-nspawn", "containerd", "ctr", "lxc-start", "setpriv", "nsenter"];
+    let is_there = |program| in_room(&[program, "--version"]).output().is_ok_and(|told| told.status.success());
+    programs.into_iter().find(|program| !is_there(program))
 }
