@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use libc::SIGKILL;
 use rustix::process::Pid;
 
-use super::ports;
+use super::ports::{self, OWN_NETWORK};
 use super::report::Report;
 use super::stop::Way;
 use crate::child::leftovers::{self, Leftovers, Reach};
@@ -16,13 +16,17 @@ use crate::child::{self, Change, systemd};
 use crate::config::{BootCheck, signals};
 use crate::error::{Error, Result};
 use crate::exec::Launch;
+use crate::facts::listening;
 use crate::facts::processes::Dispositions;
 use crate::health::{self, Answer, Poll};
 use crate::plan::Plan;
-use crate::plan::health::HealthPlan;
+use crate::plan::health::{HealthPlan, Question};
 use crate::plan::supervision::Recipient;
 use crate::privilege::Dropped;
 use crate::sys::{self, SignalMask};
+
+/// The fix where a file or socket of another run or container answers for the app.
+const OWN_FILES: &str = "put it on a [[tmpfs]] of its own, or let the health check ask this app only";
 
 /// How long to wait for a killed process to end.
 const LAST: Duration = Duration::from_secs(2);
@@ -44,6 +48,7 @@ pub(super) fn check(
         Some(health) => watch.ask_once(health)?.is_ok(),
         None => false,
     };
+    let listened_before = listening::tables();
     // As supervision does, and as an app that replaces /init has it.
     let terminal = Terminal::open().filter(Terminal::is_ours);
     let main = match start(launch, &app, Output::ToStandardError, terminal.as_ref())? {
@@ -59,20 +64,20 @@ pub(super) fn check(
     };
     watch.main = Some(main);
     let healthy = match &plan.health {
-        Some(_) if answered_before => {
-            report.fail(
-                "health",
-                "passes before the app was started: something else answers it".into(),
-                "check in a network namespace of its own (neither --network=host nor a pod), and let the health check \
-                 ask this app only",
-            );
+        Some(health) if answered_before => {
+            let (who, fix) = match health.question {
+                Question::File { .. } => ("the file is from another run", OWN_FILES),
+                Question::Http { unix: Some(_), .. } => ("something else answers it", OWN_FILES),
+                _ => ("something else answers it", OWN_NETWORK),
+            };
+            report.fail("health", format!("passes before the app was started: {who}"), fix);
             watch.until_settled(how, "", report)
         }
         Some(health) => watch.until_healthy(health, how, report),
         None => watch.until_settled(how, "; the role has no health check", report),
     };
     if watch.ended.is_none() {
-        ports::check(open, report);
+        ports::check(open, &listened_before, report);
     }
     // Whatever the result, no process is left running.
     let stopped = watch.stop(main, plan, report);

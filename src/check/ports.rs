@@ -3,11 +3,19 @@
 use super::report::Report;
 use crate::facts::listening;
 
-pub(super) fn check(ports: &[u16], report: &mut Report) {
+/// The fix where another process answers for the app.
+pub(super) const OWN_NETWORK: &str = "check in a network namespace of its own (neither --network=host nor a pod), and let the health check ask this app \
+     only";
+
+/// `before` are the kernel's tables from before the app's start.
+pub(super) fn check(ports: &[u16], before: &str, report: &mut Report) {
     let tables = listening::tables();
     for port in ports {
         let name = format!("port {port}");
         match listening::on(*port, &tables) {
+            _ if listening::on(*port, before).is_some() => {
+                report.fail(&name, "something else listens, since before the app was started".into(), OWN_NETWORK);
+            }
             Some(true) => report.ok(&name, "the app listens".into()),
             Some(false) => report.warn(
                 &name,

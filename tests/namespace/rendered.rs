@@ -178,3 +178,15 @@ fn ports_that_the_app_does_not_open_to_the_network_are_warned_about() {
     // systemd holds these ports, in the host's network namespace.
     assert_eq!(check(&format!("ports = [{closed}]\nactivation = true")), [""; 0]);
 }
+
+#[test]
+fn port_that_something_else_listens_on_is_not_the_apps() {
+    let other = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = other.local_addr().unwrap().port();
+    let config = format!("[roles.web]\nsupervise = true\nports = [{port}]\ncommand = ['witness', 'pause']\n");
+    let run = sandbox().config(config).words(["--check", "--role", "web"]).run();
+    let said = format!(
+        "FAIL  port {port}: something else listens, since before the app was started; fix: check in a network namespace"
+    );
+    run.check(run.outcome.code == Some(1) && run.stdout().contains(&said), "a failed check of the port");
+}
