@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use toml_spanner::{Arena, Array, Document, Item as Node, Span, Table, Value};
 
-use super::keys::{Form, Kind, Table as Keys};
+use super::keys::{self, Form, Kind, Table as Keys};
 use super::mistakes;
 use crate::error::{Error, Place, Result, TextFile};
 
@@ -105,9 +105,26 @@ impl<'a> Item<'a> {
                 let words: Vec<String> = text.split_ascii_whitespace().map(|word| format!("\"{word}\"")).collect();
                 format!("write an array, each word its own string: [{}]", words.join(", "))
             }
+            _ if what.contains("table") => self.as_table(),
             _ => format!("write {what}"),
         };
         self.refuse(format!("{article} {kind} where {what} belongs"), &fix)
+    }
+
+    /// How to write the table, or an entry of the array of tables, that belongs here.
+    fn as_table(&self) -> String {
+        let kind = self.keys.get(self.key).map(|key| key.kind);
+        let (open, close) = match kind {
+            Some(Kind::Tables(_)) => ("[[", "]]"),
+            _ if std::ptr::eq(self.keys, &keys::TOP) => ("[", "]"),
+            _ => ("", " = { … }"),
+        };
+        let keys = match kind {
+            Some(Kind::Tables(keys) | Kind::Table(keys)) => keys.names(),
+            Some(Kind::Map(of, _)) if !matches!(of, Form::Role) => "KEY = …".to_owned(),
+            _ => keys::A_ROLE.names(),
+        };
+        format!("write {open}{}{close}, with {keys}", self.header())
     }
 
     /// The name of the table that this key holds.

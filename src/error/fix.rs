@@ -8,6 +8,9 @@ use super::hindrance::UNMASK;
 use super::mount::HIDDEN;
 use super::{Entry, Error, Kernel, Linked, NoSecret, Place, Unfit};
 
+/// Why a variable of `[env]` has no value yet.
+const IN_ENV: &str = "[env] sets it later";
+
 /// The list of roles of a configuration without roles.
 pub const NO_ROLES: &str = "none";
 
@@ -57,6 +60,9 @@ mod text {
     pub(super) const OUTPUT: &str = "keep standard output open, on a device with free space";
     pub(super) const SEAL_NOT_PROVED: &str = "mount /proc writable in the container, and let the seccomp profile \
         allow the calls of landlock(7) and seccomp(2)";
+    pub(super) const IN_ENV: &str = "write its value there";
+    pub(super) const SECRET_LEFT_OUT: &str =
+        "mount its file (--secret …), give the secret no roles or this one too, or write a default (${NAME:-…})";
     pub(super) const STOPPED: &str = "none needed: the container was stopped while it was starting";
 }
 
@@ -129,9 +135,12 @@ impl Error {
             Error::Role { what, variable, known } => {
                 return format!("set {variable} to one of: {known}{}", around(what));
             }
+            Error::Unset { message: Some(why), .. } if why == IN_ENV => text::IN_ENV,
+            Error::Unset { name, message: Some(why), .. } if is_about(why, name) => text::SECRET_LEFT_OUT,
             Error::Unset { name, message, .. } => return set(name, message.is_none()),
             Error::Required { name, hint: None } => return set(name, false),
             Error::Refused { name, is, hint: None } if is == "unset" => return set(name, false),
+            Error::Refused { name, is, hint: None } if is == "set" => return format!("unset {name}"),
             Error::Refused { name, hint: None, .. } => return format!("unset {name}, or change its value"),
             Error::Secret { name, cause, .. } => return secret(name, *cause),
             Error::CapabilityMissing { wanted, as_user } => return add(wanted, *as_user),
@@ -142,6 +151,18 @@ impl Error {
             Error::Create { what, path, call, uid, errno } => return made(what, path, call, *uid, *errno),
         };
         fixed.to_owned()
+    }
+
+    /// Adds why a variable has no value: a secret that is left out (`left`, as the plan prints them), or the order of
+    /// `[env]`.
+    pub fn explain(&mut self, left: &mut Vec<String>, is_in_env: impl Fn(&str) -> bool) {
+        if let Error::Unset { name, message: why @ None, .. } = self {
+            let found = left.iter().position(|left| is_about(left, name));
+            *why = match found {
+                Some(number) => Some(left.swap_remove(number)),
+                None => is_in_env(name).then(|| IN_ENV.to_owned()),
+            };
+        }
     }
 
     /// The error for a path of `when_exists` or `unless_exists` that cannot be looked up.
@@ -155,6 +176,11 @@ impl Error {
         let what = format!("cannot tell whether {} exists: lstat: {}", path.display(), Kernel(errno));
         Error::Config { place: place.clone(), what, allowed: allowed.to_owned() }
     }
+}
+
+/// Whether this is why the secret of that name is left out.
+fn is_about(left: &str, name: &str) -> bool {
+    left.strip_prefix("secret ").and_then(|left| left.strip_prefix(name)).is_some_and(|left| left.starts_with(": "))
 }
 
 fn not_done(call: &str) -> String {

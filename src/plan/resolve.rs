@@ -46,6 +46,16 @@ pub struct Given<'a> {
 /// # Errors
 /// All of exit codes 78, 126 and 127; see [`Error`].
 pub fn resolve(given: &Given<'_>) -> Result<Plan> {
+    let mut left = Vec::new();
+    let mut plan = resolve_all(given, &mut left);
+    if let Err(error) = &mut plan {
+        error.explain(&mut left, |name| given.config.env.contains_key(name));
+    }
+    plan
+}
+
+/// Resolves everything; `left` gets the secrets that are left out.
+fn resolve_all(given: &Given<'_>, left: &mut Vec<String>) -> Result<Plan> {
     let Given { config, arguments, accounts, held, .. } = *given;
     let started_as = StartedAs::of(held);
     let Resolved { target, dropped } = identity::target(given)?;
@@ -65,7 +75,7 @@ pub fn resolve(given: &Given<'_>) -> Result<Plan> {
     }
     let trust = Trust::new(started_as == StartedAs::Root);
     let reader = secrets::Reader { started_as, trust: &trust, target: &target, held };
-    let secrets = secrets::resolve(config, name, &mut environment, &reader)?;
+    let secrets = secrets::resolve(config, name, &mut environment, &reader, left)?;
     environment::force(&mut environment, config, role_env)?;
     let environment = environment;
     let boot = Boot { role: name, environment: &environment };
@@ -97,12 +107,12 @@ pub fn resolve(given: &Given<'_>) -> Result<Plan> {
     let stop = stop::resolve(config, selected.as_ref().map(|selected| selected.role));
     let supervision = supervision::resolve(config, stop, health.clone())?;
     let seal = seal::resolve(&config.seal, &environment)?;
-    let (forced, held_back) = match arguments.action {
-        Action::Plan => (forced(config, role_env), held_back(config, &boot, &steps, secrets.held_back)),
-        _ => Default::default(),
-    };
     let search = Search { environment: later.as_ref().unwrap_or(&environment), ..search };
     let Command { programs, words } = command(given, selected.as_ref(), &search)?;
+    let (forced, held_back) = match arguments.action {
+        Action::Plan => (forced(config, role_env), held_back(config, &boot, &steps, std::mem::take(left))),
+        _ => Default::default(),
+    };
     Ok(Plan {
         forced,
         held_back,

@@ -31,12 +31,10 @@ pub(super) struct Resolved {
     pub(super) not_for_root: NotForRoot,
     /// Notes for the operator.
     pub(super) notes: Vec<String>,
-    /// The secrets that are left out.
-    pub(super) held_back: Vec<String>,
 }
 
 /// Adds every secret of the role to the environment, and removes the `_FILE` variables. Records do not show the values
-/// from then on.
+/// from then on. `left` gets the secrets that are left out, with the reason.
 ///
 /// # Errors
 /// [`Error::Secret`].
@@ -45,12 +43,13 @@ pub(super) fn resolve(
     role: Option<&str>,
     environment: &mut Environment,
     reader: &Reader<'_>,
+    left: &mut Vec<String>,
 ) -> Result<Resolved> {
     let mut resolved = Resolved::default();
     let mut values = Vec::new();
     for (name, secret) in &config.secrets {
         if !secret.scope.has(role) {
-            resolved.held_back.push(format!("secret {name}: for other roles"));
+            left.push(format!("secret {name}: for other roles"));
             continue;
         }
         let variable = format!("{name}_FILE");
@@ -70,7 +69,7 @@ pub(super) fn resolve(
             Err(Unread::Absent(_)) if by_hand => (environment.get(name).unwrap_or_default().to_vec(), None),
             Err(Unread::Absent(_)) if secret.optional && !is_named => {
                 resolved.not_for_root.add(name, &path, why_not_root);
-                resolved.held_back.push(format!("secret {name}: optional, and {} is absent", path.display()));
+                left.push(format!("secret {name}: optional, and {} is absent", path.display()));
                 continue;
             }
             Err(Unread::Absent(what)) => return Err(refuse(NoSecret::Absent, what)),
