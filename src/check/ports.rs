@@ -4,8 +4,8 @@ use super::report::Report;
 use crate::facts::listening;
 
 /// The fix where another process answers for the app.
-pub(super) const OWN_NETWORK: &str = "check in a network namespace of its own (neither --network=host nor a pod), and let the health check ask this app \
-     only";
+pub(super) const OWN_NETWORK: &str = "check in a network namespace of its own (neither --network=host nor a pod), and \
+    let the health check ask this app only";
 
 /// `before` are the kernel's tables from before the app's start.
 pub(super) fn check(ports: &[u16], before: &str, report: &mut Report) {
