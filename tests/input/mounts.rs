@@ -44,17 +44,19 @@ fn any_name_of_a_mount_point_is_found() {
 // The resulting path if one of the spellings is misread.
 #[test]
 fn mount_points_with_similar_names_are_not_confused() {
-    for (mounted, asked) in [
-        ("/a b", "/a\\040b"),
-        ("/a\\040b", "/a b"),
-        ("/a\nb", "/a\\012b"),
-        ("/a", "/a b"),
-        ("/a b", "/a"),
-        ("/a/b", "/a"),
+    let below = "not the mount point itself";
+    for (mounted, asked, what) in [
+        ("/a b", "/a\\040b", below),
+        ("/a\\040b", "/a b", below),
+        ("/a\nb", "/a\\012b", below),
+        ("/a", "/a b", below),
+        ("/a b", "/a", below),
+        // It contains the other mount point, which a mount here would hide.
+        ("/a/b", "/a", "not a tmpfs mount point"),
     ] {
         let base = sandbox().tmpfs(mounted).node(asked, Kind::Directory).config(toml(asked));
         for run in both(&base) {
-            let record = run.refused(78, &["not the mount point itself"]);
+            let record = run.refused(78, &[what]);
             assert!(!record.chars().any(char::is_control), "{record}");
             run.untouched(mounted);
         }
