@@ -146,7 +146,7 @@ pub(crate) fn fatal(failure: Failure, json: bool) {
     } else if stderr().is_terminal() {
         format!("{:?}", miette::Report::new(failure))
     } else {
-        format!("stepdown: {}\n  fix: {}", failure.line(), one_line(&failure.fix))
+        format!("stepdown: {}", failure.with_fix())
     };
     let _ = writeln!(stderr(), "{text}");
 }

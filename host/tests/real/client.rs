@@ -9,6 +9,7 @@ const SCRIPT: &str = r#"
 import http.client, json, select, sys, threading, time
 path, pause = sys.argv[1], float(sys.argv[2])
 count = {"requests": 0, "failed": 0, "cut": 0, "slowest": 0.0, "last": ""}
+errors = []
 def ask():
     began = time.monotonic()
     try:
@@ -22,10 +23,13 @@ def ask():
         count["cut"] += not isinstance(error, ConnectionRefusedError)
     count["requests"] += 1
     count["failed"] += not good
+    if not good:
+        errors.extend([began, time.monotonic()])
     count["slowest"] = max(count["slowest"], round(time.monotonic() - began, 3))
 print("ready", flush=True)
 while not select.select([sys.stdin], [], [], pause)[0]:
     ask()
+count["errors"] = errors[-1] - errors[0] if errors else 0.0
 print(json.dumps(count))
 "#;
 
@@ -38,6 +42,8 @@ pub(crate) struct Counted {
     /// Of those that failed: a connection was there and ended without an answer.
     pub(crate) cut: u64,
     pub(crate) slowest: f64,
+    /// The seconds from the begin of the first failed request to the end of the last one.
+    pub(crate) errors: f64,
 }
 
 impl Client {
@@ -62,6 +68,7 @@ impl Client {
                 failed: number("failed"),
                 cut: number("cut"),
                 slowest: count["slowest"].as_f64().unwrap(),
+                errors: count["errors"].as_f64().unwrap(),
             }
         });
         [counted.next().unwrap(), counted.next().unwrap()]
