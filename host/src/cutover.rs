@@ -32,12 +32,15 @@ const EACH: Duration = Duration::from_secs(1);
 /// A single failed check is repeated after this time.
 const SECOND_ASK: Duration = Duration::from_millis(400);
 
+const SHUT_DOWN: &str = "the host was shut down meanwhile";
+const DEPLOY_AGAIN: &str = "deploy the tag again";
+
 pub(crate) fn run(job: &Job, store: &mut Store) -> Ended {
     match cut_and_watch(job, store) {
         Ok(candidate) => finish(job, store, candidate),
         // The unit that failed was stopped by the shutdown.
         Err(_) if systemd::is_stopping() => {
-            let failure = Failure::new("deploy", "the host was shut down meanwhile").fix("deploy the tag again");
+            let failure = Failure::new("deploy", SHUT_DOWN).fix(DEPLOY_AGAIN);
             restore(job, store, &Failing::from(failure))
         }
         Err(failure) => restore(job, store, &Failing::from(failure)),
@@ -288,9 +291,17 @@ pub(crate) fn restore(job: &Job, store: &mut Store, failing: &Failing) -> Ended 
         None => withdraw(job, store),
     };
     if result.is_err() && systemd::is_stopping() {
-        // systemd starts no unit any more. The run stays under way, and the next start restores.
+        // systemd starts no unit any more. The run stays under way, and the next start restores. The shutdown may have
+        // caused the failure, before systemd said that it stops.
+        if let Some(run) = store.state.run.as_mut().filter(|_| !reason.contains(SHUT_DOWN)) {
+            run.reason = Some(format!("{reason}; {SHUT_DOWN}"));
+            run.fix = Some(DEPLOY_AGAIN.to_owned());
+        }
+        if let Err(failure) = store.save() {
+            job.report.note(Level::Warn, "state", &failure.line());
+        }
         let answer = format!("fail {tag} {}; the host shuts down: the next start restores", one_line(reason));
-        return Ended { later: true, ..Ended::refused(answer, fix.clone()) };
+        return Ended { later: true, ..Ended::refused(answer, Some(DEPLOY_AGAIN.to_owned())) };
     }
     // Of what is still wrong: the image can be corrected later.
     let fix = result.as_ref().map_or_else(|stuck| Some(stuck.fix.clone()), |()| fix.clone());
