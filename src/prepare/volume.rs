@@ -23,7 +23,7 @@ pub struct Kept {
 /// Hands it over, unless it already belongs to the user.
 pub(super) fn hand_over(root: &Root, entry: &VolumePlan, target: &Target, mask: SignalMask) -> Result<Option<Kept>> {
     let path = &entry.path;
-    let surface = || Surface::Volume(entry.mount("NAME", true));
+    let surface = || Surface::Volume(entry.mount("NAME", false));
     let top = open::directory(path, surface)?;
     let look = || open::look(&top).map_err(|reason| failed(path, "fstat", reason));
     let before = look()?;

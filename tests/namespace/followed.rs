@@ -197,3 +197,127 @@ fn a_wait_for_a_program_that_cannot_run_has_the_fix_of_the_program() {
     fix(&volume().run(), 70, "install it in the image, correct PATH, or give its whole path");
     passes(&volume().owned("/data/ready", Kind::File(Content::Witness), APP, 0o755));
 }
+
+/// A container whose fix is followed: this code and fix, and the same container as the fix says, which boots.
+fn mends(refused: &Sandbox, code: i32, expected: &str, mended: &[Sandbox]) {
+    fix(&refused.run(), code, expected);
+    mended.iter().for_each(boots);
+}
+
+#[test]
+fn a_configuration_that_is_absent_or_not_roots_is_copied() {
+    let named = || sandbox().words(["--config", "/etc/app.toml", "--", "witness"]);
+    let copy = "COPY the file into the image, or leave --config out to use /etc/init.toml";
+    mends(&named(), 78, copy, &[named().file("/etc/app.toml", ""), sandbox()]);
+    let closed = |mode| as_user(named().file_mode("/etc/app.toml", Content::Bytes(Vec::new()), mode));
+    let read = "let the user that /init starts as read it (COPY --chmod=0644) and enter the directories above it";
+    mends(&closed(0o600), 78, read, &[closed(0o644)]);
+    for (owner, mode, command) in
+        [(APP, 0o644, "chown root"), ((0, 0), 0o666, "chmod go-w"), ((0, APP.1), 0o664, "chmod g-w")]
+    {
+        let boot = |owner, mode| named().owned("/etc/app.toml", Kind::File(Content::Bytes(Vec::new())), owner, mode);
+        let expected = format!(
+            "let only root own and write it: {command} /etc/app.toml (COPY --chown=0:0 --chmod=0644); anyone else \
+             could control root at the next start"
+        );
+        mends(&boot(owner, mode), 78, &expected, &[boot((0, 0), 0o644)]);
+    }
+}
+
+#[test]
+fn what_the_environment_lacks_is_set_without_quotes_and_carriage_returns() {
+    let roles = "[roles.web]\ncommand = ['witness']\n[roles.worker]\ncommand = ['witness']\n";
+    let role = |entry: &str| sandbox().config(roles).words::<&str>([]).env(entry);
+    let around = "; without quotes, blanks and carriage returns around it (save an env file with LF line endings)";
+    for (entry, more) in [("ROLE=web\r", around), ("ROLE='web'", around), ("ROLE=wbe", ""), ("ROLE=", "")] {
+        mends(&role(entry), 78, &format!("set ROLE to one of: web, worker{more}"), &[role("ROLE=web")]);
+    }
+    let log = "give INIT_LOG once, as error, warn, info, debug or trace, or unset it";
+    let level = |entry: &str| sandbox().env(entry);
+    mends(&level("INIT_LOG=\"info\""), 64, &format!("{log}{around}"), &[level("INIT_LOG=info"), sandbox()]);
+    let value = |text: &str| sandbox().config(format!("[env]\nA = '{text}'\n"));
+    let expected = "set DB_NAME (--env DB_NAME=…), or write ${DB_NAME:-default}";
+    let set = value("${DB_NAME}").env("DB_NAME=x");
+    mends(&value("${DB_NAME}"), 78, expected, &[set, value("${DB_NAME:-default}")]);
+    let secret = || sandbox().config("[secrets]\nKEY = '/run/key'\n");
+    let file = |path: &str| secret().file_mode(path, Content::Bytes(b"value\n".into()), 0o400);
+    let expected = "mount the secret there (--secret …), or name its file in KEY_FILE";
+    mends(&secret(), 78, expected, &[file("/run/key"), file("/etc/key").env("KEY_FILE=/etc/key")]);
+}
+
+#[test]
+fn what_is_not_mounted_is_mounted() {
+    let tmpfs = "add --tmpfs /data:rw,size=64m,mode=0755 (never uid= or gid=), or a memory-backed emptyDir";
+    let mounted = |config: &str, mode| sandbox().config(config).owned("/data", Kind::Tmpfs, (0, 0), mode);
+    mends(&sandbox().config(TMPFS), 78, tmpfs, &[mounted(TMPFS, 0o755), mounted(TMPFS, 0o777)]);
+    let volume = "mount it: --volume NAME:/data:Z, or a throw-away --tmpfs /data";
+    mends(&sandbox().config(VOLUME), 78, volume, &[mounted(VOLUME, 0o755), mounted(VOLUME, 0o1777)]);
+    // Podman and Docker mount a tmpfs without options with mode 1777.
+    let directory = "[[directory]]\npath = '/data/made'\n";
+    let root = || sandbox().config(directory).node("/data", Kind::Directory);
+    let expected = "put it below a writable mount, or mount one (--tmpfs /data/made)";
+    let one = root().owned("/data/made", Kind::Tmpfs, (0, 0), 0o1777);
+    mends(&root(), 71, expected, &[mounted(directory, 0o1777), one]);
+    let full = || {
+        sandbox()
+            .config(format!("{TMPFS}[[file]]\npath = '/data/file'\ntemplate = '/etc/big'\n"))
+            .file("/etc/big", vec![b'x'; 200_000])
+    };
+    let sized = |size: &str| full().node("/data", Kind::OptionTmpfs(format!("size={size},mode=0755")));
+    mends(&sized("64k"), 71, "free space or inodes there, or mount it larger", &[sized("1m")]);
+}
+
+#[test]
+fn a_command_that_is_not_found_or_not_executable_is_installed() {
+    let app = || sandbox().words(["server"]).node("/opt", Kind::Directory);
+    let at = |path: &str| app().file_mode(path, Content::Witness, 0o755);
+    let is_started = |boot: Sandbox| boot.run().app().is_dropped_to(1001, 1001, "1001");
+    fix(&app().run(), 127, "install it in the image, correct PATH, or give its whole path");
+    is_started(at("/bin/server"));
+    is_started(at("/opt/server").with(|spec| spec.env[0] = "PATH=/bin:/opt".into()));
+    is_started(at("/opt/server").words(["/opt/server"]));
+    let mode = |mode| app().file_mode("/bin/server", Content::Witness, mode);
+    for closed in [0o644, 0o700] {
+        fix(&mode(closed).run(), 126, "let the user execute it (chmod 0755)");
+    }
+    is_started(mode(0o755));
+    let script = |line: &str| app().file_mode("/bin/server", Content::Bytes(line.into()), 0o755);
+    let lost = || script("#!/bin/lost\n");
+    let install = "install /bin/lost in the image, or name the right one in the script's first line";
+    fix(&lost().run(), 127, install);
+    is_started(lost().file_mode("/bin/lost", Content::Witness, 0o755));
+    is_started(script("#!/bin/witness\n"));
+    let endings = "save the script with LF line endings (dos2unix, or eol=lf in .gitattributes)";
+    fix(&script("#!/bin/witness\r\n").run(), 127, endings);
+    let noexec = sandbox().words(["/opt/server"]).node("/opt", Kind::NoexecTmpfs);
+    let noexec = noexec.file_mode("/opt/server", Content::Witness, 0o755);
+    fix(&noexec.run(), 126, "install it on another file system, or mount this one with exec");
+    let workdir = || sandbox().config("workdir = '/srv/app'\n");
+    let create = "create it in the image, or change workdir";
+    mends(
+        &workdir(),
+        71,
+        create,
+        &[workdir().node("/srv/app", Kind::Directory), sandbox().config("workdir = '/bin'\n")],
+    );
+    let closed = |mode| workdir().owned("/srv", Kind::Directory, (0, 0), mode).node("/srv/app", Kind::Directory);
+    let enter = "let the user enter it and each directory above it (chmod a+x), or change workdir";
+    mends(&closed(0o700), 71, enter, &[closed(0o711)]);
+}
+
+#[test]
+fn ids_that_cannot_be_used_are_exchanged() {
+    let user = |user: &str| sandbox().config(format!("user = '{user}'\n"));
+    let number = "give a number from 1 to 4294967294, or a name that is in the image's /etc/passwd (user) or \
+                  /etc/group (group)";
+    for wrong in ["nobody-here", "0", "root", "1001:nowhere"] {
+        mends(&user(wrong), 78, number, &[user("1001:1001")]);
+    }
+    let map = "choose an id that /proc/self/uid_map maps (0-65535), or give the engine's user more sub-ids \
+               (/etc/subuid, /etc/subgid)";
+    mends(&user("70000:1001"), 78, map, &[user("1001:1001")]);
+    let groups = "give the engine's user sub-gids in /etc/subgid: this user namespace denies setgroups to everyone";
+    mends(&sandbox().with(|spec| spec.deny_setgroups = true), 77, groups, &[sandbox()]);
+    let none = "start the container without --exec, then run it in there (podman exec CONTAINER /init --exec COMMAND)";
+    mends(&sandbox().words(["--exec", "witness"]), 64, none, &[sandbox()]);
+}
