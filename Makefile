@@ -71,17 +71,17 @@ host: tools build
 engines: tools build
 	tests/lab/runsc --version
 	$(MAKE) engines-here PROGRAMS="--test engines --test matrix --test gvisor --test runtimes"
-	STEPDOWN_NEWER=forky $(MAKE) engines-here PROGRAMS="--test engines --test matrix --test runtimes"
+	STEPDOWN_NEWER=forky $(MAKE) engines-here ROOT=podman5-root PROGRAMS="--test engines --test matrix --test runtimes"
 
 engines-here: export STEPDOWN_MUST_RUN := 1
 engines-here:
 	tests/lab/setup
 	tests/lab/setup --docker
-	tests/lab/image docker podman-root podman5
-	tests/lab/broker docker podman-root podman5
-	tests/lab/django docker podman-root podman5
+	tests/lab/image docker podman-root podman5 $(ROOT)
+	tests/lab/broker docker podman-root podman5 $(ROOT)
+	tests/lab/django docker podman-root podman5 $(ROOT)
 	tests/lab/servers
-	@trap 'for engine in podman podman-root podman5 docker; do tests/lab/$$engine --lab-stop; done' EXIT; \
+	@trap 'for engine in podman podman-root podman5 $(ROOT) docker; do tests/lab/$$engine --lab-stop; done' EXIT; \
 		trap 'exit 130' INT TERM; \
 		cargo test --locked --target $(NATIVE) --no-fail-fast $(PROGRAMS) -- --nocapture
 

@@ -29,11 +29,20 @@ pub enum Engine {
     PodmanRootRunc,
     /// Rootless, from the next Debian release.
     Podman5,
+    /// As root, of the newer Debian release that `STEPDOWN_NEWER` selects; otherwise it is left out.
+    Podman5Root,
     Docker,
 }
 
-pub const ALL: &[Engine] =
-    &[Engine::Podman, Engine::PodmanRunc, Engine::PodmanRoot, Engine::PodmanRootRunc, Engine::Podman5, Engine::Docker];
+pub const ALL: &[Engine] = &[
+    Engine::Podman,
+    Engine::PodmanRunc,
+    Engine::PodmanRoot,
+    Engine::PodmanRootRunc,
+    Engine::Podman5,
+    Engine::Podman5Root,
+    Engine::Docker,
+];
 pub const BOTH: &[Engine] = &[Engine::Podman, Engine::Docker];
 pub const PODMAN: &[Engine] = &[Engine::Podman];
 pub const DOCKER: &[Engine] = &[Engine::Docker];
@@ -46,6 +55,7 @@ impl fmt::Display for Engine {
             Engine::PodmanRoot => "podman as root",
             Engine::PodmanRootRunc => "podman as root, runc",
             Engine::Podman5 => "podman 5",
+            Engine::Podman5Root => "podman 5 as root",
             Engine::Docker => "docker",
         })
     }
@@ -58,6 +68,7 @@ impl Engine {
             Engine::Podman | Engine::PodmanRunc => "podman",
             Engine::PodmanRoot | Engine::PodmanRootRunc => "podman-root",
             Engine::Podman5 => "podman5",
+            Engine::Podman5Root => "podman5-root",
             Engine::Docker => "docker",
         }
     }
@@ -150,7 +161,7 @@ impl Engine {
         let how = match self {
             Engine::Podman => "rootless, crun",
             Engine::PodmanRunc => "rootless, runc",
-            Engine::PodmanRoot => "as root, crun",
+            Engine::PodmanRoot | Engine::Podman5Root => "as root, crun",
             Engine::PodmanRootRunc => "as root, runc",
             Engine::Podman5 => "rootless, crun",
             Engine::Docker => "as root, runc",
@@ -167,7 +178,7 @@ impl Engine {
             (_, false) => return Some("only root can create its environment".to_owned()),
             (Engine::PodmanRoot, true) => &["podman", "crun"],
             (Engine::PodmanRunc | Engine::PodmanRootRunc, true) => &["podman", "runc"],
-            (Engine::Podman5, true) => &["mmdebstrap", "newuidmap"],
+            (Engine::Podman5 | Engine::Podman5Root, true) => &["mmdebstrap", "newuidmap"],
         };
         if let Some(program) = programs.iter().find(|program| !on_path(program)) {
             return Some(format!("{program} is not installed"));
@@ -181,7 +192,9 @@ impl Engine {
 /// The usable engines. The others are reported, or fail the test if everything must run.
 pub fn here(engines: &[Engine]) -> Vec<Engine> {
     let must_run = std::env::var_os("STEPDOWN_MUST_RUN").is_some_and(|value| value == "1");
-    let here = engines.iter().copied().filter(|engine| match engine.missing() {
+    let newer = std::env::var_os("STEPDOWN_NEWER").is_some();
+    let engines = engines.iter().copied().filter(|engine| newer || *engine != Engine::Podman5Root);
+    let here = engines.filter(|engine| match engine.missing() {
         None => true,
         Some(reason) if must_run => panic!("every test must run, but {engine} is unusable: {reason}"),
         Some(reason) => {
