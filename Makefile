@@ -91,6 +91,12 @@ engines-here:
 kernels: tools build
 	tests/lab/kernels $(RELEASES)
 
+.PHONY: machines
+# Rendered units over their limits, an update that is rolled back and a reboot, in an emulated machine with systemd,
+# Podman and control groups: about fifteen minutes.
+machines: tools build
+	tests/lab/machines
+
 .PHONY: host-table
 # The usual deploy script and stepdown side by side, as a table: about fifteen minutes. ONLY=good,hanging
 host-table: tools build
