@@ -109,7 +109,7 @@ fn mounts() -> [Row; 6] {
             BOTH,
             format!("{USUAL} --tmpfs /dev/a/b"),
             &["--tmpfs", "/dev/a"],
-            { refusal(78, &["/dev/a is a directory on a tmpfs, but not the mount point itself"]) },
+            { refusal(78, &["/dev/a is not a tmpfs mount point", "it hides the files that are there now"]) },
         ),
         refused("--user 1001 and a tmpfs of root's", BOTH, format!("--user 1001 {USUAL}"), &[], {
             refusal(78, &["/home/app is not writable to uid 1001", "(EACCES)", "start as root"])
