@@ -5,12 +5,16 @@ use crate::{
     stand::{STEPDOWN, Stand, stand},
 };
 
-fn request(stand: &Stand, tag: &str) {
+/// Publishes a version and requests it. Returns at its cutover, with what served before and the tag.
+fn cutting_over(stand: &Stand) -> (String, String) {
+    let before = stand.serving();
+    let tag = stand.publish("good", Some("good"));
     stand.shell(&format!(
         "rm -f runner-data/deploy-status && echo {tag} >runner-data/.new && \
          mv runner-data/.new runner-data/deploy-trigger && \
          until {STEPDOWN} status | grep -q 'under way: {tag}, in state cutting'; do sleep 0.1; done"
     ));
+    (before, tag)
 }
 
 fn answer(stand: &Stand) -> String {
@@ -45,9 +49,7 @@ fn signal_in_any_state_ends_the_deploy_and_restores() {
 #[test]
 fn service_that_is_stopped_restores_and_answers() {
     let Some(stand) = stand() else { return };
-    let before = stand.serving();
-    let tag = stand.publish("good", Some("good"));
-    request(&stand, &tag);
+    let (before, _) = cutting_over(&stand);
     stand.shell("systemctl --user stop stepdown-app.service");
     let answer = answer(&stand);
     assert!(answer.contains("it was interrupted by SIGTERM; serving "), "{answer}");
@@ -58,9 +60,7 @@ fn service_that_is_stopped_restores_and_answers() {
 #[test]
 fn shutdown_during_a_cutover_is_not_stuck_and_is_answered_after_the_boot() {
     let Some(stand) = stand() else { return };
-    let before = stand.serving();
-    let tag = stand.publish("good", Some("good"));
-    request(&stand, &tag);
+    let (before, tag) = cutting_over(&stand);
     stand.reboot();
     let answer = answer(&stand);
     assert!(answer.starts_with(&format!("fail {tag} ")) && answer.contains(&format!("; serving {before}")), "{answer}");
