@@ -1,5 +1,5 @@
-//! Reads files with the user's permissions while still root, since only the user may read some: `setfsuid(2)`,
-//! `capabilities(7)`.
+//! Opens files with the permissions of the user or of their owner while still root, since nobody else may read some:
+//! `setfsuid(2)`, `capabilities(7)`.
 //!
 //! File access depends on the file system uid and gid and the supplementary groups. A file system uid other than 0 also
 //! removes the capabilities that override permissions from the effective set. The owner of this process stays the same

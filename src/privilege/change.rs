@@ -83,9 +83,12 @@ fn are_absent(held: &Held) -> bool {
     }
 }
 
+/// The securebits that `/init` sets or clears: all that Linux had before 6.14.
+const OWN_SECUREBITS: SecureBits = SecureBits::from_bits_retain(0xff);
+
 /// A sandbox may have locked other bits, as minijail does with those of Linux 6.14: these stay.
 fn set_securebits(bits: SecureBits) -> Result<()> {
-    let others = || capabilities_secure_bits().unwrap_or(bits) - SecureBits::from_bits_retain(0xff);
+    let others = || capabilities_secure_bits().unwrap_or(bits) - OWN_SECUREBITS;
     set_capabilities_secure_bits(bits)
         .or_else(|error| match others() {
             others if others.is_empty() => Err(error),
