@@ -11,22 +11,22 @@
 //! | --- | --- | --- |
 //! | 0 | [`error`] | what failed, on what, the kernel's reason, the fix, the exit code |
 //! | 0 | [`sys`] | the only unsafe |
-//! | 0 | [`trust`] | opens what root obeys, and refuses what others can write |
-//! | 1 | [`logger`] | one record, one line, one write |
-//! | 1 | [`config`] | argv, environment and TOML to a `Config` |
-//! | 1 | [`facts`] | accounts, mounts, programs, what a root step obeys, how `/init` is installed |
-//! | 1 | [`privilege`] | the two tokens, the drop and its proof |
-//! | 2 | [`exec`] | exec |
-//! | 3 | [`plan`] | everything that the boot will do, from the configuration and facts |
-//! | 3 | [`child`] | fork, wait, the terminal's foreground |
-//! | 4 | [`prepare`] | descriptors, hand-over, the user's directories |
-//! | 4 | [`seal`] | forbids the app writes outside of its surfaces and new namespaces |
-//! | 5 | [`steps`] | runs the steps before the app |
-//! | 4 | [`health`] | the health check |
-//! | 4 | [`render`] | how the container must be started, for each engine |
-//! | 5 | [`supervise`] | stays as PID 1 until the app ends |
-//! | 5 | [`check`] | the boot check |
-//! | 6 | `main` | the stages in order |
+//! | 1 | [`trust`] | opens what root obeys, and refuses what others can write |
+//! | 2 | [`logger`] | one record, one line, one write |
+//! | 2 | [`config`] | argv, environment and TOML to a `Config` |
+//! | 2 | [`facts`] | accounts, mounts, programs, what a root step obeys, how `/init` is installed |
+//! | 2 | [`privilege`] | the two tokens, the drop and its proof |
+//! | 3 | [`exec`] | exec |
+//! | 4 | [`plan`] | everything that the boot will do, from the configuration and facts |
+//! | 4 | [`child`] | fork, wait, the terminal's foreground |
+//! | 5 | [`prepare`] | descriptors, hand-over, the user's directories |
+//! | 5 | [`seal`] | forbids the app writes outside of its surfaces and new namespaces |
+//! | 6 | [`steps`] | runs the steps before the app |
+//! | 5 | [`health`] | the health check |
+//! | 5 | [`render`] | how the container must be started, for each engine |
+//! | 6 | [`supervise`] | stays as PID 1 until the app ends |
+//! | 6 | [`check`] | the boot check |
+//! | 7 | `main` | the stages in order |
 //!
 //! The order: block signals → configuration → facts → plan → take privilege → hand over (`&Root`) → `Root` becomes
 //! [`privilege::Dropped`] → exec, or supervision.

@@ -19,7 +19,7 @@ use rustix::fs::{FileType, fstat};
 use rustix::io::{Errno, ReadWriteFlags, Result, pwritev2};
 use rustix::stdio::stderr;
 
-use crate::error::{Error, Exit};
+use crate::error::{Error, Exit, fix};
 use crate::sys;
 
 /// Starts the log on standard error. Called once; a second call changes nothing.
@@ -59,8 +59,7 @@ pub fn fatal(error: &Error) {
 
 /// Writes the record of a failed allocation, without allocating, and ends the process.
 pub fn out_of_memory() -> ! {
-    put(b"init: fatal: cannot allocate memory: mmap: Out of memory (ENOMEM); \
-          fix: give the container more memory (--memory, --ulimit as)\n");
+    put(fix::system::NO_MEMORY.as_bytes());
     sys::exit_now(Exit::System as u8)
 }
 

@@ -10,7 +10,7 @@ use crate::child::run::{End, MOST_CAPTURED, Runner, run};
 use crate::child::wait::{Event, Signals};
 use crate::child::{Change, next_change};
 use crate::config::signals;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, fix};
 use crate::exec::{Launch, STOPS};
 use crate::health::{self, Poll};
 use crate::plan::health::HealthPlan;
@@ -18,12 +18,6 @@ use crate::plan::{self, Given, Plan, StepPlan, root_steps};
 use crate::privilege::{Dropped, Root};
 use crate::sys::SignalMask;
 use crate::trust::Trust;
-
-const SEE_ABOVE: Cow<'static, str> = Cow::Borrowed("see the step's output above");
-const FROZEN: Cow<'static, str> =
-    Cow::Borrowed("let nothing stop it, and give its input in a variable or a file: a step cannot use the terminal");
-const UNREACHED: &str = "start what it waits for, make it reachable from here, or raise the timeouts (step and wait)";
-const STOPPED: Cow<'static, str> = Cow::Borrowed("no fix needed: the stop came during the boot");
 
 /// How long the process of a finished wait may take to end.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -123,32 +117,30 @@ fn one_line(step: &StepPlan, variable: &str, mut output: Vec<u8>) -> Result<Vec<
 }
 
 fn not_a_line(step: &StepPlan, what: &str, variable: &str) -> Error {
-    failed(
-        step,
-        format!("printed {what}, and its output becomes {variable}"),
-        Cow::Borrowed("let it print the value as one line, and everything else on standard error"),
-    )
+    failed(step, format!("printed {what}, and its output becomes {variable}"), fix::running::NOT_A_LINE.into())
 }
 
 fn run_one(runner: Runner<'_>, step: &StepPlan, captured: Option<&mut Vec<u8>>) -> Result<()> {
     log::info!("step {}", step.name);
-    let failed = |what, remedy| Err(failed(step, what, remedy));
+    let failed = |what, remedy: &'static str| Err(failed(step, what, remedy.into()));
     let (end, last) = run(runner, &step.name, &step.app, step.timeout, captured)?;
     // Its last line is usually its reason.
     let said = if last.is_empty() { String::new() } else { format!(", saying '{last}'") };
     match end {
         End::Changed(Change::Exited(0)) => Ok(()),
-        End::Changed(Change::Exited(code)) => failed(format!("exited with {code}{said}"), SEE_ABOVE),
-        End::Changed(Change::Killed(signal)) => failed(format!("was ended by signal {signal}{said}"), SEE_ABOVE),
+        End::Changed(Change::Exited(code)) => failed(format!("exited with {code}{said}"), fix::running::STEP_FAILED),
+        End::Changed(Change::Killed(signal)) => {
+            failed(format!("was ended by signal {signal}{said}"), fix::running::STEP_FAILED)
+        }
         End::Changed(Change::Stopped(signal)) => {
-            failed(format!("was stopped by {}{said}", signals::name(signal)), FROZEN)
+            failed(format!("was stopped by {}{said}", signals::name(signal)), fix::running::STEP_FROZEN)
         }
         End::TimedOut => failed(
             format!("did not end within {:?}{said}", step.timeout.unwrap_or_default()),
-            Cow::Borrowed("find what it waits for, or raise its timeout"),
+            fix::running::STEP_TIMED_OUT,
         ),
         End::Stopped(signal) => Err(stopped(step, signal)),
-        End::NotStarted { what, fix } => failed(format!("could not be started: {what}"), Cow::Owned(fix)),
+        End::NotStarted { what, fix } => Err(self::failed(step, format!("could not be started: {what}"), fix.into())),
     }
 }
 
@@ -183,7 +175,7 @@ fn wait_for(launch: Launch<'_, Dropped>, step: &StepPlan, wait: &HealthPlan) -> 
         let said = if last.is_empty() { "no answer yet".to_owned() } else { format!("last: {last}") };
         if end.is_some_and(|end| now >= end) {
             finish(poll, &signals);
-            let (said, remedy) = health::and_fix(&said, UNREACHED);
+            let (said, remedy) = health::and_fix(&said, fix::running::UNREACHED);
             let what = format!("waited {:?} for {object}; {said}", step.timeout.unwrap_or_default());
             return Err(failed(step, what, Cow::Owned(remedy.to_owned())));
         }
@@ -207,7 +199,7 @@ fn failed(step: &StepPlan, what: String, remedy: Cow<'static, str>) -> Error {
 
 fn stopped(step: &StepPlan, signal: i32) -> Error {
     let what = format!("was ended, since the container was told to stop (signal {signal})");
-    Error::Step { name: step.name.clone(), what, remedy: STOPPED, stopped: true }
+    Error::Step { name: step.name.clone(), what, remedy: fix::running::STOPPED_STEP.into(), stopped: true }
 }
 
 /// Ends a running check, and reaps it.

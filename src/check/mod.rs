@@ -15,7 +15,7 @@ use rustix::fs::{Access, StatVfsMountFlags, access, statvfs};
 
 use crate::config::args::Extent;
 use crate::config::{BootCheck, Config};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, fix};
 use crate::exec::Launch;
 use crate::facts::processes;
 use crate::plan::{Plan, StartedAs, flags};
@@ -111,7 +111,7 @@ fn init_above(plan: &Plan, report: &mut Report) {
         report.fail(
             "stop signals",
             format!("{parent} cannot pass a stop on to uid {}", plan.target.uid),
-            flags::NO_INIT,
+            fix::running::NO_INIT,
         );
     }
 }

@@ -7,7 +7,7 @@ use nix::errno::Errno;
 
 use super::next_change;
 use super::wait::{Event, Signals};
-use crate::error::Result;
+use crate::error::{Result, fix};
 use crate::facts::processes::{self, descendants};
 use crate::sys;
 
@@ -16,9 +16,6 @@ const LAST: Duration = Duration::from_secs(2);
 
 /// How long processes may take to end on their own before they are reported: many outlive their parent by a moment.
 const AFTERMATH: Duration = Duration::from_millis(50);
-
-const WITH_KILL: &str =
-    "a process of another user needs CAP_KILL: add KILL to the capabilities of the root step that starts it";
 
 /// How many of them a message names.
 const NAMED: usize = 3;
@@ -64,7 +61,7 @@ impl Leftovers<'_> {
                 Event::Signal(_) | Event::Readable => {}
                 Event::Deadline if killing => {
                     let names = names().unwrap_or_else(|| "some processes".into());
-                    log::warn!("SIGKILL does not end {names}; fix: {WITH_KILL}");
+                    log::warn!("SIGKILL does not end {names}; fix: {}", fix::running::NOT_KILLED);
                     return Ok(());
                 }
                 Event::Deadline => {

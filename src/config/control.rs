@@ -5,14 +5,14 @@ use log::LevelFilter;
 
 use super::args::{Action, Arguments, Extent, ReportFormat};
 use super::environment::Environment;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, fix};
 
 /// The log's level.
 ///
 /// # Errors
 /// [`Error::OwnVariable`].
 pub fn log_level(environment: &Environment) -> Result<LevelFilter> {
-    let allowed = "error, warn, info, debug or trace";
+    let allowed = fix::variable::LOG_LEVELS;
     Ok(match once(environment, "INIT_LOG", allowed)? {
         None | Some(b"" | b"info") => LevelFilter::Info,
         Some(b"error") => LevelFilter::Error,
@@ -40,7 +40,7 @@ pub fn action(arguments: &Arguments, environment: &Environment) -> Result<Action
 }
 
 fn gate(environment: &Environment) -> Result<Action> {
-    let allowed = "1 (full check), init (through the drop) or 0 (boot)";
+    let allowed = fix::variable::GATE;
     match once(environment, "BOOT_CHECK_ONLY", allowed)? {
         None | Some(b"" | b"0") => Ok(Action::Boot),
         Some(b"1") => Ok(Action::Check(Extent::Full)),
@@ -54,7 +54,7 @@ fn gate(environment: &Environment) -> Result<Action> {
 /// # Errors
 /// [`Error::OwnVariable`].
 pub fn report_format(arguments: &Arguments, environment: &Environment) -> Result<ReportFormat> {
-    let allowed = "text or json";
+    let allowed = fix::variable::REPORT_FORMATS;
     match once(environment, "BOOT_CHECK_FORMAT", allowed)? {
         None | Some(b"" | b"text") => Ok(arguments.format),
         Some(b"json") => Ok(ReportFormat::Json),

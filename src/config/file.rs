@@ -9,8 +9,8 @@ use nix::errno::Errno;
 use rustix::fs::{FileType, OFlags};
 
 use super::{Config, decode};
-use crate::error::{Error, Result, TextFile, io_errno};
-use crate::trust::{Denied, Trust};
+use crate::error::{Decides, Denied, Error, Result, TextFile, io_errno};
+use crate::trust::Trust;
 
 /// The default path of the configuration.
 pub const DEFAULT_PATH: &str = "/etc/init.toml";
@@ -54,7 +54,7 @@ fn read(path: &str, trust: &Trust) -> Result<String> {
     let (mut file, facts) =
         trust.open(Path::new(path), OFlags::NONBLOCK | OFlags::NOCTTY).map_err(|denied| match denied {
             Denied::Call(call, errno) => Error::ConfigRead { path: path.to_owned(), call, errno },
-            denied => Error::NotRoots { step: None, path: path.to_owned(), how: denied.to_string(), fix: denied.fix() },
+            cause => Error::NotRoots { decides: Decides::Boot, path: path.to_owned(), cause },
         })?;
     match FileType::from_raw_mode(facts.st_mode) {
         FileType::RegularFile => {}

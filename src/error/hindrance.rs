@@ -1,4 +1,4 @@
-//! What hinders a call on a path beside owner and mode, and what to do about it.
+//! What hinders a call on a path beside owner and mode.
 
 use std::fmt;
 
@@ -56,20 +56,6 @@ impl fmt::Display for Linked {
     }
 }
 
-impl Link {
-    pub(super) fn fix(&self) -> String {
-        let why = match &self.way {
-            Way::Plain(plain) => return format!("give the path without the link: {plain}"),
-            Way::Loop => "leads back to itself",
-            Way::Apps => "the app could have made",
-        };
-        format!("remove the link {}, which {why}", self.at)
-    }
-}
-
-/// What to do about files of `/proc/self` that are masked.
-pub(super) const UNMASK: &str = "mount /proc in the container without masking files of /proc/self";
-
 /// The cause of a refusal that a change of owner or mode would not mend.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Hindrance {
@@ -81,19 +67,4 @@ pub enum Hindrance {
     Sticky(String),
     /// Another file in place of one of `/proc/self`.
     Masked,
-}
-
-impl Hindrance {
-    pub(super) fn fix(&self) -> String {
-        match self {
-            Hindrance::Link(link) => link.fix(),
-            Hindrance::Attribute(path) => {
-                format!("clear the immutable or append-only attribute of {path} on the host (chattr -i -a)")
-            }
-            Hindrance::Sticky(path) => {
-                format!("remove {path}, which belongs to another user in a sticky directory, or give another path")
-            }
-            Hindrance::Masked => UNMASK.to_owned(),
-        }
-    }
 }

@@ -4,7 +4,13 @@ use std::fmt;
 
 use nix::errno::Errno;
 
-use super::{Error, Kernel};
+use super::{Decides, Error, Kernel};
+
+/// Why a variable of `[env]` has no value yet.
+pub(super) const IN_ENV: &str = "[env] sets it later";
+
+/// The list of roles of a configuration without roles.
+pub const NO_ROLES: &str = "none";
 
 /// The result of operations that can end a boot.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -22,9 +28,12 @@ impl fmt::Display for Error {
             }
             Error::ConfigKind { path, what } => write!(f, "the configuration {path} is {what}"),
             Error::ConfigEncoding { path, what } => write!(f, "the configuration {path} is text, but {what}"),
-            Error::NotRoots { step: None, path, how, .. } => write!(f, "refusing {path}: {how}"),
-            Error::NotRoots { step: Some(name), path, how, .. } => {
-                write!(f, "refusing the root step '{name}': {path}: {how}")
+            Error::NotRoots { decides, path, cause } => {
+                f.write_str("refusing ")?;
+                if let Decides::Step(name) = decides {
+                    write!(f, "the root step '{name}': ")?;
+                }
+                write!(f, "{path}: {cause}")
             }
             Error::Config { place, what, .. } => write!(f, "{place}: {what}"),
             Error::Identity { place, given, what } => write!(f, "{place}: '{given}' {what}"),
@@ -95,6 +104,18 @@ impl Error {
         }
     }
 
+    /// Adds why a variable has no value: a secret that is left out (`left`, as the plan prints them), or the order of
+    /// `[env]`.
+    pub fn explain(&mut self, left: &mut Vec<String>, is_in_env: impl Fn(&str) -> bool) {
+        if let Error::Unset { name, message: why @ None, .. } = self {
+            let found = left.iter().position(|left| is_about(left, name));
+            *why = match found {
+                Some(number) => Some(left.swap_remove(number)),
+                None => is_in_env(name).then(|| IN_ENV.to_owned()),
+            };
+        }
+    }
+
     /// A failed system call: its purpose, the call, the kernel's reason.
     fn refused_call(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -133,6 +154,11 @@ impl Error {
             _ => Ok(()),
         }
     }
+}
+
+/// Whether this is why the secret of that name is left out.
+pub(super) fn is_about(left: &str, name: &str) -> bool {
+    left.strip_prefix("secret ").and_then(|left| left.strip_prefix(name)).is_some_and(|left| left.starts_with(": "))
 }
 
 /// A call and the kernel's reason for refusing it.

@@ -4,9 +4,10 @@
 //! conversion, so no error can lose its path. [`Error::fix`] has an arm for every variant: a variant without a remedy
 //! does not compile.
 
+mod denied;
 mod drop;
 mod exit;
-mod fix;
+pub mod fix;
 mod hindrance;
 mod kernel;
 mod message;
@@ -18,12 +19,12 @@ use std::borrow::Cow;
 
 use nix::errno::Errno;
 
+pub use denied::{Decides, Denied, Whose};
 pub use drop::Undropped;
 pub use exit::Exit;
-pub use fix::NO_ROLES;
 pub use hindrance::{Hindrance, Link, Linked, Way};
 pub use kernel::{Kernel, errno, io_errno};
-pub use message::Result;
+pub use message::{NO_ROLES, Result};
 pub use mount::{Entry, Refused, Surface, Unmounted};
 pub use place::{Place, TextFile};
 pub use unfit::{Missing, NoSecret, Unfit};
@@ -99,14 +100,12 @@ pub enum Error {
     /// Root would read a file that another user could have written: the configuration, the accounts, or a file of a
     /// root step.
     NotRoots {
-        /// The root step, if it is about one.
-        step: Option<String>,
+        /// What it decides.
+        decides: Decides,
         /// The file.
         path: String,
-        /// The part of its path that others can write, and its owner.
-        how: String,
-        /// The command that makes it root's, or else the whole fix.
-        fix: std::result::Result<String, String>,
+        /// Why, which decides the remedy.
+        cause: Denied,
     },
     /// A mistake in the configuration.
     Config {

@@ -11,8 +11,8 @@ use std::path::Path;
 use nix::errno::Errno;
 use rustix::fs::{FileType, Stat};
 
-use crate::error::{Error, Result, io_errno};
-use crate::trust::{Denied, Trust};
+use crate::error::{Decides, Denied, Error, Result, io_errno};
+use crate::trust::Trust;
 
 const PASSWD: &str = "/etc/passwd";
 const GROUP: &str = "/etc/group";
@@ -71,10 +71,7 @@ impl Accounts {
     pub fn refuse_others(&self) -> Result<()> {
         let refuse = |path: &str, read: &Text| match &read.denied {
             None => Ok(()),
-            Some(denied) => {
-                let fix = denied.fix().map(|fix| format!("{fix}, or give user and groups as numbers (uid:gid)"));
-                Err(Error::NotRoots { step: None, path: path.to_owned(), how: denied.to_string(), fix })
-            }
+            Some(cause) => Err(Error::NotRoots { decides: Decides::User, path: path.to_owned(), cause: cause.clone() }),
         };
         refuse(PASSWD, &self.passwd)?;
         self.group.get().map_or(Ok(()), |group| refuse(GROUP, group))

@@ -15,8 +15,8 @@ use std::path::{Path, PathBuf};
 use nix::errno::Errno;
 use rustix::fs::{FileType, Mode, OFlags, RawDir, Stat, fstat, openat};
 
-use crate::error::{Unfit, errno};
-use crate::trust::{Denied, HANDLE, Reached, Trust, is_kernels_own};
+use crate::error::{Denied, Unfit, errno};
+use crate::trust::{HANDLE, Reached, Trust, is_kernels_own};
 
 /// Entries below the directories of one step.
 const MOST: usize = 10_000;

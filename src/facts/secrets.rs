@@ -7,9 +7,8 @@ use std::path::Path;
 use nix::errno::Errno;
 use rustix::fs::{FileType, OFlags, Stat};
 
-use crate::error::Kernel;
-use crate::error::io_errno;
-use crate::trust::{Denied, Trust};
+use crate::error::{Denied, Kernel, io_errno};
+use crate::trust::Trust;
 
 /// The kernel accepts no environment string of more than 128 KiB.
 const LARGEST: u64 = 64 << 10;

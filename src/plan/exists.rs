@@ -5,12 +5,13 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
+use nix::errno::Errno;
 use rustix::fs::lstat;
 
 use super::expand::{below, expand};
 use crate::config::At;
 use crate::config::environment::Environment;
-use crate::error::{Error, Place, Result, errno};
+use crate::error::{Error, Kernel, Place, Result, errno, fix};
 
 /// Paths, each with whether it must exist and its place in the configuration.
 #[derive(Clone, Debug, Default)]
@@ -46,7 +47,7 @@ impl Exists {
             let exists = match lstat(path) {
                 Ok(_) => true,
                 Err(rustix::io::Errno::NOENT | rustix::io::Errno::NOTDIR) => false,
-                Err(reason) => return Err(Error::unseen(place, path, errno(reason))),
+                Err(reason) => return Err(unseen(place, path, errno(reason))),
             };
             if exists != *wanted {
                 return Ok(Some(path));
@@ -59,4 +60,9 @@ impl Exists {
     pub(super) fn path(&self, wanted: bool) -> Option<&Path> {
         self.0.iter().find(|(_, exists, _)| *exists == wanted).map(|(path, ..)| path.as_path())
     }
+}
+
+fn unseen(place: &Place, path: &Path, errno: Errno) -> Error {
+    let what = format!("cannot tell whether {} exists: lstat: {}", path.display(), Kernel(errno));
+    Error::Config { place: place.clone(), what, allowed: fix::surface::unseen(errno).to_owned() }
 }

@@ -6,8 +6,6 @@ use super::{TmpfsPlan, VolumePlan};
 pub const READ_ONLY: &str = "--read-only";
 /// Sets `no_new_privs`.
 pub const NO_NEW_PRIVILEGES: &str = "--security-opt=no-new-privileges";
-/// Removes an init above `/init`.
-pub const NO_INIT: &str = "drop --init, so that /init is PID 1; supervise = true reaps and forwards";
 /// Drops all capabilities except those added by name.
 pub const DROP_ALL: &str = "--cap-drop=ALL";
 

@@ -11,10 +11,10 @@ use super::expand::{expand, timeout};
 use super::steps::{self, StepPlan};
 use crate::config::Step;
 use crate::config::environment::Environment;
-use crate::error::{Error, Missing, Result};
+use crate::error::{Decides, Denied, Error, Missing, Result};
 use crate::exec::App;
 use crate::facts::obeyed::{Obeyed, Program, Text};
-use crate::trust::{Denied, Trust};
+use crate::trust::Trust;
 
 /// The `PATH` of a root step, unless its `env` has one.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -71,12 +71,7 @@ fn resolve_one(step: &Step, environment: &Environment, trust: &Trust) -> Result<
 pub fn judge(step: &StepPlan, trust: &Trust) -> Result<CString> {
     let refuse = |path: &[u8]| {
         let path = String::from_utf8_lossy(path).into_owned();
-        move |denied: Denied| Error::NotRoots {
-            step: Some(step.name.clone()),
-            path,
-            how: denied.to_string(),
-            fix: denied.fix(),
-        }
+        move |cause: Denied| Error::NotRoots { decides: Decides::Step(step.name.clone()), path, cause }
     };
     let App { arguments, environment, .. } = &step.app;
     let path = environment.get("PATH").unwrap_or_default();

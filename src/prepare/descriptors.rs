@@ -10,7 +10,7 @@ use rustix::fs::{CWD, Mode, OFlags, openat};
 use rustix::io::FdFlags;
 
 use crate::config::environment::Environment;
-use crate::error::{Error, Result, errno, io_errno};
+use crate::error::{Error, Result, errno, fix, io_errno};
 use crate::sys;
 
 const STANDARD_OUTPUT: i32 = 1;
@@ -48,7 +48,7 @@ pub fn put_in_order(environment: &Environment) -> Result<bool> {
         return Err(Error::OwnVariable {
             name: "LISTEN_FDS",
             what: format!("is {}, but descriptor {descriptor} is {kind}", first - FIRST),
-            allowed: "the number of sockets and files that are passed from descriptor 3 on",
+            allowed: fix::variable::SOCKETS,
         });
     }
     if !mark_all(first) {

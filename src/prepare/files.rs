@@ -13,7 +13,7 @@ use nix::errno::Errno;
 use rustix::fs::{AtFlags, Mode, OFlags, fchmod, open, openat, renameat, statat, unlinkat};
 
 use super::ownership::bits;
-use crate::error::{Error, Hindrance, Kernel, Result, errno, io_errno};
+use crate::error::{Error, Hindrance, Kernel, Result, errno, fix, io_errno};
 use crate::facts::hindrance::{self, attribute};
 use crate::facts::random;
 use crate::plan::files::FilePlan;
@@ -55,7 +55,7 @@ fn text_of(file: &FilePlan) -> Result<Vec<u8>> {
     text.map_err(|what| Error::Config {
         place: file.place.clone(),
         what: format!("template {}: {what}", file.template.display()),
-        allowed: "copy it into the image as a file that the user can read (COPY --chmod=0644), of at most 1 MiB".into(),
+        allowed: fix::mistake::TEMPLATE.into(),
     })
 }
 

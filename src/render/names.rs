@@ -3,7 +3,7 @@
 
 use super::inexpressible;
 use crate::config::args::Format;
-use crate::error::Result;
+use crate::error::{Result, fix};
 use crate::plan::VolumePlan;
 use crate::plan::container::Container;
 
@@ -41,8 +41,7 @@ pub(super) fn check_paths(container: &Container<'_>, format: Format) -> Result<(
     let paths = tmpfs.chain(volumes).chain(container.secrets.iter().copied());
     for path in paths {
         if !path.starts_with('/') || path.contains([':', ',']) || path.chars().any(char::is_control) {
-            let remedy = "choose an absolute path without ':', ',' and control characters";
-            return Err(inexpressible(format, format!("the path {path:?}"), remedy));
+            return Err(inexpressible(format, format!("the path {path:?}"), fix::render::PATH));
         }
     }
     Ok(())
@@ -56,7 +55,7 @@ pub(super) fn check_ports(containers: &[Container<'_>], format: Format) -> Resul
         for port in &container.ports {
             if let Some((_, other)) = seen.iter().find(|(known, _)| known == port) {
                 let what = format!("port {port} of both '{other}' and '{role}' on one machine");
-                return Err(inexpressible(format, what, "give the roles different ports, or render one by --role"));
+                return Err(inexpressible(format, what, fix::render::SAME_PORT));
             }
             seen.push((*port, role));
         }
@@ -88,8 +87,7 @@ fn distinct<'a>(paths: impl Iterator<Item = &'a str>, format: Format) -> Result<
     for path in paths {
         let name = name(path);
         if name.is_empty() || names.contains(&name) {
-            let remedy = "choose paths that differ in letters and digits: names are made from them";
-            return Err(inexpressible(format, format!("a name for {path}"), remedy));
+            return Err(inexpressible(format, format!("a name for {path}"), fix::render::SAME_NAME));
         }
         names.push(name);
     }

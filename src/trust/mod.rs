@@ -6,8 +6,6 @@
 //! same file may be writable elsewhere, and anyone can add names to a sticky directory. `path_resolution(7)`,
 //! `inode(7)`, `acl(5)`.
 
-mod denied;
-
 use std::cell::{Cell, RefCell};
 use std::ffi::OsString;
 use std::fs::File;
@@ -23,7 +21,7 @@ use rustix::fs::{
 };
 use rustix::process::getpid;
 
-pub use denied::{Denied, Whose};
+use crate::error::{Denied, Whose};
 
 /// As many links as the kernel follows: `path_resolution(7)`.
 const MOST_LINKS: usize = 40;

@@ -27,12 +27,12 @@ use stepdown::config::args::ReportFormat;
 use stepdown::config::args::{self, Action, Arguments, Extent};
 use stepdown::config::environment::Environment;
 use stepdown::config::{control, file, schema};
-use stepdown::error::{Error, Result, io_errno};
+use stepdown::error::{Error, Result, fix, io_errno};
 use stepdown::exec::{App, Launch};
 use stepdown::facts::accounts::Accounts;
 use stepdown::facts::id_maps::IdMaps;
 use stepdown::facts::{processes, self_check};
-use stepdown::plan::{self, Given, Plan, Supervision, container, flags};
+use stepdown::plan::{self, Given, Plan, Supervision, container};
 use stepdown::prepare::{self, descriptors};
 use stepdown::privilege::{self, Dropped, Held, Start};
 use stepdown::seal::{self, Sealed};
@@ -162,7 +162,7 @@ fn run(mut plan: Plan, given: &Given<'_>, request: &Request, check: Option<Exten
     if check.is_none()
         && let Some(parent) = processes::parent_that_cannot_signal(plan.target.uid)
     {
-        log::warn!("{parent} cannot pass a stop on to uid {}; fix: {}", plan.target.uid, flags::NO_INIT);
+        log::warn!("{parent} cannot pass a stop on to uid {}; fix: {}", plan.target.uid, fix::running::NO_INIT);
     }
     if has_children {
         // Children have the app's uid, and this process must stay out of their reach.

@@ -7,7 +7,7 @@
 use super::service::port_name;
 use super::{FORMAT, LONGEST, Names, labels};
 use crate::config::Requirement;
-use crate::error::Result;
+use crate::error::{Result, fix};
 use crate::plan::container::{Asked, Container};
 use crate::plan::flags::bytes;
 use crate::privilege::capability::Set;
@@ -208,9 +208,8 @@ impl Parts<'_> {
             Flag::Role(variable, role) => self.variable(&why, variable, |variable| variable.text("value", role)),
             Flag::Required(requirement) => self.required(&why, requirement),
             Flag::Pids(_) => {
-                let remedy = "leave limits.pids out of the configuration for Kubernetes (--config FILE), and limit \
-                              processes by the kubelet's podPidsLimit";
-                return Err(inexpressible(FORMAT, "a Pod has no limit of processes (limits.pids)".into(), remedy));
+                let what = "a Pod has no limit of processes (limits.pids)";
+                return Err(inexpressible(FORMAT, what.into(), fix::render::PIDS));
             }
             Flag::Memory(limit) => {
                 self.resources.comment(&format!("{why}; requested whole, so that the Pod is not evicted for it"));

@@ -1,9 +1,22 @@
-//! The reason why root refuses a file: the part of its path that others can change, and the fix.
+//! The reason why root refuses a file: the part of its path that others can change.
 
 use std::fmt;
 use std::path::PathBuf;
 
 use nix::errno::Errno;
+
+use super::Kernel;
+
+/// What a file decides, if root acts on it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decides {
+    /// The whole boot: it is the configuration.
+    Boot,
+    /// Who the app is: it is `/etc/passwd` or `/etc/group`.
+    User,
+    /// What the root step of this name does.
+    Step(String),
+}
 
 /// The reason why root refuses a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,7 +54,7 @@ pub enum Whose {
 impl fmt::Display for Denied {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Denied::Call(call, errno) => write!(f, "{call}: {} ({errno:?})", errno.desc()),
+            Denied::Call(call, errno) => write!(f, "{call}: {}", Kernel(*errno)),
             Denied::NotRoots { place, whose } => write!(f, "{} {whose}", place.display()),
             Denied::CannotJudge(what) => f.write_str(what),
         }
@@ -56,34 +69,6 @@ impl fmt::Display for Whose {
             Whose::Group(gid) => write!(f, "is writable to its group {gid}"),
             Whose::Listed => f.write_str("is writable to others by its access list"),
             Whose::Everyone | Whose::Sticky => f.write_str("is writable to everyone"),
-        }
-    }
-}
-
-impl Denied {
-    /// What makes it writable only to root; else the whole fix.
-    ///
-    /// # Errors
-    /// The fix if it is about something else.
-    pub fn fix(&self) -> Result<String, String> {
-        match self {
-            Denied::NotRoots { place, whose } => {
-                let place = place.display();
-                Ok(match whose {
-                    Whose::Owner(_) => format!("chown root {place}"),
-                    Whose::Unmapped => {
-                        format!("put it into the image, or mount it from a user that the namespace maps ({place})")
-                    }
-                    Whose::Group(_) => format!("chmod g-w {place}"),
-                    Whose::Listed => format!("setfacl -b {place}"),
-                    Whose::Everyone => format!("chmod go-w {place}"),
-                    Whose::Sticky => format!("use a place outside of {place}"),
-                })
-            }
-            Denied::Call(..) => Err("let root read it, and enter every directory above it".to_owned()),
-            Denied::CannotJudge(_) => {
-                Err("name what is needed of it, or put the command into a script of root's own".to_owned())
-            }
         }
     }
 }

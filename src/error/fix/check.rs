@@ -1,0 +1,1 @@
+//! For what the boot check finds.
