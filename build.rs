@@ -19,7 +19,9 @@ fn main() {
             println!("cargo::rustc-link-arg-bin=init=-T{folder}/src/bin/init/{script}");
         }
         println!("cargo::rustc-link-arg-bin=init=--no-eh-frame-hdr");
-        // Folds equal functions: nothing compares the addresses of two.
+        // Folds equal functions, equal constants and equal ends of strings: nothing compares the addresses of two.
         println!("cargo::rustc-link-arg-bin=init=--icf=all");
+        println!("cargo::rustc-link-arg-bin=init=--ignore-data-address-equality");
+        println!("cargo::rustc-link-arg-bin=init=-O2");
     }
 }

@@ -116,7 +116,7 @@ impl<'a> Item<'a> {
         let kind = self.keys.get(self.key).map(|key| key.kind);
         let (open, close) = match kind {
             Some(Kind::Tables(_)) => ("[[", "]]"),
-            _ if std::ptr::eq(self.keys, &keys::TOP) => ("[", "]"),
+            _ if self.keys.name.is_empty() => ("[", "]"),
             _ => ("", " = { … }"),
         };
         let keys = match kind {
