@@ -42,7 +42,7 @@ pub struct Container<'a> {
     pub directories: Vec<(&'a str, PathBuf)>,
     /// The files of secrets, each once.
     pub secrets: Vec<&'a str>,
-    /// Variables that the operator must set.
+    /// Variables that the operator must set: those that no mounted secret sets.
     pub required: Vec<&'a Requirement>,
     /// Its limits.
     pub limits: &'a Limits,
@@ -139,9 +139,8 @@ fn container<'a>(
     let directories = config.directories.iter().filter(|entry| counts(&entry.scope));
     let mut secrets: Vec<&str> = Vec::new();
     // An engine refuses to start with a missing secret, so optional secrets are left to the site.
-    for secret in
-        config.secrets.iter().map(|(_, secret)| secret).filter(|secret| !secret.optional && secret.scope.has(name))
-    {
+    let mounted = || config.secrets.iter().filter(|(_, secret)| !secret.optional && secret.scope.has(name));
+    for (_, secret) in mounted() {
         let file = secret.path.value.as_str();
         if !secrets.contains(&file) {
             secrets.push(file);
@@ -162,7 +161,11 @@ fn container<'a>(
             .filter_map(|entry| Some((entry.path.value.as_str(), directory(entry, &environment).ok()?.0)))
             .collect(),
         secrets,
-        required: config.requirements.iter().filter(|entry| counts(&entry.scope)).collect(),
+        required: config
+            .requirements
+            .iter()
+            .filter(|entry| counts(&entry.scope) && mounted().all(|(variable, _)| *variable != entry.env))
+            .collect(),
         limits: &config.limits,
         health: role
             .and_then(|role| role.health.as_ref())

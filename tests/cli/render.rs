@@ -2,6 +2,7 @@
 //! no value printed.
 
 mod compose;
+mod required;
 
 use super::{Done, command, configured, finish, run};
 
