@@ -50,6 +50,9 @@ pub(super) fn in_syntax(text: &str, offset: usize) -> String {
     if text.contains('\0') {
         return "save it as UTF-8: a NUL in it looks like UTF-16".to_owned();
     }
+    if text.get(..offset).is_some_and(|before| before.ends_with('\\')) {
+        return r"write \\ for a backslash, or use '…'".to_owned();
+    }
     if leading_zero || (unquoted && !value.contains(['"', '\''])) {
         format!("write it in quotes: \"{value}\"")
     } else {

@@ -47,7 +47,7 @@ pub(super) fn path(key: &str, text: &At<String>, environment: &Environment) -> R
     values::path(&String::from_utf8_lossy(&path)).map_err(|what| Error::Config {
         place: text.place.clone(),
         what: format!("{key}: {what}"),
-        allowed: "let it expand to an absolute path below /".into(),
+        allowed: "make it an absolute path below /".into(),
     })?;
     Ok(PathBuf::from(OsString::from_vec(path)))
 }
