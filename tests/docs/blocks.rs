@@ -19,17 +19,19 @@ pub struct Block {
     pub capabilities: Vec<String>,
     /// `<!-- listen: PORT -->`: ports that accept connections.
     pub listen: Vec<u16>,
-    /// `<!-- run: ARGUMENTS => COMMAND -->`: arguments of `/init`, and the command that they run.
-    pub runs: Vec<(String, String)>,
+    /// `<!-- run: ARGUMENTS => COMMAND | STEPS -->`: arguments of `/init`, and the command that they run. ` |` and the
+    /// steps before it may be left out.
+    pub runs: Vec<(String, String, Option<String>)>,
     /// `<!-- fragment -->`: not a whole configuration.
     pub fragment: bool,
     /// `# user: UID:GID` of an example: a start as this user.
     pub user: Option<(u32, u32)>,
 }
 
-fn run(line: &str) -> (String, String) {
+fn run(line: &str) -> (String, String, Option<String>) {
     let (arguments, command) = line.split_once(" => ").unwrap_or_else(|| panic!("no => in 'run: {line}'"));
-    (arguments.to_owned(), command.to_owned())
+    let (command, steps) = command.split_once(" |").map_or((command, None), |(command, steps)| (command, Some(steps)));
+    (arguments.to_owned(), command.to_owned(), steps.map(|steps| steps.trim().to_owned()))
 }
 
 /// The blocks of a page of the repository.

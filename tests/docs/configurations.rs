@@ -107,10 +107,19 @@ fn every_configuration_of_the_documentation_boots() {
                 run.check(run.started() && run.outcome.code == Some(0), &format!("{} boots", block.place));
                 count += 1;
             }
-            for (arguments, command) in &block.runs {
+            for (arguments, command, steps) in &block.runs {
                 let run = container(&block, &document(&block)).words(arguments.split_whitespace()).run();
                 let found = run.app().all("argv").join(" ");
                 run.check(found == *command, &format!("{}: '{command}', not '{found}'", block.place));
+                if let Some(steps) = steps {
+                    let ran: Vec<_> = run
+                        .stderr()
+                        .lines()
+                        .filter_map(|line| line.strip_prefix("init: info: step "))
+                        .map(str::to_owned)
+                        .collect();
+                    run.check(ran.join(", ") == *steps, &format!("{}: the steps '{steps}', not {ran:?}", block.place));
+                }
                 count += 1;
             }
         }

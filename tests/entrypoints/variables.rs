@@ -41,6 +41,10 @@ fn conditions_accept_several_values_or_booleans() {
         ("unless = { A = '1', B = '1' }", &["A=1", "B=1"], false),
         ("unless = {}", &[], true),
         ("when = {}", &[], true),
+        // Configured variables count, and so does the content of a secret.
+        ("when = { A = 'x' }\n[env]\nA = '${A:-x}'", &[], true),
+        ("when = { A = 'x' }\n[env]\nA = 'x'", &["A=y"], true),
+        ("when = { A = 'init' }\n[secrets]\nA = '/proc/self/comm'", &[], true),
     ] {
         assert_eq!(counts(condition, env), expected, "{condition} with {env:?}");
     }
