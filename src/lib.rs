@@ -9,24 +9,25 @@
 //!
 //! | level | module | purpose |
 //! | --- | --- | --- |
-//! | 0 | [`error`] | what failed, on what, the kernel's reason, the fix, the exit code |
 //! | 0 | [`sys`] | the only unsafe |
-//! | 1 | [`trust`] | opens what root obeys, and refuses what others can write |
-//! | 2 | [`logger`] | one record, one line, one write |
-//! | 2 | [`config`] | argv, environment and TOML to a `Config` |
-//! | 2 | [`facts`] | accounts, mounts, programs, what a root step obeys, how `/init` is installed |
-//! | 2 | [`privilege`] | the two tokens, the drop and its proof |
-//! | 3 | [`exec`] | exec |
-//! | 4 | [`plan`] | everything that the boot will do, from the configuration and facts |
-//! | 4 | [`child`] | fork, wait, the terminal's foreground |
-//! | 5 | [`prepare`] | descriptors, hand-over, the user's directories |
-//! | 5 | [`seal`] | forbids the app writes outside of its surfaces and new namespaces |
-//! | 6 | [`steps`] | runs the steps before the app |
-//! | 5 | [`health`] | the health check |
-//! | 5 | [`render`] | how the container must be started, for each engine |
-//! | 6 | [`supervise`] | stays as PID 1 until the app ends |
-//! | 6 | [`check`] | the boot check |
-//! | 7 | `main` | the stages in order |
+//! | 0 | [`text`] | lists and times in messages |
+//! | 1 | [`error`] | what failed, on what, the kernel's reason, the fix, the exit code |
+//! | 2 | [`trust`] | opens what root obeys, and refuses what others can write |
+//! | 3 | [`logger`] | one record, one line, one write |
+//! | 3 | [`config`] | argv, environment and TOML to a `Config` |
+//! | 3 | [`facts`] | accounts, mounts, programs, what a root step obeys, how `/init` is installed |
+//! | 3 | [`privilege`] | the two tokens, the drop and its proof |
+//! | 4 | [`exec`] | exec |
+//! | 5 | [`plan`] | everything that the boot will do, from the configuration and facts |
+//! | 5 | [`child`] | fork, wait, the terminal's foreground |
+//! | 6 | [`prepare`] | descriptors, hand-over, the user's directories |
+//! | 6 | [`seal`] | forbids the app writes outside of its surfaces and new namespaces |
+//! | 7 | [`steps`] | runs the steps before the app |
+//! | 6 | [`health`] | the health check |
+//! | 6 | [`render`] | how the container must be started, for each engine |
+//! | 7 | [`supervise`] | stays as PID 1 until the app ends |
+//! | 7 | [`check`] | the boot check |
+//! | 8 | `main` | the stages in order |
 //!
 //! The order: block signals → configuration → facts → plan → take privilege → hand over (`&Root`) → `Root` becomes
 //! [`privilege::Dropped`] → exec, or supervision.
@@ -49,4 +50,5 @@ pub mod seal;
 pub mod steps;
 pub mod supervise;
 pub mod sys;
+pub mod text;
 pub mod trust;

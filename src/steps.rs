@@ -17,6 +17,7 @@ use crate::plan::health::HealthPlan;
 use crate::plan::{self, Given, Plan, StepPlan, root_steps};
 use crate::privilege::{Dropped, Root};
 use crate::sys::SignalMask;
+use crate::text::Time;
 use crate::trust::Trust;
 
 /// How long the process of a finished wait may take to end.
@@ -136,7 +137,7 @@ fn run_one(runner: Runner<'_>, step: &StepPlan, captured: Option<&mut Vec<u8>>) 
             failed(format!("was stopped by {}{said}", signals::name(signal)), fix::running::STEP_FROZEN)
         }
         End::TimedOut => failed(
-            format!("did not end within {:?}{said}", step.timeout.unwrap_or_default()),
+            format!("did not end within {}{said}", Time(step.timeout.unwrap_or_default())),
             fix::running::STEP_TIMED_OUT,
         ),
         End::Stopped(signal) => Err(stopped(step, signal)),
@@ -176,7 +177,7 @@ fn wait_for(launch: Launch<'_, Dropped>, step: &StepPlan, wait: &HealthPlan) -> 
         if end.is_some_and(|end| now >= end) {
             finish(poll, &signals);
             let (said, remedy) = health::and_fix(&said, fix::running::UNREACHED);
-            let what = format!("waited {:?} for {object}; {said}", step.timeout.unwrap_or_default());
+            let what = format!("waited {} for {object}; {said}", Time(step.timeout.unwrap_or_default()));
             return Err(failed(step, what, Cow::Owned(remedy.to_owned())));
         }
         if remind.is_some_and(|at| now >= at) {

@@ -24,6 +24,7 @@ use crate::plan::health::{HealthPlan, Question};
 use crate::plan::supervision::Recipient;
 use crate::privilege::Dropped;
 use crate::sys::{self, SignalMask};
+use crate::text::Time;
 
 /// The fix where a file or socket of another run or container answers for the app.
 const OWN_FILES: &str = "put it on a [[tmpfs]] of its own, or let the health check ask this app only";
@@ -154,7 +155,7 @@ impl<'a> Watch<'a> {
                 let reason = last.unwrap_or_else(|| "no answer yet".into());
                 let see = "see the app's own lines on standard error, or raise boot_check.timeout";
                 let (reason, fix) = health::and_fix(&reason, see);
-                report.fail("health", format!("not within {:?}: {reason}", how.timeout), fix);
+                report.fail("health", format!("not within {}: {reason}", Time(how.timeout)), fix);
                 return Ok(());
             }
             self.step(Some(deadline))?;
@@ -165,8 +166,8 @@ impl<'a> Watch<'a> {
         let deadline = Instant::now().checked_add(how.settle).unwrap_or_else(Instant::now);
         while self.ended.is_none() && self.next(Some(deadline))? {}
         match self.ended {
-            Some(change) => ended_early(change, &format!("within {:?}", how.settle), report),
-            None => report.ok("app", format!("up for {:?}{why}", how.settle)),
+            Some(change) => ended_early(change, &format!("within {}", Time(how.settle)), report),
+            None => report.ok("app", format!("up for {}{why}", Time(how.settle))),
         }
         Ok(())
     }
@@ -198,8 +199,8 @@ impl<'a> Watch<'a> {
         report.fail(
             "stop",
             format!(
-                "still running {:?} after {}{}; killed",
-                plan.stop.grace,
+                "still running {} after {}{}; killed",
+                Time(plan.stop.grace),
                 way.text(),
                 if ignored { ", which it ignores" } else { "" }
             ),

@@ -10,6 +10,7 @@ use super::wait::{Event, Signals};
 use crate::error::{Result, fix};
 use crate::facts::processes::{self, descendants};
 use crate::sys;
+use crate::text::{Time, joined};
 
 /// How long to wait after SIGKILL: a process in uninterruptible sleep may never end.
 const LAST: Duration = Duration::from_secs(2);
@@ -65,7 +66,7 @@ impl Leftovers<'_> {
                     return Ok(());
                 }
                 Event::Deadline => {
-                    log::warn!("processes are left after {:?} of SIGTERM: SIGKILL", self.grace);
+                    log::warn!("processes are left after {} of SIGTERM: SIGKILL", Time(self.grace));
                     (killing, deadline) = (true, Instant::now().checked_add(LAST));
                     signalled.clear();
                 }
@@ -117,7 +118,7 @@ pub fn names() -> Option<String> {
         .into_iter()
         .filter_map(|pid| Some(format!("{} (pid {pid})", processes::name_of_running(pid)?)))
         .collect();
-    let shown = running.get(..NAMED).unwrap_or(&running).join(", ");
+    let shown = joined(running.get(..NAMED).unwrap_or(&running), ", ");
     match running.len() {
         0 => None,
         count if count > NAMED => Some(format!("{shown} and {} more", count - NAMED)),

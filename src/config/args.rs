@@ -7,6 +7,7 @@ use lexopt::{Arg, Parser};
 
 use super::values;
 use crate::error::{Error, Result};
+use crate::text::joined;
 
 /// The page that `--help` prints.
 pub const HELP: &str = "\
@@ -123,7 +124,7 @@ impl Format {
         found.map(|(_, format)| *format).ok_or_else(|| {
             let names: Vec<&str> = Format::ALL.iter().map(|(name, _)| *name).collect();
             let (last, others) = names.split_last().unwrap_or((&"", &[]));
-            wrong(format!("--render {wanted}: the formats are {} and {last}", others.join(", ")))
+            wrong(format!("--render {wanted}: the formats are {} and {last}", joined(others, ", ")))
         })
     }
 }

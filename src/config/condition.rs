@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::At;
+use crate::text::joined;
 
 /// A literal value, or a text that expands to one.
 #[derive(Clone, Debug)]
@@ -35,7 +36,7 @@ impl Condition {
 impl fmt::Display for Condition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Condition::OneOf(values) => write!(f, "'{}'", values.join("' or '")),
+            Condition::OneOf(values) => write!(f, "'{}'", joined(values, "' or '")),
             Condition::Set(true) => f.write_str("set"),
             Condition::Set(false) => f.write_str("unset"),
         }

@@ -45,7 +45,7 @@ impl Table {
 
     /// Its keys by name, for messages.
     pub fn names(&self) -> String {
-        self.all().map(|key| key.name).collect::<Vec<_>>().join(", ")
+        crate::text::joined(&self.all().map(|key| key.name).collect::<Vec<_>>(), ", ")
     }
 }
 

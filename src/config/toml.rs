@@ -10,6 +10,7 @@ use toml_spanner::{Arena, Array, Document, Item as Node, Span, Table, Value};
 use super::keys::{self, Form, Kind, Table as Keys};
 use super::mistakes;
 use crate::error::{Error, Place, Result, TextFile};
+use crate::text::joined;
 
 /// The file that positions refer to.
 #[derive(Clone, Copy)]
@@ -70,6 +71,11 @@ impl<'a> Item<'a> {
         refuse(self.place(), format!("{}: {what}", self.key), allowed)
     }
 
+    /// Its value as the file has it.
+    fn written(&self) -> &str {
+        self.source.0.text.get(self.node.span().range()).unwrap_or_default()
+    }
+
     /// The refusal of a value of another type.
     pub(super) fn expected(&self, what: &str) -> Error {
         let (article, kind) = match self.node.value() {
@@ -81,7 +87,7 @@ impl<'a> Item<'a> {
             Value::Array(_) => ("an", "array"),
             Value::Table(_) => ("a", "table"),
         };
-        let written = self.source.0.text.get(self.node.span().range()).unwrap_or_default();
+        let written = self.written();
         let fix = match self.node.value() {
             Value::Integer(_) | Value::Float(_) | Value::Boolean(_) | Value::DateTime(_) if what == "a string" => {
                 let kind = self.keys.get(self.key).map(|key| key.kind);
@@ -103,7 +109,7 @@ impl<'a> Item<'a> {
             }
             Value::String(text) if what == "an array of strings" => {
                 let words: Vec<String> = text.split_ascii_whitespace().map(|word| format!("\"{word}\"")).collect();
-                format!("write an array, each word its own string: [{}]", words.join(", "))
+                format!("write an array, each word its own string: [{}]", joined(&words, ", "))
             }
             _ if what.contains("table") => self.as_table(),
             _ => format!("write {what}"),
@@ -187,7 +193,7 @@ impl<'a> Item<'a> {
         };
         number.as_i64().filter(|value| (least..=most).contains(value)).ok_or_else(|| {
             let allowed = format!("write an integer from {least} to {most}");
-            self.refuse(format!("{} is out of range", number.as_i128()), &allowed)
+            self.refuse(format!("{} is out of range", self.written()), &allowed)
         })
     }
 

@@ -7,6 +7,7 @@ use std::io::Read;
 use rustix::fs::{Mode, OFlags, open};
 
 use crate::error::{Error, Result, io_errno};
+use crate::text::joined;
 
 /// The file of user ids.
 pub const UID_MAP: &str = "/proc/self/uid_map";
@@ -114,7 +115,7 @@ impl std::fmt::Display for IdMap {
             1 => first.to_string(),
             _ => format!("{first}-{}", first.saturating_add(count.saturating_sub(1))),
         });
-        f.write_str(&shown.collect::<Vec<_>>().join(", "))
+        f.write_str(&joined(&shown.collect::<Vec<_>>(), ", "))
     }
 }
 

@@ -19,7 +19,10 @@ pub fn on(port: u16, tables: &str) -> Option<bool> {
 
 /// The kernel's tables; empty if they cannot be read.
 pub fn tables() -> String {
-    ["/proc/net/tcp", "/proc/net/tcp6"].map(|table| std::fs::read_to_string(table).unwrap_or_default()).concat()
+    crate::text::joined(
+        &["/proc/net/tcp", "/proc/net/tcp6"].map(|table| std::fs::read_to_string(table).unwrap_or_default()),
+        "",
+    )
 }
 
 #[cfg(test)]

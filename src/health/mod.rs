@@ -27,6 +27,7 @@ use crate::logger;
 use crate::plan::health::{HealthPlan, Question};
 use crate::privilege::Dropped;
 use crate::sys::{self, SignalMask};
+use crate::text::Time;
 
 /// How many bytes of a reason are read.
 const LONGEST: usize = 4096;
@@ -107,7 +108,7 @@ impl<'a> Poll<'a> {
             State::Asked(pid, deadline, _) if now >= deadline => {
                 kill_group(pid);
                 self.state = State::Killed(pid);
-                Ok(Some(Err(format!("no answer within {:?}", self.timeout))))
+                Ok(Some(Err(format!("no answer within {}", Time(self.timeout)))))
             }
             _ => Ok(None),
         }
@@ -302,6 +303,11 @@ fn file(path: &std::path::Path, max_age: Option<Duration>) -> std::result::Resul
     if age <= most {
         Ok(())
     } else {
-        Err(format!("{} was written {} ms ago, at most {most:?} are allowed", path.display(), age.as_millis() as u64))
+        Err(format!(
+            "{} was written {} ms ago, at most {} are allowed",
+            path.display(),
+            age.as_millis() as u64,
+            Time(most)
+        ))
     }
 }

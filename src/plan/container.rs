@@ -20,6 +20,7 @@ use crate::facts::accounts::Accounts;
 use crate::facts::engine;
 use crate::privilege::Target;
 use crate::privilege::capability::Set;
+use crate::text::joined;
 
 /// One container.
 #[derive(Debug)]
@@ -265,7 +266,7 @@ fn asked(health: &Health, arguments: &Arguments, environment: &Environment) -> R
 fn health_command(arguments: &Arguments) -> Vec<String> {
     let mut command = vec!["/init".to_owned()];
     for (option, value) in [("--config=", &arguments.config), ("--user=", &arguments.user)] {
-        command.extend(value.iter().map(|value| [option, value].concat()));
+        command.extend(value.iter().map(|value| joined(&[option, value], "")));
     }
     command.push("--health".into());
     command

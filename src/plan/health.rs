@@ -10,6 +10,7 @@ use crate::config::environment::Environment;
 use crate::config::{At, Config, Health, Probe, values};
 use crate::error::{Error, Result};
 use crate::exec::App;
+use crate::text::joined;
 
 /// A health check.
 #[derive(Clone, Debug)]
@@ -75,8 +76,8 @@ impl Question {
             Question::Tcp(address) => address.clone(),
             Question::File { path, .. } => path.display().to_string(),
             Question::Exec(app) => {
-                let words: Vec<_> = app.arguments.iter().map(|word| word.to_string_lossy()).collect();
-                format!("'{}' to exit with 0", words.join(" "))
+                let words: Vec<_> = app.arguments.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+                format!("'{}' to exit with 0", joined(&words, " "))
             }
         }
     }

@@ -3,7 +3,6 @@
 use std::ffi::CString;
 use std::fmt::Write as _;
 use std::path::Path;
-use std::time::Duration;
 
 use serde::Serialize;
 
@@ -13,6 +12,7 @@ use super::{Plan, StartedAs, StepPlan};
 use crate::config::args::ReportFormat;
 use crate::logger;
 use crate::privilege::{Held, with_rights_of};
+use crate::text::{Time, joined};
 
 /// The JSON document. Its keys are an interface and are never renamed.
 #[derive(Serialize)]
@@ -151,7 +151,7 @@ impl SealShown {
         let mut lines = Vec::new();
         if self.writes {
             let version = self.landlock.map(|version| format!(" (Landlock {version})")).unwrap_or_default();
-            lines.push(format!("writes only below {}{version}", self.below.join(" ")));
+            lines.push(format!("writes only below {}{version}", joined(&self.below, " ")));
         }
         if !self.namespaces {
             lines.push("no new namespace (seccomp)".to_owned());
@@ -190,7 +190,7 @@ fn text(plan: &Plan, held: &Held) -> String {
     row("start", shown.start);
     row("mode", shown.mode);
     let groups: Vec<String> = shown.groups.iter().map(u32::to_string).collect();
-    row("user", &format!("uid {} gid {} groups {}", shown.uid, shown.gid, groups.join(" ")));
+    row("user", &format!("uid {} gid {} groups {}", shown.uid, shown.gid, joined(&groups, " ")));
     for place in &shown.tmpfs {
         row("tmpfs", &place.line());
     }
@@ -221,7 +221,10 @@ fn text(plan: &Plan, held: &Held) -> String {
     for need in &shown.capabilities {
         row("capability", &format!("{} {}{}", need.name, need.purpose, if need.held { "" } else { " (MISSING)" }));
     }
-    row("kept", &if shown.capabilities_kept.is_empty() { "none".into() } else { shown.capabilities_kept.join(" ") });
+    row(
+        "kept",
+        &if shown.capabilities_kept.is_empty() { "none".into() } else { joined(&shown.capabilities_kept, " ") },
+    );
     if let Some(seal) = &shown.seal {
         for line in seal.lines() {
             row("seal", &line);
@@ -264,7 +267,7 @@ fn step(step: &StepPlan) -> StepShown<'_> {
         command: masked_words(&step.app.arguments),
         wait: step.wait.as_ref().map(|wait| masked(&wait.question.object())),
         output: step.output.as_deref(),
-        timeout: step.timeout.map(duration),
+        timeout: step.timeout.map(|time| Time(time).to_string()),
         optional: step.optional,
         when_exists: exists(&step.exists, true),
         unless_exists: exists(&step.exists, false),
@@ -276,10 +279,6 @@ fn exists(exists: &Exists, wanted: bool) -> Option<String> {
     exists.path(wanted).map(masked_path)
 }
 
-fn duration(duration: Duration) -> String {
-    format!("{duration:?}")
-}
-
 fn health(plan: &Plan) -> Option<String> {
     let health = plan.health.as_ref()?;
     let question = match &health.question {
@@ -288,7 +287,7 @@ fn health(plan: &Plan) -> Option<String> {
         Question::Exec(app) => format!("{:?}", masked_words(&app.arguments)),
         Question::File { path, .. } => format!("file {}", path.display()),
     };
-    Some(format!("{} within {}", masked(&question), duration(health.timeout)))
+    Some(format!("{} within {}", masked(&question), Time(health.timeout)))
 }
 
 fn shown<'a>(plan: &'a Plan, held: &Held) -> Shown<'a> {

@@ -22,6 +22,7 @@ use crate::facts::id_maps::IdMaps;
 use crate::facts::processes;
 use crate::privilege::capability::Set;
 use crate::privilege::{self, Held, Target};
+use crate::text::joined;
 use crate::trust::Trust;
 
 /// The inputs of a plan.
@@ -253,7 +254,7 @@ fn notes(dropped: &[u32], held: &Held, mut notes: Vec<String>) -> Vec<String> {
         ));
     }
     if !dropped.is_empty() {
-        let list = dropped.iter().map(u32::to_string).collect::<Vec<_>>().join(", ");
+        let list = joined(&dropped.iter().map(u32::to_string).collect::<Vec<_>>(), ", ");
         notes.push(format!("the app does not get the engine's groups {list}; groups = \"engine\" keeps them"));
     }
     notes

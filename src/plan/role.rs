@@ -6,6 +6,7 @@ use crate::config::args::Action;
 use crate::config::environment::Environment;
 use crate::config::{Config, Role, args};
 use crate::error::{Error, NO_ROLES, Result};
+use crate::text::joined;
 
 /// The selected role, and what selected it.
 #[derive(Debug)]
@@ -92,5 +93,5 @@ pub(super) fn of_first(config: &Config, (words, variable): (Vec<CString>, Option
 
 /// The names of the roles, for messages.
 pub(super) fn known(config: &Config) -> String {
-    if config.roles.is_empty() { NO_ROLES.to_owned() } else { config.role_names().join(", ") }
+    if config.roles.is_empty() { NO_ROLES.to_owned() } else { joined(&config.role_names(), ", ") }
 }

@@ -2,6 +2,7 @@
 
 use crate::config::environment::Environment;
 use crate::config::{Condition, Scope};
+use crate::text::joined;
 
 /// The values that `roles`, `when` and `unless` of an entry are compared with.
 #[derive(Clone, Copy, Debug)]
@@ -35,7 +36,7 @@ impl Boot<'_> {
         );
         Some(failed.unwrap_or_else(|| {
             let all: Vec<_> = scope.unless.iter().map(|(name, condition)| format!("{name} is {condition}")).collect();
-            format!("unless {}", all.join(" and "))
+            format!("unless {}", joined(&all, " and "))
         }))
     }
 }

@@ -14,6 +14,7 @@ use rustix::thread::{
 use super::capability::Set;
 use super::{Held, Target};
 use crate::error::{Error, Result, Undropped, errno};
+use crate::text::joined;
 
 /// The final securebits: `NOROOT`, `NO_SETUID_FIXUP`, `NO_CAP_AMBIENT_RAISE`, without `KEEP_CAPS`, and all four locked.
 pub(super) fn locked_securebits() -> SecureBits {
@@ -163,8 +164,8 @@ fn ids_refused(call: &'static str, object: String, errno: Errno) -> Error {
         Errno::EINVAL => {
             let mapped = std::fs::read_to_string(map).unwrap_or_default();
             let mapped: Vec<String> =
-                mapped.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
-            Undropped::Unmapped(map, mapped.join(", "))
+                mapped.lines().map(|line| joined(&line.split_whitespace().collect::<Vec<_>>(), " ")).collect();
+            Undropped::Unmapped(map, joined(&mapped, ", "))
         }
         Errno::EPERM
             if call == "setgroups"

@@ -8,6 +8,7 @@ use crate::config::args::Format;
 use crate::error::Result;
 use crate::plan::container::{Asked, Container};
 use crate::plan::flags;
+use crate::text::joined;
 
 pub(super) fn render(format: Format, containers: &[Container<'_>]) -> Result<Rendered> {
     let mut rendered = Rendered::default();
@@ -71,6 +72,6 @@ fn health_command(format: Format, asked: &Asked) -> Result<String> {
             format!("the word {word:?} of the health check, which a shell would read"),
             "use plain names only",
         )),
-        None => Ok(asked.command.join("${IFS}")),
+        None => Ok(joined(&asked.command, "${IFS}")),
     }
 }

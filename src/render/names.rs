@@ -6,6 +6,7 @@ use crate::config::args::Format;
 use crate::error::{Result, fix};
 use crate::plan::VolumePlan;
 use crate::plan::container::Container;
+use crate::text::joined;
 
 /// A secret of the engine.
 #[derive(Debug)]
@@ -97,7 +98,7 @@ fn distinct<'a>(paths: impl Iterator<Item = &'a str>, format: Format) -> Result<
 /// Letters and digits with single dashes between them: a name that every engine accepts.
 pub(super) fn name(text: &str) -> String {
     let words = text.split(|letter: char| !letter.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
-    words.collect::<Vec<_>>().join("-").to_ascii_lowercase()
+    joined(&words.collect::<Vec<_>>(), "-").to_ascii_lowercase()
 }
 
 fn is_file_name(name: &str) -> bool {

@@ -9,6 +9,7 @@ use crate::error::Result;
 use crate::logger;
 use crate::plan::container::{Asked, Container};
 use crate::plan::flags;
+use crate::text::joined;
 
 /// Exit codes of `/init` after which a restart would fail again: command line, capability, configuration. Not 70 and
 /// 71: a step or a system call may succeed later. Not 126 and 127: Podman uses them too, for example for a port in use.
@@ -30,7 +31,7 @@ pub(super) fn render(containers: &[Container<'_>]) -> Result<String> {
         units.push(unit(container)?);
         units.extend(container.activation.then(|| socket(container)));
     }
-    Ok(units.join("\n---\n"))
+    Ok(joined(&units, "\n---\n"))
 }
 
 fn unit(container: &Container<'_>) -> Result<String> {

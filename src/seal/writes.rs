@@ -17,6 +17,7 @@ use crate::error::{Error, Kernel, Result, errno};
 use crate::facts::{hindrance, random};
 use crate::plan::Plan;
 use crate::plan::seal::DEVICES;
+use crate::text::joined;
 
 /// The last version with rights to files that this program knows. Version 9 has one more, for connecting to a socket,
 /// which is no write.
@@ -57,7 +58,7 @@ pub(super) fn restrict(plan: &Plan, version: i32, sealed: &mut Sealed) -> Result
     let is_allowed = allowed.iter().any(|path| Path::new(OUTSIDE).starts_with(path));
     let outside = prove(refusable && !is_allowed, writable.as_ref())?;
     let places: Vec<_> = allowed.iter().map(|path| path.display().to_string()).collect();
-    sealed.holds.push(format!("writes only below {} (Landlock {version}); {outside}", places.join(" ")));
+    sealed.holds.push(format!("writes only below {} (Landlock {version}); {outside}", joined(&places, " ")));
     sealed.gaps.extend(gaps(version).map(str::to_owned));
     Ok(())
 }

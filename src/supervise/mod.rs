@@ -28,6 +28,7 @@ use crate::facts::processes::Dispositions;
 use crate::plan::supervision::{Forwarded, Recipient, Supervision};
 use crate::privilege::Dropped;
 use crate::sys::{self, Signal, SignalMask};
+use crate::text::Time;
 use service::Service;
 
 /// The stop signals that a terminal sends.
@@ -242,7 +243,7 @@ impl Supervisor<'_> {
     fn kill(&mut self, signal: i32) {
         self.stop = Stop::Killed;
         let app = self.main.as_raw_nonzero().get();
-        log::warn!("the app did not end within {:?} of {}: SIGKILL", self.how.stop.grace, signals::name(signal));
+        log::warn!("the app did not end within {} of {}: SIGKILL", Time(self.how.stop.grace), signals::name(signal));
         if let Err(reason) = sys::send_signal(app, SIGKILL) {
             log::warn!("SIGKILL to {app}: {}", crate::error::Kernel(reason));
         }

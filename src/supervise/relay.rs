@@ -14,6 +14,7 @@ use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg,
 use rustix::process::getuid;
 
 use crate::facts::random;
+use crate::text::joined;
 
 /// The longest notification that is read.
 const LONGEST: usize = 4096;
@@ -79,7 +80,7 @@ fn passed_on(report: &str, ready: bool) -> Option<String> {
         !OWN.contains(&name) && (ready || name != "READY") && line.contains('=')
     };
     let lines: Vec<&str> = report.lines().filter(is_passed_on).collect();
-    (!lines.is_empty()).then(|| lines.join("\n") + "\n")
+    (!lines.is_empty()).then(|| joined(&lines, "\n") + "\n")
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ use toml_spanner::Arena;
 use super::toml::{Source, refuse};
 use super::{At, Config, Groups, Scope, values};
 use crate::error::{Result, TextFile};
+use crate::text::joined;
 use accepted::Accepted;
 use entries::{directory, file, refusal, requirement, secret, step, tmpfs, volume};
 use roles::role;
@@ -86,7 +87,7 @@ fn check_roles(config: &Config) -> Result<()> {
         let known = known.get_or_insert_with(|| config.role_names());
         if known.binary_search(&role.value.as_str()).is_err() {
             let others = if known.is_empty() { "" } else { ", or name one of: " };
-            let allowed = format!("declare the role as [roles.{}]{others}{}", role.value, known.join(", "));
+            let allowed = format!("declare the role as [roles.{}]{others}{}", role.value, joined(known, ", "));
             return Err(refuse(role.place.clone(), format!("no role '{}' in [roles]", role.value), &allowed));
         }
     }

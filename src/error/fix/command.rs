@@ -1,6 +1,7 @@
 //! For commands that are missing or cannot be executed.
 
 use crate::error::{Missing, Unfit};
+use crate::text::joined;
 
 /// An unusable command line.
 pub(super) const LINE: &str = "see /init --help; put -- before a command that begins with a dash";
@@ -31,7 +32,7 @@ impl Missing {
                 let words = line.split(|byte: char| byte.is_whitespace() || matches!(byte, '"' | '\''));
                 let words: Vec<String> =
                     words.filter(|word| !word.is_empty()).map(|word| format!("\"{word}\"")).collect();
-                format!("write each word as its own string: [{}]", words.join(", "))
+                format!("write each word as its own string: [{}]", joined(&words, ", "))
             }
             Missing::ShellSyntax => "write only the program and its words, each its own string; workdir, [env] and \
                 [[step]] replace cd, export and &&; for a shell: [\"sh\", \"-c\", \"…\"]"

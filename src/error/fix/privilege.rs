@@ -5,6 +5,7 @@ use std::path::Path;
 use nix::errno::Errno;
 
 use crate::error::{Decides, Denied, Undropped, Whose};
+use crate::text::joined;
 
 pub(super) const INSTALL: &str = "install it as root's, with mode 0711, without set-user-ID, set-group-ID and file \
     capabilities (chown 0:0 /init; chmod 0711 /init; setcap -r /init)";
@@ -83,8 +84,8 @@ pub(super) fn add(wanted: &[(String, &str)], as_user: bool) -> String {
     let names: Vec<&str> = wanted.iter().map(|(name, _)| name.as_str()).collect();
     // Only Podman gives capabilities to another user than root.
     let root = if as_user { ", and with Docker or Kubernetes start the container as root" } else { "" };
-    let flags = names.join(" --cap-add=");
-    format!("add --cap-add={flags} (Kubernetes: capabilities.add: [{}]){root}", names.join(", "))
+    let flags = joined(&names, " --cap-add=");
+    format!("add --cap-add={flags} (Kubernetes: capabilities.add: [{}]){root}", joined(&names, ", "))
 }
 
 pub(super) fn unmapped(file: &str, mapped: &str) -> String {

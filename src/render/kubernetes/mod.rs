@@ -12,6 +12,7 @@ use super::yaml::Yaml;
 use crate::config::args::Format;
 use crate::error::Result;
 use crate::plan::container::Container;
+use crate::text::joined;
 
 const FORMAT: Format = Format::Kubernetes;
 
@@ -51,7 +52,7 @@ pub(super) fn render(containers: &[Container<'_>]) -> Result<String> {
     page.comment(
         "do not edit: replicas, addresses, claims, secrets and policies of this site go into a kustomize overlay",
     );
-    Ok(page.page() + &documents.join("---\n"))
+    Ok(page.page() + &joined(&documents, "---\n"))
 }
 
 fn names_of(container: &Container<'_>) -> Result<Names> {
