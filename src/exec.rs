@@ -193,7 +193,7 @@ fn is_stop(signal: i32, mask: SignalMask) -> bool {
 pub fn refuse_pending_stop(mask: SignalMask, during: &'static str) -> Result<SignalMask> {
     let pending = sys::pending_signals().map_err(|errno| Error::Signals { call: "rt_sigpending", errno })?;
     match STOPS.into_iter().find(|stop| pending.contains(*stop) && is_stop(*stop, mask)) {
-        Some(signal) => Err(Error::Stopped { signal, during }),
+        Some(signal) => Err(Error::Stopped { signal, during: during.into() }),
         None => Ok(pending),
     }
 }

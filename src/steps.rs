@@ -94,7 +94,7 @@ fn user_step(launch: Launch<'_, Dropped>, step: &StepPlan) -> Result<Option<Vec<
         }
     };
     match done {
-        Err(error @ Error::Step { stopped: false, .. }) if step.optional => {
+        Err(error @ Error::Step { .. }) if step.optional => {
             log::warn!("{error}; going on, since the step is optional; fix: {}", error.fix());
             Ok(None)
         }
@@ -195,12 +195,11 @@ fn wait_for(launch: Launch<'_, Dropped>, step: &StepPlan, wait: &HealthPlan) -> 
 }
 
 fn failed(step: &StepPlan, what: String, remedy: Cow<'static, str>) -> Error {
-    Error::Step { name: step.name.clone(), what, remedy, stopped: false }
+    Error::Step { name: step.name.clone(), what, remedy }
 }
 
 fn stopped(step: &StepPlan, signal: i32) -> Error {
-    let what = format!("was ended, since the container was told to stop (signal {signal})");
-    Error::Step { name: step.name.clone(), what, remedy: fix::running::STOPPED_STEP.into(), stopped: true }
+    Error::Stopped { signal, during: format!("during the step '{}'", step.name).into() }
 }
 
 /// Ends a running check, and reaps it.

@@ -231,7 +231,7 @@ impl<'a> Watch<'a> {
             Event::Deadline => return Ok(false),
             Event::Readable => {}
             Event::Signal(signal) if self.launch.is_stop(signal.number) => {
-                return Err(Error::Stopped { signal: signal.number, during: "while the app was being checked" });
+                return Err(Error::Stopped { signal: signal.number, during: "while the app was being checked".into() });
             }
             Event::Signal(_) => {
                 while let Ok(Some((pid, change))) = child::next_change() {

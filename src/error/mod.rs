@@ -195,7 +195,7 @@ pub enum Error {
         /// The cause, which decides the remedy.
         cause: NoSecret,
     },
-    /// A step failed, took too long, or was ended by a stop.
+    /// A step failed or took too long.
     Step {
         /// Its name.
         name: String,
@@ -203,8 +203,6 @@ pub enum Error {
         what: String,
         /// The fix.
         remedy: Cow<'static, str>,
-        /// Whether a stop signal ended it.
-        stopped: bool,
     },
     /// A format of `--render` cannot express the configuration.
     Inexpressible {
@@ -394,6 +392,6 @@ pub enum Error {
         /// The signal's number.
         signal: i32,
         /// The phase that it ended.
-        during: &'static str,
+        during: Cow<'static, str>,
     },
 }

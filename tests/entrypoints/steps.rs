@@ -197,9 +197,9 @@ fn stop_interrupts_any_wait() {
     for optional in ["", "optional = true"] {
         let config = step(&format!("wait = {{ file = '/nowhere' }}\ntimeout = '60s'\n{optional}"));
         let run = with_shell().config(config).tmpfs("/data").stopped_by(&[15]).run();
-        run.check(run.outcome.code == Some(70), "no app");
+        run.check(run.outcome.code == Some(143), "no app");
         run.check(run.stderr().contains("waiting for /nowhere"), "the object of the wait");
-        run.check(run.stderr().contains("told to stop (signal 15)"), "the stop");
+        run.check(run.stderr().contains("stopped by signal 15 during the step"), "the stop");
         run.check(run.outcome.took_ms < 10_000, "at once");
     }
 }

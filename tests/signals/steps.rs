@@ -70,8 +70,8 @@ fn stop_during_leftovers() {
         let mut run = Stage::of(init).config(&config).terminal(Pty::new(), true).app("exit 7").start()?;
         run.line("step one left ")?;
         run.signal(15)?;
-        run.line("since the container was told to stop (signal 15)")?;
-        run.ends("code 70")
+        run.line("stopped by signal 15 during the step 'two'")?;
+        run.ends("code 143")
     });
 }
 
