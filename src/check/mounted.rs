@@ -36,7 +36,7 @@ pub(super) fn check(plan: &Plan, report: &mut Report) {
     for entry in
         plan.surfaces.volumes.iter().filter(|entry| mounts::mounted_at(&table, Path::new(&entry.path)).is_none())
     {
-        let fix = format!("run with --volume {}", entry.mount("NAME", true));
+        let fix = format!("run with --volume {}", entry.mount("NAME", false));
         not_mounted().into_iter().for_each(|what| report.warn(&format!("volume {}", entry.path), what, &fix));
     }
 }

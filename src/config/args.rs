@@ -267,7 +267,7 @@ fn tmpfs(value: &str) -> Result<(String, u32)> {
         Some((path, mode)) if !mode.contains('/') => (path, mode),
         _ => (value, "0755"),
     };
-    let mode = values::mode(mode).map_err(|what| wrong(format!("--tmpfs {value}: {what}")))?;
+    let mode = values::directory_mode(mode).map_err(|what| wrong(format!("--tmpfs {value}: {what}")))?;
     let path = values::path(path).map_err(|what| wrong(format!("--tmpfs {value}: {what}")))?;
     Ok((path, mode))
 }

@@ -34,7 +34,7 @@ const fn entry(name: &'static str, keys: &'static [Key]) -> Table {
 }
 
 const PATH: Kind = Kind::Form(Form::Path);
-const MODE: Kind = Kind::Form(Form::Mode);
+const MODE: Kind = Kind::Form(Form::DirectoryMode);
 const DURATION: Kind = Kind::Form(Form::Duration);
 const VARIABLE: Kind = Kind::Form(Form::Variable);
 const NAME: Kind = Kind::Form(Form::Name);
@@ -141,7 +141,7 @@ pub static FILE: Table = entry(
         key("path", Kind::Text, "where it is written").expands().required(),
         key("template", Kind::Text, "the file that it is made from").expands().required(),
         key("variables", Kind::Forms(Form::Variable), "the variables that are replaced in it"),
-        key("mode", MODE, "its mode").default("\"0644\""),
+        key("mode", Kind::Form(Form::Mode), "its mode").default("\"0644\""),
         key("when_exists", Kind::Text, "only if this path is there").expands(),
         key("unless_exists", Kind::Text, "not if this path is there").expands(),
     ],

@@ -93,6 +93,8 @@ pub enum Form {
     Directory,
     /// An octal mode.
     Mode,
+    /// The octal mode of a directory that its owner writes to.
+    DirectoryMode,
     /// An octal umask.
     Umask,
     /// A duration.
@@ -129,6 +131,7 @@ impl Form {
             Form::Path => "^(/([^/.][^/]*|[.][^/.][^/]*|[.][.][^/]+))+/?$",
             Form::Directory => "^/$|^(/([^/.][^/]*|[.][^/.][^/]*|[.][.][^/]+))+/?$",
             Form::Mode => "^[0-3]?[0-7]{3}$",
+            Form::DirectoryMode => "^[0-3]?[37][0-7]{2}$",
             Form::Umask => "^0?[0-7]{3}$",
             Form::Duration => "^0*([1-9][0-9]{0,7}ms|[1-9][0-9]{0,4}s|[1-9][0-9]{0,3}m)$",
             Form::Size => "^0*[1-9][0-9]{0,18}[kmgKMG]?$",

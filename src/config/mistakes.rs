@@ -64,7 +64,7 @@ pub(super) fn in_syntax(text: &str, offset: usize) -> String {
 pub(super) fn quoted(written: &str, kind: Option<Kind>) -> String {
     match kind {
         Some(Kind::Form(Form::Duration)) => format!("{written}s"),
-        Some(Kind::Form(Form::Mode | Form::Umask)) => format!("{written:0>4}"),
+        Some(Kind::Form(Form::Mode | Form::DirectoryMode | Form::Umask)) => format!("{written:0>4}"),
         _ => written.to_owned(),
     }
 }

@@ -16,6 +16,17 @@ pub fn mode(text: &str) -> Result<u32, String> {
     }
 }
 
+/// The mode of a directory that its owner writes to.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn directory_mode(text: &str) -> Result<u32, String> {
+    match mode(text)? {
+        mode if mode & 0o300 == 0o300 => Ok(mode),
+        _ => Err(format!("'{text}' does not let the app write there: its owner needs 3 or 7, as in 0700")),
+    }
+}
+
 /// A umask in octal digits, `0022`.
 ///
 /// # Errors

@@ -22,6 +22,10 @@ pub enum Entry {
     Volume,
     /// A `[[directory]]`.
     Directory,
+    /// A `[[tmpfs]]` or `[[volume]]` that the user owns.
+    Own,
+    /// One below a directory that the user cannot enter.
+    Hidden,
 }
 
 /// Why a path is not the configured mount point.
@@ -29,8 +33,10 @@ pub enum Entry {
 pub enum Unmounted {
     /// It does not exist.
     Absent,
-    /// It is a file.
+    /// It is a file of the image, or below one.
     File,
+    /// A file is mounted there.
+    MountedFile,
     /// It is a directory on a tmpfs, but not its mount point.
     BelowTmpfs,
     /// It is a directory of the image.
@@ -46,6 +52,7 @@ impl Unmounted {
         match (self, surface) {
             (Unmounted::Absent, _) => f.write_str("does not exist"),
             (Unmounted::File, _) => f.write_str("is not a directory"),
+            (Unmounted::MountedFile, _) => f.write_str("is a mounted file, not a directory"),
             (_, Surface::Volume(_)) => f.write_str("is not a mount point: what is written there would be lost"),
             (Unmounted::BelowTmpfs, _) => f.write_str("is a directory on a tmpfs, but not the mount point itself"),
             _ => f.write_str("is not a tmpfs mount point"),

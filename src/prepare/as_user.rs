@@ -1,5 +1,5 @@
-//! Preparation after the drop, as the user: modes of its own mount points and its directories. After a start as
-//! non-root it also checks that every surface is writable.
+//! Preparation after the drop, as the user: modes of its own mount points and its directories. It checks that every
+//! surface is writable.
 
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
@@ -49,8 +49,9 @@ pub fn finish(_dropped: &Dropped, left: Left, target: &Target) -> Result<()> {
     Ok(())
 }
 
-/// Refuses a surface that the user cannot write to. Its owner does not matter: an ACL or a group may give access. Sets
-/// the mode of surfaces that the user owns.
+/// Refuses a surface that the user cannot write to. Its owner does not matter: an ACL or a group may give access, and
+/// a mode, a read-only mount, a directory above or a security module may bar the owner. Sets the mode of tmpfs mount
+/// points that the user owned before a start as non-root.
 ///
 /// # Errors
 /// [`Error::NotWritable`].
@@ -75,6 +76,12 @@ fn writable(path: &Path) -> std::result::Result<(), Errno> {
 }
 
 fn not_writable(path: &Path, uid: u32, errno: Errno, entry: Entry) -> Error {
+    let entry = match stat(path) {
+        _ if errno != Errno::EACCES || entry == Entry::Directory => entry,
+        Err(_) => Entry::Hidden,
+        Ok(facts) if facts.st_uid == uid => Entry::Own,
+        Ok(_) => entry,
+    };
     Error::NotWritable { path: path.display().to_string(), uid, errno, entry }.hindered(hindrance::of(path, errno))
 }
 
@@ -127,10 +134,6 @@ pub fn make_directories(_dropped: &Dropped, directories: &[(PathBuf, u32)], targ
                 let there = stat(path).is_ok_and(|facts| FileType::from_raw_mode(facts.st_mode) == FileType::Directory);
                 if !there {
                     return Err(failed("mkdir", if reason == Errno::EEXIST { Errno::ENOTDIR } else { reason }));
-                }
-                // A boot created a read-only one, which must not prevent the next boot.
-                if mode & 0o200 == 0 {
-                    continue;
                 }
                 writable(path).map_err(|errno| {
                     // The kernel asks first for permission, but nothing that gives it helps on a read-only mount.

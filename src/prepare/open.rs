@@ -34,10 +34,16 @@ pub(super) fn directory(path: &str, surface: impl Fn() -> Surface) -> Result<Own
     let mount_point = |cause| Error::MountPoint { path: path.to_owned(), surface: surface(), cause };
     opened.map_err(|reason| match reason {
         Errno::ENOENT => mount_point(Unmounted::Absent),
+        Errno::ENOTDIR if is_mounted(path) => mount_point(Unmounted::MountedFile),
         Errno::ENOTDIR => mount_point(Unmounted::File),
         Errno::ELOOP => Error::Linked(hindrance::linked("", Path::new(path))),
         _ => Error::HandOver { path: path.to_owned(), call: "open", errno: reason, cause: Refused::Open },
     })
+}
+
+/// Whether a file is mounted at this path, as far as the kernel reports it.
+fn is_mounted(path: &str) -> bool {
+    open(path, HANDLE, Mode::empty()).is_ok_and(|file| look(file).is_ok_and(|seen| seen.mount_root == Some(true)))
 }
 
 /// The same, one component at a time.

@@ -183,6 +183,7 @@ fn refusal_describes_the_problem() {
     run(&["-x"]).refused(64, &["-x"]);
     run(&["--user"]).refused(64, &["--user"]);
     run(&["--tmpfs", "/a:0999"]).refused(64, &["--tmpfs /a:0999", "'0999' is not a mode"]);
+    run(&["--tmpfs", "/a:0500"]).refused(64, &["'0500' does not let the app write there"]);
     run(&["-u", "a", "--user", "b"]).refused(64, &["--user is given twice"]);
     run(&[OsStr::new("--user"), OsStr::from_bytes(b"\xff"), OsStr::new("x")]).refused(64, &["--user is not UTF-8"]);
 }

@@ -27,4 +27,5 @@ mod secrets;
 mod steps;
 mod streams;
 mod surroundings;
+mod unwritable;
 mod volumes;

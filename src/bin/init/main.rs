@@ -198,20 +198,18 @@ fn run(mut plan: Plan, given: &Given<'_>, request: &Request, check: Option<Exten
 /// The root part of the boot and the drop; started as non-root, only the proof of the drop. Returns the time that the
 /// root steps took.
 fn step_down(plan: &Plan, held: &Held, mask: SignalMask) -> Result<(Dropped, Duration)> {
-    match privilege::take(held)? {
+    let (dropped, took) = match privilege::take(held)? {
         Start::Root(root) => {
             let took = steps::run_as_root(Launch::new(&root, mask), &plan.steps.as_root)?;
             let left = prepare::hand_over(&root, &plan.surfaces, &plan.target, mask)?;
             let dropped = root.drop_to(&plan.target, held)?;
             prepare::finish(&dropped, left, &plan.target)?;
-            Ok((dropped, took))
+            (dropped, took)
         }
-        Start::User(user) => {
-            let dropped = user.settle(&plan.target, held)?;
-            prepare::refuse_unwritable(&dropped, &plan.surfaces, &plan.target)?;
-            Ok((dropped, Duration::ZERO))
-        }
-    }
+        Start::User(user) => (user.settle(&plan.target, held)?, Duration::ZERO),
+    };
+    prepare::refuse_unwritable(&dropped, &plan.surfaces, &plan.target)?;
+    Ok((dropped, took))
 }
 
 /// Applies `[seal]`, before any program of the app's user runs.

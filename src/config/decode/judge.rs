@@ -79,6 +79,7 @@ fn in_form(form: Form, text: &str) -> std::result::Result<(), String> {
         Form::Path => values::path(text).map(drop),
         Form::Directory => values::directory(text).map(drop),
         Form::Mode => values::mode(text).map(drop),
+        Form::DirectoryMode => values::directory_mode(text).map(drop),
         Form::Umask => values::umask(text).map(drop),
         Form::Duration => values::duration(text).map(drop),
         Form::Size => values::size(text).map(drop),

@@ -2,7 +2,6 @@
 
 /// A boot was ended by a stop.
 pub(super) const STOPPED_BEFORE_START: &str = "none needed: the container was stopped while it was starting";
-/// A step was ended by a stop.
 /// A step failed, and has printed why.
 pub(crate) const STEP_FAILED: &str = "see the step's output above";
 /// A step was stopped (frozen) by a signal.

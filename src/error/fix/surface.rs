@@ -12,6 +12,9 @@ pub(super) const NOT_HANDED_OVER: &str =
 /// A part of the path is a file, or a link that leads nowhere.
 const NO_DIRECTORY: &str = "make each part of its path a directory: no file, and no broken symbolic link";
 
+/// A directory above is closed to the user.
+const ENTERED: &str = "let the user enter each directory above it (chmod a+x)";
+
 /// Files of `/proc/self` are masked.
 pub(super) const MASKED: &str = "mount /proc in the container without masking files of /proc/self";
 
@@ -22,6 +25,10 @@ impl Unmounted {
     pub(super) fn fix(&self, path: &str, surface: &Surface) -> String {
         match (self, surface) {
             (Unmounted::File, _) => "remove the file there from the image, or give another path".into(),
+            (Unmounted::MountedFile, Surface::Tmpfs(mount) | Surface::Volume(mount)) => {
+                let kind = if matches!(surface, Surface::Tmpfs(_)) { "tmpfs" } else { "volume" };
+                format!("mount a directory instead: --{kind} {mount}")
+            }
             (Unmounted::OtherMount, Surface::Tmpfs(mount)) => {
                 format!("replace that mount by --tmpfs {mount}, or configure it as a [[volume]]")
             }
@@ -87,6 +94,8 @@ impl Hindrance {
 
 pub(super) fn not_writable(path: &str, uid: u32, errno: Errno, entry: Entry) -> String {
     match (entry, errno) {
+        (Entry::Own, _) => format!("let its owner write to it (chmod u+wx {path}), and SELinux too (option Z)"),
+        (Entry::Hidden, _) => ENTERED.into(),
         (Entry::Directory, Errno::EROFS) => {
             "put it below a writable mount, or leave it out if the app only reads it".into()
         }
@@ -135,7 +144,7 @@ pub(super) fn made(what: &str, path: &str, call: &str, uid: u32, errno: Errno) -
 /// A path of `when_exists` or `unless_exists` cannot be looked up.
 pub(crate) fn unseen(errno: Errno) -> &'static str {
     match errno {
-        Errno::EACCES => "let the user enter each directory above it (chmod a+x)",
+        Errno::EACCES => ENTERED,
         Errno::ELOOP => "remove the loop of symbolic links from it",
         Errno::ENAMETOOLONG => "give it a shorter name and path",
         _ => "mount a working file system there (see the kernel's log), or let seccomp allow newfstatat",
