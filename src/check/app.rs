@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use libc::SIGKILL;
 use rustix::process::Pid;
 
-use super::ports::{self, OWN_NETWORK};
+use super::ports;
 use super::report::Report;
 use super::stop::Way;
 use crate::child::leftovers::{self, Leftovers, Reach};
@@ -14,7 +14,7 @@ use crate::child::terminal::Terminal;
 use crate::child::wait::{Event, Signals};
 use crate::child::{self, Change, systemd};
 use crate::config::{BootCheck, signals};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, fix};
 use crate::exec::Launch;
 use crate::facts::listening;
 use crate::facts::processes::Dispositions;
@@ -25,9 +25,6 @@ use crate::plan::supervision::Recipient;
 use crate::privilege::Dropped;
 use crate::sys::{self, SignalMask};
 use crate::text::Time;
-
-/// The fix where a file or socket of another run or container answers for the app.
-const OWN_FILES: &str = "put it on a [[tmpfs]] of its own, or let the health check ask this app only";
 
 /// How long to wait for a killed process to end.
 const LAST: Duration = Duration::from_secs(2);
@@ -55,11 +52,7 @@ pub(super) fn check(
     let main = match start(launch, &app, Output::ToStandardError, terminal.as_ref())? {
         Started::Running(main) => main,
         Started::Refused(code) => {
-            report.fail(
-                "app",
-                format!("could not be started (exit code {code})"),
-                "see the line above on standard error",
-            );
+            report.fail("app", format!("could not be started (exit code {code})"), fix::check::NOT_STARTED);
             return Ok(());
         }
     };
@@ -67,9 +60,9 @@ pub(super) fn check(
     let healthy = match &plan.health {
         Some(health) if answered_before => {
             let (who, fix) = match health.question {
-                Question::File { .. } => ("the file is from another run", OWN_FILES),
-                Question::Http { unix: Some(_), .. } => ("something else answers it", OWN_FILES),
-                _ => ("something else answers it", OWN_NETWORK),
+                Question::File { .. } => ("the file is from another run", fix::check::OWN_FILES),
+                Question::Http { unix: Some(_), .. } => ("something else answers it", fix::check::OWN_FILES),
+                _ => ("something else answers it", fix::check::OWN_NETWORK),
             };
             report.fail("health", format!("passes before the app was started: {who}"), fix);
             watch.until_settled(how, "", report)
@@ -153,8 +146,7 @@ impl<'a> Watch<'a> {
             if Instant::now() >= deadline {
                 // The attempt that the timeout interrupted has no answer: report the one before it.
                 let reason = last.unwrap_or_else(|| "no answer yet".into());
-                let see = "see the app's own lines on standard error, or raise boot_check.timeout";
-                let (reason, fix) = health::and_fix(&reason, see);
+                let (reason, fix) = health::and_fix(&reason, fix::check::NOT_HEALTHY);
                 report.fail("health", format!("not within {}: {reason}", Time(how.timeout)), fix);
                 return Ok(());
             }
@@ -204,7 +196,7 @@ impl<'a> Watch<'a> {
                 way.text(),
                 if ignored { ", which it ignores" } else { "" }
             ),
-            "let the app end on that signal, name the one that it ends on in [stop] signal, or raise grace in [stop]",
+            fix::check::STOP_IGNORED,
         );
         send(app, SIGKILL);
         interrupted.and(self.until_ended(Instant::now(), LAST))
@@ -263,16 +255,11 @@ fn ended_early(change: Change, when: &str, report: &mut Report) {
         Change::Killed(signal) => format!("was ended by {}", signals::name(signal)),
         Change::Stopped(signal) => {
             let name = signals::name(signal);
-            let fix = "let nothing stop it; an app that uses the terminal must be in its foreground";
-            return report.fail("app", format!("was stopped (frozen) by {name} {when}"), fix);
+            return report.fail("app", format!("was stopped (frozen) by {name} {when}"), fix::check::FROZEN);
         }
     };
     match leftovers::names() {
-        Some(names) => report.fail(
-            "app",
-            format!("{how} {when} and left {names} running"),
-            "start it in the foreground: an app that goes to the background looks ended",
-        ),
-        None => report.fail("app", format!("{how} {when}"), "see its own lines on standard error"),
+        Some(names) => report.fail("app", format!("{how} {when} and left {names} running"), fix::check::IN_BACKGROUND),
+        None => report.fail("app", format!("{how} {when}"), fix::check::ENDED_EARLY),
     }
 }

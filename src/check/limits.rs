@@ -3,6 +3,7 @@
 
 use super::report::Report;
 use crate::config::Limits;
+use crate::error::fix;
 use crate::facts::control_groups;
 use crate::plan::flags;
 
@@ -20,11 +21,11 @@ pub(super) fn check(limits: &Limits, report: &mut Report) {
 fn compare(name: &str, found: Option<String>, wanted: u64, flag: &str, report: &mut Report) {
     match found {
         Some(text) if text.parse() == Ok(wanted) => report.ok(name, text),
-        Some(text) => report.warn(name, format!("{text} instead of {wanted}"), &format!("run with {flag}")),
+        Some(text) => report.warn(name, format!("{text} instead of {wanted}"), &fix::check::run_with(flag)),
         None => report.warn(
             name,
             "cannot be read: no control group is mounted".into(),
-            &format!("run with {flag}, in an engine that uses control groups"),
+            &fix::check::run_with_control_groups(flag),
         ),
     }
 }

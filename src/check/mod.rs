@@ -73,18 +73,14 @@ pub fn failed(error: &Error) -> Report {
 }
 
 fn root_file_system(how: &BootCheck, report: &mut Report) {
-    let flag = flags::READ_ONLY;
-    let fix =
-        &format!("add {flag} (and --tmpfs for what must be written), or set boot_check.require_read_only_root = false");
+    let fix = fix::check::WRITABLE_ROOT;
     match statvfs("/") {
         Ok(facts) if facts.f_flag.contains(StatVfsMountFlags::RDONLY) => {
             report.ok("root file system", "read-only".into())
         }
         Ok(_) if how.require_read_only_root => report.fail("root file system", "writable".into(), fix),
         Ok(_) => report.warn("root file system", "writable".into(), fix),
-        Err(error) => {
-            report.fail("root file system", format!("statvfs: {error}"), "let the seccomp profile allow statfs")
-        }
+        Err(error) => report.fail("root file system", format!("statvfs: {error}"), fix::check::STATFS),
     }
 }
 
@@ -100,7 +96,7 @@ fn capabilities_beyond(plan: &Plan, held: &Held, report: &mut Report) {
         report.warn(
             "capabilities",
             format!("given beyond the plan: {beyond}"),
-            &format!("run with {}{add}", flags::DROP_ALL),
+            &fix::check::run_with(&[flags::DROP_ALL, &add].concat()),
         );
     }
 }
@@ -126,7 +122,7 @@ fn seal(sealed: &Sealed, report: &mut Report) {
 /// Reports whether the engine set `no_new_privs`. `/init` sets it too, but in a container started as another user the
 /// engine runs health checks and `exec` beside the app, with the app's uid and the engine's bounding set.
 fn no_new_privileges(plan: &Plan, held: &Held, report: &mut Report) {
-    let fix = format!("run with {}", flags::NO_NEW_PRIVILEGES);
+    let fix = fix::check::run_with(flags::NO_NEW_PRIVILEGES);
     match plan.started_as {
         _ if held.no_new_privs => report.ok("no_new_privs", "set from the start".into()),
         StartedAs::Root => report.warn("no_new_privs", "not set by the engine".into(), &fix),
@@ -138,7 +134,9 @@ fn no_new_privileges(plan: &Plan, held: &Held, report: &mut Report) {
 /// until that one has made itself undumpable.
 fn readable_init(report: &mut Report) {
     match access("/proc/self/exe", Access::READ_OK) {
-        Ok(()) => report.warn("/init", "the app could trace another /init from its exec on".into(), "chmod 0711 /init"),
+        Ok(()) => {
+            report.warn("/init", "the app could trace another /init from its exec on".into(), fix::check::READABLE_INIT)
+        }
         Err(_) => report.ok("/init", "not readable to the app, so nobody can trace it".into()),
     }
 }

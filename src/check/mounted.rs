@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use super::report::Report;
+use crate::error::fix;
 use crate::facts::mounts::{self, Mount};
 use crate::plan::{Plan, StartedAs, TmpfsPlan, flags};
 
@@ -20,7 +21,7 @@ pub(super) fn check(plan: &Plan, report: &mut Report) {
             report.warn(
                 "mounts",
                 format!("cannot be compared: /proc/self/mountinfo: {error}"),
-                "mount /proc in the container",
+                fix::check::MOUNT_TABLE,
             );
             return;
         }
@@ -30,13 +31,17 @@ pub(super) fn check(plan: &Plan, report: &mut Report) {
     for entry in &plan.surfaces.tmpfs {
         let mount = mounts::mounted_at(&table, Path::new(&entry.path));
         for difference in mount.map_or_else(not_mounted, |mount| differences(entry, mount, by_flags)) {
-            report.warn(&format!("tmpfs {}", entry.path), difference, &format!("run with --tmpfs {}", entry.mount()));
+            report.warn(
+                &format!("tmpfs {}", entry.path),
+                difference,
+                &fix::check::run_with(&format!("--tmpfs {}", entry.mount())),
+            );
         }
     }
     for entry in
         plan.surfaces.volumes.iter().filter(|entry| mounts::mounted_at(&table, Path::new(&entry.path)).is_none())
     {
-        let fix = format!("run with --volume {}", entry.mount("NAME", false));
+        let fix = fix::check::run_with(&format!("--volume {}", entry.mount("NAME", false)));
         not_mounted().into_iter().for_each(|what| report.warn(&format!("volume {}", entry.path), what, &fix));
     }
 }

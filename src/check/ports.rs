@@ -1,11 +1,8 @@
 //! Compares the ports of the role, which `--render` publishes, with those that the app listens on.
 
 use super::report::Report;
+use crate::error::fix;
 use crate::facts::listening;
-
-/// The fix where another process answers for the app.
-pub(super) const OWN_NETWORK: &str = "check in a network namespace of its own (neither --network=host nor a pod), and \
-    let the health check ask this app only";
 
 /// `before` are the kernel's tables from before the app's start.
 pub(super) fn check(ports: &[u16], before: &str, report: &mut Report) {
@@ -14,15 +11,19 @@ pub(super) fn check(ports: &[u16], before: &str, report: &mut Report) {
         let name = format!("port {port}");
         match listening::on(*port, &tables) {
             _ if listening::on(*port, before).is_some() => {
-                report.fail(&name, "something else listens, since before the app was started".into(), OWN_NETWORK);
+                report.fail(
+                    &name,
+                    "something else listens, since before the app was started".into(),
+                    fix::check::OWN_NETWORK,
+                );
             }
             Some(true) => report.ok(&name, "the app listens".into()),
             Some(false) => report.warn(
                 &name,
                 "the app listens on a loopback address, which nobody outside reaches".into(),
-                "let it listen on 0.0.0.0",
+                fix::check::LOOPBACK_ONLY,
             ),
-            None => report.warn(&name, "nothing listens".into(), "correct ports of the role, or the app's port"),
+            None => report.warn(&name, "nothing listens".into(), fix::check::PORT_CLOSED),
         }
     }
 }

@@ -10,6 +10,7 @@ use rustix::process::getpid;
 use super::report::Report;
 use crate::child::Change;
 use crate::config::signals;
+use crate::error::fix;
 use crate::facts::processes::Dispositions;
 use crate::plan::Plan;
 use crate::plan::supervision::{Forwarded, Recipient};
@@ -54,8 +55,8 @@ impl Way {
     /// Reports a stop that is dropped before it reaches the app.
     pub(super) fn report_dropped(self, report: &mut Report) {
         let name = signals::name(self.asked);
-        let fix = "take it out of supervise.signals, or name the signal that stops the app in [stop] signal";
-        report.fail("stop", format!("{name} is dropped by [supervise] signals: the app never gets it"), fix);
+        let what = format!("{name} is dropped by [supervise] signals: the app never gets it");
+        report.fail("stop", what, fix::check::STOP_DROPPED);
     }
 
     /// Checks how an app ended on the signal. `before` are its dispositions before the stop.
@@ -77,7 +78,7 @@ impl Way {
                 format!(
                     "{what}, which it raised again: the kernel discards that for PID 1, and the app must exit by itself"
                 ),
-                "supervise = true for the role, or let the app exit instead of raising the signal again",
+                fix::check::SIGNAL_RAISED,
             );
         } else {
             report.fail(
@@ -85,7 +86,7 @@ impl Way {
                 format!(
                     "{what}, which it does not catch: the kernel discards it for PID 1, and nothing would stop the app"
                 ),
-                "supervise = true for the role, or let the app catch the signal",
+                fix::check::SIGNAL_NOT_CAUGHT,
             );
         }
     }

@@ -7,7 +7,7 @@ use nix::errno::Errno;
 use rustix::fs::{Access, AtFlags, FileType, Mode, OFlags, Stat, accessat, open, openat, stat, unlinkat};
 
 use super::report::Report;
-use crate::error::{Kernel, errno};
+use crate::error::{Kernel, errno, fix};
 use crate::facts::{entries, random};
 use crate::plan::{Plan, StartedAs, TmpfsPlan};
 
@@ -24,17 +24,13 @@ pub(super) fn check(plan: &Plan, report: &mut Report) {
         let name = format!("tmpfs {}", entry.path);
         probe(&name, path, plan, report);
         if stat(path).is_ok_and(|facts| facts.st_mode & 0o1002 == 0o002 && !is_kubelets(&facts, plan)) {
-            report.fail(
-                &name,
-                "writable to everyone, without the sticky bit".into(),
-                "give it mode 0755 or 0700, or 1777",
-            );
+            report.fail(&name, "writable to everyone, without the sticky bit".into(), fix::check::NOT_STICKY);
         }
         if !entry.recursive
             && let Some(below) = unwritable_entry(path)
         {
             let what = format!("holds what uid {} cannot write to: {below}", plan.target.uid);
-            report.warn(&name, what, "set recursive = true in its [[tmpfs]]");
+            report.warn(&name, what, fix::check::COPIED_FILES);
         }
     }
     for entry in &plan.surfaces.volumes {
@@ -45,7 +41,7 @@ pub(super) fn check(plan: &Plan, report: &mut Report) {
     }
     match plan.app.environment.get("HOME") {
         Some(home) => probe(HOME, &PathBuf::from(std::ffi::OsStr::from_bytes(home)), plan, report),
-        None => report.fail("HOME", "unset".into(), "set home in the configuration"),
+        None => report.fail("HOME", "unset".into(), fix::check::NO_HOME),
     }
 }
 
@@ -73,26 +69,22 @@ fn probe(name: &str, directory: &Path, plan: &Plan, report: &mut Report) {
 fn remedy(name: &str, directory: &Path, reason: Errno, plan: &Plan) -> String {
     let uid = plan.target.uid;
     let elsewhere = match name {
-        HOME => "set home to a directory of its own, such as home = \"/home/app\" with a [[tmpfs]] of that path",
-        _ => "configure a path of its own below a writable mount",
+        HOME => fix::check::OTHER_HOME,
+        _ => fix::check::OTHER_PATH,
     };
     match reason {
-        Errno::EACCES if plan.seal.bars(directory, &plan.surfaces) => {
-            "the seal keeps the app from writing there: list it in seal.also, or as [[tmpfs]] or [[volume]]".to_owned()
-        }
-        Errno::ENOSPC => "give it more size, or clean it up".to_owned(),
+        Errno::EACCES if plan.seal.bars(directory, &plan.surfaces) => fix::check::SEALED.to_owned(),
+        Errno::ENOSPC => fix::check::FULL.to_owned(),
         Errno::ENOENT if name == HOME => elsewhere.to_owned(),
-        Errno::ENOENT => "create it in the image, mount it, or configure another".to_owned(),
+        Errno::ENOENT => fix::check::ABSENT.to_owned(),
         Errno::EROFS if entries::is_empty(directory) => {
             let entry = TmpfsPlan { path: directory.display().to_string(), mode: 0o755, size: None, recursive: false };
-            format!("mount something writable there (--tmpfs {})", entry.mount())
+            fix::check::read_only(&entry.mount())
         }
-        Errno::EROFS => format!("{elsewhere}: a mount here would hide what the image has"),
-        _ if entries::is_empty(directory) => {
-            format!("list it as [[tmpfs]] or [[volume]] so that it is handed over, or make it uid {uid}'s")
-        }
+        Errno::EROFS => fix::check::read_only_with_files(elsewhere),
+        _ if entries::is_empty(directory) => fix::check::of_others(uid),
         _ if directory == Path::new("/") => elsewhere.to_owned(),
-        _ => format!("make it uid {uid}'s in the image (COPY --chown), or {elsewhere}"),
+        _ => fix::check::of_others_with_files(uid, elsewhere),
     }
 }
 

@@ -76,7 +76,7 @@ impl Leftovers<'_> {
 
     /// Whether no process is left. Before a report, processes that are about to end get a moment to do so.
     fn is_over(&self, signals: &Signals) -> Result<bool> {
-        let Some((who, advice)) = self.report else { return Ok(false) };
+        let Some((who, fix)) = self.report else { return Ok(false) };
         let deadline = Instant::now().checked_add(AFTERMATH);
         loop {
             if reaped_all() {
@@ -84,7 +84,7 @@ impl Leftovers<'_> {
             }
             if let Event::Deadline = signals.next(deadline)? {
                 if let Some(names) = names() {
-                    log::warn!("{who} left {names} running, which is ended now: {advice}");
+                    log::warn!("{who} left {names} running, which is ended now; fix: {fix}");
                 }
                 return Ok(false);
             }

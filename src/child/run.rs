@@ -15,7 +15,7 @@ use super::leftovers::{Leftovers, Reach};
 use super::systemd;
 use super::wait::{Event, Signals};
 use super::{Change, next_change};
-use crate::error::{Error, Result, errno};
+use crate::error::{Error, Result, errno, fix};
 use crate::exec::{self, App, Launch, STOPS};
 use crate::logger;
 use crate::privilege::{Dropped, Root};
@@ -115,7 +115,7 @@ pub fn run(
     // After a timeout or a stop, leftover processes are expected and not reported.
     let by_itself = matches!(end, End::Changed(change) if change.code().is_some());
     let who = by_itself.then(|| format!("step {name}"));
-    let report = who.as_deref().map(|who| (who, "let the step wait for what it starts"));
+    let report = who.as_deref().map(|who| (who, fix::running::STEP_LEAVES));
     // A stop that comes meanwhile stays pending: the next step ends on it, or the app is not started.
     let ends = Signals::receive(SignalMask::only(SIGCHLD));
     Leftovers { reach: Reach::Descendants, grace: GRACE, report }.end(&ends)?;

@@ -22,7 +22,7 @@ use crate::child::terminal::Terminal;
 use crate::child::wait::{Event, Signals};
 use crate::child::{self, Change};
 use crate::config::signals;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, fix};
 use crate::exec::{App, Launch, OWN};
 use crate::facts::processes::Dispositions;
 use crate::plan::supervision::{Forwarded, Recipient, Supervision};
@@ -253,9 +253,8 @@ impl Supervisor<'_> {
     /// longer.
     fn end_leftovers(&self, signals: &Signals) -> Result<()> {
         let reach = if self.first { Reach::Namespace } else { Reach::Descendants };
-        let advice = "an app that goes to the background is not supervised; start it in the foreground";
         let (grace, report) = match self.stop {
-            Stop::None => (self.how.stop.grace, Some(("the app ended and", advice))),
+            Stop::None => (self.how.stop.grace, Some(("the app ended and", fix::running::APP_LEAVES))),
             Stop::Asked { kill_at, .. } => (kill_at.saturating_duration_since(Instant::now()), None),
             Stop::Killed => (Duration::ZERO, None),
         };

@@ -18,3 +18,8 @@ pub const NO_INIT: &str = "drop --init, so that /init is PID 1; supervise = true
 /// `SIGKILL` does not end a process.
 pub(crate) const NOT_KILLED: &str =
     "a process of another user needs CAP_KILL: add KILL to the capabilities of the root step that starts it";
+/// A step ends and leaves processes.
+pub(crate) const STEP_LEAVES: &str = "let the step wait for what it starts";
+/// The app ends and leaves processes.
+pub(crate) const APP_LEAVES: &str =
+    "start the app in the foreground: one that goes to the background is not supervised";

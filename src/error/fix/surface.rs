@@ -15,6 +15,9 @@ const NO_DIRECTORY: &str = "make each part of its path a directory: no file, and
 /// A directory above is closed to the user.
 const ENTERED: &str = "let the user enter each directory above it (chmod a+x)";
 
+/// The mount table cannot be read.
+pub(super) const NO_PROC: &str = "mount /proc in the container";
+
 /// Files of `/proc/self` are masked.
 pub(super) const MASKED: &str = "mount /proc in the container without masking files of /proc/self";
 
@@ -48,7 +51,7 @@ impl Unmounted {
 impl Refused {
     pub(super) fn fix(&self, errno: Errno) -> String {
         let fixed = match (self, errno) {
-            (Refused::Proc, _) => "mount /proc in the container",
+            (Refused::Proc, _) => NO_PROC,
             (Refused::Open, _) => "let root enter every directory above it (chmod a+x)",
             (Refused::Mode(mode), _) => return format!("mount it with mode={mode:04o}"),
             // Despite CAP_CHOWN: the user namespace does not map the owner.
