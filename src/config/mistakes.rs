@@ -1,29 +1,26 @@
 //! The usual mistakes in a configuration, each with its fix.
 
 use super::keys::{self, Form, Key, Kind, Table};
+use crate::error::fix;
 
 /// Renamed keys: the table, the key, and what to write instead.
-pub(super) const RENAMED: [(&str, &str, &str); 2] = [
-    ("[boot_check]", "grace", "write it as grace in [stop], which the check, supervision and the rendered flags share"),
-    ("[supervise]", "grace", "write it as grace in [stop], which the check, supervision and the rendered flags share"),
-];
+pub(super) const RENAMED: [(&str, &str, &str); 2] =
+    [("[boot_check]", "grace", fix::mistake::GRACE), ("[supervise]", "grace", fix::mistake::GRACE)];
 
 /// The fix for a key that the table does not have.
 pub(super) fn in_key(key: &str, is_table: bool, table: &Table) -> String {
     let hint = if table.name == keys::ROLE.name && is_table {
-        format!("declare the role as [roles.{key}]; ")
+        fix::mistake::hint_role(key)
     } else if let Some(right) = similar(key, table) {
-        let tables = matches!(right.kind, Kind::Tables(_));
-        let (open, close) = if tables { ("[[", "]], one for each") } else { ("", "") };
-        format!("write {open}{}{close}; ", right.name)
+        fix::mistake::hint_similar(right.name, matches!(right.kind, Kind::Tables(_)))
     } else if keys::TOP.get(key).is_some_and(|known| !is_a_table(&known.kind)) {
-        format!("'{key}' is a key of the top level: write it above the first [table]; ")
+        fix::mistake::hint_top(key)
     } else if keys::A_ROLE.get(key).is_some() {
-        format!("'{key}' is a key of a role: write it below [roles.NAME]; ")
+        fix::mistake::hint_of_role(key)
     } else {
         String::new()
     };
-    format!("{hint}allowed here: {}", table.names())
+    fix::mistake::unknown_key(&hint, &table.names())
 }
 
 fn is_a_table(kind: &Kind) -> bool {
@@ -48,15 +45,15 @@ pub(super) fn in_syntax(text: &str, offset: usize) -> String {
     let leading_zero = value.len() > 1 && value.starts_with('0') && value.bytes().all(|byte| byte.is_ascii_digit());
     let unquoted = value.starts_with(|first: char| first.is_ascii_alphabetic() || matches!(first, '/' | '$' | '.'));
     if text.contains('\0') {
-        return "save it as UTF-8: a NUL in it looks like UTF-16".to_owned();
+        return fix::mistake::UTF16.to_owned();
     }
     if text.get(..offset).is_some_and(|before| before.ends_with('\\')) {
-        return r"write \\ for a backslash, or use '…'".to_owned();
+        return fix::mistake::BACKSLASH.to_owned();
     }
     if leading_zero || (unquoted && !value.contains(['"', '\''])) {
-        format!("write it in quotes: \"{value}\"")
+        fix::mistake::unquoted(value)
     } else {
-        "correct the syntax (toml.io)".to_owned()
+        fix::mistake::SYNTAX.to_owned()
     }
 }
 
@@ -101,8 +98,5 @@ pub(super) fn mount_options(path: &str) -> Option<String> {
         let (name, value) = option.split_once('=')?;
         matches!(name, "size" | "mode").then(|| format!(", {name} = \"{value}\""))
     });
-    Some(format!(
-        "write the path alone, and size and mode as their own keys: path = \"{plain}\"{}",
-        kept.collect::<String>()
-    ))
+    Some(fix::mistake::mount_options(plain, &kept.collect::<String>()))
 }

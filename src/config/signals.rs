@@ -2,9 +2,6 @@
 
 use libc::{SIGCHLD, SIGSTOP};
 
-/// The allowed forms of a signal, for messages.
-pub const ALLOWED: &str = "write a name such as TERM or RTMIN+3, or a number from 1 to 64";
-
 /// A signal that can stop an app, by name or number. `STOP` only suspends it, and `CHLD` is sent for every child that
 /// ends.
 ///

@@ -9,8 +9,7 @@ use toml_spanner::{Arena, Array, Document, Item as Node, Span, Table, Value};
 
 use super::keys::{self, Form, Kind, Table as Keys};
 use super::mistakes;
-use crate::error::{Error, Place, Result, TextFile};
-use crate::text::joined;
+use crate::error::{Error, Place, Result, TextFile, fix};
 
 /// The file that positions refer to.
 #[derive(Clone, Copy)]
@@ -91,28 +90,23 @@ impl<'a> Item<'a> {
         let fix = match self.node.value() {
             Value::Integer(_) | Value::Float(_) | Value::Boolean(_) | Value::DateTime(_) if what == "a string" => {
                 let kind = self.keys.get(self.key).map(|key| key.kind);
-                format!("write it in quotes: \"{}\"", mistakes::quoted(written, kind))
+                fix::mistake::unquoted(&mistakes::quoted(written, kind))
             }
             Value::String(text)
                 if what == "an integer" && text.bytes().all(|byte| byte.is_ascii_digit())
                     || what.starts_with("true") && matches!(*text, "true" | "false") =>
             {
-                format!("write it without quotes: {text}")
+                fix::mistake::in_quotes(text)
             }
             Value::Array(array)
                 if what == "a table" && array.iter().all(|item| matches!(item.value(), Value::Table(_))) =>
             {
-                format!("write it once, in single brackets: [{}]", self.header())
+                fix::mistake::several_tables(&self.header())
             }
-            Value::Table(_) if what.starts_with("an array of tables") => {
-                format!("write it in double brackets: [[{}]]", self.key)
-            }
-            Value::String(text) if what == "an array of strings" => {
-                let words: Vec<String> = text.split_ascii_whitespace().map(|word| format!("\"{word}\"")).collect();
-                format!("write an array, each word its own string: [{}]", joined(&words, ", "))
-            }
+            Value::Table(_) if what.starts_with("an array of tables") => fix::mistake::one_table(self.key),
+            Value::String(text) if what == "an array of strings" => fix::mistake::one_string(text),
             _ if what.contains("table") => self.as_table(),
-            _ => format!("write {what}"),
+            _ => fix::mistake::other_type(what),
         };
         self.refuse(format!("{article} {kind} where {what} belongs"), &fix)
     }
@@ -120,7 +114,7 @@ impl<'a> Item<'a> {
     /// How to write the table, or an entry of the array of tables, that belongs here.
     fn as_table(&self) -> String {
         let kind = self.keys.get(self.key).map(|key| key.kind);
-        let (open, close) = match kind {
+        let around = match kind {
             Some(Kind::Tables(_)) => ("[[", "]]"),
             _ if self.keys.name.is_empty() => ("[", "]"),
             _ => ("", " = { … }"),
@@ -130,7 +124,7 @@ impl<'a> Item<'a> {
             Some(Kind::Map(of, _)) if !matches!(of, Form::Role) => "KEY = …".to_owned(),
             _ => keys::A_ROLE.names(),
         };
-        format!("write {open}{}{close}, with {keys}", self.header())
+        fix::mistake::no_table(around, &self.header(), &keys)
     }
 
     /// The name of the table that this key holds.
@@ -160,15 +154,10 @@ impl<'a> Item<'a> {
             return Err(self.expected("a string"));
         };
         if text.contains('\0') {
-            return Err(
-                self.refuse("a NUL in a string".into(), "leave it out: neither paths nor arguments can contain one")
-            );
+            return Err(self.refuse("a NUL in a string".into(), fix::mistake::NUL));
         }
         if !self.expands && text.contains("${") {
-            return Err(self.refuse(
-                "${…} is not expanded here".into(),
-                "write the value itself: it must be known before the environment is",
-            ));
+            return Err(self.refuse("${…} is not expanded here".into(), fix::mistake::EXPANDED_TOO_EARLY));
         }
         Ok(text)
     }
@@ -192,7 +181,7 @@ impl<'a> Item<'a> {
             return Err(self.expected("an integer"));
         };
         number.as_i64().filter(|value| (least..=most).contains(value)).ok_or_else(|| {
-            let allowed = format!("write an integer from {least} to {most}");
+            let allowed = fix::mistake::out_of_range(least, most);
             self.refuse(format!("{} is out of range", self.written()), &allowed)
         })
     }

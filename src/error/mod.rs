@@ -165,8 +165,8 @@ pub enum Error {
     NoCommand {
         /// What is missing.
         what: String,
-        /// How to give a command.
-        known: String,
+        /// The fix.
+        remedy: String,
     },
     /// The role has no health check, or no role is selected.
     NoHealth {

@@ -1,7 +1,7 @@
 //! Capabilities: names to sets, and the capabilities that a start needs.
 
 use crate::config::At;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, fix};
 use crate::privilege::capability::Set;
 
 /// The set of these names.
@@ -11,11 +11,7 @@ use crate::privilege::capability::Set;
 pub(super) fn set(names: &[At<String>]) -> Result<Set> {
     names.iter().try_fold(Set::EMPTY, |all, name| match Set::named(&name.value) {
         Some(one) => Ok(all.with(one)),
-        None => Err(refuse(
-            name,
-            format!("unknown capability '{}'", name.value),
-            "write a name of capabilities(7), such as NET_BIND_SERVICE",
-        )),
+        None => Err(refuse(name, format!("unknown capability '{}'", name.value), fix::mistake::CAPABILITY)),
     })
 }
 
@@ -30,7 +26,7 @@ pub(super) fn kept(names: &[At<String>]) -> Result<Set> {
             return Err(refuse(
                 name,
                 format!("{} cannot be kept: with it the app could regain privilege", name.value),
-                "leave it out",
+                fix::mistake::NEVER,
             ));
         }
     }

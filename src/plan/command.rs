@@ -11,7 +11,7 @@ use super::surfaces::Surfaces;
 use crate::config::args::{Action, Arguments};
 use crate::config::environment::Environment;
 use crate::config::{At, Config};
-use crate::error::{Error, Missing, Place, Result, io_errno};
+use crate::error::{Error, Missing, Place, Result, fix, io_errno};
 use crate::facts::programs;
 use crate::logger;
 
@@ -120,13 +120,9 @@ pub(super) fn words(
         return Ok(arguments.command.clone());
     }
     let appended = arguments.command.get(taken.unwrap_or(0)..).unwrap_or(&[]);
-    let give = "give the command after the image's name (or as CMD)";
-    let no_command = |what: String, how: String| Err(Error::NoCommand { what, known: how });
+    let no_command = |what: String, remedy: String| Err(Error::NoCommand { what, remedy });
     let Some(selected) = selected else {
-        return no_command(
-            "none is given and the configuration has no roles".into(),
-            format!("{give}, or declare roles in /etc/init.toml"),
-        );
+        return no_command("none is given and the configuration has no roles".into(), fix::command::NO_ROLES.into());
     };
     let Some(command) = &selected.role.command else {
         // A role that is selected by the first word and has no command runs the rest of the words.
@@ -135,13 +131,13 @@ pub(super) fn words(
         }
         return no_command(
             format!("none is given and the role '{}' has none", selected.name),
-            format!("{give}, or add command to the role; roles: {}", role::known(config)),
+            fix::command::role_without_command(&role::known(config)),
         );
     };
     if command.is_empty() && !appended.is_empty() {
         return no_command(
             format!("the role '{}' only runs steps, and takes no words", selected.name),
-            "leave the words out, or select another role".into(),
+            fix::command::STEPS_ONLY.into(),
         );
     }
     let mut words = expand_words(command, environment)?;
@@ -155,7 +151,7 @@ pub(super) fn expand_words(words: &[At<String>], environment: &Environment) -> R
         (true, Some(first)) => Err(Error::Config {
             place: first.place.clone(),
             what: "every word of the command is left out".into(),
-            allowed: "write the program as a word without ${…:+…}, or set the variable".into(),
+            allowed: fix::mistake::NO_WORD.into(),
         }),
         _ => expanded.into_iter().map(|(bytes, place)| c_string(bytes, &place)).collect(),
     }
@@ -165,6 +161,6 @@ fn c_string(bytes: Vec<u8>, place: &Place) -> Result<CString> {
     CString::new(bytes).map_err(|_| Error::Config {
         place: place.clone(),
         what: "a NUL in a word".into(),
-        allowed: "leave it out".into(),
+        allowed: fix::mistake::NEVER.into(),
     })
 }

@@ -15,7 +15,7 @@ use super::{TmpfsPlan, VolumePlan, capabilities, identity};
 use crate::config::args::{Arguments, Format};
 use crate::config::environment::Environment;
 use crate::config::{Config, Health, Limits, Probe, Requirement, Scope, signals, values};
-use crate::error::{Error, Place, Result};
+use crate::error::{Error, Place, Result, fix};
 use crate::facts::accounts::Accounts;
 use crate::facts::engine;
 use crate::privilege::Target;
@@ -243,7 +243,7 @@ fn image(config: &Config, arguments: &Arguments, environment: &Environment) -> R
     }
     let refuse = |what: &str| {
         let place = config.image.as_ref().map_or(Place::Default, |at| at.place.clone());
-        Error::Config { place, what: format!("image: {what}"), allowed: "write it as registry.example/app:1".into() }
+        Error::Config { place, what: format!("image: {what}"), allowed: fix::mistake::IMAGE.into() }
     };
     let Some(configured) = &config.image else {
         return Ok(engine::image().filter(|name| is_image(name)));

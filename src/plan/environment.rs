@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::expand::expand;
 use crate::config::environment::Environment;
 use crate::config::{At, Config};
-use crate::error::{Error, Place, Result};
+use crate::error::{Error, Place, Result, fix};
 use crate::facts::accounts::{Accounts, User};
 use crate::privilege::Target;
 
@@ -57,7 +57,7 @@ fn with_a_nul(name: &str, place: &Place) -> Error {
     Error::Config {
         place: place.clone(),
         what: format!("a NUL in the value of {name}"),
-        allowed: "leave it out".into(),
+        allowed: fix::mistake::NEVER.into(),
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::config::environment::Environment;
 use crate::config::{At, Config, Expandable, values};
-use crate::error::{Error, Place, Result};
+use crate::error::{Error, Place, Result, fix};
 
 /// The maximum depth of nested defaults, which bounds the stack.
 const DEEPEST: usize = 16;
@@ -47,7 +47,7 @@ pub(super) fn path(key: &str, text: &At<String>, environment: &Environment) -> R
     values::path(&String::from_utf8_lossy(&path)).map_err(|what| Error::Config {
         place: text.place.clone(),
         what: format!("{key}: {what}"),
-        allowed: "make it an absolute path below /".into(),
+        allowed: fix::mistake::NO_PATH.into(),
     })?;
     Ok(PathBuf::from(OsString::from_vec(path)))
 }
@@ -77,7 +77,7 @@ pub fn value<T: Clone>(
             parse(&String::from_utf8_lossy(&expanded)).map_err(|what| Error::Config {
                 place: text.place.clone(),
                 what: format!("'{}' expands to: {what}", text.value),
-                allowed: "set its variables so that it expands to that form".into(),
+                allowed: fix::mistake::EXPANDED_FORM.into(),
             })
         }
     }
@@ -188,7 +188,7 @@ impl Expansion<'_> {
         Error::Config {
             place: self.place.clone(),
             what: format!("a $ in '{text}' is not an expansion"),
-            allowed: "write ${VAR}, ${VAR:-default}, ${VAR:+word} or ${VAR:?message}, and $$ for a plain $".into(),
+            allowed: fix::mistake::NO_EXPANSION.into(),
         }
     }
 }

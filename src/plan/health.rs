@@ -8,7 +8,7 @@ use super::command::{Command, Search};
 use super::expand::{self, expand};
 use crate::config::environment::Environment;
 use crate::config::{At, Config, Health, Probe, values};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, fix};
 use crate::exec::App;
 use crate::text::joined;
 
@@ -115,7 +115,7 @@ pub(super) fn resolve(config: &Config, health: &Health, search: &Search<'_>) -> 
 
 fn text(at: &At<String>, environment: &Environment) -> Result<String> {
     String::from_utf8(expand(at, environment)?)
-        .map_err(|_| refuse(at, "expands to bytes that are not UTF-8".into(), "let it expand to text"))
+        .map_err(|_| refuse(at, "expands to bytes that are not UTF-8".into(), fix::mistake::EXPANDED_BYTES))
 }
 
 fn texts(all: &BTreeMap<String, At<String>>, environment: &Environment) -> Result<Vec<(String, String)>> {
@@ -126,7 +126,7 @@ fn texts(all: &BTreeMap<String, At<String>>, environment: &Environment) -> Resul
             if plain(name) && plain(&expanded) {
                 Ok((name.clone(), expanded))
             } else {
-                Err(refuse(value, "a header with a line break".into(), "leave the line break out"))
+                Err(refuse(value, "a header with a line break".into(), fix::mistake::HEADER))
             }
         })
         .collect()
@@ -135,29 +135,14 @@ fn texts(all: &BTreeMap<String, At<String>>, environment: &Environment) -> Resul
 fn http_url(at: &At<String>, environment: &Environment) -> Result<String> {
     let url = text(at, environment)?;
     let plain = url.strip_prefix("http://").is_some_and(|rest| !rest.is_empty()) && !url.contains(char::is_whitespace);
-    if plain {
-        Ok(url)
-    } else {
-        let allowed = match url.strip_prefix("unix:") {
-            Some(path) => {
-                format!("write http = \"http://localhost/PATH\", unix = \"/{}\"", path.trim_start_matches('/'))
-            }
-            None if url.starts_with("https:") => "write http://127.0.0.1:PORT/PATH: /init has no TLS".into(),
-            None => "write http://127.0.0.1:PORT/PATH".into(),
-        };
-        Err(refuse(at, is_not(at, "an http:// URL"), &allowed))
-    }
+    if plain { Ok(url) } else { Err(refuse(at, is_not(at, "an http:// URL"), &fix::mistake::url(&url))) }
 }
 
 fn address_of(at: &At<String>, environment: &Environment) -> Result<String> {
     let address = text(at, environment)?;
     let port =
         address.rsplit_once(':').filter(|(host, _)| !host.is_empty()).and_then(|(_, port)| port.parse::<u16>().ok());
-    if port.is_some() {
-        Ok(address)
-    } else {
-        Err(refuse(at, is_not(at, "HOST:PORT"), "write both, such as 127.0.0.1:5555"))
-    }
+    if port.is_some() { Ok(address) } else { Err(refuse(at, is_not(at, "HOST:PORT"), fix::mistake::ADDRESS)) }
 }
 
 /// As configured: an expanded value may contain a secret.

@@ -11,7 +11,7 @@ use super::expand::{expand, timeout};
 use super::steps::{self, StepPlan};
 use crate::config::Step;
 use crate::config::environment::Environment;
-use crate::error::{Decides, Denied, Error, Missing, Result};
+use crate::error::{Decides, Denied, Error, Missing, Result, fix};
 use crate::exec::App;
 use crate::facts::obeyed::{Obeyed, Program, Text};
 use crate::trust::Trust;
@@ -101,7 +101,7 @@ fn own_environment(step: &Step, environment: &Environment) -> Result<Environment
             return Err(Error::Config {
                 place: value.place.clone(),
                 what: format!("a NUL in the value of {name}"),
-                allowed: "leave it out".into(),
+                allowed: fix::mistake::NEVER.into(),
             });
         }
     }

@@ -3,7 +3,7 @@
 use super::health::HealthPlan;
 use super::stop::StopPlan;
 use crate::config::{At, Config, signals};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, fix};
 
 /// The configuration of supervision.
 #[derive(Clone, Debug)]
@@ -79,5 +79,5 @@ fn known(name: &str, at: &At<String>) -> Result<i32> {
 }
 
 fn refuse(at: &At<String>, what: String) -> Error {
-    Error::Config { place: at.place.clone(), what, allowed: signals::ALLOWED.into() }
+    Error::Config { place: at.place.clone(), what, allowed: fix::mistake::SIGNAL.into() }
 }

@@ -6,7 +6,7 @@ use toml_spanner::{Key, Table};
 use crate::config::keys::{self, Form, Kind};
 use crate::config::toml::{Item, Source, refuse};
 use crate::config::{signals, values};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, fix};
 
 /// Checks a document.
 ///
@@ -68,7 +68,7 @@ fn form(item: &Item<'_>, form: Form) -> Result<()> {
     if item.expands && text.contains('$') {
         return Ok(());
     }
-    let allowed = if form == Form::StopSignal { signals::ALLOWED } else { "write it in that form" };
+    let allowed = if form == Form::StopSignal { fix::mistake::SIGNAL } else { fix::mistake::FORM };
     in_form(form, text).map_err(|what| item.refuse(what, allowed))
 }
 
@@ -103,11 +103,11 @@ fn integers(item: &Item<'_>, least: i64, most: i64) -> Result<()> {
         let one = Item { node, ..*item };
         let number = one.integer(least, most)?;
         if seen.contains(&number) {
-            return Err(one.refuse(format!("{number} is listed twice"), "list it once"));
+            return Err(one.refuse(format!("{number} is listed twice"), fix::mistake::NUMBER_TWICE));
         }
         seen.push(number);
     }
-    if seen.is_empty() { Err(item.refuse("an empty array".into(), "leave it out")) } else { Ok(()) }
+    if seen.is_empty() { Err(item.refuse("an empty array".into(), fix::mistake::NEVER)) } else { Ok(()) }
 }
 
 /// An array of strings, the first not empty.
@@ -115,9 +115,7 @@ fn command(item: &Item<'_>, needed: bool) -> Result<()> {
     texts(item)?;
     match item.array("an array of strings")?.get(0).map(|first| first.as_str()) {
         None if !needed => Ok(()),
-        None | Some(Some("")) => {
-            Err(item.refuse("an empty command".into(), "write the program and its arguments, each a string"))
-        }
+        None | Some(Some("")) => Err(item.refuse("an empty command".into(), fix::mistake::NO_COMMAND)),
         Some(_) => Ok(()),
     }
 }
@@ -125,9 +123,8 @@ fn command(item: &Item<'_>, needed: bool) -> Result<()> {
 /// A table of free names of a form.
 fn map(item: &Item<'_>, names: Form, kind: &'static Kind) -> Result<()> {
     for (Key { name, span }, node) in item.table()? {
-        in_form(names, name).map_err(|what| {
-            refuse(item.source.place(*span), format!("{}: {what}", item.key), "write it in that form")
-        })?;
+        in_form(names, name)
+            .map_err(|what| refuse(item.source.place(*span), format!("{}: {what}", item.key), fix::mistake::FORM))?;
         value(&Item { key: name, key_at: *span, node, ..*item }, kind)?;
     }
     Ok(())
@@ -152,17 +149,17 @@ fn table(item: &Item<'_>, keys: &'static keys::Table) -> Result<()> {
 /// The refusal of a table without a key that it needs.
 fn lacks(item: &Item<'_>, keys: &keys::Table, key: &str) -> Error {
     let table = if keys.name.starts_with('[') { keys.name } else { item.key };
-    refuse(item.place(), format!("{table} without {key}"), &format!("add {key} = …"))
+    refuse(item.place(), format!("{table} without {key}"), &fix::mistake::lacks(key))
 }
 
 /// The refusal of a table with none or several of the keys of which it needs exactly one.
 fn not_one(item: &Item<'_>, keys: &keys::Table, chosen: usize) -> Error {
     if keys.name != keys::STEP.name {
-        return item.refuse("not exactly one check".into(), "give one of http, tcp, exec and file");
+        return item.refuse("not exactly one check".into(), fix::mistake::NOT_ONE_CHECK);
     }
     match chosen {
         0 => lacks(item, keys, "command"),
-        _ => refuse(item.place(), format!("{} with wait and a command", keys.name), "keep one of command and wait"),
+        _ => refuse(item.place(), format!("{} with wait and a command", keys.name), fix::mistake::COMMAND_AND_WAIT),
     }
 }
 
@@ -172,7 +169,7 @@ fn together<'a>(item: &Item<'a>, keys: &keys::Table, entries: &'a Table<'a>) -> 
         let listed = entries.get("also").and_then(|also| also.as_array()).is_some_and(|also| !also.is_empty());
         let writes = entries.get("writes").and_then(|writes| writes.as_bool());
         return match listed && writes != Some(true) {
-            true => Err(item.refuse("also without writes = true".into(), "add writes = true, or remove also")),
+            true => Err(item.refuse("also without writes = true".into(), fix::mistake::NOT_SEALED)),
             false => Ok(()),
         };
     }
@@ -182,25 +179,21 @@ fn together<'a>(item: &Item<'a>, keys: &keys::Table, entries: &'a Table<'a>) -> 
         Some((key, _)) if keys.name == keys::A_ROLE.name || keys.name == keys::STEP.name => {
             let place = entries.get(key).map_or_else(|| item.place(), |node| item.source.place(node.span()));
             let (what, allowed) = match *key {
-                "output" => ("a step that waits", "remove it: only a command has an output"),
-                _ => ("a role without ports", "add ports = [8000], the ports that systemd is to hold"),
+                "output" => ("a step that waits", fix::mistake::OUTPUT_OF_WAIT),
+                _ => ("a role without ports", fix::mistake::NO_PORTS),
             };
             Err(refuse(place, format!("{key}: {what}"), allowed))
         }
-        Some(_) => Err(item.refuse(
-            "a key that its check does not have".into(),
-            "unix, status and headers go with http, max_age with file",
-        )),
+        Some(_) => Err(item.refuse("a key that its check does not have".into(), fix::mistake::KEY_OF_OTHER_CHECK)),
     }
 }
 
 /// The refusal of a value of a type that its key does not accept.
 fn neither(item: &Item<'_>, what: &str) -> Error {
     match item.node.as_str() {
-        Some(other) if item.key == "groups" => item.refuse(
-            format!("'{other}' is neither an array nor \"engine\""),
-            &format!("write groups = [\"{other}\"], or groups = \"engine\" to keep those that the engine gave"),
-        ),
+        Some(other) if item.key == "groups" => {
+            item.refuse(format!("'{other}' is neither an array nor \"engine\""), &fix::mistake::groups(other))
+        }
         _ => item.expected(what),
     }
 }

@@ -14,7 +14,7 @@ use toml_spanner::Arena;
 
 use super::toml::{Source, refuse};
 use super::{At, Config, Groups, Scope, values};
-use crate::error::{Result, TextFile};
+use crate::error::{Result, TextFile, fix};
 use crate::text::joined;
 use accepted::Accepted;
 use entries::{directory, file, refusal, requirement, secret, step, tmpfs, volume};
@@ -86,8 +86,7 @@ fn check_roles(config: &Config) -> Result<()> {
     for role in named {
         let known = known.get_or_insert_with(|| config.role_names());
         if known.binary_search(&role.value.as_str()).is_err() {
-            let others = if known.is_empty() { "" } else { ", or name one of: " };
-            let allowed = format!("declare the role as [roles.{}]{others}{}", role.value, joined(known, ", "));
+            let allowed = fix::mistake::no_such_role(&role.value, &joined(known, ", "));
             return Err(refuse(role.place.clone(), format!("no role '{}' in [roles]", role.value), &allowed));
         }
     }
@@ -104,7 +103,7 @@ fn check_paths(config: &Config) -> Result<()> {
             return Err(refuse(
                 path.place.clone(),
                 format!("path: '{}' is listed twice", path.value),
-                "keep one of the entries",
+                fix::mistake::PATH_TWICE,
             ));
         }
     }
@@ -120,7 +119,7 @@ fn check_secrets(config: &Config) -> Result<()> {
                 return Err(refuse(
                     value.place.clone(),
                     format!("{name} is one of [secrets] too"),
-                    "keep one of the two; the file of a secret is its path in [secrets]",
+                    fix::mistake::VARIABLE_TWICE,
                 ));
             }
         }

@@ -16,6 +16,16 @@ pub(super) const WORKDIR_FILE: &str = "change workdir to a directory: it or a pa
 pub(super) const WORKDIR_OUTSIDE: &str = "set workdir to a directory of the image, and update the engine if it starts \
     containers in a directory of the host";
 
+/// A role that only runs steps gets words.
+pub(crate) const STEPS_ONLY: &str = "leave the words out, or select another role";
+pub(crate) const NO_ROLES: &str =
+    "give the command after the image's name (or as CMD), or declare roles in /etc/init.toml";
+
+/// The role has no command.
+pub(crate) fn role_without_command(roles: &str) -> String {
+    format!("give the command after the image's name (or as CMD), or add command to the role; roles: {roles}")
+}
+
 impl Missing {
     /// What to do about it.
     pub(super) fn fix(&self) -> String {

@@ -6,7 +6,7 @@
 //! the names of keys to the key table, since the schema is made from both.
 
 pub(crate) mod check;
-mod command;
+pub(crate) mod command;
 pub(crate) mod mistake;
 mod privilege;
 pub(crate) mod render;
@@ -46,7 +46,7 @@ impl Error {
             Error::ConfigKind { .. } => mistake::FILE_KIND,
             Error::Config { allowed, .. } => allowed,
             Error::Identity { .. } => privilege::IDENTITY,
-            Error::NoCommand { known, .. } => known,
+            Error::NoCommand { remedy, .. } => remedy,
             Error::NoHealth { role: None } => command::NO_ROLE_TO_ASK,
             Error::NoHealth { .. } => command::NO_HEALTH,
             Error::NothingBeside => command::NOTHING_BESIDE,
