@@ -21,6 +21,7 @@ use crate::facts::processes;
 use crate::plan::{Plan, StartedAs, flags};
 use crate::privilege::{Dropped, Held};
 use crate::seal::Sealed;
+use crate::text::joined;
 pub use report::Report;
 
 /// Runs the checks. `held` is what the container was started with.
@@ -96,7 +97,7 @@ fn capabilities_beyond(plan: &Plan, held: &Held, report: &mut Report) {
         report.warn(
             "capabilities",
             format!("given beyond the plan: {beyond}"),
-            &fix::check::run_with(&[flags::DROP_ALL, &add].concat()),
+            &fix::check::run_with(&joined(&[flags::DROP_ALL, &add], "")),
         );
     }
 }

@@ -58,9 +58,10 @@ pub(super) fn resolve(
         let by_hand = environment.get(name).is_some_and(|value| !value.is_empty());
         let is_named = named.is_some();
         let path = named.unwrap_or_else(|| PathBuf::from(&secret.path.value));
-        let refuse = |cause, what| Error::Secret { name: name.clone(), path: path.display().to_string(), what, cause };
+        let unusable =
+            |cause, what| Error::Secret { name: name.clone(), path: path.display().to_string(), what, cause };
         if by_hand && is_named {
-            return Err(refuse(NoSecret::Twice, format!("both {name} and {variable} are set")));
+            return Err(unusable(NoSecret::Twice, format!("both {name} and {variable} are set")));
         }
         environment.remove(&variable);
         let (read, why_not_root) = reader.read(&path)?;
@@ -72,15 +73,15 @@ pub(super) fn resolve(
                 left.push(format!("secret {name}: optional, and {} is absent", path.display()));
                 continue;
             }
-            Err(Unread::Absent(what)) => return Err(refuse(NoSecret::Absent, what)),
-            Err(Unread::NotForRoot(what)) => return Err(refuse(NoSecret::Unreadable, what)),
-            Err(Unread::Unusable(what)) => return Err(refuse(NoSecret::NoValue, what)),
+            Err(Unread::Absent(what)) => return Err(unusable(NoSecret::Absent, what)),
+            Err(Unread::NotForRoot(what)) => return Err(unusable(NoSecret::Unreadable, what)),
+            Err(Unread::Unusable(what)) => return Err(unusable(NoSecret::NoValue, what)),
         };
         if by_hand && environment.get(name) != Some(&value) {
             resolved.notes.push(format!("{name} is set, but its file {} counts", path.display()));
         }
         if !environment.set(name, &value) {
-            return Err(refuse(NoSecret::NoValue, "it holds a NUL".into()));
+            return Err(unusable(NoSecret::NoValue, "it holds a NUL".into()));
         }
         resolved.not_for_root.add(name, &path, why_not_root);
         values.push((name.clone(), value));

@@ -69,15 +69,15 @@ pub(super) fn resolve(config: &Config, stop: StopPlan, health: Option<HealthPlan
 /// A signal that can be caught, to be rewritten.
 fn caught(name: &str, at: &At<String>) -> Result<i32> {
     match known(name, at)? {
-        number @ (9 | 17 | 19) => Err(refuse(at, format!("signal {name} ({number}) cannot be rewritten"))),
+        number @ (9 | 17 | 19) => Err(no_signal(at, format!("signal {name} ({number}) cannot be rewritten"))),
         number => Ok(number),
     }
 }
 
 fn known(name: &str, at: &At<String>) -> Result<i32> {
-    signals::number(name).ok_or_else(|| refuse(at, format!("'{name}' is no signal")))
+    signals::number(name).ok_or_else(|| no_signal(at, format!("'{name}' is no signal")))
 }
 
-fn refuse(at: &At<String>, what: String) -> Error {
+fn no_signal(at: &At<String>, what: String) -> Error {
     Error::Config { place: at.place.clone(), what, allowed: fix::mistake::SIGNAL.into() }
 }

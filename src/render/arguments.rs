@@ -5,7 +5,7 @@ use super::inexpressible;
 use super::setting::{self, Flag, RETRIES, seconds};
 use crate::config::Requirement;
 use crate::config::args::Format;
-use crate::error::Result;
+use crate::error::{Result, fix};
 use crate::plan::container::{Asked, Container};
 use crate::plan::flags;
 use crate::text::joined;
@@ -70,7 +70,7 @@ fn health_command(format: Format, asked: &Asked) -> Result<String> {
         Some(word) => Err(inexpressible(
             format,
             format!("the word {word:?} of the health check, which a shell would read"),
-            "use plain names only",
+            fix::render::HEALTH_WORD,
         )),
         None => Ok(joined(&asked.command, "${IFS}")),
     }

@@ -9,3 +9,10 @@ pub(crate) const SAME_NAME: &str = "choose paths that differ in letters and digi
 /// Kubernetes has no limit of processes.
 pub(crate) const PIDS: &str = "leave limits.pids out of the configuration for Kubernetes (--config FILE), and limit \
     processes by the kubelet's podPidsLimit";
+/// The name of a Kubernetes object is too long.
+pub(crate) const LONG_PATH: &str = "choose a shorter path";
+/// Names of Kubernetes objects are made from the roles'.
+pub(crate) const ROLE_NAME: &str =
+    "give roles names that begin with a letter, differ in letters and digits, and have at most 57 characters";
+/// A shell would read a word of the health check's command.
+pub(crate) const HEALTH_WORD: &str = "use plain names only";

@@ -10,7 +10,7 @@ use super::inexpressible;
 use super::names::{self, of_service};
 use super::yaml::Yaml;
 use crate::config::args::Format;
-use crate::error::Result;
+use crate::error::{Result, fix};
 use crate::plan::container::Container;
 use crate::text::joined;
 
@@ -69,7 +69,7 @@ fn no_name(container: &Container<'_>) -> crate::error::Error {
     inexpressible(
         FORMAT,
         format!("the name of an object for the role '{}'", of_service(container)),
-        "give roles names that begin with a letter, differ in letters and digits, and have at most 57 characters",
+        fix::render::ROLE_NAME,
     )
 }
 

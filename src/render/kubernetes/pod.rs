@@ -332,7 +332,7 @@ fn volume_name(kind: &str, path: &str) -> Result<String> {
     if name.len() <= LONGEST {
         Ok(name)
     } else {
-        Err(inexpressible(FORMAT, format!("a name for {path}"), "choose a shorter path"))
+        Err(inexpressible(FORMAT, format!("a name for {path}"), fix::render::LONG_PATH))
     }
 }
 
