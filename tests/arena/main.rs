@@ -12,8 +12,6 @@
 
 #[path = "../../src/bin/init/arena.rs"]
 mod arena;
-#[path = "../../src/bin/init/pool.rs"]
-mod pool;
 
 use std::alloc::{GlobalAlloc, Layout};
 use std::ptr::slice_from_raw_parts_mut;
@@ -84,14 +82,7 @@ impl Live {
 
 #[test]
 fn live_allocations_never_overlap_and_are_aligned() {
-    never_overlap(&arena());
-    let full = arena();
-    let block = fill(&full);
-    never_overlap(&full);
-    block.free(&full);
-}
-
-fn never_overlap(arena: &Arena) {
+    let arena = arena();
     let mut live: Vec<Live> = Vec::new();
     // A fixed sequence that mixes sizes, alignments, resizes and releases in any order.
     let mut state = 7_u32;
@@ -102,21 +93,21 @@ fn never_overlap(arena: &Arena) {
     // Miri interprets each byte.
     for round in 0..if cfg!(miri) { 40_u32 } else { 400 } {
         match next(4) {
-            0 | 1 => live.push(Live::new(arena, 1 + next(300), 1 << next(7), u8::try_from(round % 251).unwrap())),
+            0 | 1 => live.push(Live::new(&arena, 1 + next(300), 1 << next(7), u8::try_from(round % 251).unwrap())),
             2 if !live.is_empty() => {
                 let index = next(u32::try_from(live.len()).unwrap());
                 let size = 1 + next(600);
-                live[index].resize(arena, size);
+                live[index].resize(&arena, size);
             }
             3 if !live.is_empty() => {
                 let index = next(u32::try_from(live.len()).unwrap());
-                live.swap_remove(index).free(arena);
+                live.swap_remove(index).free(&arena);
             }
             _ => {}
         }
         live.iter().for_each(Live::check);
     }
-    live.into_iter().for_each(|one| one.free(arena));
+    live.into_iter().for_each(|one| one.free(&arena));
 }
 
 #[test]
@@ -145,13 +136,8 @@ fn an_allocation_that_is_not_the_last_moves_with_its_bytes() {
     second.free(&arena);
 }
 
-/// Takes the whole block, so that everything else comes from the pool.
-fn fill(arena: &Arena) -> Live {
-    Live::new(arena, 1 << 20, 64, 0)
-}
-
 #[test]
-fn what_does_not_fit_into_the_block_comes_from_the_pool() {
+fn larger_allocations_fall_back_to_the_system() {
     let arena = arena();
     // As large as the block; with a larger alignment than the block's; and grown beyond it.
     let small = Live::new(&arena, 64, 1, 1);
@@ -162,47 +148,6 @@ fn what_does_not_fit_into_the_block_comes_from_the_pool() {
     small.check();
     for one in [small, large, aligned, grown] {
         one.free(&arena);
-    }
-    // SAFETY: the layout is not empty.
-    let impossible = unsafe { arena.alloc(Layout::from_size_align(64, 8192).unwrap()) };
-    assert!(impossible.is_null(), "no mapping is aligned to more than a page");
-}
-
-#[test]
-fn memory_of_the_pool_is_reused_for_the_same_size() {
-    let arena = arena();
-    let block = fill(&arena);
-    let mut places = Vec::new();
-    // More than a mapping's worth, one after the other.
-    for round in 0..if cfg!(miri) { 20 } else { 2000 } {
-        for (size, align) in [(1, 1), (24, 8), (3000, 16), (32 << 10, 4096)] {
-            let one = Live::new(&arena, size, align, 5);
-            if round == 0 {
-                places.push(one.pointer);
-            }
-            assert!(places.contains(&one.pointer), "round {round} got new memory for {size} bytes");
-            one.free(&arena);
-        }
-    }
-    block.free(&arena);
-}
-
-#[test]
-fn allocations_of_the_pool_keep_their_bytes_through_every_size() {
-    let arena = arena();
-    let block = fill(&arena);
-    let beside: Vec<Live> = (0..20).map(|size| Live::new(&arena, 1 << (size % 17), 1, 6)).collect();
-    let mut one = Live::new(&arena, 1, 1, 7);
-    let sizes = [10, 16, 17, 100, 4000, 32 << 10, (32 << 10) + 1, 300_000, 200_000, 40_000, 32 << 10, 500, 3];
-    for size in sizes {
-        one.resize(&arena, size);
-        beside.iter().for_each(Live::check);
-    }
-    // A full mapping is followed by another one.
-    let many: Vec<Live> = (0..40).map(|_| Live::new(&arena, 16 << 10, 8, 8)).collect();
-    many.iter().chain(&beside).for_each(Live::check);
-    for live in many.into_iter().chain(beside).chain([one, block]) {
-        live.free(&arena);
     }
 }
 

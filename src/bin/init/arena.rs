@@ -1,16 +1,14 @@
-//! The allocator of the binary: a bump allocator over one static block, with a pool of mapped memory behind it.
+//! The allocator of the binary: a bump allocator over one static block, with malloc behind it.
 //!
 //! A boot makes a few hundred small allocations and ends. musl's malloc would map and unmap its pages in two dozen
 //! system calls and take a page fault on each. Here only the last allocation can be freed; all other memory of the
-//! block stays in use. Allocations that do not fit are served by the pool, so a long-lived PID 1 does not leak. Before
+//! block stays in use. Allocations that do not fit fall back to malloc, so a long-lived PID 1 does not leak. Before
 //! `/init` stays as PID 1, [`Arena::give_back`] returns the pages without a live allocation to the kernel.
 
 #![allow(unsafe_code)]
 
-use std::alloc::{GlobalAlloc, Layout};
+use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::{Cell, UnsafeCell};
-
-use crate::pool::Pool;
 
 /// In bytes: enough for a configuration of several hundred roles. Unused pages are never mapped.
 const SIZE: usize = 1 << 20;
@@ -27,8 +25,6 @@ pub(crate) struct Arena {
     live: [Cell<u16>; SIZE / PAGE + 1],
     /// Set at the start of the program: a non-zero initial value would move the whole block from .bss into the file.
     none_left: Cell<Option<fn() -> !>>,
-    /// For what does not fit into the block.
-    pool: Pool,
     /// Last, so that the fields above share a page with the first allocations.
     block: Block,
 }
@@ -44,8 +40,7 @@ unsafe impl Sync for Arena {}
 impl Arena {
     pub(crate) const fn new() -> Arena {
         let live = [const { Cell::new(0) }; SIZE / PAGE + 1];
-        let block = Block(UnsafeCell::new([0; SIZE]));
-        Arena { taken: Cell::new(0), live, none_left: Cell::new(None), pool: Pool::new(), block }
+        Arena { taken: Cell::new(0), live, none_left: Cell::new(None), block: Block(UnsafeCell::new([0; SIZE])) }
     }
 
     /// Sets the function that ends the process when memory runs out: the standard library would print part of a message
@@ -54,7 +49,7 @@ impl Arena {
         self.none_left.set(Some(none_left));
     }
 
-    /// Checks a pointer from the pool.
+    /// Checks a pointer from malloc.
     fn granted(&self, pointer: *mut u8) -> *mut u8 {
         match self.none_left.get() {
             Some(end) if pointer.is_null() => end(),
@@ -62,7 +57,7 @@ impl Arena {
         }
     }
 
-    /// The offset of a pointer into the block; none for a pointer from the pool.
+    /// The offset of a pointer into the block; none for a pointer from malloc.
     fn offset(&self, pointer: *mut u8) -> Option<usize> {
         pointer.addr().checked_sub(self.block.0.get().addr()).filter(|offset| *offset < SIZE)
     }
@@ -126,12 +121,12 @@ impl Arena {
 }
 
 // SAFETY: `alloc` hands out bytes of the block that no other live allocation has, aligned as asked, or memory of
-// the pool; `dealloc` and `realloc` distinguish the two by address, so the pool only gets its own memory back.
+// System; `dealloc` and `realloc` distinguish the two by address, so System only frees its own memory.
 unsafe impl GlobalAlloc for Arena {
     #[inline(never)]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let taken = self.taken.get();
-        // Up to the block's own alignment an aligned offset is an aligned address; larger alignments go to the pool.
+        // Up to the block's own alignment an aligned offset is an aligned address; larger alignments go to malloc.
         let start = taken.next_multiple_of(layout.align());
         if layout.align() <= align_of::<Block>() && layout.size() <= SIZE && self.move_end(taken, start + layout.size())
         {
@@ -139,7 +134,8 @@ unsafe impl GlobalAlloc for Arena {
             // SAFETY: start + size is within the block, as move_end has checked.
             return unsafe { self.block.0.get().cast::<u8>().add(start) };
         }
-        self.granted(self.pool.alloc(layout))
+        // SAFETY: System requires the same of the caller.
+        self.granted(unsafe { System.alloc(layout) })
     }
 
     #[inline(never)]
@@ -150,16 +146,16 @@ unsafe impl GlobalAlloc for Arena {
                 self.dead(start, layout.size());
                 self.move_end(start + layout.size(), start);
             }
-            // SAFETY: memory outside the block came from the pool, with this layout.
-            None => unsafe { self.pool.dealloc(pointer, layout) },
+            // SAFETY: memory outside the block came from System, with this layout.
+            None => unsafe { System.dealloc(pointer, layout) },
         }
     }
 
     #[inline(never)]
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         let Some(start) = self.offset(pointer) else {
-            // SAFETY: memory outside the block came from the pool, with this layout.
-            return self.granted(unsafe { self.pool.realloc(pointer, layout, size) });
+            // SAFETY: memory outside the block came from System, with this layout.
+            return self.granted(unsafe { System.realloc(pointer, layout, size) });
         };
         if size <= layout.size() || (size <= SIZE && self.move_end(start + layout.size(), start + size)) {
             self.born(start, size);

@@ -11,11 +11,8 @@ compile_error!(
 );
 
 mod arena;
-#[cfg(target_env = "musl")]
-mod c_memory;
 mod clock;
 mod entry;
-mod pool;
 
 #[cfg(panic = "abort")]
 mod no_backtrace;
