@@ -22,9 +22,9 @@
 //! | 5 | [`child`] | fork, wait, the terminal's foreground |
 //! | 6 | [`prepare`] | descriptors, hand-over, the user's directories |
 //! | 6 | [`seal`] | forbids the app writes outside of its surfaces and new namespaces |
-//! | 7 | [`steps`] | runs the steps before the app |
 //! | 6 | [`health`] | the health check |
 //! | 6 | [`render`] | how the container must be started, for each engine |
+//! | 7 | [`steps`] | runs the steps before the app |
 //! | 7 | [`supervise`] | stays as PID 1 until the app ends |
 //! | 7 | [`check`] | the boot check |
 //! | 8 | `main` | the stages in order |
