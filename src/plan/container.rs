@@ -27,6 +27,8 @@ use crate::text::joined;
 pub struct Container<'a> {
     /// The role variable and the role.
     pub role: Option<(&'a str, &'a str)>,
+    /// The word that selects the role, where the first word of the image's command would select another one.
+    pub word: Option<&'a str>,
     /// The image, if known.
     pub image: Option<String>,
     /// The app's identity.
@@ -152,6 +154,7 @@ fn container<'a>(
     let stop = stop::resolve(config, role);
     Ok(Container {
         role: name.map(|name| (config.role_variable.as_str(), name)),
+        word: name.filter(|_| config.role_argument && role.is_some_and(|role| role.command.is_some())),
         image: image(config, arguments, handed)?,
         needs: capabilities::needs(!tmpfs.is_empty() || !volumes.is_empty(), beyond, target.keep),
         root_step: config.root_steps.iter().find(|step| counts(&step.scope)).map(|step| step.name.value.as_str()),

@@ -2,7 +2,7 @@
 //! expands it.
 
 use super::names::of_service;
-use super::setting::{self, Flag, RETRIES, seconds};
+use super::setting::{self, Flag, RETRIES, WORD, seconds};
 use super::yaml::Yaml;
 use super::{IMAGE, image_note, names};
 use crate::config::Requirement;
@@ -47,6 +47,10 @@ fn service(
         file.comment(note);
     }
     file.text("image", &literal(container.image.as_deref().unwrap_or(IMAGE)));
+    if let Some(word) = container.word {
+        file.comment(WORD);
+        file.text("command", word);
+    }
     let mut list = "";
     for flag in setting::all(container, Format::Compose)? {
         let key = list_of(&flag);

@@ -2,7 +2,7 @@
 //! `systemd.socket(5)`. Values are escaped for the generator and for systemd, `systemd.syntax(7)`.
 
 use super::names::{self, of_service};
-use super::setting::{self, Flag, RETRIES, STARTUP_INTERVAL, seconds};
+use super::setting::{self, Flag, RETRIES, STARTUP_INTERVAL, WORD, seconds};
 use super::{IMAGE, image_note};
 use crate::config::args::Format;
 use crate::error::Result;
@@ -56,6 +56,9 @@ fn unit(container: &Container<'_>) -> Result<String> {
     unit.key("Image", &literal(container.image.as_deref().unwrap_or(IMAGE)), image_note(container));
     unit.key("Pull", "never", Some("a restart runs what was pulled and checked, and nothing else"));
     unit.key("ContainerName", service, None);
+    if let Some(word) = container.word {
+        unit.key("Exec", word, Some(WORD));
+    }
     for flag in setting::all(container, Format::Quadlet)? {
         if container.activation && matches!(flag, Flag::Port(_)) {
             continue;

@@ -50,6 +50,9 @@ pub(super) enum Flag<'a> {
     StopTimeout(Duration),
 }
 
+/// Why a page has the container's word.
+pub(super) const WORD: &str = "selects the role before the image's CMD does";
+
 /// All settings of a container.
 pub(super) fn all<'a>(container: &'a Container<'_>, format: Format) -> Result<Vec<Flag<'a>>> {
     names::check_paths(container, format)?;

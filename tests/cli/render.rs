@@ -3,6 +3,7 @@
 
 mod compose;
 mod required;
+mod word;
 
 use super::{Done, command, configured, finish, run};
 

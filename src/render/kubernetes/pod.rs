@@ -11,7 +11,7 @@ use crate::error::{Result, fix};
 use crate::plan::container::{Asked, Container};
 use crate::plan::flags::bytes;
 use crate::privilege::capability::Set;
-use crate::render::setting::{self, Flag, RETRIES, STARTUP_INTERVAL, seconds};
+use crate::render::setting::{self, Flag, RETRIES, STARTUP_INTERVAL, WORD, seconds};
 use crate::render::yaml::Yaml;
 use crate::render::{IMAGE, image_note, inexpressible, names};
 
@@ -100,6 +100,12 @@ pub(super) fn template(container: &Container<'_>, names: &Names, purpose: Purpos
         template.comment(note);
     }
     template.text("image", container.image.as_deref().unwrap_or(IMAGE));
+    if let Some(word) = container.word {
+        template.comment(WORD);
+        template.open("args");
+        template.item(word);
+        template.close();
+    }
     template
         .map("securityContext", |template| confine(template, container, root.is_some().then_some(&parts.capabilities)));
     template.put("env", &parts.environment);
