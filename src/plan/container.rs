@@ -53,6 +53,8 @@ pub struct Container<'a> {
     pub ports: Vec<u16>,
     /// Whether systemd holds the ports and hands them to the app.
     pub activation: bool,
+    /// Whether it only runs steps, and ends.
+    pub ends: bool,
     /// Whether a second one must never run at the same time.
     pub at_most_one: bool,
     /// Other roles that a step waits for.
@@ -150,6 +152,7 @@ fn container<'a>(
         }
     }
     let role = selected.map(|selected| selected.role);
+    let ends = role.and_then(|role| role.command.as_ref()).is_some_and(Vec::is_empty);
     let supervised = arguments.supervise || role.and_then(|role| role.supervise.as_ref()).is_some_and(|at| at.value);
     let stop = stop::resolve(config, role);
     Ok(Container {
@@ -171,7 +174,9 @@ fn container<'a>(
             .filter(|entry| counts(&entry.scope) && mounted().all(|(variable, _)| *variable != entry.env))
             .collect(),
         limits: &config.limits,
+        ends,
         health: role
+            .filter(|_| !ends)
             .and_then(|role| role.health.as_ref())
             .map(|health| asked(health, arguments, &environment))
             .transpose()?,

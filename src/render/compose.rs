@@ -98,7 +98,7 @@ fn service(
             Flag::StopTimeout(time) => file.text("stop_grace_period", &format!("{}s", seconds(*time))),
         }
     }
-    file.text("restart", "unless-stopped");
+    file.text("restart", if container.ends { "on-failure" } else { "unless-stopped" });
     Ok(())
 }
 
@@ -112,7 +112,11 @@ fn depends_on(file: &mut Yaml, container: &Container<'_>, all: &[Container<'_>])
     file.comment("a step waits for them");
     file.map("depends_on", |file| {
         for other in others {
-            let condition = if other.health.is_some() { "service_healthy" } else { "service_started" };
+            let condition = match (other.ends, &other.health) {
+                (true, _) => "service_completed_successfully",
+                (_, Some(_)) => "service_healthy",
+                _ => "service_started",
+            };
             file.map(of_service(other), |file| file.text("condition", condition));
         }
     });

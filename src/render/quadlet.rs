@@ -97,6 +97,10 @@ fn notify(unit: &mut Unit, container: &Container<'_>) {
 
 fn service_section(unit: &mut Unit, container: &Container<'_>, start: u64, stop: u64) {
     unit.section("Service");
+    if container.ends {
+        unit.key("Type", "oneshot", Some("started means that its steps are done"));
+        unit.key("RemainAfterExit", "true", None);
+    }
     unit.key("Restart", "on-failure", None);
     let why = format!("up to {LAST_DELAY} s between restarts, in steps since systemd 254: what fails may need time");
     unit.key("RestartSec", &FIRST_DELAY.to_string(), Some(&why));

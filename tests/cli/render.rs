@@ -2,6 +2,7 @@
 //! no value printed.
 
 mod compose;
+mod ends;
 mod required;
 mod word;
 

@@ -1,5 +1,6 @@
-//! Manifests for Kubernetes: a Deployment and a PodDisruptionBudget for each role, a Service where it has ports, and a
-//! Job that is its boot check. They are a base for `kubectl kustomize`, which adds the settings of a site.
+//! Manifests for Kubernetes: a Deployment and a PodDisruptionBudget for each role, or a Job if it only runs steps; a
+//! Service where it has ports, and a Job that is its boot check. They are a base for `kubectl kustomize`, which adds
+//! the settings of a site.
 
 mod deployment;
 mod job;
@@ -43,8 +44,12 @@ pub(super) fn render(containers: &[Container<'_>]) -> Result<String> {
         if !container.ports.is_empty() {
             documents.push(service::service(container, &names));
         }
-        documents.push(deployment::deployment(container, &names)?);
-        documents.push(deployment::budget(&names));
+        if container.ends {
+            documents.push(job::steps(container, &names)?);
+        } else {
+            documents.push(deployment::deployment(container, &names)?);
+            documents.push(deployment::budget(&names));
+        }
         documents.push(job::check(container, &names)?);
         known.extend([names.role, names.check]);
     }

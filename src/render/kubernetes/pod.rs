@@ -78,7 +78,7 @@ pub(super) fn template(container: &Container<'_>, names: &Names, purpose: Purpos
     template.open("template");
     template.map("metadata", |template| template.map("labels", |template| labels(template, names, component)));
     template.open("spec");
-    if purpose == Purpose::Check {
+    if purpose == Purpose::Check || container.ends {
         template.text("restartPolicy", "Never");
     }
     template.comment("the app calls no API of the cluster, and needs no variables for its Services");
@@ -90,7 +90,7 @@ pub(super) fn template(container: &Container<'_>, names: &Names, purpose: Purpos
     }
     template.map("securityContext", |template| user(template, container, root.is_some()));
     template.add(&parts.spec);
-    if purpose == Purpose::Serve && !container.at_most_one {
+    if purpose == Purpose::Serve && !container.at_most_one && !container.ends {
         spread(&mut template, names, component);
     }
     template.open("containers");
