@@ -58,21 +58,28 @@ impl Search<'_> {
 }
 
 /// Commands that only a shell has.
-const BUILTINS: [&str; 9] = [".", "cd", "eval", "exec", "export", "set", "source", "ulimit", "umask"];
+const BUILTINS: [&str; 12] =
+    [".", "cd", "eval", "exec", "export", "for", "if", "set", "source", "ulimit", "umask", "while"];
 
 /// The error for a missing program, by the probable mistake.
 fn not_a_name(error: Error, words: &[CString]) -> Error {
     let Error::NotFound { name, cause } = error else { return error };
     let shell = matches!(name.rsplit('/').next(), Some("sh" | "bash" | "ash" | "dash"));
+    // An app that replaces /init needs no exec.
+    let line = name.strip_prefix("exec ").unwrap_or(&name);
+    let first = line.split_ascii_whitespace().next().unwrap_or_default();
     let cause = if shell && words.get(1).is_some_and(|word| word.to_bytes() == b"-c") {
         Missing::Shell
-    } else if name.contains(['&', ';', '|', '>', '<', '$', '`', '=', '~']) || BUILTINS.contains(&name.as_str()) {
+    } else if name.contains(['&', ';', '|', '>', '<', '$', '`'])
+        || first.contains(['=', '~'])
+        || BUILTINS.contains(&first)
+    {
         Missing::ShellSyntax
     } else if name.contains(|byte: char| byte.is_whitespace() || matches!(byte, '"' | '\''))
         // The fix would show its parts.
         && logger::masked(&name) == name
     {
-        Missing::OneWord(name.clone())
+        Missing::OneWord(line.to_owned())
     } else {
         cause
     };

@@ -248,6 +248,17 @@ fn shell_command_line_is_explained() {
     let one = command("witness app:app").refused(127, &["one word, with blanks"]);
     assert!(one.ends_with("write each word as its own string: [\"witness\", \"app:app\"]"), "{one}");
     stocked().words(["witness", "app:app"]).run().app();
+    for (line, words) in [
+        ("exec witness -b :80 app", r#"["witness", "-b", ":80", "app"]"#),
+        ("witness --bind=:80 ~/app", r#"["witness", "--bind=:80", "~/app"]"#),
+        (r#"witness -c "import app" 'a  b'"#, r#"["witness", "-c", "import app", "a  b"]"#),
+    ] {
+        let record = command(line).refused(127, &["one word, with blanks"]);
+        assert!(record.ends_with(&format!("write each word as its own string: {words}")), "{record}");
+    }
+    for line in ["source /etc/profile", ". /x", "cd /app", "exec cd /app", "export A=1", "A=1 witness", "~/run x"] {
+        command(line).refused(127, &["it is written for a shell", "[env] and [[step]]"]);
+    }
     command("cd /app && exec witness").refused(127, &["written for a shell", "workdir", "[\"sh\", \"-c\""]);
     let shell = stocked().words(["/bin/sh", "-c", "witness"]).run();
     shell.refused(127, &["the image has no shell", "exec form"]);

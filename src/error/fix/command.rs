@@ -39,10 +39,7 @@ impl Missing {
             }
             Missing::CheckExtent => "write --check=full or --check=init".into(),
             Missing::OneWord(line) => {
-                let words = line.split(|byte: char| byte.is_whitespace() || matches!(byte, '"' | '\''));
-                let words: Vec<String> =
-                    words.filter(|word| !word.is_empty()).map(|word| format!("\"{word}\"")).collect();
-                format!("write each word as its own string: [{}]", joined(&words, ", "))
+                format!("write each word as its own string: [{}]", joined(&words(line), ", "))
             }
             Missing::ShellSyntax => "write only the program and its words, each its own string; workdir, [env] and \
                 [[step]] replace cd, export and &&; for a shell: [\"sh\", \"-c\", \"…\"]"
@@ -72,6 +69,20 @@ impl Missing {
             }
         }
     }
+}
+
+/// The words of a line in quotes, separated at blanks outside of quotes.
+fn words(line: &str) -> Vec<String> {
+    let (mut words, mut open) = (vec![String::new()], None);
+    for letter in line.chars() {
+        match open {
+            Some(quote) if quote == letter => open = None,
+            None if matches!(letter, '"' | '\'') => open = Some(letter),
+            None if letter.is_whitespace() => words.push(String::new()),
+            _ => words.iter_mut().last().into_iter().for_each(|word| word.push(letter)),
+        }
+    }
+    words.into_iter().filter(|word| !word.is_empty()).map(|word| format!("\"{word}\"")).collect()
 }
 
 impl Unfit {
