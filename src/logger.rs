@@ -177,7 +177,8 @@ fn has_room() -> bool {
 const BEGINNING: usize = 1000;
 const END: usize = 500;
 
-fn shortened(text: &str) -> String {
+/// Leaves out the middle of a long text.
+pub fn shortened(text: &str) -> String {
     let place = |at: Option<(usize, char)>| at.map(|(place, _)| place);
     let beginning = place(text.char_indices().nth(BEGINNING)).and_then(|place| text.get(..place));
     let end = place(text.char_indices().rev().nth(END - 1)).and_then(|place| text.get(place..));

@@ -50,6 +50,9 @@ pub(super) fn in_syntax(text: &str, offset: usize) -> String {
     if text.get(..offset).is_some_and(|before| before.ends_with('\\')) {
         return fix::mistake::BACKSLASH.to_owned();
     }
+    if line.trim_start().starts_with(['{', '-']) || (!line.contains('=') && line.contains(':')) {
+        return fix::mistake::NOT_TOML.to_owned();
+    }
     if leading_zero || (unquoted && !value.contains(['"', '\''])) {
         fix::mistake::unquoted(value)
     } else {

@@ -5,6 +5,8 @@
 pub enum Undropped {
     /// A call that changes capability sets, securebits or `no_new_privs`.
     Sets,
+    /// A securebit that is locked with another value.
+    Locked,
     /// The kernel cannot keep capabilities.
     Kept,
     /// The ids and groups of the user, which root takes on to read a secret.

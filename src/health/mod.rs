@@ -251,7 +251,9 @@ fn answer(launch: Launch<'_, Dropped>, health: &HealthPlan, teller: &OwnedFd) ->
             systemd::without(&mut app.environment);
             // Not logged here: a later attempt may pass, and the caller reports the reason of the last one.
             let error = exec::exec_app(launch, &app);
-            Err(format!("{error}{FIX}{}", error.fix()))
+            // The fix must not be cut off.
+            let said = logger::masked(&error.to_string()).into_owned();
+            Err(format!("{}{FIX}{}", logger::shortened(&said), error.fix()))
         }
     };
     match answer {

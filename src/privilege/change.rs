@@ -87,6 +87,9 @@ fn are_absent(held: &Held) -> bool {
 /// The securebits that `/init` sets or clears: all that Linux had before 6.14.
 const OWN_SECUREBITS: SecureBits = SecureBits::from_bits_retain(0xff);
 
+/// The locks of those. Each is the bit above the one that it locks.
+const ALL_LOCKS: SecureBits = SecureBits::from_bits_retain(0xaa);
+
 /// A sandbox may have locked other bits, as minijail does with those of Linux 6.14: these stay.
 fn set_securebits(bits: SecureBits) -> Result<()> {
     let others = || capabilities_secure_bits().unwrap_or(bits) - OWN_SECUREBITS;
@@ -95,7 +98,13 @@ fn set_securebits(bits: SecureBits) -> Result<()> {
             others if others.is_empty() => Err(error),
             others => set_capabilities_secure_bits(bits | others),
         })
-        .map_err(|error| refused("prctl(PR_SET_SECUREBITS)", "the securebits", errno(error)))
+        .map_err(|error| {
+            let now = capabilities_secure_bits().unwrap_or(bits).bits();
+            let locked = now & ALL_LOCKS.bits();
+            let differ = locked & !bits.bits() | (now ^ bits.bits()) & (locked >> 1);
+            let cause = if differ == 0 { Undropped::Sets } else { Undropped::Locked };
+            drop_error("prctl(PR_SET_SECUREBITS)", "the securebits", errno(error), cause)
+        })
 }
 
 /// Groups, gid, uid, in this order: after setresuid the others are not permitted. Groups that are already right are not
@@ -154,7 +163,11 @@ fn set_sets(usable: Set, inheritable: Set) -> Result<()> {
 }
 
 fn refused(call: &'static str, object: &str, errno: Errno) -> Error {
-    Error::Drop { call, object: object.to_owned(), errno, cause: Undropped::Sets }
+    drop_error(call, object, errno, Undropped::Sets)
+}
+
+fn drop_error(call: &'static str, object: &str, errno: Errno, cause: Undropped) -> Error {
+    Error::Drop { call, object: object.to_owned(), errno, cause }
 }
 
 /// The kernel returns EINVAL for an id that is not mapped, and EPERM if the namespace denies setgroups to everyone.

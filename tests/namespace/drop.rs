@@ -1,5 +1,6 @@
 //! The drop from root, as the app sees it: ids, groups, the five sets, `no_new_privs`.
 
+use crate::fixes::fix;
 use crate::support::capability::{DAC_OVERRIDE, FOUR, NET_BIND_SERVICE, NET_RAW};
 use crate::support::sandbox::sandbox;
 
@@ -48,6 +49,20 @@ fn inheritable_and_ambient_capabilities_of_root_are_cleared() {
     let app = sandbox().with(|spec| spec.start.ambient = FOUR).run().app();
     app.is_dropped_to(1001, 1001, "1001");
     app.is("securebits", "0xef");
+}
+
+#[test]
+fn securebits_that_are_locked_with_other_values_are_named() {
+    const NO_AMBIENT_RAISE_LOCKED: u32 = 0x80;
+    let locked = |bits| sandbox().with(|spec| spec.start.securebits = bits);
+    // At 0: NOROOT, NO_SETUID_FIXUP, and the bit of the ambient set.
+    for bits in [0x02, 0x08, NO_AMBIENT_RAISE_LOCKED] {
+        fix(&locked(bits).run(), 77, "start it without locked securebits (setpriv, capsh, SecureBits= of systemd)");
+    }
+    // The locks of /init itself.
+    locked(0xec).run().app().is("securebits", "0xef");
+    let filtered = sandbox().answer(libc::SYS_prctl, &[28], libc::EPERM).run();
+    fix(&filtered, 77, "add --cap-add=SETPCAP, or let the seccomp profile allow the call");
 }
 
 // CVE-2022-2989, CVE-2022-2990, CVE-2022-2995, CVE-2022-36109: groups of root kept, or the primary group not in the

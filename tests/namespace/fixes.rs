@@ -169,6 +169,9 @@ fn a_directory_that_the_user_cannot_write_to_has_a_fix_for_each_cause() {
     boots(&volume(&format!("{VOLUME}{DIRECTORY}"), (0, 0), 0o755));
     fix(&volume(DIRECTORY, (0, 0), 0o700).owned("/data/made", Kind::Directory, APP, 0o755).run(), 71, expected);
     boots(&volume(DIRECTORY, (0, 0), 0o711).owned("/data/made", Kind::Directory, APP, 0o755));
+    // Nothing can be created there.
+    let config = DIRECTORY.replace("/data", "/proc");
+    fix(&container(&config).run(), 71, "put it below a writable mount, such as a [[tmpfs]]");
 }
 
 #[test]

@@ -44,6 +44,9 @@ fn a_long_path_does_not_hide_the_reason_of_a_step_that_cannot_be_executed() {
             70,
             &["step 'x' could not be started: command 'program' not found", "fix: install it in the image"],
         );
+        let wait = "[[step]]\nname = 'x'\nwait = { exec = ['program'] }\ntimeout = '1s'\n";
+        let waited = &["last: command 'program' not found", "fix: install it in the image"];
+        base(length).config(wait).run().refused_late(70, waited);
     }
 }
 

@@ -65,6 +65,7 @@ pub struct Start {
     /// The ambient set; also the inheritable one and, except for uid 0, the permitted and effective ones.
     pub ambient: u64,
     pub no_new_privs: bool,
+    pub securebits: u32,
     pub umask: u32,
     /// A relative path is outside the container.
     pub cwd: String,

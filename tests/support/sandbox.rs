@@ -34,6 +34,7 @@ pub fn sandbox() -> Sandbox {
         bounding: FOUR,
         ambient: 0,
         no_new_privs: false,
+        securebits: 0,
         umask: 0o022,
         cwd: "/".into(),
         blocked: 0,

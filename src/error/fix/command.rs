@@ -39,7 +39,7 @@ impl Missing {
             }
             Missing::CheckExtent => "write --check=full or --check=init".into(),
             Missing::OneWord(line) => {
-                format!("write each word as its own string: [{}]", joined(&words(line), ", "))
+                format!("write each word as its own string: [{}]", words(line))
             }
             Missing::ShellSyntax => "write only the program and its words, each its own string; workdir, [env] and \
                 [[step]] replace cd, export and &&; for a shell: [\"sh\", \"-c\", \"…\"]"
@@ -72,7 +72,7 @@ impl Missing {
 }
 
 /// The words of a line in quotes, separated at blanks outside of quotes.
-fn words(line: &str) -> Vec<String> {
+pub(super) fn words(line: &str) -> String {
     let (mut words, mut open) = (vec![String::new()], None);
     for letter in line.chars() {
         match open {
@@ -82,7 +82,9 @@ fn words(line: &str) -> Vec<String> {
             _ => words.iter_mut().last().into_iter().for_each(|word| word.push(letter)),
         }
     }
-    words.into_iter().filter(|word| !word.is_empty()).map(|word| format!("\"{word}\"")).collect()
+    words.retain(|word| !word.is_empty());
+    let words: Vec<String> = words.iter().map(|word| format!("\"{word}\"")).collect();
+    joined(&words, ", ")
 }
 
 impl Unfit {

@@ -1,6 +1,6 @@
 //! For mistakes in the configuration.
 
-use crate::text::joined;
+use super::command::words;
 
 pub(super) const FILE_ABSENT: &str = "COPY the file into the image, or leave --config out to use /etc/init.toml";
 pub(super) const FILE_DENIED: &str =
@@ -14,7 +14,7 @@ pub(crate) const TEMPLATE: &str =
 
 /// A value has another form, which the message gives.
 pub(crate) const FORM: &str = "write it in that form";
-pub(crate) const SIGNAL: &str = "write a name such as TERM or RTMIN+3, or a number from 1 to 64";
+pub(crate) const SIGNAL: &str = "write another name, such as TERM or RTMIN+3, or a number from 1 to 64";
 pub(crate) const IMAGE: &str = "write it as registry.example/app:1";
 pub(crate) const CAPABILITY: &str = "write a name of capabilities(7), such as NET_BIND_SERVICE";
 /// A NUL, an empty array, a capability that is never kept.
@@ -49,6 +49,8 @@ pub(crate) const GRACE: &str = "write it as grace in [stop], which the check, su
 /// A NUL in the text of the file.
 pub(crate) const UTF16: &str = "save it as UTF-8: a NUL in it looks like UTF-16";
 pub(crate) const BACKSLASH: &str = r"write \\ for a backslash, or use '…'";
+/// The file is YAML or JSON.
+pub(crate) const NOT_TOML: &str = "write it in TOML, not in YAML or JSON: key = \"value\", [table], [[entry]]";
 /// The file is not TOML, for no usual reason.
 pub(crate) const SYNTAX: &str = "correct the syntax (toml.io)";
 
@@ -100,8 +102,7 @@ pub(crate) fn one_table(key: &str) -> String {
 
 /// A string instead of an array of words.
 pub(crate) fn one_string(text: &str) -> String {
-    let words: Vec<String> = text.split_ascii_whitespace().map(|word| format!("\"{word}\"")).collect();
-    format!("write an array, each word its own string: [{}]", joined(&words, ", "))
+    format!("write an array, each word its own string: [{}]", words(text))
 }
 
 /// Something else than a table with these keys.

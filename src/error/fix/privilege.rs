@@ -24,6 +24,7 @@ pub(super) const SEAL_NOT_PROVED: &str = "mount /proc writable in the container,
 impl Undropped {
     pub(super) fn fix(&self, errno: Errno) -> String {
         let fixed = match self {
+            Undropped::Locked => "start it without locked securebits (setpriv, capsh, SecureBits= of systemd)",
             Undropped::Sets if errno == Errno::EPERM => {
                 "add --cap-add=SETPCAP, or let the seccomp profile allow the call"
             }

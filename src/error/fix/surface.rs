@@ -124,7 +124,9 @@ pub(super) fn not_writable(path: &str, uid: u32, errno: Errno, entry: Entry) -> 
 pub(super) fn made(what: &str, path: &str, call: &str, uid: u32, errno: Errno) -> String {
     match errno {
         // A mount at a file's path would be a directory, and one above it would hide what the image has there.
-        Errno::EROFS if what == "file" => "put it below a writable mount, such as a [[tmpfs]]".into(),
+        _ if path.starts_with("/proc/") || (what == "file" && errno == Errno::EROFS) => {
+            "put it below a writable mount, such as a [[tmpfs]]".into()
+        }
         Errno::EROFS => format!("put it below a writable mount, or mount one (--tmpfs {path})"),
         Errno::ENOENT if what == "file" => "create the directory above it by a [[directory]] entry".into(),
         Errno::EISDIR => "remove the directory that is in its place".into(),

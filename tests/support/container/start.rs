@@ -10,7 +10,7 @@ use nix::errno::Errno;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::unistd::{ForkResult, Gid, Pid, Uid, chdir, execve, fork, pivot_root, setgroups, setresgid, setresuid};
 use rustix::fs::{Mode, OFlags};
-use rustix::thread::{CapabilitySet, CapabilitySets};
+use rustix::thread::{CapabilitiesSecureBits, CapabilitySet, CapabilitySets};
 
 use super::streams::Ends;
 use super::{Try, answers, because, duplicate_to, ended, move_up, tree};
@@ -178,6 +178,10 @@ fn credentials(spec: &Spec) -> Try<()> {
     for bit in (0..41).map(|number| 1 << number).filter(|bit| start.bounding & bit == 0) {
         rustix::thread::remove_capability_from_bounding_set(CapabilitySet::from_bits_retain(bit))
             .map_err(because("bounding"))?;
+    }
+    if start.securebits != 0 {
+        let bits = CapabilitiesSecureBits::from_bits_retain(start.securebits);
+        rustix::thread::set_capabilities_secure_bits(bits).map_err(because("securebits"))?;
     }
     if start.no_new_privs {
         rustix::thread::set_no_new_privs(true).map_err(because("no_new_privs"))?;
