@@ -10,7 +10,7 @@ use crate::config::{At, Config, Groups};
 use crate::error::{Error, Place, Result};
 use crate::facts::accounts::{Accounts, id};
 use crate::facts::id_maps::{self, IdMap};
-use crate::privilege::{self, Held, Target};
+use crate::privilege::{self, Held, Target, sorted};
 
 /// The user when none is configured.
 const DEFAULT_USER: &str = "1001:1001";
@@ -77,8 +77,7 @@ pub(super) fn target(given: &Given<'_>) -> Result<Resolved> {
     let keep = capabilities::kept(&config.keep_capabilities)?;
     let Identity { uid, gid, mut groups, by_name } = wanted(config, arguments, environment, accounts)?;
     if held.uid.effective != 0 {
-        let mut groups = held.groups.clone();
-        groups.sort_unstable();
+        let groups = sorted(held.groups.clone());
         let target = Target { uid: held.uid.effective, gid: held.gid.effective, groups, keep };
         return Ok(Resolved { target, dropped: Vec::new() });
     }
@@ -93,12 +92,10 @@ pub(super) fn target(given: &Given<'_>) -> Result<Resolved> {
         let mapped = ids.groups()?;
         let settable = |id: &u32| *id != OVERFLOW && mapped.maps(*id);
         groups = if dropped.iter().all(settable) {
-            sorted(gid, dropped.clone())
+            with_primary(gid, dropped.clone())
         } else {
             // Unmapped groups (keep-groups) can only be kept by not calling setgroups(2).
-            let mut all = held.groups.clone();
-            all.sort_unstable();
-            all
+            sorted(held.groups.clone())
         };
     }
     if by_name || wants_engines {
@@ -114,7 +111,7 @@ fn engines(held: &Held, accounts: &Accounts) -> Result<Vec<u32>> {
     if !given.is_empty() {
         let roots = accounts.groups_of(accounts.user_with(0).map_or("root", |root| root.name))?;
         given.retain(|id| !roots.contains(id));
-        given.sort_unstable();
+        given = sorted(given);
         given.dedup();
     }
     Ok(given)
@@ -186,15 +183,14 @@ pub fn resolve(user: &At<String>, groups: Option<&[At<String>]>, accounts: &Acco
     let by_name = number.is_none()
         || group.is_none_or(is_name)
         || groups.is_some_and(|groups| groups.iter().any(|group| is_name(&group.value)));
-    Ok(Identity { uid, gid, groups: sorted(gid, supplementary), by_name })
+    Ok(Identity { uid, gid, groups: with_primary(gid, supplementary), by_name })
 }
 
 /// The primary group belongs in the list too: a process that leaves it otherwise loses the denials of its group
 /// (CVE-2022-2989 and its kin).
-fn sorted(gid: u32, supplementary: Vec<u32>) -> Vec<u32> {
-    let mut groups = supplementary;
+fn with_primary(gid: u32, mut groups: Vec<u32>) -> Vec<u32> {
     groups.push(gid);
-    groups.sort_unstable();
+    groups = sorted(groups);
     groups.dedup();
     groups
 }

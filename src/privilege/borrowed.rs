@@ -8,7 +8,7 @@
 use nix::errno::Errno;
 use rustix::thread::set_thread_groups;
 
-use super::{Held, Root, Target};
+use super::{Held, Root, Target, sorted};
 use crate::error::{Error, Result, Undropped, errno};
 use crate::sys;
 
@@ -82,9 +82,6 @@ fn groups(wanted: &[u32]) -> Result<()> {
     let list: Vec<_> = wanted.iter().copied().map(rustix::process::Gid::from_raw).collect();
     set_thread_groups(&list).map_err(|error| refused(errno(error)))?;
     let after = rustix::process::getgroups().map_err(|error| refused(errno(error)))?;
-    let mut after: Vec<u32> = after.into_iter().map(rustix::process::Gid::as_raw).collect();
-    let mut sorted = wanted.to_vec();
-    after.sort_unstable();
-    sorted.sort_unstable();
-    if after == sorted { Ok(()) } else { Err(refused(Errno::EPERM)) }
+    let after = after.into_iter().map(rustix::process::Gid::as_raw).collect();
+    if sorted(after) == sorted(wanted.to_vec()) { Ok(()) } else { Err(refused(Errno::EPERM)) }
 }

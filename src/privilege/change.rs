@@ -12,7 +12,7 @@ use rustix::thread::{
 };
 
 use super::capability::Set;
-use super::{Held, Target};
+use super::{Held, Target, sorted};
 use crate::error::{Error, Result, Undropped, errno};
 use crate::text::joined;
 
@@ -114,9 +114,7 @@ fn set_securebits(bits: SecureBits) -> Result<()> {
 /// signal all threads.
 pub(super) fn become_user(target: &Target, held: &Held) -> Result<()> {
     let Target { uid, gid, groups, .. } = target;
-    let mut now = held.groups.clone();
-    now.sort_unstable();
-    if now != *groups {
+    if sorted(held.groups.clone()) != *groups {
         let list: Vec<Gid> = groups.iter().copied().map(Gid::from_raw).collect();
         set_thread_groups(&list).map_err(|error| ids_refused("setgroups", format!("{groups:?}"), errno(error)))?;
     }

@@ -14,7 +14,7 @@ use rustix::thread::{
 
 use super::capability::Set;
 use super::change::locked_securebits;
-use super::{Dropped, Held, Target};
+use super::{Dropped, Held, Target, sorted};
 use crate::error::{Error, Result, errno};
 use crate::sys;
 
@@ -147,8 +147,8 @@ fn by_trying_a_filter(keep: Set) -> Result<()> {
     sys::try_filter_without_privilege().map_err(|errno| unreadable("seccomp", "no_new_privs", errno))
 }
 
-fn same_groups(mut found: Vec<u32>, wanted: &[u32]) -> Result<()> {
-    found.sort_unstable();
+fn same_groups(found: Vec<u32>, wanted: &[u32]) -> Result<()> {
+    let found = sorted(found);
     if found == wanted {
         Ok(())
     } else {

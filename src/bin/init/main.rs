@@ -17,7 +17,6 @@ mod entry;
 #[cfg(panic = "abort")]
 mod no_backtrace;
 
-use std::io::Write as _;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -27,7 +26,7 @@ use stepdown::config::args::ReportFormat;
 use stepdown::config::args::{self, Action, Arguments, Extent};
 use stepdown::config::environment::Environment;
 use stepdown::config::{control, file, schema};
-use stepdown::error::{Error, Result, fix, io_errno};
+use stepdown::error::{Error, Result, errno, fix};
 use stepdown::exec::{App, Launch};
 use stepdown::facts::accounts::Accounts;
 use stepdown::facts::id_maps::IdMaps;
@@ -285,10 +284,16 @@ impl Out {
         if !self.open {
             return Err(Error::Output { errno: Errno::EBADF });
         }
-        let mut out = std::io::stdout();
-        out.write_all(text.as_bytes())
-            .and_then(|()| out.flush())
-            .map(|()| Next::Exit(0))
-            .map_err(|error| Error::Output { errno: io_errno(&error) })
+        let mut rest = text.as_bytes();
+        while !rest.is_empty() {
+            match rustix::io::write(rustix::stdio::stdout(), rest).map_err(errno) {
+                // A write of zero bytes would be repeated for ever.
+                Ok(0) => return Err(Error::Output { errno: Errno::EIO }),
+                Ok(length) => rest = rest.get(length..).unwrap_or(&[]),
+                Err(Errno::EINTR) => {}
+                Err(errno) => return Err(Error::Output { errno }),
+            }
+        }
+        Ok(Next::Exit(0))
     }
 }
