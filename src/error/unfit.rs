@@ -17,6 +17,8 @@ pub enum NoSecret {
     Unreadable,
     /// The file holds no value.
     NoValue,
+    /// The kernel refuses to read its file.
+    Refused(Errno),
     /// Others can write its file, and root would act on its value.
     NotForRoot,
 }

@@ -23,6 +23,8 @@ pub enum Unread {
     Absent(String),
     /// It is no value.
     Unusable(String),
+    /// It cannot be read for another reason of the kernel.
+    Refused(String, Errno),
 }
 
 impl From<Denied> for Unread {
@@ -30,7 +32,8 @@ impl From<Denied> for Unread {
         match denied {
             Denied::Call(_, Errno::ENOENT | Errno::ENOTDIR) => Unread::Absent(denied.to_string()),
             Denied::Call(_, Errno::EACCES) | Denied::NotRoots { .. } => Unread::NotForRoot(denied.to_string()),
-            _ => Unread::Unusable(denied.to_string()),
+            Denied::Call(_, errno) => Unread::Refused(denied.to_string(), errno),
+            Denied::CannotJudge(what) => Unread::Unusable(what),
         }
     }
 }

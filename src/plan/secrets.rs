@@ -76,6 +76,7 @@ pub(super) fn resolve(
             Err(Unread::Absent(what)) => return Err(unusable(NoSecret::Absent, what)),
             Err(Unread::NotForRoot(what)) => return Err(unusable(NoSecret::Unreadable, what)),
             Err(Unread::Unusable(what)) => return Err(unusable(NoSecret::NoValue, what)),
+            Err(Unread::Refused(what, errno)) => return Err(unusable(NoSecret::Refused(errno), what)),
         };
         if by_hand && environment.get(name) != Some(&value) {
             resolved.notes.push(format!("{name} is set, but its file {} counts", path.display()));

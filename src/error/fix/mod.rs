@@ -20,19 +20,12 @@ use nix::errno::Errno;
 use super::message::{IN_ENV, is_about};
 use super::{Error, Linked, NO_ROLES, Unfit};
 
-/// The reasons that are limits of the process, and their remedies.
-const LIMITS: [(&str, &str); 3] =
-    [("(EMFILE)", system::OPEN_FILES), ("(ENFILE)", system::OPEN_FILES), ("(ENOMEM)", system::MEMORY)];
-
 impl Error {
     /// What to do about it.
     pub fn fix(&self) -> String {
-        // A limit of the process, whatever the object: the reason is the end of every message.
-        let message = self.to_string();
-        for (reason, fix) in LIMITS {
-            if message.ends_with(reason) {
-                return fix.into();
-            }
+        // A limit of the process is the cause, whatever the object.
+        if let Some(fix) = self.errno().and_then(system::limit) {
+            return fix.into();
         }
         let fixed = match self {
             Error::CommandLine { .. } => command::LINE,

@@ -2,7 +2,7 @@
 
 use nix::errno::Errno;
 
-use super::not_done;
+use super::{not_done, system};
 use crate::error::{Entry, Hindrance, Link, Refused, Surface, Unmounted, Way};
 
 /// A call that reports success without an effect.
@@ -152,6 +152,7 @@ pub(crate) fn unseen(errno: Errno) -> &'static str {
         Errno::EACCES => ENTERED,
         Errno::ELOOP => "remove the loop of symbolic links from it",
         Errno::ENAMETOOLONG => "give it a shorter name and path",
-        _ => "mount a working file system there (see the kernel's log), or let seccomp allow newfstatat",
+        _ => system::limit(errno)
+            .unwrap_or("mount a working file system there (see the kernel's log), or let seccomp allow newfstatat"),
     }
 }

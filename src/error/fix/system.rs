@@ -1,9 +1,17 @@
 //! For limits of the process and calls that the kernel refuses.
 
-/// `EMFILE`, `ENFILE`.
-pub(super) const OPEN_FILES: &str = "allow more open files (--ulimit nofile=1024)";
+use nix::errno::Errno;
+
+/// A limit of the process.
+pub(crate) fn limit(errno: Errno) -> Option<&'static str> {
+    match errno {
+        Errno::EMFILE | Errno::ENFILE => Some("allow more open files (--ulimit nofile=1024)"),
+        Errno::ENOMEM => Some("give the container more memory (--memory)"),
+        _ => None,
+    }
+}
+
 pub(super) const PROCESSES: &str = "allow more processes (--pids-limit, --ulimit nproc)";
-pub(super) const MEMORY: &str = "give the container more memory (--memory)";
 /// The whole record, which is written without an allocation.
 pub(crate) const NO_MEMORY: &str = "init: fatal: cannot allocate memory: mmap: Out of memory (ENOMEM); fix: give the \
     container more memory (--memory, --ulimit as)\n";

@@ -35,7 +35,9 @@ pub(super) fn secret(name: &str, cause: NoSecret) -> String {
              root own it and the directories above it"
                 .into()
         }
-        NoSecret::NoValue => "let it be a file with the value in it: not empty, no NUL, at most 64 KiB".into(),
+        NoSecret::NoValue | NoSecret::Refused(_) => {
+            "let it be a file with the value in it: not empty, no NUL, at most 64 KiB".into()
+        }
     }
 }
 
