@@ -169,10 +169,12 @@ fn ports_that_the_app_does_not_open_to_the_network_are_warned_about() {
     let said = [
         format!("ok    port {network}: the app listens"),
         format!(
-            "warn  port {loopback}: the app listens on a loopback address, which nobody outside reaches; fix: let it \
-             listen on 0.0.0.0"
+            "warn  port {loopback}: the app listens on a loopback address, which nobody outside reaches; fix: let the \
+             app listen on 0.0.0.0"
         ),
-        format!("warn  port {closed}: nothing listens; fix: correct ports of the role, or the app's port"),
+        format!(
+            "warn  port {closed}: nothing listens; fix: correct ports of the role, or let the app listen on that port"
+        ),
     ];
     assert_eq!(lines, said);
     // systemd holds these ports, in the host's network namespace.

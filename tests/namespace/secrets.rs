@@ -63,7 +63,7 @@ fn each_cause_has_its_own_remedy() {
     };
     let named = |sandbox: Sandbox| sandbox.env("TOKEN_FILE=/run/secrets/other").run();
     named(base.clone()).refused(78, &["ENOENT", "fix: mount the secret there"]);
-    named(file(b"\n", (0, 0), 0o400)).refused(78, &["it is empty", "fix: let it be a file with the value in it"]);
+    named(file(b"\n", (0, 0), 0o400)).refused(78, &["it is empty", "fix: make it a file that holds the value"]);
     named(file(b"v", (1001, 1001), 0))
         .refused(78, &["uid 1001 cannot read it", "fix: let the app's user own it, with mode 0400"]);
     let twice = base.clone().env("TOKEN=by-hand").env("TOKEN_FILE=/run/secrets/token").run();

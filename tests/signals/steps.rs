@@ -43,7 +43,7 @@ fn process_of_another_user() {
         let mut run = beyond_reach("yes").start()?;
         run.ends("code 7")?;
         let named = run.logged("SIGKILL does not end yes (pid ")
-            && run.logged("; fix: a process of another user needs CAP_KILL");
+            && run.logged("; fix: add KILL to the capabilities of the root step");
         run.check(named, "the process that is left and a fix")
     });
 }

@@ -127,7 +127,7 @@ impl Unfit {
             Unfit::Elf(_) => "link it as a program, or copy it into the image again",
             Unfit::Filtered => "let the seccomp profile and the security module (audit log) allow execve of this file",
             Unfit::FileCapabilities => "list them in keep_capabilities, or remove them from the file (setcap -r)",
-            Unfit::TooLong(_) => "pass less in arguments and environment: long values belong in files",
+            Unfit::TooLong(_) => "pass less in arguments and environment: write long values to files",
             Unfit::Busy => "let the process that writes it close it before the start",
             Unfit::Unrecognized | Unfit::Other(_) | Unfit::Runner(..) | Unfit::Barred { .. } | Unfit::Machine(..) => {
                 "run it by hand in the image to find the reason"

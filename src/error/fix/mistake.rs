@@ -25,9 +25,9 @@ pub(crate) const NO_EXPANSION: &str =
     "write ${VAR}, ${VAR:-default}, ${VAR:+word} or ${VAR:?message}, and $$ for a plain $";
 pub(crate) const EXPANDED_FORM: &str = "set its variables so that it expands to that form";
 pub(crate) const NO_PATH: &str = "make it an absolute path below /";
-pub(crate) const EXPANDED_BYTES: &str = "let it expand to text";
+pub(crate) const EXPANDED_BYTES: &str = "set its variables to UTF-8 text";
 pub(crate) const HEADER: &str = "leave the line break out";
-pub(crate) const ADDRESS: &str = "write both, such as 127.0.0.1:5555";
+pub(crate) const ADDRESS: &str = "write a host and a port, such as 127.0.0.1:5555";
 pub(crate) const NO_COMMAND: &str = "write the program and its arguments, each a string";
 /// Each word of a command is a `${…:+…}`, and no variable is set.
 pub(crate) const NO_WORD: &str = "write the program as a word without ${…:+…}, or set the variable";
@@ -38,8 +38,9 @@ pub(crate) const VARIABLE_TWICE: &str = "keep one of the two; the file of a secr
 pub(crate) const COMMAND_AND_WAIT: &str = "keep one of command and wait";
 pub(crate) const OUTPUT_OF_WAIT: &str = "remove it: only a command has an output";
 /// None or several kinds of a health check.
-pub(crate) const NOT_ONE_CHECK: &str = "give one of http, tcp, exec and file";
-pub(crate) const KEY_OF_OTHER_CHECK: &str = "unix, status and headers go with http, max_age with file";
+pub(crate) const NOT_ONE_CHECK: &str = "give exactly one of http, tcp, exec and file";
+pub(crate) const KEY_OF_OTHER_CHECK: &str =
+    "remove it, or change the check: unix, status and headers go with http, max_age with file";
 /// `seal.also` without `seal.writes`.
 pub(crate) const NOT_SEALED: &str = "add writes = true, or remove also";
 /// `activation` without `ports`.

@@ -63,7 +63,8 @@ pub(super) fn not_roots(decides: &Decides, cause: &Denied) -> String {
             );
         }
         Denied::Call(..) => "let root read it, and enter every directory above it",
-        Denied::CannotJudge(_) => "name what is needed of it, or put the command into a script of root's own",
+        // Only of what a root step names.
+        Denied::CannotJudge(_) => "name only the files that it needs, or put the command into a script of root's own",
     };
     fix.to_owned()
 }
@@ -73,7 +74,7 @@ fn roots_alone(place: &Path, whose: Whose) -> String {
     let place = place.display();
     match whose {
         Whose::Owner(_) => format!("chown root {place}"),
-        Whose::Unmapped => format!("put it into the image, or mount it from a user that the namespace maps ({place})"),
+        Whose::Unmapped => format!("put {place} into the image, or mount it from a user whom the user namespace maps"),
         Whose::Group(_) => format!("chmod g-w {place}"),
         Whose::Listed => format!("setfacl -b {place}"),
         Whose::Everyone => format!("chmod go-w {place}"),

@@ -15,4 +15,4 @@ pub(crate) const LONG_PATH: &str = "choose a shorter path";
 pub(crate) const ROLE_NAME: &str =
     "give roles names that begin with a letter, differ in letters and digits, and have at most 57 characters";
 /// A shell would read a word of the health check's command.
-pub(crate) const HEALTH_WORD: &str = "use plain names only";
+pub(crate) const HEALTH_WORD: &str = "give --config and --user without blanks, quotes and other signs of a shell";

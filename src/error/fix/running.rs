@@ -6,7 +6,7 @@ pub(super) const STOPPED_BEFORE_START: &str = "none needed: the container was st
 pub(crate) const STEP_FAILED: &str = "see the step's output above";
 /// A step was stopped (frozen) by a signal.
 pub(crate) const STEP_FROZEN: &str =
-    "let nothing stop it, and give its input in a variable or a file: a step cannot use the terminal";
+    "send it no signal that stops it, and give its input in a variable or a file: it cannot use the terminal";
 pub(crate) const STEP_TIMED_OUT: &str = "find what it waits for, or raise its timeout";
 /// A wait is over before its check passed.
 pub(crate) const UNREACHED: &str =
@@ -14,10 +14,10 @@ pub(crate) const UNREACHED: &str =
 /// The output of a step is not the one line that a variable needs.
 pub(crate) const NOT_A_LINE: &str = "let it print the value as one line, and everything else on standard error";
 /// Another init is above `/init`.
-pub const NO_INIT: &str = "drop --init, so that /init is PID 1; supervise = true reaps and forwards";
+pub const NO_INIT: &str = "leave --init out, so that /init is PID 1; set supervise = true if it must reap and forward";
 /// `SIGKILL` does not end a process.
 pub(crate) const NOT_KILLED: &str =
-    "a process of another user needs CAP_KILL: add KILL to the capabilities of the root step that starts it";
+    "add KILL to the capabilities of the root step that starts it: a process of another user needs CAP_KILL";
 /// A step ends and leaves processes.
 pub(crate) const STEP_LEAVES: &str = "let the step wait for what it starts";
 /// The app ends and leaves processes.

@@ -63,7 +63,7 @@ impl Refused {
             (_, Errno::EINVAL) => "choose a user whose ids the user namespace maps (/proc/self/uid_map)",
             (_, Errno::EACCES) => "let its owner read and enter the directories below it (chmod u+rx)",
             (_, Errno::ELOOP) => "flatten it, or change its owner once from outside (podman unshare chown -R)",
-            _ => "change the mount, or let the seccomp profile allow the call",
+            _ => "mount another file system there, or let the seccomp profile allow the call",
         };
         fixed.to_owned()
     }

@@ -5,7 +5,7 @@ use crate::error::NoSecret;
 pub(super) const ROLE_WITHOUT_ROLES: &str =
     "declare it in the configuration (a table [roles.NAME] with its command), or leave --role out";
 /// A value of `[env]` refers to a variable of `[env]`.
-pub(super) const SET_LATER: &str = "write its value there";
+pub(super) const SET_LATER: &str = "write its value there instead of the reference";
 pub(super) const SECRET_LEFT_OUT: &str =
     "mount its file (--secret …), give the secret no roles or this one too, or write a default (${NAME:-…})";
 
@@ -36,7 +36,7 @@ pub(super) fn secret(name: &str, cause: NoSecret) -> String {
                 .into()
         }
         NoSecret::NoValue | NoSecret::Refused(_) => {
-            "let it be a file with the value in it: not empty, no NUL, at most 64 KiB".into()
+            "make it a file that holds the value: not empty, no NUL, at most 64 KiB".into()
         }
     }
 }
