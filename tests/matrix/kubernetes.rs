@@ -16,7 +16,7 @@ const PLAY: &[Engine] =
     &[Engine::Podman, Engine::PodmanRunc, Engine::PodmanRoot, Engine::PodmanRootRunc, Engine::Podman5];
 
 /// The last three of the API.
-const VERSIONS: [&str; 3] = ["1.35", "1.36", "1.37"];
+pub const VERSIONS: [&str; 3] = ["1.35", "1.36", "1.37"];
 
 pub fn rows() -> Vec<Row> {
     let mut rows = vec![

@@ -25,6 +25,7 @@ mod health;
 mod kubernetes;
 #[path = "../support/engines/mod.rs"]
 mod lab;
+mod public;
 mod quadlet;
 mod refusals;
 mod seal;
@@ -48,6 +49,7 @@ fn every_engine_runs_the_rendered_flags() {
         quadlet::rows(),
         kubernetes::rows(),
         compose::rows(),
+        public::rows(),
         django::rows(),
         seal::rows(),
         servers::rows(),

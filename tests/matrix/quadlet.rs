@@ -61,7 +61,7 @@ fn generate(scene: &Scene, units: &[(String, String)], added: &str) -> Result<Ou
 }
 
 /// The generated units of valid input, for which the generator prints no complaint.
-fn accepted(scene: &Scene, units: &[(String, String)], added: &str) -> Result<Outcome, String> {
+pub fn accepted(scene: &Scene, units: &[(String, String)], added: &str) -> Result<Outcome, String> {
     let outcome = generate(scene, units, added)?.ended(0)?;
     let said: Vec<&str> = outcome.stderr.lines().filter(|line| !line.contains("]: Loading source ")).collect();
     outcome.check(said.is_empty(), "a generator without complaints")?;
@@ -71,17 +71,21 @@ fn accepted(scene: &Scene, units: &[(String, String)], added: &str) -> Result<Ou
     Ok(outcome)
 }
 
-/// Without a role it prints them all, each after its file's name.
-fn all_units(scene: &Scene) -> Verdict {
-    let text = rendered(scene, "", "quadlet")?;
-    let units = text.split("---\n").map(|unit| {
+/// The units of a page, each with its name.
+pub fn units(page: &str) -> Result<Vec<(String, String)>, String> {
+    let units = page.split("---\n").map(|unit| {
         let name = unit
             .lines()
             .find_map(|line| line.strip_prefix("# FileName="))
             .ok_or_else(|| format!("a unit without a file name:\n{unit}"))?;
         Ok((name.to_owned(), unit.to_owned()))
     });
-    let units: Vec<(String, String)> = units.collect::<Result<_, String>>()?;
+    units.collect()
+}
+
+/// Without a role it prints them all, each after its file's name.
+fn all_units(scene: &Scene) -> Verdict {
+    let units = units(&rendered(scene, "", "quadlet")?)?;
     accepted(scene, &units, &format!("Image={}\n", image()))?;
     let mut names: Vec<&str> = units.iter().map(|(name, _)| name.as_str()).collect();
     names.sort_unstable();
