@@ -98,7 +98,7 @@ pub fn first_process(variable: &str) -> (Vec<CString>, Option<Vec<u8>>) {
     let read = |file: &str| {
         let mut text = Vec::new();
         // Longer files are not read to their end.
-        let _ = File::open(file).and_then(|file| file.take(1 << 20).read_to_end(&mut text));
+        let _ = File::open(file).and_then(|file| (&file).take(1 << 20).read_to_end(&mut text));
         text
     };
     let words = read("/proc/1/cmdline");
