@@ -30,8 +30,8 @@ fn is_a_table(kind: &Kind) -> bool {
 /// The key that differs only in case, hyphens or number.
 fn similar(key: &str, table: &Table) -> Option<&'static Key> {
     let plain = |name: &str| {
-        let name = name.to_ascii_lowercase().replace('-', "_").replace("ies", "y");
-        name.trim_end_matches('s').to_owned()
+        let name = name.to_ascii_lowercase().replace('-', "_");
+        name.strip_suffix("ies").map_or_else(|| name.trim_end_matches('s').to_owned(), |stem| format!("{stem}y"))
     };
     table.all().find(|known| plain(known.name) == plain(key))
 }

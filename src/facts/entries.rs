@@ -6,6 +6,7 @@ use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use rustix::fs::{Mode, OFlags, RawDir, RawDirEntry, open};
+use rustix::io::Errno;
 
 /// Whether the directory has no entries, as far as this user can read it.
 pub fn is_empty(directory: &Path) -> bool {
@@ -15,16 +16,17 @@ pub fn is_empty(directory: &Path) -> bool {
 /// The first entry that is wanted. Not by `std::fs::read_dir`, which panics if the file system fails the `close(2)`.
 ///
 /// # Errors
-/// `open(2)`'s and `getdents64(2)`'s.
+/// The call, `open(2)` or `getdents64(2)`, and its errno.
 pub fn find(
     directory: &Path,
     wanted: impl Fn(&OwnedFd, &RawDirEntry<'_>) -> bool,
-) -> rustix::io::Result<Option<CString>> {
-    let listed = open(directory, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+) -> Result<Option<CString>, (&'static str, Errno)> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let listed = open(directory, flags, Mode::empty()).map_err(|errno| ("open", errno))?;
     let mut buffer = [MaybeUninit::uninit(); 4096];
     let mut entries = RawDir::new(&listed, &mut buffer);
     while let Some(entry) = entries.next() {
-        let entry = entry?;
+        let entry = entry.map_err(|errno| ("getdents64", errno))?;
         if !matches!(entry.file_name().to_bytes(), b"." | b"..") && wanted(&listed, &entry) {
             return Ok(Some(entry.file_name().to_owned()));
         }

@@ -13,6 +13,7 @@ use nix::errno::Errno;
 use rustix::fs::{Access, AtFlags, CWD, FileType, StatVfsMountFlags, accessat, lstat, readlink, stat, statvfs};
 
 use crate::error::{Error, Missing, Unfit, errno};
+use crate::trust;
 
 /// The bytes that the kernel reads to detect the format of a file: `BINPRM_BUF_SIZE`.
 const HEAD: usize = 256;
@@ -116,7 +117,7 @@ fn target(path: &Path) -> Option<String> {
 /// Where and why a path lookup ends, with links followed as in the kernel: a name that does not exist, or a directory
 /// that this process may not search or that is not one.
 fn end(path: &Path) -> Option<(PathBuf, Errno)> {
-    let absolute = std::path::absolute(path).ok()?;
+    let absolute = trust::absolute(path).ok()?;
     let names =
         |path: &Path| -> Vec<OsString> { path.components().rev().map(|part| part.as_os_str().to_owned()).collect() };
     let (mut to_go, mut here, mut links) = (names(&absolute), PathBuf::new(), 0);

@@ -3,14 +3,17 @@
 //!
 //! An engine's leaked descriptor once gave access to the host (CVE-2024-21626).
 
+use std::cell::Cell;
 use std::os::fd::IntoRawFd;
+use std::path::Path;
 
 use nix::errno::Errno;
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use rustix::io::FdFlags;
 
 use crate::config::environment::Environment;
-use crate::error::{Error, Result, errno, fix, io_errno};
+use crate::error::{Error, Result, errno, fix};
+use crate::facts::entries;
 use crate::sys;
 
 const STANDARD_OUTPUT: i32 = 1;
@@ -81,19 +84,20 @@ fn passed_on_purpose(environment: &Environment) -> i32 {
 }
 
 fn mark_each(first: i32) -> Result<()> {
-    let listed =
-        std::fs::read_dir("/proc/self/fd").map_err(|error| failed("open", "/proc/self/fd", io_errno(&error)))?;
-    for entry in listed {
-        let entry = entry.map_err(|error| failed("getdents64", "/proc/self/fd", io_errno(&error)))?;
-        let number = entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok());
-        if let Some(number) = number.filter(|number| *number >= first) {
-            match sys::set_close_on_exec(number, true) {
-                Ok(()) | Err(Errno::EBADF) => {}
-                Err(reason) => return Err(failed("fcntl(F_SETFD)", &format!("descriptor {number}"), reason)),
-            }
+    let refused = Cell::new(None);
+    let mark = |number| match sys::set_close_on_exec(number, true) {
+        Ok(()) | Err(Errno::EBADF) => false,
+        Err(reason) => {
+            refused.set(Some(failed("fcntl(F_SETFD)", &format!("descriptor {number}"), reason)));
+            true
         }
-    }
-    Ok(())
+    };
+    entries::find(Path::new("/proc/self/fd"), |_, entry| {
+        let number = entry.file_name().to_str().ok().and_then(|name| name.parse::<i32>().ok());
+        number.is_some_and(|number| number >= first && mark(number))
+    })
+    .map_err(|(call, error)| failed(call, "/proc/self/fd", errno(error)))?;
+    refused.take().map_or(Ok(()), Err)
 }
 
 fn failed(call: &'static str, object: &str, errno: Errno) -> Error {

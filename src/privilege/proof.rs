@@ -104,7 +104,10 @@ fn as_printed(expected: &Expected<'_>) -> Result<()> {
     }
     if !held.uid.all_are(*uid) || !held.gid.all_are(*gid) {
         return Err(Error::NotProved {
-            what: format!("the kernel prints {:?} and {:?} instead of uid {uid} and gid {gid}", held.uid, held.gid),
+            what: format!(
+                "the kernel prints the uids {} and the gids {} instead of {uid} and {gid}",
+                held.uid, held.gid
+            ),
         });
     }
     same_groups(held.groups, groups)?;

@@ -4,6 +4,7 @@
 //! about the first thread; both readers refuse a process with a second one, so that is the calling thread.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::fs::File;
 use std::io::{Read, Seek};
 use std::rc::Rc;
@@ -30,6 +31,12 @@ pub struct Ids {
     pub saved: u32,
     /// For the file system.
     pub file_system: u32,
+}
+
+impl fmt::Display for Ids {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} {} {}", self.real, self.effective, self.saved, self.file_system)
+    }
 }
 
 impl Ids {

@@ -6,12 +6,14 @@
 //! same file may be writable elsewhere, and anyone can add names to a sticky directory. `path_resolution(7)`,
 //! `inode(7)`, `acl(5)`.
 
+mod path;
+
 use std::cell::{Cell, RefCell};
 use std::ffi::OsString;
 use std::fs::File;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use nix::errno::Errno;
@@ -21,7 +23,9 @@ use rustix::fs::{
 };
 use rustix::process::getpid;
 
-use crate::error::{Denied, Whose};
+use crate::error::{Denied, Whose, io_errno};
+pub(crate) use path::absolute;
+use path::reversed;
 
 /// As many links as the kernel follows: `path_resolution(7)`.
 const MOST_LINKS: usize = 40;
@@ -131,7 +135,7 @@ impl Trust {
 
     /// The kernel's own walk, one name after the other.
     fn walk(&self, path: &Path, wanted: Wanted) -> Result<Reached, Denied> {
-        let absolute = std::path::absolute(path).map_err(|error| io_call("getcwd", &error))?;
+        let absolute = absolute(path)?;
         let mut to_go = reversed(&absolute);
         let (mut here, mut way, mut links) = (PathBuf::new(), Vec::<Step>::new(), 0);
         let mut denied = None;
@@ -302,7 +306,7 @@ impl Reached {
         // Only directories on the way are held by others as well.
         let file = match Rc::try_unwrap(self.file) {
             Ok(file) => file,
-            Err(shared) => shared.try_clone().map_err(|error| io_call("dup", &error))?,
+            Err(shared) => shared.try_clone().map_err(|error| Denied::Call("dup", io_errno(&error)))?,
         };
         Ok((File::from(file), self.facts))
     }
@@ -386,13 +390,4 @@ fn plain(path: &Path, flags: OFlags) -> Result<(File, Stat), Denied> {
 
 fn call(name: &'static str, error: rustix::io::Errno) -> Denied {
     Denied::Call(name, Errno::from_raw(error.raw_os_error()))
-}
-
-fn io_call(name: &'static str, error: &std::io::Error) -> Denied {
-    Denied::Call(name, error.raw_os_error().map_or(Errno::EIO, Errno::from_raw))
-}
-
-/// The names of a path, the first one last. The root directory's, joined, leads back to it.
-fn reversed(path: &Path) -> Vec<OsString> {
-    path.components().rev().filter(|part| *part != Component::CurDir).map(|part| part.as_os_str().to_owned()).collect()
 }
