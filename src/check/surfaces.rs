@@ -4,7 +4,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
-use rustix::fs::{Access, AtFlags, FileType, Mode, OFlags, Stat, accessat, open, openat, stat, unlinkat};
+use rustix::fs::{Access, AtFlags, FileType, Mode, OFlags, Stat, accessat, open, openat, stat, statat, unlinkat};
 
 use super::report::Report;
 use crate::error::{Kernel, errno, fix};
@@ -90,9 +90,12 @@ fn remedy(name: &str, directory: &Path, reason: Errno, plan: &Plan) -> String {
 
 /// An entry that the user cannot write to: a file or directory that the engine copied there from the image.
 fn unwritable_entry(directory: &Path) -> Option<String> {
+    // The user made its own files unwritable itself.
+    let own = rustix::process::getuid().as_raw();
     let found = entries::find(directory, |listed, entry| {
         entry.file_type() != FileType::Symlink
             && accessat(listed, entry.file_name(), Access::WRITE_OK, AtFlags::empty()).is_err()
+            && !statat(listed, entry.file_name(), AtFlags::SYMLINK_NOFOLLOW).is_ok_and(|facts| facts.st_uid == own)
     });
     found.ok()?.map(|name| name.to_string_lossy().into_owned())
 }

@@ -18,6 +18,7 @@ mod identity;
 mod inherited;
 mod install;
 mod kernel;
+mod newcomers;
 mod nonroot;
 mod refusal;
 mod regain;
