@@ -7,10 +7,23 @@ use crate::error::fix;
 pub(super) const RENAMED: [(&str, &str, &str); 2] =
     [("[boot_check]", "grace", fix::mistake::GRACE), ("[supervise]", "grace", fix::mistake::GRACE)];
 
+/// The names that other tools have for a key.
+const OTHER_NAMES: [(&str, &str); 7] = [
+    ("cmd", "command"),
+    ("entrypoint", "command"),
+    ("environment", "env"),
+    ("healthcheck", "health"),
+    ("uid", "user"),
+    ("working_dir", "workdir"),
+    ("cap_add", "keep_capabilities"),
+];
+
 /// The fix for a key that the table does not have.
 pub(super) fn in_key(key: &str, is_table: bool, table: &Table) -> String {
+    let role = key;
+    let key = OTHER_NAMES.iter().find(|(other, _)| *other == key).map_or(key, |(_, known)| *known);
     let hint = if table.name == keys::ROLE.name && is_table {
-        fix::mistake::hint_role(key)
+        fix::mistake::hint_role(role)
     } else if let Some(right) = similar(key, table) {
         fix::mistake::hint_similar(right.name, matches!(right.kind, Kind::Tables(_)))
     } else if keys::TOP.get(key).is_some_and(|known| !is_a_table(&known.kind)) {
@@ -64,6 +77,8 @@ pub(super) fn in_syntax(text: &str, offset: usize) -> String {
 pub(super) fn quoted(written: &str, kind: Option<Kind>) -> String {
     match kind {
         Some(Kind::Form(Form::Duration)) => format!("{written}s"),
+        // Fewer than a page are no bytes.
+        Some(Kind::Form(Form::Size)) if written.len() < 5 => format!("{written}m"),
         Some(Kind::Form(Form::Mode | Form::DirectoryMode | Form::Umask)) => format!("{written:0>4}"),
         _ => written.to_owned(),
     }

@@ -9,6 +9,9 @@ use super::{Decides, Error, Kernel};
 /// Why a variable of `[env]` has no value yet.
 pub(super) const IN_ENV: &str = "[env] sets it later";
 
+/// The same for the output of a step.
+pub(super) const BY_STEP: &str = "it is the output of a step";
+
 /// The list of roles of a configuration without roles.
 pub const NO_ROLES: &str = "none";
 
@@ -104,13 +107,19 @@ impl Error {
         }
     }
 
-    /// Adds why a variable has no value: a secret that is left out (`left`, as the plan prints them), or the order of
-    /// `[env]`.
-    pub fn explain(&mut self, left: &mut Vec<String>, is_in_env: impl Fn(&str) -> bool) {
+    /// Adds why a variable has no value: a secret that is left out (`left`, as the plan prints them), the order of
+    /// `[env]`, or a step that has not run.
+    pub fn explain(
+        &mut self,
+        left: &mut Vec<String>,
+        is_in_env: impl Fn(&str) -> bool,
+        is_output: impl Fn(&str) -> bool,
+    ) {
         if let Error::Unset { name, message: why @ None, .. } = self {
             let found = left.iter().position(|left| is_about(left, name));
             *why = match found {
                 Some(number) => Some(left.swap_remove(number)),
+                None if is_output(name) => Some(BY_STEP.to_owned()),
                 None => is_in_env(name).then(|| IN_ENV.to_owned()),
             };
         }

@@ -32,8 +32,10 @@ pub enum Missing {
     InPath(String),
     /// A command of that name, but there is a role of that name: the role and its variable.
     NamesRole(String, String),
-    /// A program with that name: the word is a value of `--check=`.
-    CheckExtent,
+    /// A program with that name: the word is one of `/init`'s options without its dashes.
+    Option(String),
+    /// A program whose work `/init` does.
+    Replaced,
     /// A program with that name: the word contains blanks or quotes, so it is a whole command line.
     OneWord(String),
     /// The same, with the syntax or a builtin of a shell.
@@ -56,7 +58,8 @@ impl fmt::Display for Missing {
             Missing::File(target) => write!(f, "no such file{}", Target(target)),
             Missing::InPath(path) => write!(f, "it is in no directory of PATH={path}"),
             Missing::NamesRole(role, _) => write!(f, "the image has no such program, but '{role}' is a role"),
-            Missing::CheckExtent => f.write_str("it is taken as the command, since it follows --check as its own word"),
+            Missing::Option(_) => f.write_str("it is taken as the app's command, since no dashes precede it"),
+            Missing::Replaced => f.write_str("the image has no such program, and /init does its work"),
             Missing::OneWord(_) => f.write_str("the command line is one word, with blanks or quotes in it"),
             Missing::ShellSyntax => f.write_str("it is written for a shell, and no shell reads it"),
             Missing::Shell => f.write_str("no such file: the image has no shell for a command in shell form"),

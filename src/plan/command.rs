@@ -61,15 +61,24 @@ impl Search<'_> {
 const BUILTINS: [&str; 12] =
     [".", "cd", "eval", "exec", "export", "for", "if", "set", "source", "ulimit", "umask", "while"];
 
+/// Options of `/init` that are easily given as bare words.
+const OPTIONS: [&str; 7] = ["check", "health", "help", "plan", "render", "schema", "version"];
+
+/// Programs whose work `/init` does.
+const REPLACED: [&str; 6] = ["catatonit", "dumb-init", "gosu", "su-exec", "sudo", "tini"];
+
 /// The error for a missing program, by the probable mistake.
 fn not_a_name(error: Error, words: &[CString]) -> Error {
     let Error::NotFound { name, cause } = error else { return error };
-    let shell = matches!(name.rsplit('/').next(), Some("sh" | "bash" | "ash" | "dash"));
+    let file = name.rsplit('/').next().unwrap_or_default();
+    let shell = matches!(file, "sh" | "bash" | "ash" | "dash");
     // An app that replaces /init needs no exec.
     let line = name.strip_prefix("exec ").unwrap_or(&name);
     let first = line.split_ascii_whitespace().next().unwrap_or_default();
     let cause = if shell && words.get(1).is_some_and(|word| word.to_bytes() == b"-c") {
         Missing::Shell
+    } else if REPLACED.contains(&file) {
+        Missing::Replaced
     } else if name.contains(['&', ';', '|', '>', '<', '$', '`'])
         || first.contains(['=', '~'])
         || BUILTINS.contains(&first)
@@ -96,7 +105,14 @@ pub(super) fn names_role(error: Error, config: &Config, arguments: &Arguments) -
         Error::NotFound { name, .. }
             if matches!(arguments.action, Action::Check(_)) && matches!(name.as_str(), "full" | "init") =>
         {
-            let cause = Missing::CheckExtent;
+            let cause = Missing::Option(format!("check={name}"));
+            Error::NotFound { name, cause }
+        }
+        Error::NotFound { name, .. }
+            if arguments.command.first().is_some_and(|first| first.to_bytes() == name.as_bytes())
+                && OPTIONS.contains(&name.as_str()) =>
+        {
+            let cause = Missing::Option(name.clone());
             Error::NotFound { name, cause }
         }
         other => other,
@@ -154,10 +170,10 @@ pub(super) fn words(
 
 pub(super) fn expand_words(words: &[At<String>], environment: &Environment) -> Result<Vec<CString>> {
     let expanded = expand::words(words, environment)?;
-    match (expanded.is_empty(), words.first()) {
+    match (expanded.first().is_none_or(|(program, _)| program.is_empty()), words.first()) {
         (true, Some(first)) => Err(Error::Config {
             place: first.place.clone(),
-            what: "every word of the command is left out".into(),
+            what: "the command expands to no program".into(),
             allowed: fix::mistake::NO_WORD.into(),
         }),
         _ => expanded.into_iter().map(|(bytes, place)| c_string(bytes, &place)).collect(),

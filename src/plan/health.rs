@@ -140,8 +140,9 @@ fn http_url(at: &At<String>, environment: &Environment) -> Result<String> {
 
 fn address_of(at: &At<String>, environment: &Environment) -> Result<String> {
     let address = text(at, environment)?;
+    let is_host = |host: &str| !host.is_empty() && !host.contains('/');
     let port =
-        address.rsplit_once(':').filter(|(host, _)| !host.is_empty()).and_then(|(_, port)| port.parse::<u16>().ok());
+        address.rsplit_once(':').filter(|(host, _)| is_host(host)).and_then(|(_, port)| port.parse::<u16>().ok());
     if port.is_some() { Ok(address) } else { Err(refuse(at, is_not(at, "HOST:PORT"), fix::mistake::ADDRESS)) }
 }
 

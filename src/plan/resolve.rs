@@ -50,7 +50,8 @@ pub fn resolve(given: &Given<'_>) -> Result<Plan> {
     let mut left = Vec::new();
     let mut plan = resolve_all(given, &mut left);
     if let Err(error) = &mut plan {
-        error.explain(&mut left, |name| given.config.env.contains_key(name));
+        let is_output = |name: &str| given.config.steps.iter().any(|step| step.output.as_deref() == Some(name));
+        error.explain(&mut left, |name| given.config.env.contains_key(name), is_output);
     }
     plan
 }

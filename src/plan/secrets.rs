@@ -8,7 +8,7 @@ use super::StartedAs;
 use super::for_root::NotForRoot;
 use crate::config::Config;
 use crate::config::environment::Environment;
-use crate::error::{Error, NoSecret, Result};
+use crate::error::{Error, NoSecret, Result, fix};
 use crate::facts::secrets::{self, Unread};
 use crate::logger;
 use crate::privilege::{self, Held, Target};
@@ -62,6 +62,13 @@ pub(super) fn resolve(
             |cause, what| Error::Secret { name: name.clone(), path: path.display().to_string(), what, cause };
         if by_hand && is_named {
             return Err(unusable(NoSecret::Twice, format!("both {name} and {variable} are set")));
+        }
+        if !is_named && path.is_relative() {
+            return Err(Error::Config {
+                place: secret.path.place.clone(),
+                what: format!("'{}' is not an absolute path", path.display()),
+                allowed: fix::mistake::secret(&path),
+            });
         }
         environment.remove(&variable);
         let (read, why_not_root) = reader.read(&path)?;

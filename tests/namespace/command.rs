@@ -91,8 +91,8 @@ fn program_that_the_boot_creates_is_executed() {
 fn check_extent_as_a_separate_word_is_explained() {
     for word in ["full", "init"] {
         let run = stocked().words(["--check", word]).run();
-        run.check(run.stderr().contains(&format!("'{word}' not found: it is taken as the command")), "the cause");
-        run.check(run.stderr().contains("fix: write --check=full or --check=init"), "the fix");
+        run.check(run.stderr().contains(&format!("'{word}' not found: it is taken as the app's command")), "the cause");
+        run.check(run.stderr().contains(&format!("fix: write --check={word}\n")), "the fix");
     }
 }
 

@@ -37,7 +37,8 @@ impl Missing {
             Missing::NamesRole(role, variable) => {
                 format!("select the role: --role {role} instead of {role}, or {variable}={role}")
             }
-            Missing::CheckExtent => "write --check=full or --check=init".into(),
+            Missing::Option(option) => format!("write --{option}"),
+            Missing::Replaced => "leave it and its options out: /init sets the user; supervise = true reaps".into(),
             Missing::OneWord(line) => {
                 format!("write each word as its own string: [{}]", words(line))
             }

@@ -1,5 +1,7 @@
 //! For mistakes in the configuration.
 
+use std::path::Path;
+
 use super::command::words;
 
 pub(super) const FILE_ABSENT: &str = "COPY the file into the image, or leave --config out to use /etc/init.toml";
@@ -104,6 +106,11 @@ pub(crate) fn one_table(key: &str) -> String {
 /// A string instead of an array of words.
 pub(crate) fn one_string(text: &str) -> String {
     format!("write an array, each word its own string: [{}]", words(text))
+}
+
+/// The name of a secret instead of its path.
+pub(crate) fn secret(path: &Path) -> String {
+    format!("write the path of its file: /run/secrets/{}", path.display())
 }
 
 /// Something else than a table with these keys.

@@ -17,7 +17,7 @@ pub(crate) mod variable;
 
 use nix::errno::Errno;
 
-use super::message::{IN_ENV, is_about};
+use super::message::{BY_STEP, IN_ENV, is_about};
 use super::{Error, Linked, NO_ROLES, Unfit};
 
 impl Error {
@@ -38,7 +38,9 @@ impl Error {
             Error::ConfigEncoding { .. } => mistake::FILE_ENCODING,
             Error::ConfigKind { .. } => mistake::FILE_KIND,
             Error::Config { allowed, .. } => allowed,
-            Error::Identity { .. } => privilege::IDENTITY,
+            Error::Identity { given, .. } => {
+                return format!("{}{}", privilege::IDENTITY, variable::around(&format!("'{given}'")));
+            }
             Error::NoCommand { remedy, .. } => remedy,
             Error::NoHealth { role: None } => command::NO_ROLE_TO_ASK,
             Error::NoHealth { .. } => command::NO_HEALTH,
@@ -82,6 +84,7 @@ impl Error {
                 return format!("set {variable} to one of: {known}{}", variable::around(what));
             }
             Error::Unset { message: Some(why), .. } if why == IN_ENV => variable::SET_LATER,
+            Error::Unset { message: Some(why), .. } if why == BY_STEP => variable::SET_BY_STEP,
             Error::Unset { name, message: Some(why), .. } if is_about(why, name) => variable::SECRET_LEFT_OUT,
             Error::Unset { name, message, .. } => return variable::set(name, message.is_none()),
             Error::Required { name, hint: None } => return variable::set(name, false),

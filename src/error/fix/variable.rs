@@ -6,6 +6,9 @@ pub(super) const ROLE_WITHOUT_ROLES: &str =
     "declare it in the configuration (a table [roles.NAME] with its command), or leave --role out";
 /// A value of `[env]` refers to a variable of `[env]`.
 pub(super) const SET_LATER: &str = "write its value there instead of the reference";
+/// A value refers to the output of a step, and is resolved before it.
+pub(super) const SET_BY_STEP: &str =
+    "refer to it only in later steps and in the command of a role, or write a default (${NAME:-…})";
 pub(super) const SECRET_LEFT_OUT: &str =
     "mount its file (--secret …), give the secret no roles or this one too, or write a default (${NAME:-…})";
 
