@@ -1,6 +1,7 @@
 //! Parsers of string forms: modes, paths, durations, variable names.
 //!
-//! Each returns the value, or what is wrong with the text; the caller adds its place.
+//! Each returns the value, or what is wrong with the text; the caller adds its place. The message describes the form,
+//! and its fix refers to that: the form stays here beside its parser, not in [`crate::error::fix`].
 
 use std::time::Duration;
 
