@@ -168,14 +168,16 @@ pub fn is_directory(descriptor: i32) -> Result<bool, Errno> {
     Ok(facts.st_mode & libc::S_IFMT == libc::S_IFDIR)
 }
 
-/// Whether `signal` is ignored: `sigaction(2)`, which changes nothing without an action.
+/// Whether `signal` is ignored: `rt_sigaction(2)`, which changes nothing without an action. Where a seccomp filter
+/// fakes the call, musl's function would return what was on its stack.
 pub fn is_ignored(signal: i32) -> bool {
-    let mut now = std::mem::MaybeUninit::<libc::sigaction>::zeroed();
-    // SAFETY: a null action only reads; the pointer is to a live sigaction, and all-zero is a valid one (SIG_DFL).
-    unsafe {
-        libc::sigaction(signal, std::ptr::null(), now.as_mut_ptr()) == 0
-            && now.assume_init().sa_sigaction == libc::SIG_IGN
-    }
+    // The handler, and at most three more words.
+    let mut now = [0_usize; 4];
+    let none = std::ptr::null::<usize>();
+    // SAFETY: a null action only reads, into a live array that is as large as the kernel's struct.
+    let answer = unsafe { libc::syscall(libc::SYS_rt_sigaction, signal, none, now.as_mut_ptr(), size_of::<u64>()) };
+    let [handler, ..] = now;
+    answer == 0 && handler == libc::SIG_IGN
 }
 
 /// Sends a signal, real-time ones included, to a process or, negative, to a process group: `kill(2)`.
