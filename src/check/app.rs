@@ -129,7 +129,8 @@ impl<'a> Watch<'a> {
         self.poll = Some(Poll::new(health));
         loop {
             if let Some(change) = self.ended {
-                ended_early(change, "before it was healthy", report);
+                let group = self.poll.as_ref().and_then(Poll::group);
+                ended_early(change, "before it was healthy", group, report);
                 return Ok(());
             }
             match self.answer.take() {
@@ -158,7 +159,7 @@ impl<'a> Watch<'a> {
         let deadline = Instant::now().checked_add(how.settle).unwrap_or_else(Instant::now);
         while self.ended.is_none() && self.next(Some(deadline))? {}
         match self.ended {
-            Some(change) => ended_early(change, &format!("within {}", Time(how.settle)), report),
+            Some(change) => ended_early(change, &format!("within {}", Time(how.settle)), None, report),
             None => report.ok("app", format!("up for {}{why}", Time(how.settle))),
         }
         Ok(())
@@ -248,8 +249,9 @@ fn send(to: i32, signal: i32) {
     }
 }
 
-/// Reports an app that ended too early. Processes that it left running are named: it went to the background.
-fn ended_early(change: Change, when: &str, report: &mut Report) {
+/// Reports an app that ended too early. Processes that it left running are named, without those of the health check's
+/// group: with an exit code of 0 it went to the background.
+fn ended_early(change: Change, when: &str, health: Option<Pid>, report: &mut Report) {
     let how = match change {
         Change::Exited(code) => format!("exited with {code}"),
         Change::Killed(signal) => format!("was ended by {}", signals::name(signal)),
@@ -258,8 +260,10 @@ fn ended_early(change: Change, when: &str, report: &mut Report) {
             return report.fail("app", format!("was stopped (frozen) by {name} {when}"), fix::check::FROZEN);
         }
     };
-    match leftovers::names() {
-        Some(names) => report.fail("app", format!("{how} {when} and left {names} running"), fix::check::IN_BACKGROUND),
-        None => report.fail("app", format!("{how} {when}"), fix::check::ENDED_EARLY),
+    let (left, mut fix) = (leftovers::names(health), fix::check::ENDED_EARLY);
+    if left.is_some() && change == Change::Exited(0) {
+        fix = fix::check::IN_BACKGROUND;
     }
+    let left = left.map_or(String::new(), |names| format!(" and left {names} running"));
+    report.fail("app", format!("{how} {when}{left}"), fix);
 }

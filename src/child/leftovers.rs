@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use libc::{SIGKILL, SIGTERM};
 use nix::errno::Errno;
+use rustix::process::{Pid, getpgid};
 
 use super::next_change;
 use super::wait::{Event, Signals};
@@ -61,7 +62,7 @@ impl Leftovers<'_> {
             match signals.next(deadline)? {
                 Event::Signal(_) | Event::Readable => {}
                 Event::Deadline if killing => {
-                    let names = names().unwrap_or_else(|| "some processes".into());
+                    let names = names(None).unwrap_or_else(|| "some processes".into());
                     log::warn!("SIGKILL does not end {names}; fix: {}", fix::running::NOT_KILLED);
                     return Ok(());
                 }
@@ -83,7 +84,7 @@ impl Leftovers<'_> {
                 return Ok(true);
             }
             if let Event::Deadline = signals.next(deadline)? {
-                if let Some(names) = names() {
+                if let Some(names) = names(None) {
                     log::warn!("{who} left {names} running, which is ended now; fix: {fix}");
                 }
                 return Ok(false);
@@ -113,9 +114,11 @@ impl Leftovers<'_> {
 }
 
 /// The descendants of this process that still run, by name and pid: `nginx (pid 7)`. None where there is none.
-pub fn names() -> Option<String> {
+/// Those of the process group `except` do not count.
+pub fn names(except: Option<Pid>) -> Option<String> {
     let running: Vec<String> = descendants()
         .into_iter()
+        .filter(|pid| except.is_none() || getpgid(Pid::from_raw(*pid)).ok() != except)
         .filter_map(|pid| Some(format!("{} (pid {pid})", processes::name_of_running(pid)?)))
         .collect();
     let shown = joined(running.get(..NAMED).unwrap_or(&running), ", ");

@@ -67,6 +67,11 @@ enum State {
 }
 
 impl<'a> Poll<'a> {
+    /// The process group of the attempt that runs.
+    pub fn group(&self) -> Option<Pid> {
+        if let State::Asked(pid, ..) | State::Killed(pid) = self.state { Some(pid) } else { None }
+    }
+
     /// Starts the first attempt at once, the next ones after a pause.
     pub fn new(health: &'a HealthPlan) -> Poll<'a> {
         Poll { health, state: State::Pause(Instant::now()), pause: PAUSE, timeout: health.timeout }

@@ -7,6 +7,7 @@ mod document;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod check;
 mod files;
 mod steps;
 mod variables;
