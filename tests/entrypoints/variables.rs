@@ -51,6 +51,15 @@ fn conditions_accept_several_values_or_booleans() {
 }
 
 #[test]
+fn a_required_variable_may_be_configured_or_the_content_of_a_secret() {
+    let required = |rest: &str| with(&format!("[[require]]\nenv = 'A'\n{rest}"), &[]);
+    required("").refused(78, &["required variable A is unset or empty"]);
+    required("[env]\nA = ''\n").refused(78, &["required variable A is unset or empty"]);
+    required("[env]\nA = 'x'\n").app();
+    required("[secrets]\nA = '/proc/self/comm'\n").app();
+}
+
+#[test]
 fn refused_variable_prevents_the_start_with_its_hint() {
     let config = "[[refuse]]\nenv = 'DEBUG'\nvalue = ['1', 'true']\nhint = 'Not here.'\n";
     with(config, &["DEBUG=true"]).refused(78, &["refuses a start with DEBUG '1' or 'true'", "fix: Not here."]);
