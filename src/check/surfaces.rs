@@ -26,15 +26,18 @@ pub(super) fn check(plan: &Plan, report: &mut Report) {
         if stat(path).is_ok_and(|facts| facts.st_mode & 0o1002 == 0o002 && !is_kubelets(&facts, plan)) {
             report.fail(&name, "writable to everyone, without the sticky bit".into(), fix::check::NOT_STICKY);
         }
-        if !entry.recursive
-            && let Some(below) = unwritable_entry(path)
-        {
-            let what = format!("holds what uid {} cannot write to: {below}", plan.target.uid);
-            report.warn(&name, what, fix::check::COPIED_FILES);
+        if !entry.recursive {
+            warn_of_entries(&name, path, fix::check::COPIED_FILES, plan, report);
         }
     }
     for entry in &plan.surfaces.volumes {
-        probe(&format!("volume {}", entry.path), Path::new(&entry.path), plan, report);
+        let path = Path::new(&entry.path);
+        let name = format!("volume {}", entry.path);
+        probe(&name, path, plan, report);
+        // Only root hands them over.
+        if !entry.always && plan.started_as == StartedAs::Root {
+            warn_of_entries(&name, path, fix::check::RESTORED_FILES, plan, report);
+        }
     }
     for (path, _) in &plan.surfaces.directories {
         probe(&format!("directory {}", path.display()), path, plan, report);
@@ -88,12 +91,21 @@ fn remedy(name: &str, directory: &Path, reason: Errno, plan: &Plan) -> String {
     }
 }
 
-/// An entry that the user cannot write to: a file or directory that the engine copied there from the image.
+/// Warns about an entry of a surface that the user cannot write to.
+fn warn_of_entries(name: &str, path: &Path, fix: &str, plan: &Plan, report: &mut Report) {
+    if let Some(below) = unwritable_entry(path) {
+        report.warn(name, format!("holds what uid {} cannot write to: {below}", plan.target.uid), fix);
+    }
+}
+
+/// An entry that the user cannot write to: a file or directory that the engine copied there from the image, or that was
+/// restored as root. The `lost+found` of a file system is root's.
 fn unwritable_entry(directory: &Path) -> Option<String> {
     // The user made its own files unwritable itself.
     let own = rustix::process::getuid().as_raw();
     let found = entries::find(directory, |listed, entry| {
         entry.file_type() != FileType::Symlink
+            && entry.file_name() != c"lost+found"
             && accessat(listed, entry.file_name(), Access::WRITE_OK, AtFlags::empty()).is_err()
             && !statat(listed, entry.file_name(), AtFlags::SYMLINK_NOFOLLOW).is_ok_and(|facts| facts.st_uid == own)
     });

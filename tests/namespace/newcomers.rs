@@ -64,3 +64,28 @@ fn a_file_that_the_user_made_unwritable_is_no_warning_of_the_check() {
     }
     assert!(warned(boot("0440").owned("/cache/old", Kind::File(Content::Bytes(Vec::new())), (0, 0), 0o644)));
 }
+
+#[test]
+fn files_restored_as_root_in_a_volume_of_the_users_are_a_warning_of_the_check() {
+    let boot = |recursive: &str| {
+        sandbox()
+            .owned("/data", Kind::Tmpfs, (1001, 1001), 0o755)
+            .config(format!("home = '/data'\n[[volume]]\npath = '/data'\nrecursive = {recursive}\n"))
+            .env("BOOT_CHECK_ONLY=init")
+    };
+    let restored = |boot: Sandbox| boot.owned("/data/db", Kind::File(Content::Bytes(Vec::new())), (0, 0), 0o644);
+    let expected = "warn  volume /data: holds what uid 1001 cannot write to: db; \
+                    fix: set recursive = \"always\" in its [[volume]]\n";
+    let is_warned = |boot: Sandbox| {
+        let run = boot.run();
+        run.check(run.outcome.code == Some(0), "a passed check");
+        run.stdout().contains(expected)
+    };
+    for recursive in ["false", "true"] {
+        assert!(is_warned(restored(boot(recursive))), "{recursive}");
+        assert!(!is_warned(boot(recursive).owned("/data/lost+found", Kind::Directory, (0, 0), 0o700)), "{recursive}");
+    }
+    assert!(!is_warned(restored(boot("'always'"))));
+    // As another user, nothing is handed over.
+    assert!(!is_warned(restored(boot("true")).user(1001, 1001, 0).with(|spec| spec.start.no_new_privs = true)));
+}

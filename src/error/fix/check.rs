@@ -53,6 +53,8 @@ pub(crate) const ABSENT: &str = "create it in the image, mount it, or configure 
 pub(crate) const NOT_STICKY: &str = "set mode = \"0755\", \"0700\" or \"1777\" in its [[tmpfs]]";
 /// The engine copied files of the image into a tmpfs.
 pub(crate) const COPIED_FILES: &str = "set recursive = true in its [[tmpfs]]";
+/// A volume holds files of another user.
+pub(crate) const RESTORED_FILES: &str = "set recursive = \"always\" in its [[volume]]";
 
 /// The container was started without this flag.
 pub(crate) fn run_with(flag: &str) -> String {
