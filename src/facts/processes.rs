@@ -8,6 +8,7 @@ use rustix::process::{Pid, getpid, getppid};
 use rustix::thread::{CapabilitySet, capabilities};
 
 use crate::sys::SignalMask;
+use crate::text::text_of;
 
 /// The signal dispositions of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,7 +127,7 @@ pub fn descendants() -> Vec<i32> {
     let mut all = Vec::new();
     let mut unread = vec![getpid().as_raw_nonzero().get()];
     while let Some(process) = unread.pop() {
-        let text = std::fs::read_to_string(format!("/proc/{process}/task/{process}/children")).unwrap_or_default();
+        let text = text_of(&format!("/proc/{process}/task/{process}/children")).unwrap_or_default();
         let children: Vec<i32> =
             text.split_ascii_whitespace().filter_map(|pid| pid.parse().ok()).filter(|pid| !all.contains(pid)).collect();
         all.extend(&children);
