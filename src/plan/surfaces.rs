@@ -7,7 +7,7 @@ use super::files::{self, FilePlan};
 use super::scope::Boot;
 use crate::config::environment::Environment;
 use crate::config::{Config, Directory, Expandable, Tmpfs, Volume, values};
-use crate::error::Result;
+use crate::error::{Error, Result, fix};
 
 /// The places that the app writes to.
 #[derive(Debug)]
@@ -115,6 +115,14 @@ pub(super) fn tmpfs<'a>(configured: impl Iterator<Item = &'a Tmpfs>, options: &[
 pub(super) fn volume(entry: &Volume, config: &Config, environment: &Environment) -> Result<VolumePlan> {
     let roles = entry.scope.roles.as_ref().map_or(config.roles.len(), Vec::len);
     let path = expand::value(&Expandable::Text(entry.path.clone()), values::path, environment)?;
+    // Their owner is not the container's to change.
+    if let Some("proc" | "sys") = path.split('/').nth(1) {
+        return Err(Error::Config {
+            place: entry.path.place.clone(),
+            what: format!("'{path}' is no volume: the kernel makes its files"),
+            allowed: fix::mistake::KERNELS.into(),
+        });
+    }
     Ok(VolumePlan { path, recursive: entry.recursive, always: entry.always, shared: roles > 1 })
 }
 
@@ -126,7 +134,7 @@ pub(super) fn directory(entry: &Directory, environment: &Environment) -> Result<
 mod tests {
     use super::*;
     use crate::config::{At, Scope};
-    use crate::error::{Error, Place};
+    use crate::error::Place;
     use std::os::unix::ffi::OsStrExt;
 
     #[test]

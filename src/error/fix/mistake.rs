@@ -34,6 +34,8 @@ pub(crate) const NO_COMMAND: &str = "write the program and its arguments, each a
 /// Each word of a command is a `${…:+…}`, and no variable is set.
 pub(crate) const NO_WORD: &str = "write the program as a word without ${…:+…}, or set the variable";
 pub(crate) const NUMBER_TWICE: &str = "list it once";
+/// A volume in `/proc` or `/sys`.
+pub(crate) const KERNELS: &str = "take it out, or mount the volume at another path";
 pub(crate) const PATH_TWICE: &str = "keep one of the entries";
 /// A variable is one of `[env]` and of `[secrets]`.
 pub(crate) const VARIABLE_TWICE: &str = "keep one of the two; the file of a secret is its path in [secrets]";
