@@ -143,6 +143,12 @@ impl Obeyed<'_> {
         };
         let slash = if name.starts_with(b"-") { name.iter().position(|byte| *byte == b'/') } else { None };
         let from_slash = slash.and_then(|at| name.get(at..)).unwrap_or_default();
+        // `-vCdata/x`: where the option's letters end is not known.
+        if let Some(at) = slash {
+            for from in 2..at {
+                self.path(&below_root(name.get(from..).unwrap_or_default()), depth)?;
+            }
+        }
         for name in [name, glued, from_slash].into_iter().filter(|name| !name.is_empty()) {
             self.path(&below_root(name), depth)?;
             if !name.contains(&b'/') {

@@ -372,6 +372,7 @@ fn each_name_in_a_list_or_a_text_is_verified() {
         "x:y /data/f",
         "x,y /data/f z",
         "+/data/f",
+        "-vxCdata/f",
     ];
     for text in texts {
         for step in [word(text), value(text)] {

@@ -165,6 +165,19 @@ fn path_argument_that_others_can_write_is_refused() {
     cases("arguments of root steps", 2 * SPELLINGS.len() * places.len() + 9);
 }
 
+/// The working directory is `/`, where Python looks for modules first.
+#[test]
+fn module_in_a_directory_of_others_is_refused() {
+    let module = |base: Sandbox| base.owned("/mine/setup.py", text(), (1001, 1001), 0o644);
+    for words in ["'-m', 'mine.setup'", "'-mmine.setup'", "'-um', 'mine.setup', 'x'", "'-m', 'mine'"] {
+        is_refused(&module(planted(&format!("'rules', {words}"))).run(), "/mine belongs to uid 1001");
+    }
+    for words in ["'-m', 'safe.setup'", "'-m', '1.5'", "'-m', '.mine'", "'--from', 'mine.example.com'"] {
+        assert_eq!(ran(&module(planted(&format!("'rules', 'aside', {words}"))).run()), "/usr/bin/rules", "{words}");
+    }
+    cases("modules", 8);
+}
+
 #[test]
 fn directory_argument_is_verified_recursively() {
     let hooks = |fill: &dyn Fn(Sandbox) -> Sandbox| {
