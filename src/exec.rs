@@ -6,10 +6,10 @@
 
 use std::ffi::{CStr, CString};
 use std::marker::PhantomData;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::time::Duration;
 
-use libc::{SIGCHLD, SIGHUP, SIGINT, SIGPIPE, SIGQUIT, SIGTERM, SIGXFSZ};
+use libc::{SIGCHLD, SIGHUP, SIGINT, SIGPIPE, SIGQUIT, SIGTERM, SIGWINCH, SIGXFSZ};
 use nix::errno::Errno;
 use rustix::fs::{Access, AtFlags, CWD, FileType, Mode, accessat, stat};
 
@@ -17,10 +17,27 @@ use crate::config::environment::Environment;
 use crate::error::{Error, Missing, Result, errno};
 use crate::facts::executable;
 use crate::privilege::{Dropped, Root};
-use crate::sys::{self, SignalMask};
+use crate::sys::{self, Signal, SignalMask};
 
-/// The signals that stop a container.
-pub const STOPS: [i32; 4] = [SIGTERM, SIGINT, SIGQUIT, SIGHUP];
+/// The signals that stop a container, whatever is configured.
+const STOPS: [i32; 4] = [SIGTERM, SIGINT, SIGQUIT, SIGHUP];
+
+/// The signal of `[stop]` or of the role's `stop`; 0 for none.
+static CONFIGURED_STOP: AtomicI32 = AtomicI32::new(0);
+
+/// Takes this signal as a stop from now on.
+pub fn stop_also_on(signal: i32) {
+    CONFIGURED_STOP.store(signal, Ordering::Relaxed);
+}
+
+/// The signals to wait for while a step runs. All others stay pending for the app.
+pub fn signals_of_steps() -> SignalMask {
+    stops().fold(SignalMask::only(SIGCHLD), |set, stop| set.with(SignalMask::only(stop)))
+}
+
+fn stops() -> impl Iterator<Item = i32> {
+    STOPS.into_iter().chain([CONFIGURED_STOP.load(Ordering::Relaxed)])
+}
 
 /// Signals that a process gets for its own write(2): to a pipe without a reader, or beyond RLIMIT_FSIZE.
 pub const OWN: [i32; 2] = [SIGPIPE, SIGXFSZ];
@@ -64,8 +81,9 @@ impl<'a, T> Launch<'a, T> {
     }
 
     /// Whether this signal ends the boot: a stop signal that was neither blocked nor ignored when `/init` was started.
-    pub fn is_stop(self, signal: i32) -> bool {
-        is_stop(signal, self.mask)
+    pub fn is_stop(self, signal: Signal) -> bool {
+        // The kernel sends other signals for its own reasons: SIGWINCH when the terminal's size changes.
+        (signal.code <= 0 || STOPS.contains(&signal.number)) && is_stop(signal.number, self.mask)
     }
 }
 
@@ -183,7 +201,7 @@ fn enter(app: &App) -> Result<()> {
 }
 
 fn is_stop(signal: i32, mask: SignalMask) -> bool {
-    STOPS.contains(&signal) && !mask.contains(signal) && !sys::is_ignored(signal)
+    stops().any(|stop| stop == signal) && !mask.contains(signal) && !sys::is_ignored(signal)
 }
 
 /// Ends the boot if a stop signal is pending. Returns the pending signals.
@@ -192,7 +210,8 @@ fn is_stop(signal: i32, mask: SignalMask) -> bool {
 /// [`Error::Stopped`], [`Error::Signals`].
 pub fn refuse_pending_stop(mask: SignalMask, during: &'static str) -> Result<SignalMask> {
     let pending = sys::pending_signals().map_err(|errno| Error::Signals { call: "rt_sigpending", errno })?;
-    match STOPS.into_iter().find(|stop| pending.contains(*stop) && is_stop(*stop, mask)) {
+    // Whether the kernel sent a SIGWINCH is not known here.
+    match stops().find(|stop| *stop != SIGWINCH && pending.contains(*stop) && is_stop(*stop, mask)) {
         Some(signal) => Err(Error::Stopped { signal, during: during.into() }),
         None => Ok(pending),
     }

@@ -4,19 +4,16 @@
 use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
-use libc::SIGCHLD;
-
 use crate::child::run::{End, MOST_CAPTURED, Runner, run};
 use crate::child::wait::{Event, Signals};
 use crate::child::{Change, next_change};
 use crate::config::signals;
 use crate::error::{Error, Result, fix};
-use crate::exec::{Launch, STOPS};
+use crate::exec::{self, Launch};
 use crate::health::{self, Poll};
 use crate::plan::health::HealthPlan;
 use crate::plan::{self, Given, Plan, StepPlan, root_steps};
 use crate::privilege::{Dropped, Root};
-use crate::sys::SignalMask;
 use crate::text::Time;
 use crate::trust::Trust;
 
@@ -153,10 +150,7 @@ fn wait_for(launch: Launch<'_, Dropped>, step: &StepPlan, wait: &HealthPlan) -> 
     }
     let object = wait.question.object();
     log::info!("step {}: waiting for {object}", step.name);
-    // Only signals that can end a step. All others stay pending for the app.
-    let signals = Signals::receive(
-        STOPS.into_iter().fold(SignalMask::only(SIGCHLD), |set, stop| set.with(SignalMask::only(stop))),
-    );
+    let signals = Signals::receive(exec::signals_of_steps());
     let end = step.timeout.and_then(|timeout| Instant::now().checked_add(timeout));
     let mut poll = Poll::new(wait);
     let (mut last, mut remind) = (String::new(), Instant::now().checked_add(REMINDER));
@@ -186,7 +180,7 @@ fn wait_for(launch: Launch<'_, Dropped>, step: &StepPlan, wait: &HealthPlan) -> 
         }
         let wake = [poll.wake_at(), end, remind].into_iter().flatten().min();
         if let Event::Signal(signal) = signals.next(wake)?
-            && launch.is_stop(signal.number)
+            && launch.is_stop(signal)
         {
             finish(poll, &signals);
             return Err(stopped(step, signal.number));

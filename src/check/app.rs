@@ -223,7 +223,7 @@ impl<'a> Watch<'a> {
         match self.signals.next(wake_at)? {
             Event::Deadline => return Ok(false),
             Event::Readable => {}
-            Event::Signal(signal) if self.launch.is_stop(signal.number) => {
+            Event::Signal(signal) if self.launch.is_stop(signal) => {
                 return Err(Error::Stopped { signal: signal.number, during: "while the app was being checked".into() });
             }
             Event::Signal(_) => {

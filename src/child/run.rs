@@ -16,10 +16,10 @@ use super::systemd;
 use super::wait::{Event, Signals};
 use super::{Change, next_change};
 use crate::error::{Error, Result, errno, fix};
-use crate::exec::{self, App, Launch, STOPS};
+use crate::exec::{self, App, Launch};
 use crate::logger;
 use crate::privilege::{Dropped, Root};
-use crate::sys::{self, SignalMask};
+use crate::sys::{self, Signal, SignalMask};
 
 /// The time from SIGTERM to SIGKILL, for processes that a command leaves behind and for a command that timed out.
 const GRACE: Duration = Duration::from_secs(2);
@@ -43,7 +43,7 @@ pub enum Runner<'a> {
 }
 
 impl Runner<'_> {
-    fn is_stop(self, signal: i32) -> bool {
+    fn is_stop(self, signal: Signal) -> bool {
         match self {
             Runner::Root(launch) => launch.is_stop(signal),
             Runner::User(launch) => launch.is_stop(signal),
@@ -83,10 +83,7 @@ pub fn run(
 ) -> Result<(End, String)> {
     let ((output, into_output), (refusal, into_refusal)) = (pipe()?, pipe()?);
     let capture = captured.is_some().then(pipe).transpose()?;
-    // Only signals that can end a step. All others stay pending for the app.
-    let signals = Signals::receive(
-        STOPS.into_iter().fold(SignalMask::only(SIGCHLD), |set, stop| set.with(SignalMask::only(stop))),
-    );
+    let signals = Signals::receive(exec::signals_of_steps());
     let pid = fork(|| {
         let redirected = redirect(capture.as_ref().map_or(&into_output, |(_, into)| into), &into_output);
         // The descriptors of socket activation are the app's.
@@ -165,7 +162,7 @@ fn wait(
                 relay.some();
             }
             Event::Deadline => return Ok(End::TimedOut),
-            Event::Signal(signal) if runner.is_stop(signal.number) => return Ok(End::Stopped(signal.number)),
+            Event::Signal(signal) if runner.is_stop(signal) => return Ok(End::Stopped(signal.number)),
             Event::Signal(_) => {}
         }
     }

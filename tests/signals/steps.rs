@@ -75,6 +75,42 @@ fn stop_during_leftovers() {
     });
 }
 
+#[test]
+fn configured_stop_during_a_step() {
+    let script = step("step", "echo began; sleep 1000");
+    let root_script = step("root_step", "echo began; sleep 1000");
+    let wait = "[[step]]\nname = 'one'\nwait = { file = '/nosuch' }\ntimeout = '20s'\n";
+    for (kind, steps, line) in [
+        ("step", script.as_str(), "step: one: began"),
+        ("root step", &root_script, "step: one: began"),
+        ("wait", wait, "step one: waiting for "),
+    ] {
+        for (name, signal) in [("USR1", 10), ("RTMIN+3", 37), ("WINCH", 28)] {
+            scenario(&format!("{kind}: the configured stop signal {name} stops the boot"), |init| {
+                only_own(init)?;
+                let config = format!("[stop]\nsignal = '{name}'\n{steps}");
+                let stage = Stage::of(init).config(&config).terminal(Pty::new(), true);
+                let mut run = stage.app("exit 7").start()?;
+                run.line(line)?;
+                run.signal(signal)?;
+                run.line(&format!("stopped by signal {signal} during the step 'one'"))?;
+                run.ends(&format!("code {}", 128 + signal))
+            });
+        }
+    }
+}
+
+#[test]
+fn other_signals_wait_for_the_app() {
+    scenario("step: a signal that is no stop waits for the app", |init| {
+        only_own(init)?;
+        let config = step("step", "kill -USR2 1") + "[stop]\nsignal = 'USR1'\n";
+        let sleep = ["/bin/sleep", "1000"].map(str::to_owned);
+        let mut run = Stage::of(init).config(&config).command(sleep).start()?;
+        run.ends("code 140")
+    });
+}
+
 /// A check of this app as the container's command, on a terminal; until the line about the stop or the app's failure.
 fn checked(init: Init, app: &[&str], supervise: bool) -> Try<Running> {
     let config = format!(

@@ -153,6 +153,7 @@ fn run(mut plan: Plan, given: &Given<'_>, request: &Request, check: Option<Exten
         plan.steps.end_within(timeout);
     }
     plan.preflight(held)?;
+    exec::stop_also_on(plan.stop.configured.unwrap_or(0));
     let has_children = plan.supervision.is_some() || check.is_some() || !plan.steps.is_empty();
     if has_children {
         child::set_subreaper(Orphans::Adopt);
