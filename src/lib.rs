@@ -10,7 +10,7 @@
 //! | level | module | purpose |
 //! | --- | --- | --- |
 //! | 0 | [`sys`] | the only unsafe |
-//! | 0 | [`text`] | lists and times in messages, small files |
+//! | 0 | [`text`] | lists and times in messages |
 //! | 1 | [`error`] | what failed, on what, the kernel's reason, the fix, the exit code |
 //! | 2 | [`trust`] | opens what root obeys, and refuses what others can write |
 //! | 3 | [`logger`] | one record, one line, one write |

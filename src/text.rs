@@ -1,29 +1,9 @@
-//! Lists and times as messages show them, and small files such as those below `/proc`.
+//! Lists and times as messages show them.
 //!
-//! The standard library's `join`, `read_to_string` and the `Debug` of a duration are 6 KB of the binary.
+//! The standard library's `join` and the `Debug` of a duration are 4 KB of the binary.
 
 use std::fmt;
-use std::fs::File;
-use std::io::{self, Read};
 use std::time::Duration;
-
-/// The content of a small file.
-///
-/// # Errors
-/// `open(2)`'s and `read(2)`'s.
-pub fn bytes_of(path: &str) -> io::Result<Vec<u8>> {
-    let (file, mut bytes) = (File::open(path)?, Vec::new());
-    (&file).take(u64::MAX).read_to_end(&mut bytes)?;
-    Ok(bytes)
-}
-
-/// The content of a small file as text.
-///
-/// # Errors
-/// As [`bytes_of`].
-pub fn text_of(path: &str) -> io::Result<String> {
-    bytes_of(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
-}
 
 /// The words with a separator between them.
 pub fn joined<S: AsRef<str>>(words: &[S], separator: &str) -> String {

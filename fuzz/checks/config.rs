@@ -59,7 +59,7 @@ fn scope(text: &str, scope: &Scope, config: &Config) {
         string(text, role);
         assert!(config.role(&role.value).is_some());
     }
-    for (name, _) in scope.when.iter().chain(&scope.unless) {
+    for name in scope.when.keys().chain(scope.unless.keys()) {
         assert!(values::name(name).is_ok(), "{name}");
     }
 }
@@ -112,7 +112,7 @@ fn sound(config: &Config, text: &str) {
     let number = |place| {
         rest(text, place).unwrap().trim_start_matches(['+', '-']).starts_with(|first: char| first.is_ascii_digit())
     };
-    assert!(config.supervise.exit_codes.iter().all(|(_, to)| number(&to.place)));
+    assert!(config.supervise.exit_codes.values().all(|to| number(&to.place)));
 }
 
 /// The mount points, directories and files.

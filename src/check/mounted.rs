@@ -7,7 +7,6 @@ use super::report::Report;
 use crate::error::fix;
 use crate::facts::mounts::{self, Mount};
 use crate::plan::{Plan, StartedAs, TmpfsPlan, flags};
-use crate::text::bytes_of;
 
 /// The options with which engines mount every tmpfs by default. Docker adds `noexec`, Podman does not.
 const USUAL: [&str; 2] = ["nosuid", "nodev"];
@@ -16,7 +15,7 @@ const USUAL: [&str; 2] = ["nosuid", "nodev"];
 const LARGEST_PAGE: u64 = 65_536;
 
 pub(super) fn check(plan: &Plan, report: &mut Report) {
-    let table = match bytes_of("/proc/self/mountinfo") {
+    let table = match std::fs::read("/proc/self/mountinfo") {
         Ok(text) => mounts::parse(&text),
         Err(error) => {
             report.warn(

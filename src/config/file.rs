@@ -51,7 +51,7 @@ fn read(path: &str, trust: &Trust) -> Result<String> {
         |call, error: &std::io::Error| Error::ConfigRead { path: path.to_owned(), call, errno: io_errno(error) };
     let kind = |what: String| Error::ConfigKind { path: path.to_owned(), what };
     // Without O_NONBLOCK, opening a FIFO would block until another process writes to it.
-    let (file, facts) =
+    let (mut file, facts) =
         trust.open(Path::new(path), OFlags::NONBLOCK | OFlags::NOCTTY).map_err(|denied| match denied {
             Denied::Call(call, errno) => Error::ConfigRead { path: path.to_owned(), call, errno },
             cause => Error::NotRoots { decides: Decides::Boot, path: path.to_owned(), cause },
@@ -64,7 +64,7 @@ fn read(path: &str, trust: &Trust) -> Result<String> {
     }
     let length = facts.st_size.cast_unsigned();
     let mut bytes = Vec::with_capacity(usize::try_from(length.min(LARGEST)).unwrap_or(0) + 1);
-    (&file).take(LARGEST + 1).read_to_end(&mut bytes).map_err(|error| failed("read", &error))?;
+    (&mut file).take(LARGEST + 1).read_to_end(&mut bytes).map_err(|error| failed("read", &error))?;
     // The part beyond the limit could contain restrictions.
     if length > bytes.len() as u64 && length <= LARGEST {
         return Err(Error::ConfigRead { path: path.to_owned(), call: "read", errno: Errno::ENODATA });

@@ -1,7 +1,5 @@
 //! The types of the key table: its keys and tables, and the kinds of their values.
 
-use crate::text::joined;
-
 /// One key.
 #[derive(Clone, Copy, Debug)]
 pub struct Key {
@@ -47,7 +45,7 @@ impl Table {
 
     /// Its keys by name, for messages.
     pub fn names(&self) -> String {
-        joined(&self.all().map(|key| key.name).collect::<Vec<_>>(), ", ")
+        crate::text::joined(&self.all().map(|key| key.name).collect::<Vec<_>>(), ", ")
     }
 }
 

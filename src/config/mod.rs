@@ -177,9 +177,9 @@ pub struct Scope {
     /// Only these roles; all roles if there is no list.
     pub roles: Option<Vec<At<String>>>,
     /// All of these conditions must hold.
-    pub when: Vec<(String, Condition)>,
+    pub when: BTreeMap<String, Condition>,
     /// Boots on which not all of these conditions hold.
-    pub unless: Vec<(String, Condition)>,
+    pub unless: BTreeMap<String, Condition>,
 }
 
 impl Scope {
@@ -294,7 +294,7 @@ pub struct Supervise {
     /// Whether the whole process group is signalled.
     pub group: bool,
     /// Exit codes rewritten.
-    pub exit_codes: Vec<(String, At<i64>)>,
+    pub exit_codes: BTreeMap<String, At<i64>>,
 }
 
 /// `[seal]`.

@@ -168,7 +168,7 @@ fn text(path: &'static str, trust: &Trust) -> Result<Text> {
 fn read(file: File, facts: &Stat) -> std::result::Result<String, Errno> {
     let length = facts.st_size.cast_unsigned();
     let mut bytes = Vec::with_capacity(usize::try_from(length.min(LARGEST)).unwrap_or(0) + 1);
-    (&file).take(LARGEST + 1).read_to_end(&mut bytes).map_err(|error| io_errno(&error))?;
+    file.take(LARGEST + 1).read_to_end(&mut bytes).map_err(|error| io_errno(&error))?;
     if bytes.len() as u64 > LARGEST {
         return Err(Errno::EFBIG);
     }

@@ -1,7 +1,5 @@
 //! The limits of this container's control group: `cgroups(7)`.
 
-use crate::text::text_of;
-
 /// The files of each limit: control groups version 2, then version 1.
 const PIDS: [&str; 2] = ["/sys/fs/cgroup/pids.max", "/sys/fs/cgroup/pids/pids.max"];
 const MEMORY: [&str; 2] = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"];
@@ -17,5 +15,5 @@ pub fn memory() -> Option<String> {
 }
 
 fn first(files: &[&str]) -> Option<String> {
-    files.iter().find_map(|file| text_of(file).ok()).map(|text| text.trim().to_owned())
+    files.iter().find_map(|file| std::fs::read_to_string(file).ok()).map(|text| text.trim().to_owned())
 }

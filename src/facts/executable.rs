@@ -275,7 +275,7 @@ fn file_of(line: &OsStr) -> PathBuf {
 fn loader(path: &Path) -> Option<Vec<u8>> {
     const INTERP: u32 = 3;
     let mut bytes = Vec::new();
-    (&open(path).ok()?).take(64 << 10).read_to_end(&mut bytes).ok()?;
+    open(path).ok()?.take(64 << 10).read_to_end(&mut bytes).ok()?;
     let word = |at: usize| Some(u32::from_le_bytes(bytes.get(at..at + 4)?.try_into().ok()?));
     let long =
         |at: usize| usize::try_from(u64::from_le_bytes(bytes.get(at..at.checked_add(8)?)?.try_into().ok()?)).ok();
@@ -298,7 +298,7 @@ fn open(path: &Path) -> std::io::Result<File> {
 /// The first bytes of a file; all that it has, if it has fewer.
 fn head(path: &Path) -> std::io::Result<Vec<u8>> {
     let mut bytes = Vec::with_capacity(HEAD);
-    (&open(path)?).take(HEAD as u64).read_to_end(&mut bytes)?;
+    open(path)?.take(HEAD as u64).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 

@@ -97,14 +97,14 @@ impl IdMap {
 }
 
 /// The whole text. The kernel omits a line that does not fit, so one read that leaves space is complete.
-fn text(file: File) -> std::io::Result<String> {
+fn text(mut file: File) -> std::io::Result<String> {
     const LINE: usize = 64;
     // On the stack: zeroed memory of the heap would be new pages in each boot.
     let mut buffer = [0_u8; 512];
-    let length = (&file).read(&mut buffer)?;
+    let length = file.read(&mut buffer)?;
     let mut bytes = buffer.get(..length).unwrap_or(&[]).to_vec();
     if length + LINE > buffer.len() {
-        (&file).take(u64::MAX).read_to_end(&mut bytes)?;
+        file.read_to_end(&mut bytes)?;
     }
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }

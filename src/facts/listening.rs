@@ -1,7 +1,5 @@
 //! Which TCP ports of this network namespace are listened on: `proc_pid_net(5)`.
 
-use crate::text::{joined, text_of};
-
 /// `::1`, in four little-endian words. `127.0.0.0/8` ends with its first byte, also as an IPv6 address.
 const LOOPBACK: &str = "00000000000000000000000001000000";
 
@@ -21,7 +19,10 @@ pub fn on(port: u16, tables: &str) -> Option<bool> {
 
 /// The kernel's tables; empty if they cannot be read.
 pub fn tables() -> String {
-    joined(&["/proc/net/tcp", "/proc/net/tcp6"].map(|table| text_of(table).unwrap_or_default()), "")
+    crate::text::joined(
+        &["/proc/net/tcp", "/proc/net/tcp6"].map(|table| std::fs::read_to_string(table).unwrap_or_default()),
+        "",
+    )
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 //! it that names a file counts, also after an option's letter. A directory with too many files is refused. `execve(2)`,
 //! `path_resolution(7)`.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::ffi::{CString, OsStr};
 use std::io::Read;
 use std::os::fd::OwnedFd;
@@ -38,8 +38,8 @@ pub struct Obeyed<'a> {
     search: Vec<PathBuf>,
     /// How many more entries can be checked.
     left: usize,
-    /// The device by the inode of the checked files. Two files of one number are only checked again.
-    seen: BTreeMap<u64, u64>,
+    /// Device and inode of the checked files.
+    seen: BTreeSet<(u64, u64)>,
 }
 
 /// Where a text is used.
@@ -76,7 +76,7 @@ impl Obeyed<'_> {
                 search.push(directory);
             }
         }
-        Ok(Obeyed { trust, search, left: MOST, seen: BTreeMap::new() })
+        Ok(Obeyed { trust, search, left: MOST, seen: BTreeSet::new() })
     }
 
     /// Finds the program of this name, and checks it with its interpreters. A name with a slash is below `/`.
@@ -178,7 +178,7 @@ impl Obeyed<'_> {
     }
 
     fn once(&mut self, file: &OwnedFd, path: &Path, facts: &Stat, depth: usize) -> Result<(), Denied> {
-        if self.seen.insert(facts.st_ino, facts.st_dev) == Some(facts.st_dev) {
+        if !self.seen.insert((facts.st_dev, facts.st_ino)) {
             return Ok(());
         }
         if depth > DEEPEST {

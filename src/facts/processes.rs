@@ -8,7 +8,6 @@ use rustix::process::{Pid, getpid, getppid};
 use rustix::thread::{CapabilitySet, capabilities};
 
 use crate::sys::SignalMask;
-use crate::text::text_of;
 
 /// The signal dispositions of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,7 +98,7 @@ pub fn first_process(variable: &str) -> (Vec<CString>, Option<Vec<u8>>) {
     let read = |file: &str| {
         let mut text = Vec::new();
         // Longer files are not read to their end.
-        let _ = File::open(file).and_then(|file| (&file).take(1 << 20).read_to_end(&mut text));
+        let _ = File::open(file).and_then(|file| file.take(1 << 20).read_to_end(&mut text));
         text
     };
     let words = read("/proc/1/cmdline");
@@ -127,7 +126,7 @@ pub fn descendants() -> Vec<i32> {
     let mut all = Vec::new();
     let mut unread = vec![getpid().as_raw_nonzero().get()];
     while let Some(process) = unread.pop() {
-        let text = text_of(&format!("/proc/{process}/task/{process}/children")).unwrap_or_default();
+        let text = std::fs::read_to_string(format!("/proc/{process}/task/{process}/children")).unwrap_or_default();
         let children: Vec<i32> =
             text.split_ascii_whitespace().filter_map(|pid| pid.parse().ok()).filter(|pid| !all.contains(pid)).collect();
         all.extend(&children);

@@ -59,13 +59,13 @@ pub fn read_as_user(path: &Path) -> Result<Vec<u8>, Unread> {
 const FLAGS: OFlags = OFlags::NONBLOCK.union(OFlags::NOCTTY);
 
 /// The content without the final newline that editors write.
-fn content(file: File, facts: &Stat) -> Result<Vec<u8>, String> {
+fn content(mut file: File, facts: &Stat) -> Result<Vec<u8>, String> {
     let unreadable = |call: &str, error: &std::io::Error| format!("{call}: {}", Kernel(io_errno(error)));
     if FileType::from_raw_mode(facts.st_mode) != FileType::RegularFile {
         return Err("it is not a regular file".into());
     }
     let mut value = Vec::new();
-    (&file).take(LARGEST + 1).read_to_end(&mut value).map_err(|error| unreadable("read", &error))?;
+    (&mut file).take(LARGEST + 1).read_to_end(&mut value).map_err(|error| unreadable("read", &error))?;
     if value.len() as u64 > LARGEST {
         return Err(format!("it is larger than {LARGEST} bytes"));
     }

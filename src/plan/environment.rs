@@ -15,7 +15,7 @@ use crate::privilege::Target;
 pub(super) fn keep_judged(environment: &mut Environment, config: &Config) {
     for scope in config.scopes() {
         for condition in [&scope.when, &scope.unless] {
-            condition.iter().for_each(|(name, _)| environment.keep_first(name));
+            condition.keys().for_each(|name| environment.keep_first(name));
         }
     }
     config.requirements.iter().for_each(|entry| environment.keep_first(&entry.env));

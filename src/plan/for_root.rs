@@ -97,7 +97,7 @@ impl NotForRoot {
         if !scope.has(boot.role) {
             return Ok(());
         }
-        let mut names = scope.when.iter().chain(&scope.unless).map(|(name, _)| name);
+        let mut names = scope.when.keys().chain(scope.unless.keys());
         if let Some(origin) = names.find_map(|name| self.0.iter().find(|origin| origin.name == *name)) {
             return Err(origin.error(place));
         }

@@ -14,7 +14,7 @@ pub(super) struct Boot<'a> {
 impl Boot<'_> {
     /// Whether an entry of this scope applies to this boot.
     pub(super) fn includes(&self, scope: &Scope) -> bool {
-        let holds = |(name, condition): &(String, Condition)| condition.holds(self.environment.get(name));
+        let holds = |(name, condition): (&String, &Condition)| condition.holds(self.environment.get(name));
         scope.has(self.role)
             && scope.when.iter().all(holds)
             && (scope.unless.is_empty() || !scope.unless.iter().all(holds))

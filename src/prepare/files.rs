@@ -63,14 +63,14 @@ fn read(template: &Path) -> std::result::Result<Vec<u8>, String> {
     let failed = |call: &str, errno: Errno| format!("{call}: {}", Kernel(errno));
     // A FIFO in its place would block the boot without O_NONBLOCK.
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
-    let opened = File::from(open(template, flags, Mode::empty()).map_err(|error| failed("open", errno(error)))?);
+    let mut opened = File::from(open(template, flags, Mode::empty()).map_err(|error| failed("open", errno(error)))?);
     let facts = opened.metadata().map_err(|error| failed("fstat", io_errno(&error)))?;
     if !facts.is_file() {
         return Err("it is not a regular file".into());
     }
     let mut text = Vec::new();
     let limit = LARGEST as u64 + 1;
-    (&opened).take(limit).read_to_end(&mut text).map_err(|error| failed("read", io_errno(&error)))?;
+    (&mut opened).take(limit).read_to_end(&mut text).map_err(|error| failed("read", io_errno(&error)))?;
     if text.len() > LARGEST {
         return Err(format!("it is larger than {LARGEST} bytes"));
     }

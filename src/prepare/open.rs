@@ -11,7 +11,6 @@ use rustix::fs::{
 use crate::error::{Error, Refused, Result, Surface, Unmounted, errno, io_errno};
 use crate::facts::hindrance;
 use crate::facts::mounts::{Mount, mounted_at, parse};
-use crate::text::{bytes_of, text_of};
 use crate::trust::{HANDLE, mount_root};
 
 /// Opens the directory for reading, so that its mode can be changed through the descriptor, or else with `O_PATH`.
@@ -125,7 +124,7 @@ pub(super) fn mount_number(file: impl AsFd, path: &str) -> Result<String> {
         cause: Refused::Proc,
     };
     let name = format!("/proc/self/fdinfo/{}", file.as_fd().as_raw_fd());
-    let text = text_of(&name).map_err(|error| failed(io_errno(&error)))?;
+    let text = std::fs::read_to_string(name).map_err(|error| failed(io_errno(&error)))?;
     text.lines()
         .find_map(|line| line.strip_prefix("mnt_id:"))
         .map(|number| number.trim().to_owned())
@@ -133,7 +132,7 @@ pub(super) fn mount_number(file: impl AsFd, path: &str) -> Result<String> {
 }
 
 fn mount_table(path: &str) -> Result<Vec<Mount>> {
-    let text = bytes_of("/proc/self/mountinfo").map_err(|error| Error::HandOver {
+    let text = std::fs::read("/proc/self/mountinfo").map_err(|error| Error::HandOver {
         path: path.to_owned(),
         call: "read of /proc/self/mountinfo",
         errno: io_errno(&error),

@@ -12,7 +12,7 @@
 //! that an app that runs keeps it. Where that uid cannot be set, root takes the directory over, and then no name in it
 //! counts. A directory that its owner cannot enter either is skipped with a warning.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::CStr;
 use std::os::fd::{AsRawFd, OwnedFd};
 
@@ -58,7 +58,7 @@ pub(super) fn hand_over(root: &Root, path: &str, top: &OwnedFd, target: &Target,
         device: before.device,
         mount: open::mount_number(top, path)?,
         links: BTreeMap::new(),
-        counted: BTreeMap::new(),
+        counted: BTreeSet::new(),
         second: false,
         kept: 0,
         mask,
@@ -88,9 +88,8 @@ struct Walk<'a> {
     mount: String,
     /// The number of counted names of each file that has others.
     links: BTreeMap<u64, u64>,
-    /// The directories with counted names, by inode; they keep their owners until the second walk. Not a set, whose
-    /// code would be one more copy of the map's.
-    counted: BTreeMap<u64, u64>,
+    /// The directories with counted names, by inode; they keep their owners until the second walk.
+    counted: BTreeSet<u64>,
     /// Whether this is the second walk, for directories only.
     second: bool,
     /// The bytes of directory names that are kept for later, on all levels.
@@ -141,7 +140,7 @@ impl Walk<'_> {
             return Ok(());
         };
         let alone = reader != Reader::NewOwner && before.mode & WRITE_OF_OTHERS == 0;
-        let keeper = (alone && !self.counted.contains_key(&before.inode)).then_some(before.owner.0);
+        let keeper = (alone && !self.counted.contains(&before.inode)).then_some(before.owner.0);
         let directory = Directory { handle, reader, inode: before.inode, keeper };
         let mut below = Names::default();
         let pieces = if keeper == Some(ROOT) { Pieces::Small } else { Pieces::Large };
@@ -192,7 +191,7 @@ impl Walk<'_> {
             give_back(self.path, &entry, &seen);
             return walked;
         }
-        if !self.second && self.counted.contains_key(&seen.inode) {
+        if !self.second && self.counted.contains(&seen.inode) {
             return Ok(());
         }
         // Its owner may have changed to read it.
@@ -273,7 +272,7 @@ impl Walk<'_> {
             && (*keeper == ROOT || *keeper == seen.owner.0)
         {
             *met += 1;
-            self.counted.insert(*inode, 0);
+            self.counted.insert(*inode);
         }
         let all = *met >= seen.names;
         if all {

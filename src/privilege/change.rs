@@ -14,7 +14,7 @@ use rustix::thread::{
 use super::capability::Set;
 use super::{Held, Target, sorted};
 use crate::error::{Error, Result, Undropped, errno};
-use crate::text::{joined, text_of};
+use crate::text::joined;
 
 /// The final securebits: `NOROOT`, `NO_SETUID_FIXUP`, `NO_CAP_AMBIENT_RAISE`, without `KEEP_CAPS`, and all four locked.
 pub(super) fn locked_securebits() -> SecureBits {
@@ -173,13 +173,14 @@ fn ids_refused(call: &'static str, object: String, errno: Errno) -> Error {
     let map = if call == "setresuid" { "/proc/self/uid_map" } else { "/proc/self/gid_map" };
     let cause = match errno {
         Errno::EINVAL => {
-            let mapped = text_of(map).unwrap_or_default();
+            let mapped = std::fs::read_to_string(map).unwrap_or_default();
             let mapped: Vec<String> =
                 mapped.lines().map(|line| joined(&line.split_whitespace().collect::<Vec<_>>(), " ")).collect();
             Undropped::Unmapped(map, joined(&mapped, ", "))
         }
         Errno::EPERM
-            if call == "setgroups" && text_of("/proc/self/setgroups").is_ok_and(|word| word.trim() == "deny") =>
+            if call == "setgroups"
+                && std::fs::read_to_string("/proc/self/setgroups").is_ok_and(|word| word.trim() == "deny") =>
         {
             Undropped::NoGroups
         }

@@ -128,7 +128,7 @@ impl Held {
         let mut text = Cow::Borrowed(buffer.get(..length).unwrap_or(&[]));
         if length == buffer.len() {
             // There are many groups. The kernel has kept the rest of the same text.
-            file.take(u64::MAX).read_to_end(text.to_mut()).map_err(|error| failed("read", io_errno(&error)))?;
+            file.read_to_end(text.to_mut()).map_err(|error| failed("read", io_errno(&error)))?;
         }
         let mut held = parse(&text).map_err(|line| masked(format!("has no proper line '{line}'")))?;
         if held.lacks_no_new_privs {

@@ -24,7 +24,6 @@ use rustix::fs::{
 use rustix::process::getpid;
 
 use crate::error::{Denied, Whose, io_errno};
-use crate::text::text_of;
 pub(crate) use path::absolute;
 use path::reversed;
 
@@ -373,7 +372,7 @@ fn has_list(file: BorrowedFd<'_>) -> bool {
 /// Whether this user namespace has a user of this number: `user_namespaces(7)`. One that it does not map is shown as
 /// the overflow uid, and nobody here can be it.
 fn is_mapped(uid: u32) -> bool {
-    let Ok(map) = text_of("/proc/self/uid_map") else { return true };
+    let Ok(map) = std::fs::read_to_string("/proc/self/uid_map") else { return true };
     map.lines().any(|line| {
         let mut numbers = line.split_ascii_whitespace().map(str::parse::<u64>);
         match (numbers.next(), numbers.nth(1)) {

@@ -167,8 +167,8 @@ impl<'a> Accepted<'a> {
     pub(super) fn scope(self) -> Scope {
         Scope {
             roles: self.get("roles").map(Accepted::all),
-            when: self.listed("when", Accepted::condition),
-            unless: self.listed("unless", Accepted::condition),
+            when: self.map("when", Accepted::condition),
+            unless: self.map("unless", Accepted::condition),
         }
     }
 

@@ -7,13 +7,13 @@ mod judge;
 mod roles;
 mod settings;
 
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use toml_spanner::Arena;
 
 use super::toml::{Source, refuse};
-use super::{At, Config, Groups, values};
+use super::{At, Config, Groups, Scope, values};
 use crate::error::{Result, TextFile, fix};
 use crate::text::joined;
 use accepted::Accepted;
@@ -95,15 +95,11 @@ fn check_roles(config: &Config) -> Result<()> {
 
 /// Refuses two entries for one path, unless they are for different roles.
 fn check_paths(config: &Config) -> Result<()> {
-    let all: Vec<_> = (config.tmpfs.iter().map(|entry| (&entry.path, &entry.scope)))
-        .chain(config.volumes.iter().map(|entry| (&entry.path, &entry.scope)))
-        .collect();
-    // Equal paths are neighbours in this order, and the later one refers to the one before it.
-    let order: BinaryHeap<_> = all.iter().enumerate().map(|(number, (path, _))| (&*path.value, number)).collect();
-    for pair in order.into_sorted_vec().windows(2) {
-        let &[(one, before), (other, number)] = pair else { continue };
-        let (Some((_, before)), Some((path, scope))) = (all.get(before), all.get(number)) else { continue };
-        if one == other && (before.roles.is_none() || scope.roles.is_none()) {
+    let paths = (config.tmpfs.iter().map(|entry| (&entry.path, &entry.scope)))
+        .chain(config.volumes.iter().map(|entry| (&entry.path, &entry.scope)));
+    let mut seen: BTreeMap<&str, &Scope> = BTreeMap::new();
+    for (path, scope) in paths {
+        if seen.insert(&path.value, scope).is_some_and(|before| before.roles.is_none() || scope.roles.is_none()) {
             return Err(refuse(
                 path.place.clone(),
                 format!("path: '{}' is listed twice", path.value),

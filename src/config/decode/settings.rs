@@ -25,7 +25,7 @@ pub(super) fn supervise(table: Accepted<'_>) -> Supervise {
     Supervise {
         signals: table.variables("signals"),
         group: table.is("group"),
-        exit_codes: table.listed("exit_codes", Accepted::number),
+        exit_codes: table.map("exit_codes", Accepted::number),
     }
 }
 
