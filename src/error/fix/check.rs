@@ -52,7 +52,7 @@ pub(crate) const ABSENT: &str = "create it in the image, mount it, or configure 
 /// A tmpfs is writable to everyone.
 pub(crate) const NOT_STICKY: &str = "set mode = \"0755\", \"0700\" or \"1777\" in its [[tmpfs]]";
 /// The engine copied files of the image into a tmpfs.
-pub(crate) const COPIED_FILES: &str = "set recursive = true in its [[tmpfs]]";
+pub(crate) const COPIED_FILES: &str = "set recursive = true in its [[tmpfs]]; a start as root then hands them over";
 /// A volume holds files of another user.
 pub(crate) const RESTORED_FILES: &str = "set recursive = \"always\" in its [[volume]]";
 
