@@ -79,15 +79,8 @@ pub fn judge(step: &StepPlan, trust: &Trust) -> Result<CString> {
     let name = arguments.first().map_or(&b""[..], |word| word.to_bytes());
     let found = found(obeyed.program(name).map_err(refuse(name))?, name, path);
     let program = found.map_err(|error| error.about(|| steps::called(&step.name)))?;
-    let mut modules_follow = false;
     for word in arguments.iter().skip(1).map(|word| word.to_bytes()) {
         obeyed.word(word, Text::Argument).map_err(refuse(word))?;
-        let module = if modules_follow { word } else { word.strip_prefix(b"-m").unwrap_or_default() };
-        // `python3 -m app.setup` imports the directory /app.
-        if let Some(at) = module.iter().position(|byte| *byte == b'.') {
-            obeyed.word(module.get(..at).unwrap_or_default(), Text::Argument).map_err(refuse(word))?;
-        }
-        modules_follow = matches!(word, [b'-', letters @ .., b'm'] if !letters.starts_with(b"-"));
     }
     for entry in environment.entries().iter().map(|entry| entry.as_ref().to_bytes()) {
         let (name, value) = entry.split_at(entry.iter().position(|byte| *byte == b'=').unwrap_or(entry.len()));
