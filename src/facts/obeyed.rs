@@ -36,6 +36,8 @@ pub struct Obeyed<'a> {
     trust: &'a Trust,
     /// The directories of `PATH` that exist.
     search: Vec<PathBuf>,
+    /// Whether the last name was an option `-m`.
+    module_follows: bool,
     /// How many more entries can be checked.
     left: usize,
     /// Device and inode of the checked files.
@@ -76,7 +78,7 @@ impl Obeyed<'_> {
                 search.push(directory);
             }
         }
-        Ok(Obeyed { trust, search, left: MOST, seen: BTreeSet::new() })
+        Ok(Obeyed { trust, search, module_follows: false, left: MOST, seen: BTreeSet::new() })
     }
 
     /// Finds the program of this name, and checks it with its interpreters. A name with a slash is below `/`.
@@ -126,12 +128,24 @@ impl Obeyed<'_> {
             for name in part.split(|byte| separates(*byte)) {
                 // Not `/` itself, which in a program's text is a division.
                 let has_slash = name.contains(&b'/');
+                self.module(name, depth)?;
                 if text == Text::Value && !has_slash || has_slash && name.iter().any(|byte| *byte != b'/') {
                     self.name(name, depth)?;
                 }
             }
         }
         Ok(())
+    }
+
+    /// Checks the directory of a module: `python3 -m app.setup` imports from `/app`, in a shell's text too.
+    fn module(&mut self, name: &[u8], depth: usize) -> Result<(), Denied> {
+        if name.is_empty() {
+            return Ok(());
+        }
+        let is_option = matches!(name, [b'-', letters @ .., b'm'] if !letters.starts_with(b"-"));
+        let follows = std::mem::replace(&mut self.module_follows, is_option);
+        let module = if follows { name } else { name.strip_prefix(b"-m").unwrap_or_default() };
+        self.name(module.split(|byte| *byte == b'.').next().unwrap_or_default(), depth)
     }
 
     /// Checks the file with this name, below `/` and in `PATH`; also without a leading option letter or `@`.

@@ -169,13 +169,24 @@ fn path_argument_that_others_can_write_is_refused() {
 #[test]
 fn module_in_a_directory_of_others_is_refused() {
     let module = |base: Sandbox| base.owned("/mine/setup.py", text(), (1001, 1001), 0o644);
-    for words in ["'-m', 'mine.setup'", "'-mmine.setup'", "'-um', 'mine.setup', 'x'", "'-m', 'mine'"] {
+    for words in [
+        "'-m', 'mine.setup'",
+        "'-mmine.setup'",
+        "'-um', 'mine.setup', 'x'",
+        "'-m', 'mine'",
+        "'-c', 'true; x -m  mine.setup'",
+    ] {
         is_refused(&module(planted(&format!("'rules', {words}"))).run(), "/mine belongs to uid 1001");
     }
     for words in ["'-m', 'safe.setup'", "'-m', '1.5'", "'-m', '.mine'", "'--from', 'mine.example.com'"] {
         assert_eq!(ran(&module(planted(&format!("'rules', 'aside', {words}"))).run()), "/usr/bin/rules", "{words}");
     }
-    cases("modules", 8);
+    let line = Content::Bytes(b"#!/usr/bin/rules -mmine.setup\n".into());
+    is_refused(
+        &module(planted("'script'")).file_mode("/usr/bin/script", line, 0o755).run(),
+        "/mine belongs to uid 1001",
+    );
+    cases("modules", 10);
 }
 
 #[test]
