@@ -77,11 +77,11 @@ impl<'a> Poll<'a> {
         Poll { health, state: State::Pause(Instant::now()), pause: PAUSE, timeout: health.timeout }
     }
 
-    /// The same with another pause after an attempt that passed, for an answer within three pauses: a longer attempt
-    /// counts as failed.
+    /// The same with another pause after an attempt that passed, for an answer well within three pauses: an attempt of
+    /// more than one and a half counts as failed.
     pub fn every(self, pause: Duration) -> Poll<'a> {
         let next = Instant::now().checked_add(pause).unwrap_or_else(Instant::now);
-        let timeout = self.timeout.min(pause.saturating_mul(2));
+        let timeout = self.timeout.min(pause.saturating_mul(3) / 2);
         Poll { pause, timeout, state: State::Pause(next), ..self }
     }
 

@@ -182,7 +182,7 @@ fn the_watchdog_is_notified_as_long_as_the_health_check_passes() {
 #[test]
 fn the_status_shows_the_last_failure_and_a_hanging_check_before_the_watchdog_ends_the_app() {
     let health = "health = { exec = ['sh', '-c', 'test -e state || exit 0; . ./state'], timeout = '60s' }\n";
-    // A failing attempt ends at two thirds of the watchdog's time.
+    // An attempt that hangs ends at half of the watchdog's time.
     let scene = Scene::of(&format!("{APP}{health}"), "last", true, false, &[("WATCHDOG_USEC", "3000000")]);
     let state = |text: &str| {
         fs::write(scene.directory.join("new"), text).unwrap();
@@ -200,7 +200,7 @@ fn the_status_shows_the_last_failure_and_a_hanging_check_before_the_watchdog_end
     state("exit 0\n");
     told("STATUS=healthy\n");
     state("exec sleep 30\n");
-    let last = told("STATUS=unhealthy: no answer within 2s\n");
+    let last = told("STATUS=unhealthy: no answer within 1.5s\n");
     assert!(last.iter().all(|told| told == "WATCHDOG=1\n"), "{last:?}");
     assert_eq!(scene.told(Duration::from_millis(900)), None, "a report while the check hangs");
     assert_eq!(scene.stop().1, Some(143));
