@@ -36,7 +36,8 @@ pub fn signals_of_steps() -> SignalMask {
 }
 
 fn stops() -> impl Iterator<Item = i32> {
-    STOPS.into_iter().chain([CONFIGURED_STOP.load(Ordering::Relaxed)])
+    let configured = Some(CONFIGURED_STOP.load(Ordering::Relaxed));
+    STOPS.into_iter().chain(configured.filter(|signal| *signal != 0))
 }
 
 /// Signals that a process gets for its own write(2): to a pipe without a reader, or beyond RLIMIT_FSIZE.
