@@ -104,12 +104,13 @@ fn unwritable_entry(directory: &Path) -> Option<String> {
     // The user made its own files unwritable itself.
     let own = rustix::process::getuid().as_raw();
     let found = entries::find(directory, |listed, entry| {
-        entry.file_type() != FileType::Symlink
+        let is_unwritable = entry.file_type() != FileType::Symlink
             && entry.file_name() != c"lost+found"
             && accessat(listed, entry.file_name(), Access::WRITE_OK, AtFlags::empty()).is_err()
-            && !statat(listed, entry.file_name(), AtFlags::SYMLINK_NOFOLLOW).is_ok_and(|facts| facts.st_uid == own)
+            && !statat(listed, entry.file_name(), AtFlags::SYMLINK_NOFOLLOW).is_ok_and(|facts| facts.st_uid == own);
+        is_unwritable.then(|| entry.file_name().to_string_lossy().into_owned())
     });
-    found.ok()?.map(|name| name.to_string_lossy().into_owned())
+    found.ok()?
 }
 
 /// Creates a file with a new name, writes to it, and removes it in any case.

@@ -1,5 +1,7 @@
 //! The types of the key table: its keys and tables, and the kinds of their values.
 
+use crate::text::joined;
+
 /// One key.
 #[derive(Clone, Copy, Debug)]
 pub struct Key {
@@ -45,7 +47,7 @@ impl Table {
 
     /// Its keys by name, for messages.
     pub fn names(&self) -> String {
-        crate::text::joined(&self.all().map(|key| key.name).collect::<Vec<_>>(), ", ")
+        joined(&self.all().map(|key| key.name).collect::<Vec<_>>(), ", ")
     }
 }
 

@@ -1,5 +1,7 @@
 //! Which TCP ports of this network namespace are listened on: `proc_pid_net(5)`.
 
+use crate::text::joined;
+
 /// `::1`, in four little-endian words. `127.0.0.0/8` ends with its first byte, also as an IPv6 address.
 const LOOPBACK: &str = "00000000000000000000000001000000";
 
@@ -19,10 +21,7 @@ pub fn on(port: u16, tables: &str) -> Option<bool> {
 
 /// The kernel's tables; empty if they cannot be read.
 pub fn tables() -> String {
-    crate::text::joined(
-        &["/proc/net/tcp", "/proc/net/tcp6"].map(|table| std::fs::read_to_string(table).unwrap_or_default()),
-        "",
-    )
+    joined(&["/proc/net/tcp", "/proc/net/tcp6"].map(|table| std::fs::read_to_string(table).unwrap_or_default()), "")
 }
 
 #[cfg(test)]

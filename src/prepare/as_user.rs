@@ -50,8 +50,7 @@ pub fn finish(_dropped: &Dropped, left: Left, target: &Target) -> Result<()> {
 }
 
 /// Refuses a surface that the user cannot write to. Its owner does not matter: an ACL or a group may give access, and
-/// a mode, a read-only mount, a directory above or a security module may bar the owner. Sets the mode of tmpfs mount
-/// points that the user owned before a start as non-root.
+/// a mode, a read-only mount, a directory above or a security module may bar the owner.
 ///
 /// # Errors
 /// [`Error::NotWritable`].
@@ -65,8 +64,12 @@ pub fn refuse_unwritable(_dropped: &Dropped, surfaces: &Surfaces, target: &Targe
             not_writable(path, uid, errno, if holds_files { Entry::FullTmpfs } else { entry })
         })?;
     }
-    surfaces.tmpfs.iter().for_each(|entry| set_own_mode(entry, uid));
     Ok(())
+}
+
+/// Sets the modes of the tmpfs mount points that the user owns, for a start as non-root.
+pub fn set_own_modes(_dropped: &Dropped, surfaces: &Surfaces, target: &Target) {
+    surfaces.tmpfs.iter().for_each(|entry| set_own_mode(entry, target.uid));
 }
 
 /// Whether the user can write there. It uses the real ids, which equal the effective ones now: older seccomp filters

@@ -3,7 +3,6 @@
 //!
 //! An engine's leaked descriptor once gave access to the host (CVE-2024-21626).
 
-use std::cell::Cell;
 use std::os::fd::IntoRawFd;
 use std::path::Path;
 
@@ -84,20 +83,18 @@ fn passed_on_purpose(environment: &Environment) -> i32 {
 }
 
 fn mark_each(first: i32) -> Result<()> {
-    let refused = Cell::new(None);
-    let mark = |number| match sys::set_close_on_exec(number, true) {
-        Ok(()) | Err(Errno::EBADF) => false,
-        Err(reason) => {
-            refused.set(Some(failed("fcntl(F_SETFD)", &format!("descriptor {number}"), reason)));
-            true
-        }
-    };
-    entries::find(Path::new("/proc/self/fd"), |_, entry| {
+    let refused = entries::find(Path::new("/proc/self/fd"), |_, entry| {
         let number = entry.file_name().to_str().ok().and_then(|name| name.parse::<i32>().ok());
-        number.is_some_and(|number| number >= first && mark(number))
-    })
-    .map_err(|(call, error)| failed(call, "/proc/self/fd", errno(error)))?;
-    refused.take().map_or(Ok(()), Err)
+        let number = number.filter(|number| *number >= first)?;
+        match sys::set_close_on_exec(number, true) {
+            Ok(()) | Err(Errno::EBADF) => None,
+            Err(reason) => Some(failed("fcntl(F_SETFD)", &format!("descriptor {number}"), reason)),
+        }
+    });
+    match refused.map_err(|(call, error)| failed(call, "/proc/self/fd", errno(error)))? {
+        Some(error) => Err(error),
+        None => Ok(()),
+    }
 }
 
 fn failed(call: &'static str, object: &str, errno: Errno) -> Error {

@@ -19,7 +19,7 @@ use crate::error::Result;
 use crate::plan::Surfaces;
 use crate::privilege::{Root, Target};
 use crate::sys::SignalMask;
-pub use as_user::{finish, make_directories, refuse_unwritable};
+pub use as_user::{finish, make_directories, refuse_unwritable, set_own_modes};
 pub use tmpfs::WrongMode;
 pub use volume::Kept;
 

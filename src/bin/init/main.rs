@@ -31,7 +31,7 @@ use stepdown::exec::{App, Launch};
 use stepdown::facts::accounts::Accounts;
 use stepdown::facts::id_maps::IdMaps;
 use stepdown::facts::{processes, self_check};
-use stepdown::plan::{self, Given, Plan, Supervision, container};
+use stepdown::plan::{self, Given, Plan, StartedAs, Supervision, container};
 use stepdown::prepare::{self, descriptors};
 use stepdown::privilege::{self, Dropped, Held, Start};
 use stepdown::seal::{self, Sealed};
@@ -209,6 +209,9 @@ fn step_down(plan: &Plan, held: &Held, mask: SignalMask) -> Result<(Dropped, Dur
         Start::User(user) => (user.settle(&plan.target, held)?, Duration::ZERO),
     };
     prepare::refuse_unwritable(&dropped, &plan.surfaces, &plan.target)?;
+    if plan.started_as == StartedAs::User {
+        prepare::set_own_modes(&dropped, &plan.surfaces, &plan.target);
+    }
     Ok((dropped, took))
 }
 
